@@ -1,0 +1,118 @@
+"""AppGroup: the tenant, which owns apps, known custom events and campaigns (RULES.md, Words)."""
+
+import uuid
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from domain.aggregate import Aggregate
+from domain.errors import BadDefinition, TimeZoneIsFixed
+
+# Events: the storage format. Never change or remove a class or field that was stored.
+
+
+class AppGroupEvent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What every event of an app group is."""
+
+
+class AppGroupMade(AppGroupEvent, frozen=True):
+    """The app group exists; its time zone is fixed (R20)."""
+
+    app_group: str
+    time_zone: str
+
+
+class AppAdded(AppGroupEvent, frozen=True):
+    """The app group has one more app."""
+
+    app_id: str
+
+
+class CustomEventDeclared(AppGroupEvent, frozen=True):
+    """A custom event was declared, and so is known (R2)."""
+
+    name: str
+
+
+class CustomEventSeen(AppGroupEvent, frozen=True):
+    """A custom event was performed for the first time, and so is known (R2, R16)."""
+
+    name: str
+
+
+class CampaignAdded(AppGroupEvent, frozen=True):
+    """The app group has one more campaign, whose id is taken."""
+
+    campaign_id: str
+
+
+AnyAppGroupEvent = AppGroupMade | AppAdded | CustomEventDeclared | CustomEventSeen | CampaignAdded
+
+
+def stream_id(app_group: str) -> str:
+    """The stream of an app group: ids hold no NUL, so that no two groups share one."""
+    return f"group-{uuid.uuid5(uuid.NAMESPACE_OID, app_group).hex}"
+
+
+class AppGroup(Aggregate[AnyAppGroupEvent]):
+    """Decides what is known to an app group."""
+
+    def __init__(self, app_group: str) -> None:
+        super().__init__(stream_id(app_group))
+        self.app_group = app_group
+        self.time_zone = ""
+        self.apps: set[str] = set()
+        self.custom_events: set[str] = set()
+        self.campaigns: list[str] = []
+
+    # Decisions
+
+    def make(self, time_zone: str | None) -> None:
+        """Make the group where it is new; afterwards its time zone is fixed (R20)."""
+        if self.version:
+            if time_zone is not None and time_zone != self.time_zone:
+                raise TimeZoneIsFixed(
+                    f"the time zone of {self.app_group!r} is {self.time_zone} for good", place="time_zone"
+                )
+            return
+        time_zone = "UTC" if time_zone is None else time_zone
+        try:
+            ZoneInfo(time_zone)
+        except (ValueError, OSError) as error:
+            raise BadDefinition(f"{time_zone!r} is no IANA time zone", place="time_zone") from error
+        self.record(AppGroupMade(self.app_group, time_zone))
+
+    def add_apps(self, app_ids: Iterable[str]) -> None:
+        """Add the apps that are new."""
+        for app_id in app_ids:
+            if app_id not in self.apps:
+                self.record(AppAdded(app_id))
+
+    def declare_custom_events(self, names: Iterable[str]) -> None:
+        """Make the custom events known (R2)."""
+        for name in names:
+            if name not in self.custom_events:
+                self.record(CustomEventDeclared(name))
+
+    def see_custom_event(self, name: str) -> None:
+        """A custom event not seen before becomes known (R16)."""
+        if name not in self.custom_events:
+            self.record(CustomEventSeen(name))
+
+    def add_campaign(self, campaign_id: str) -> None:
+        """Take the campaign into the group."""
+        self.record(CampaignAdded(campaign_id))
+
+    # Evolution
+
+    def evolve(self, event: AnyAppGroupEvent) -> None:
+        match event:
+            case AppGroupMade():
+                self.time_zone = event.time_zone
+            case AppAdded():
+                self.apps.add(event.app_id)
+            case CustomEventDeclared() | CustomEventSeen():
+                self.custom_events.add(event.name)
+            case CampaignAdded():
+                self.campaigns.append(event.campaign_id)

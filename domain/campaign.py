@@ -1,0 +1,282 @@
+"""Campaign: what users receive, its life, variants and conversion events (R1 to R5)."""
+
+import uuid
+from enum import StrEnum
+
+import msgspec
+
+from domain.aggregate import Aggregate
+from domain.app_group import AppGroup
+from domain.conversion_events import ConversionEvent
+from domain.definition import (
+    Definition,
+    Variant,
+    Weights,
+    check_conversion_events,
+    check_variants,
+    checked_weights,
+)
+from domain.errors import CampaignIsArchived, CampaignIsDraft, CampaignIsFixed, CampaignNotLaunched
+
+
+class Kind(StrEnum):
+    """One message, or a journey of messages."""
+
+    CAMPAIGN = "campaign"
+    CANVAS = "canvas"
+
+
+class Status(StrEnum):
+    """Where a campaign is in its life (R4)."""
+
+    DRAFT = "draft"
+    LAUNCHED = "launched"
+    STOPPED = "stopped"
+    ARCHIVED = "archived"
+
+
+# Events: the storage format. Never change or remove a class or field that was stored.
+
+
+class CampaignEvent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What every event of a campaign is."""
+
+
+class CampaignDrafted(CampaignEvent, frozen=True):
+    """The campaign exists, as a draft."""
+
+    app_group: str
+    campaign_id: str
+    name: str
+    kind: Kind
+    variants: tuple[Variant, ...]
+    weights: Weights
+    conversion_events: tuple[ConversionEvent, ...]
+    channel: str | None = None
+
+
+class CampaignRenamed(CampaignEvent, frozen=True):
+    """The campaign has another name."""
+
+    name: str
+
+
+class ChannelChanged(CampaignEvent, frozen=True):
+    """The campaign goes out through another channel."""
+
+    channel: str | None
+
+
+class VariantsChanged(CampaignEvent, frozen=True):
+    """A draft has other variants, with their weights."""
+
+    variants: tuple[Variant, ...]
+    weights: Weights
+
+
+class VariantsRenamed(CampaignEvent, frozen=True):
+    """The same variants have other names."""
+
+    names: dict[str, str | None]
+
+
+class ConversionEventsChanged(CampaignEvent, frozen=True):
+    """A draft has other conversion events."""
+
+    conversion_events: tuple[ConversionEvent, ...]
+
+
+class WeightsSet(CampaignEvent, frozen=True):
+    """The variants share the users in another way (R5)."""
+
+    weights: Weights
+
+
+class CampaignLaunched(CampaignEvent, frozen=True):
+    """The campaign takes receipts from now on; variants and conversion events are fixed (R4)."""
+
+
+class CampaignStopped(CampaignEvent, frozen=True):
+    """The campaign goes out no more; open windows run on (R4)."""
+
+
+class CampaignArchived(CampaignEvent, frozen=True):
+    """The campaign is put away for good (R4)."""
+
+
+AnyCampaignEvent = (
+    CampaignDrafted
+    | CampaignRenamed
+    | ChannelChanged
+    | VariantsChanged
+    | VariantsRenamed
+    | ConversionEventsChanged
+    | WeightsSet
+    | CampaignLaunched
+    | CampaignStopped
+    | CampaignArchived
+)
+
+
+def stream_id(app_group: str, campaign_id: str) -> str:
+    """The stream of a campaign: ids hold no NUL, so that no two campaigns share one."""
+    return f"campaign-{uuid.uuid5(uuid.NAMESPACE_OID, f'{app_group}\0{campaign_id}').hex}"
+
+
+class Campaign(Aggregate[AnyCampaignEvent]):
+    """Decides a campaign's life and what may change in it."""
+
+    def __init__(self, app_group: str, campaign_id: str) -> None:
+        super().__init__(stream_id(app_group, campaign_id))
+        self.app_group = app_group
+        self.campaign_id = campaign_id
+        self.name = ""
+        self.kind = Kind.CAMPAIGN
+        self.channel: str | None = None
+        self.status = Status.DRAFT
+        self.variants: tuple[Variant, ...] = ()
+        self.weights: Weights = {}
+        self.weights_applied: Weights = {}
+        self.conversion_events: tuple[ConversionEvent, ...] = ()
+
+    @property
+    def definition(self) -> Definition:
+        """What its receipts are judged by."""
+        return Definition(self.variants, self.conversion_events)
+
+    # Decisions
+
+    def draft(
+        self,
+        group: AppGroup,
+        *,
+        name: str | None = None,
+        kind: Kind = Kind.CAMPAIGN,
+        channel: str | None = None,
+        variants: tuple[Variant, ...] | None = None,
+        weights: Weights | None = None,
+        conversion_events: tuple[ConversionEvent, ...] = (),
+    ) -> None:
+        """Draft a new campaign of the group; one variant "default" where none is given."""
+        variants = (Variant("default"),) if variants is None else variants
+        check_variants(variants)
+        check_conversion_events(conversion_events, group)
+        shares = checked_weights(variants, weights)
+        name = self.campaign_id if name is None else name
+        self.record(
+            CampaignDrafted(
+                self.app_group, self.campaign_id, name, kind, variants, shares, conversion_events, channel
+            )
+        )
+
+    def rename(self, name: str) -> None:
+        """Give the campaign another name."""
+        self._refuse_archived()
+        if name != self.name:
+            self.record(CampaignRenamed(name))
+
+    def change_channel(self, channel: str | None) -> None:
+        """Send the campaign through another channel."""
+        self._refuse_archived()
+        if channel != self.channel:
+            self.record(ChannelChanged(channel))
+
+    def change_kind(self, kind: Kind) -> None:
+        """Refuse another kind: a campaign keeps the one it was drafted with."""
+        if kind != self.kind:
+            raise CampaignIsFixed(f"{self.campaign_id!r} is of kind {self.kind} for good", place="kind")
+
+    def change_variants(self, variants: tuple[Variant, ...], weights: Weights | None) -> None:
+        """Change variants while the campaign is a draft (R4); their names at any time."""
+        self._refuse_archived()
+        if variants == self.variants:
+            return
+        names = {variant.id: variant.name for variant in variants}
+        if _identities(variants) == _identities(self.variants):
+            self.record(VariantsRenamed(names))
+            return
+        if self.status is not Status.DRAFT:
+            raise CampaignIsFixed(f"{self.campaign_id!r} was launched: its variants are fixed", place="variants")
+        check_variants(variants)
+        self.record(VariantsChanged(variants, checked_weights(variants, weights)))
+
+    def change_conversion_events(self, events: tuple[ConversionEvent, ...], group: AppGroup) -> None:
+        """Change conversion events while the campaign is a draft (R4)."""
+        self._refuse_archived()
+        if events == self.conversion_events:
+            return
+        if self.status is not Status.DRAFT:
+            message = f"{self.campaign_id!r} was launched: its conversion events are fixed"
+            raise CampaignIsFixed(message, place="conversion_events")
+        check_conversion_events(events, group)
+        self.record(ConversionEventsChanged(events))
+
+    def set_weights(self, weights: Weights | None) -> None:
+        """Share users in another way, where that differs from what was applied last (R5, INTERFACES.md)."""
+        self._refuse_archived()
+        shares = checked_weights(self.variants, weights)
+        if shares != self.weights_applied:
+            self.record(WeightsSet(shares))
+
+    def launch(self) -> None:
+        """Launch a draft, or a stopped campaign again (R4)."""
+        self._refuse_archived()
+        if self.status is not Status.LAUNCHED:
+            self.record(CampaignLaunched())
+
+    def stop(self) -> None:
+        """Stop a launched campaign (R4)."""
+        self._refuse_archived()
+        if self.status is Status.DRAFT:
+            raise CampaignNotLaunched(f"{self.campaign_id!r} is a draft: there is nothing to stop")
+        if self.status is Status.LAUNCHED:
+            self.record(CampaignStopped())
+
+    def archive(self) -> None:
+        """Put the campaign away for good (R4)."""
+        if self.status is not Status.ARCHIVED:
+            self.record(CampaignArchived())
+
+    def check_receipt(self, variant_id: str | None) -> str:
+        """The variant a receipt is of; only a draft refuses receipts (R4, R5)."""
+        if self.status is Status.DRAFT:
+            raise CampaignIsDraft(f"{self.campaign_id!r} is a draft: launch it first", place="campaign_id")
+        return self.definition.variant(variant_id)
+
+    def _refuse_archived(self) -> None:
+        if self.status is Status.ARCHIVED:
+            raise CampaignIsArchived(f"{self.campaign_id!r} is archived for good")
+
+    # Evolution
+
+    def evolve(self, event: AnyCampaignEvent) -> None:
+        match event:
+            case CampaignDrafted():
+                self.name, self.kind, self.channel = event.name, event.kind, event.channel
+                self.variants, self.conversion_events = event.variants, event.conversion_events
+                self.weights = self.weights_applied = event.weights
+            case CampaignRenamed():
+                self.name = event.name
+            case ChannelChanged():
+                self.channel = event.channel
+            case VariantsChanged():
+                self.variants = event.variants
+                self.weights = self.weights_applied = event.weights
+            case VariantsRenamed():
+                self.variants = tuple(
+                    Variant(variant.id, event.names[variant.id], variant.control) for variant in self.variants
+                )
+            case ConversionEventsChanged():
+                self.conversion_events = event.conversion_events
+            case WeightsSet():
+                self.weights = self.weights_applied = event.weights
+            case CampaignLaunched():
+                self.status = Status.LAUNCHED
+            case CampaignStopped():
+                self.status = Status.STOPPED
+            case CampaignArchived():
+                self.status = Status.ARCHIVED
+
+
+def _identities(variants: tuple[Variant, ...]) -> list[tuple[str, bool]]:
+    return [(variant.id, variant.control) for variant in variants]

@@ -1,0 +1,102 @@
+"""What lies outside the state kept at hand: the facts of a journey by id and by lane, and standings put away."""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Protocol
+
+from domain.journey import lanes
+from domain.journey.decisions import JourneyEvent
+from domain.journey.facts import AnyFact, Fact, Key, Received, digest
+from domain.journey.state import Standing
+
+LAST_ID = chr(0x10FFFF) * 256
+"""An id greater than any other: with it, a key stands after every fact of the same instant."""
+
+
+class History(Protocol):
+    """One journey's past, looked up piece by piece so that a fact costs the same however long the journey is.
+
+    Lanes hold only what stands: a disregarded fact is in none of them.
+    """
+
+    def digest(self, fact_id: str) -> bytes | None:
+        """The content digest of the recorded fact with this id."""
+
+    def fact(self, fact_id: str) -> AnyFact | None:
+        """The recorded fact with this id, disregarded or not."""
+
+    def before(self, lane: str, key: Key) -> AnyFact | None:
+        """The latest fact of the lane before the key."""
+
+    def after(self, lane: str, key: Key) -> AnyFact | None:
+        """The earliest fact of the lane after the key."""
+
+    def between(self, lane: str, start: datetime, end: datetime | None = None) -> Iterator[AnyFact]:
+        """The facts of the lane from one instant to another, both inside, in order."""
+
+    def campaigns_received(self, first_month: int, last_month: int) -> set[str]:
+        """The campaigns with a receipt in these 30-day spans (`lanes.month`), and perhaps more."""
+
+    def standing(self, campaign_id: str) -> Standing | None:
+        """A standing that was put away, as it stood then."""
+
+    def add(self, event: JourneyEvent, version: int) -> None:
+        """Take in an event just recorded."""
+
+
+class MemoryHistory:
+    """A history held whole in memory: for tests, for tools, and for what a batch has not yet saved."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, tuple[AnyFact, bytes, int]] = {}
+        self.lanes: dict[str, list[Key]] = {}
+        self.months: dict[int, set[str]] = {}
+        self.standings: dict[str, Standing] = {}
+
+    def digest(self, fact_id: str) -> bytes | None:
+        found = self.facts.get(fact_id)
+        return None if found is None else found[1]
+
+    def fact(self, fact_id: str) -> AnyFact | None:
+        found = self.facts.get(fact_id)
+        return None if found is None else found[0]
+
+    def before(self, lane: str, key: Key) -> AnyFact | None:
+        keys = self.lanes.get(lane, [])
+        place = bisect_left(keys, key)
+        return self._at(keys[place - 1]) if place else None
+
+    def after(self, lane: str, key: Key) -> AnyFact | None:
+        keys = self.lanes.get(lane, [])
+        place = bisect_right(keys, key)
+        return self._at(keys[place]) if place < len(keys) else None
+
+    def between(self, lane: str, start: datetime, end: datetime | None = None) -> Iterator[AnyFact]:
+        keys = self.lanes.get(lane, [])
+        last = len(keys) if end is None else bisect_right(keys, (end, LAST_ID))
+        for key in keys[bisect_left(keys, (start, "")) : last]:
+            yield self._at(key)
+
+    def campaigns_received(self, first_month: int, last_month: int) -> set[str]:
+        months = (self.months.get(month, set()) for month in range(first_month, last_month + 1))
+        return set().union(*months)
+
+    def standing(self, campaign_id: str) -> Standing | None:
+        return self.standings.get(campaign_id)
+
+    def add(self, event: JourneyEvent, version: int) -> None:
+        if isinstance(event, Fact):
+            self.facts[event.id] = (event, digest(event), version)
+            if type(event) is Received:
+                self.months.setdefault(lanes.month(event.at), set()).add(event.campaign_id)
+        for lane, key in lanes.added(event):
+            insort(self.lanes.setdefault(lane, []), key)
+        for lane, key in lanes.removed(event):
+            keys = self.lanes.get(lane, [])
+            place = bisect_left(keys, key)
+            if place < len(keys) and keys[place] == key:
+                del keys[place]
+
+    def _at(self, key: Key) -> AnyFact:
+        return self.facts[key[1]][0]

@@ -1,0 +1,83 @@
+"""Money as R11 has it: exact decimals per ISO 4217 currency, never a float."""
+
+from collections.abc import Iterable
+from decimal import Context, Decimal
+from functools import lru_cache
+
+from babel.core import get_global
+from babel.numbers import get_currency_precision
+from iso4217 import Currency
+
+from domain.errors import BadMoney
+
+AMOUNT_LIMIT = Decimal(10) ** 12
+DECIMALS_LIMIT = 6
+QUANTITY_LIMIT = 2**63 - 1
+
+_EXACT = Context(prec=60)
+# Where CLDR's list and ISO 4217's list of withdrawn codes (list three) differ.
+_NOT_ISO_4217 = frozenset(
+    "ARL ARM BAN BGM BGO BRZ CLE CNH CNX KRH KRO MAF MCF MDC MKN MVP VNN YUR".split()  # noqa: SIM905
+)
+_MISSING_IN_CLDR = frozenset(
+    "ARY AYM BGJ BGK CHC CSJ GHP GNE LAJ LSM MVQ PEH ROK UGW UYN VNC ZWC ZWN".split()  # noqa: SIM905
+)
+
+CURRENT: dict[str, int] = {currency.code: currency.exponent or 0 for currency in Currency}
+CURRENCIES: frozenset[str] = (
+    CURRENT.keys() | get_global("all_currencies").keys() | _MISSING_IN_CLDR
+) - _NOT_ISO_4217
+"""Every ISO 4217 code, current (the maintenance agency's table) or withdrawn (CLDR)."""
+
+
+def plain(number: Decimal) -> Decimal:
+    """The same number in its one canonical form: no exponent above 0, no trailing zeros, no negative zero."""
+    if not number:
+        return Decimal(0)
+    normal = number.normalize(_EXACT)
+    return normal if int(normal.as_tuple().exponent) <= 0 else normal.quantize(Decimal(1), context=_EXACT)
+
+
+def price(number: Decimal) -> Decimal:
+    """A price or refund amount within R11, in canonical form; raises BadMoney."""
+    if not number.is_finite() or number < 0 or number.adjusted() > 12:
+        raise BadMoney("money is a number of 0 or more, below 10^12")
+    # Digits are bounded before they are normalised: a hostile number may have thousands.
+    if len(number.as_tuple().digits) > 60:
+        raise BadMoney(f"money has at most {DECIMALS_LIMIT} decimals and is below 10^12")
+    number = plain(number)
+    if number >= AMOUNT_LIMIT or -int(number.as_tuple().exponent) > DECIMALS_LIMIT:
+        raise BadMoney(f"money has at most {DECIMALS_LIMIT} decimals and is below 10^12")
+    return number
+
+
+def amount(price: Decimal, quantity: int) -> Decimal:
+    """Price x quantity, exact (R11); raises BadMoney when it reaches 10^12."""
+    if quantity == 1:
+        return price
+    if not 1 <= quantity <= QUANTITY_LIMIT:
+        raise BadMoney("quantity is a whole number of 1 or more")
+    total = plain(_EXACT.multiply(price, Decimal(quantity)))
+    if total >= AMOUNT_LIMIT:
+        raise BadMoney("price x quantity is below 10^12")
+    return total
+
+
+def net(amount: Decimal, refunds: Iterable[Decimal]) -> Decimal:
+    """A purchase's amount less all its refunds, never below 0 (R12)."""
+    for refund in refunds:
+        amount = _EXACT.subtract(amount, refund)
+    return plain(amount) if amount > 0 else Decimal(0)
+
+
+@lru_cache
+def decimals(currency: str) -> int:
+    """The currency's own number of decimals: ISO 4217's, or CLDR's for a withdrawn one."""
+    return CURRENT[currency] if currency in CURRENT else get_currency_precision(currency)
+
+
+def printed(amount: Decimal, currency: str) -> str:
+    """The amount with its currency's decimals, more only where it needs them (R11)."""
+    amount = plain(amount)
+    places = max(decimals(currency), -int(amount.as_tuple().exponent))
+    return f"{amount:.{places}f}"
