@@ -1,0 +1,1 @@
+"""What can be asked: commands in, aggregates loaded, asked, saved. No rules."""

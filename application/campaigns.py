@@ -1,0 +1,130 @@
+"""Commands about app groups and campaigns: apply a file, launch, stop, archive."""
+
+from dataclasses import dataclass
+
+from application.campaign_commands import ApplyCampaigns, CampaignCommand
+from application.ledger import Ledger
+from application.ports import Ledgers, Stamp
+from domain.app_group import AppGroup
+from domain.campaign import Campaign, Kind, Status
+from domain.errors import DomainError
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What applying a file did to one campaign: drafted, launched, changed, or unchanged."""
+
+    campaign_id: str
+    change: str
+    status: str
+
+
+class Campaigns:
+    """Handles the commands about campaigns."""
+
+    def __init__(self, ledger: Ledger, ledgers: Ledgers) -> None:
+        self._ledger = ledger
+        self._ledgers = ledgers
+
+    def apply(self, command: ApplyCampaigns, stamp: Stamp) -> list[Applied]:
+        """Bring the group and its campaigns to what is stated; raises DomainError, and then nothing was applied."""
+        with self._ledgers.writing(stamp):
+            group = self._ledger.app_group(command.app_group)
+            group.make(command.time_zone)
+            group.add_apps(command.apps)
+            group.declare_custom_events(command.custom_events)
+            applied, campaigns = [], []
+            for place, each in enumerate(command.campaigns):
+                campaign = self._ledger.campaign(command.app_group, each.id)
+                with _placed(f"campaigns[{place}]"):
+                    change = _apply(group, campaign, each)
+                campaigns.append(campaign)
+                applied.append(Applied(each.id, change, campaign.status.value))
+            self._ledger.save(group, *campaigns, app_group=command.app_group)
+        return applied
+
+    def launch(self, app_group: str, campaign_id: str, stamp: Stamp) -> Campaign:
+        """Launch a draft, or a stopped campaign again."""
+        with self._ledgers.writing(stamp):
+            campaign = self._ledger.existing_campaign(app_group, campaign_id)
+            campaign.launch()
+            self._ledger.save(campaign, app_group=app_group)
+        return campaign
+
+    def stop(self, app_group: str, campaign_id: str, stamp: Stamp) -> Campaign:
+        """Stop a launched campaign."""
+        with self._ledgers.writing(stamp):
+            campaign = self._ledger.existing_campaign(app_group, campaign_id)
+            campaign.stop()
+            self._ledger.save(campaign, app_group=app_group)
+        return campaign
+
+    def archive(self, app_group: str, campaign_id: str, stamp: Stamp) -> Campaign:
+        """Put a campaign away for good."""
+        with self._ledgers.writing(stamp):
+            campaign = self._ledger.existing_campaign(app_group, campaign_id)
+            campaign.archive()
+            self._ledger.save(campaign, app_group=app_group)
+        return campaign
+
+
+class _placed:  # noqa: N801
+    """Puts the place of a campaign before the place of what is refused in it."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DomainError):
+            error.place = f"{self._place}.{error.place}" if error.place else self._place
+
+
+def _apply(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> str:
+    if not campaign.version:
+        return _draft(group, campaign, command)
+    before = campaign.version
+    _change(group, campaign, command)
+    launched = command.status == "launched" and campaign.status is Status.DRAFT
+    if launched:
+        campaign.launch()
+    if campaign.version == before:
+        return "unchanged"
+    return "launched" if launched else "changed"
+
+
+def _draft(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> str:
+    campaign.draft(
+        group,
+        name=command.name,
+        kind=command.domain_kind() or Kind.CAMPAIGN,
+        channel=command.channel,
+        variants=command.domain_variants({}),
+        weights=command.weights(),
+        conversion_events=command.domain_conversion_events() or (),
+    )
+    group.add_campaign(command.id)
+    if command.status == "draft":
+        return "drafted"
+    campaign.launch()
+    return "launched"
+
+
+def _change(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> None:
+    """Change what is stated; what is left out stays."""
+    if command.name is not None:
+        campaign.rename(command.name)
+    if (kind := command.domain_kind()) is not None:
+        campaign.change_kind(kind)
+    if command.channel is not None:
+        campaign.change_channel(command.channel)
+    variants = command.domain_variants({variant.id: variant.name for variant in campaign.variants})
+    if variants is not None:
+        campaign.change_variants(variants, command.weights())
+        if command.weights() is not None:
+            campaign.set_weights(command.weights())
+    events = command.domain_conversion_events()
+    if events is not None:
+        campaign.change_conversion_events(events, group)

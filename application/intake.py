@@ -1,0 +1,219 @@
+"""Intake: takes facts in batches, each with a verdict of its own (R13, R16)."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from application.fact_commands import (
+    AppVersionCommand,
+    CustomEventCommand,
+    FactCommand,
+    PurchaseCommand,
+    ReceivedCommand,
+    RefundCommand,
+    SessionStartedCommand,
+    VoidCommand,
+)
+from application.ledger import Ledger
+from application.ports import Ledgers, LoadedJourney, Stamp, Transaction
+from application.properties import canonical, seal
+from domain import money
+from domain.app_group import AppGroup
+from domain.definition import Definition
+from domain.errors import DomainError, FactRefused, UnknownApp
+from domain.instants import FUTURE_TOLERANCE
+from domain.journey.facts import (
+    AnyFact,
+    AppVersionReported,
+    CustomEvent,
+    Purchase,
+    Received,
+    Refund,
+    SessionStarted,
+    Void,
+)
+
+
+class Verdict(StrEnum):
+    """What became of a fact."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdict on one fact; for a rejected one the reason's code and message."""
+
+    verdict: Verdict
+    code: str = ""
+    message: str = ""
+
+
+ACCEPTED = Answer(Verdict.ACCEPTED)
+DUPLICATE = Answer(Verdict.DUPLICATE)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answers in the order of the facts, and a position that is not before any of them, duplicates included."""
+
+    answers: list[Answer]
+    position: int
+
+
+class GroupDefinitions:
+    """The launched definitions of one app group, loaded when first asked for: they cannot change (R4)."""
+
+    def __init__(self, ledger: Ledger, app_group: str) -> None:
+        self._ledger = ledger
+        self._app_group = app_group
+        self._known: dict[str, Definition] = {}
+
+    def __getitem__(self, campaign_id: str, /) -> Definition:
+        return self._known.get(campaign_id) or self.checked(campaign_id)
+
+    def checked(self, campaign_id: str) -> Definition:
+        """The definition, after a fresh look where it is not known; raises for unknown campaigns and drafts."""
+        if (known := self._known.get(campaign_id)) is not None:
+            return known
+        campaign = self._ledger.existing_campaign(self._app_group, campaign_id)
+        campaign.refuse_receipts_of_draft()
+        return self._known.setdefault(campaign_id, campaign.definition)
+
+
+class Intake:
+    """Records batches of facts of one app group, each batch in one transaction."""
+
+    def __init__(self, ledger: Ledger, ledgers: Ledgers, now: Callable[[], datetime]) -> None:
+        self._ledger = ledger
+        self._ledgers = ledgers
+        self._now = now
+        self._groups: dict[str, AppGroup] = {}
+        self._definitions: dict[str, GroupDefinitions] = {}
+
+    def record(self, app_group: str, commands: Sequence[FactCommand], stamp: Stamp) -> Outcome:
+        """Take the facts, or raise and have taken none; raises UnknownAppGroup."""
+        try:
+            with self._ledgers.writing(stamp) as transaction:
+                if transaction.changed_elsewhere:
+                    self._groups.clear()
+                group = self._group(app_group)
+                batch = _Batch(transaction, group, self._definitions[app_group], self._now())
+                answers = batch.take(commands)
+                self._ledger.save(*batch.aggregates(), app_group=app_group)
+                return Outcome(answers, transaction.position)
+        except BaseException:
+            # What the aggregates in memory say was not recorded.
+            self._groups.clear()
+            raise
+
+    def _group(self, app_group: str) -> AppGroup:
+        group = self._groups.get(app_group)
+        if group is None:
+            group = self._groups[app_group] = self._ledger.existing_app_group(app_group)
+            self._definitions.setdefault(app_group, GroupDefinitions(self._ledger, app_group))
+        return group
+
+
+class _Batch:
+    """One batch while it is being decided."""
+
+    def __init__(
+        self, transaction: Transaction, group: AppGroup, definitions: GroupDefinitions, now: datetime
+    ) -> None:
+        self._transaction = transaction
+        self._group = group
+        self._definitions = definitions
+        self._latest = now + FUTURE_TOLERANCE
+        self._journeys: dict[str, LoadedJourney] = {}
+
+    def take(self, commands: Sequence[FactCommand]) -> list[Answer]:
+        """Decide the facts one by one, in the order given."""
+        asked = defaultdict(list)
+        for command in commands:
+            asked[command.user_id].append(command.id)
+        self._journeys = self._transaction.journeys(self._group.app_group, asked, self._definitions)
+        return [self._answer(command) for command in commands]
+
+    def aggregates(self) -> list[object]:
+        """The aggregates with something to save."""
+        return [self._group, *(loaded.journey for loaded in self._journeys.values())]
+
+    def _answer(self, command: FactCommand) -> Answer:
+        try:
+            return ACCEPTED if self._take(command) else DUPLICATE
+        except DomainError as refusal:
+            return Answer(Verdict.REJECTED, refusal.code, refusal.message)
+
+    def _take(self, command: FactCommand) -> bool:
+        if command.at > self._latest:
+            raise FactRefused("the fact lies more than 5 minutes ahead of the clock", code="in_the_future")
+        loaded = self._journeys[command.user_id]
+        fact, aside = self._fact(command, loaded.key)
+        if not loaded.journey.take(fact):
+            return False
+        if aside is not None:
+            self._transaction.keep_aside(loaded.journey.id, fact.id, aside)
+        if type(fact) is CustomEvent:
+            self._group.see_custom_event(fact.name)
+        return True
+
+    def _fact(self, command: FactCommand, key: bytes) -> tuple[AnyFact, str | None]:
+        """The fact a command states, and the free text that is kept aside from it."""
+        match command:
+            case ReceivedCommand():
+                variant_id = self._definitions.checked(command.campaign_id).variant(command.variant_id)
+                return Received(command.id, command.at, command.campaign_id, variant_id), None
+            case SessionStartedCommand():
+                self._check_app(command.app_id)
+                return SessionStarted(command.id, command.at, command.app_id, command.app_version), None
+            case PurchaseCommand():
+                return self._purchase(command, key)
+            case CustomEventCommand():
+                return self._custom_event(command, key)
+            case AppVersionCommand():
+                self._check_app(command.app_id)
+                return AppVersionReported(command.id, command.at, command.app_id, command.version), None
+            case RefundCommand():
+                return Refund(command.id, command.at, command.purchase_id, command.amount), None
+            case VoidCommand():
+                aside = None if command.reason is None else canonical(command.reason)
+                return Void(command.id, command.at, command.fact_id, _sealed(key, aside)), aside
+        raise TypeError(type(command).__name__)
+
+    def _purchase(self, command: PurchaseCommand, key: bytes) -> tuple[Purchase, str | None]:
+        self._check_app(command.app_id)
+        money.amount(command.price, command.quantity)
+        aside = None if command.properties is None else canonical(command.properties)
+        fact = Purchase(
+            command.id,
+            command.at,
+            command.product_id,
+            command.price,
+            command.currency,
+            command.quantity,
+            command.app_id,
+            command.app_version,
+            _sealed(key, aside),
+        )
+        return fact, aside
+
+    def _custom_event(self, command: CustomEventCommand, key: bytes) -> tuple[CustomEvent, str | None]:
+        self._check_app(command.app_id)
+        aside = None if command.properties is None else canonical(command.properties)
+        fact = CustomEvent(
+            command.id, command.at, command.name, command.app_id, command.app_version, _sealed(key, aside)
+        )
+        return fact, aside
+
+    def _check_app(self, app_id: str | None) -> None:
+        if app_id is not None and app_id not in self._group.apps:
+            raise UnknownApp(f"the app group has no app {app_id!r}", place="app_id")
+
+
+def _sealed(key: bytes, aside: str | None) -> str | None:
+    return None if aside is None else seal(key, aside)

@@ -1,0 +1,100 @@
+"""Ledger: the application object of `eventsourcing`, over the aggregates of the domain."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, cast
+
+from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.persistence import InfrastructureFactory, Mapper
+from eventsourcing.utils import Environment, EnvType
+
+from domain import app_group as groups
+from domain import campaign as campaigns
+from domain.aggregate import Aggregate, Recorded
+from domain.app_group import AppGroup, AppGroupMade
+from domain.campaign import Campaign, CampaignDrafted
+from domain.errors import DomainError
+
+A = TypeVar("A", bound=Aggregate[Any])
+
+
+class UnknownAppGroup(DomainError):
+    """There is no such app group."""
+
+    code = "unknown_app_group"
+
+
+class UnknownCampaign(DomainError):
+    """The app group has no such campaign (R16)."""
+
+    code = "unknown_campaign"
+
+
+class Ledger(Application[str]):
+    """Loads and saves aggregates through the library's repository, mapper and recorder."""
+
+    name = "ledger"
+
+    def __init__(self, factory: InfrastructureFactory[Any], mapper: Mapper[str]) -> None:
+        self._given_factory = factory
+        self._given_mapper = mapper
+        super().__init__()
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Settings come through the composition root alone: the library would lay them over `os.environ`."""
+        return Environment(name, dict(env or {}))
+
+    def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:
+        """The factory that the composition root chose."""
+        return self._given_factory
+
+    def construct_mapper(self) -> Mapper[str]:
+        """The mapper of short topics and JSON payloads."""
+        return self._given_mapper
+
+    def app_group(self, app_group: str) -> AppGroup:
+        """The app group as it stands; at version 0 where it does not exist."""
+        return self._find(groups.stream_id(app_group), _as_group) or AppGroup(app_group)
+
+    def existing_app_group(self, app_group: str) -> AppGroup:
+        """The app group as it stands; raises UnknownAppGroup."""
+        group = self.app_group(app_group)
+        if not group.version:
+            raise UnknownAppGroup(f"there is no app group {app_group!r}", place="app_group")
+        return group
+
+    def campaign(self, app_group: str, campaign_id: str) -> Campaign:
+        """The campaign as it stands; at version 0 where it does not exist."""
+        return self._find(campaigns.stream_id(app_group, campaign_id), _as_campaign) or Campaign(
+            app_group, campaign_id
+        )
+
+    def existing_campaign(self, app_group: str, campaign_id: str) -> Campaign:
+        """The campaign as it stands; raises UnknownCampaign."""
+        campaign = self.campaign(app_group, campaign_id)
+        if not campaign.version:
+            raise UnknownCampaign(f"there is no campaign {campaign_id!r}", place="campaign_id")
+        return campaign
+
+    def _find(self, stream_id: str, project: Callable[[A | None, Iterable[Recorded[Any]]], A | None]) -> A | None:
+        try:
+            return cast(A, self.repository.get(stream_id, projector_func=cast(Any, project)))
+        except AggregateNotFoundError:
+            return None
+
+
+def _as_group(group: AppGroup | None, events: Iterable[Recorded[Any]]) -> AppGroup | None:
+    for recorded in events:
+        if isinstance(recorded.event, AppGroupMade):
+            group = AppGroup(recorded.event.app_group)
+        if group is not None:
+            group.replay([recorded])
+    return group
+
+
+def _as_campaign(campaign: Campaign | None, events: Iterable[Recorded[Any]]) -> Campaign | None:
+    for recorded in events:
+        if isinstance(recorded.event, CampaignDrafted):
+            campaign = Campaign(recorded.event.app_group, recorded.event.campaign_id)
+        if campaign is not None:
+            campaign.replay([recorded])
+    return campaign

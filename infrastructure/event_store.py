@@ -1,0 +1,53 @@
+"""The library's event store and factory over our recorder."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import (
+    AggregateRecorder,
+    ApplicationRecorder,
+    EventStore,
+    InfrastructureFactory,
+    Mapper,
+    ProcessRecorder,
+    Recording,
+    TrackingRecorder,
+)
+from eventsourcing.utils import Environment
+
+from infrastructure.recorder import Recorder
+
+
+class LedgerEventStore(EventStore[str]):
+    """Puts events without making a notification of each: nobody is waiting in this process, readers tail the log."""
+
+    def put(
+        self, domain_events: Sequence[DomainEventProtocol[str]], **kwargs: Any
+    ) -> list[Recording[str]]:
+        self.recorder.insert_events(list(map(self.mapper.to_stored_event, domain_events)), **kwargs)
+        return []
+
+
+class LedgerFactory(InfrastructureFactory[TrackingRecorder]):
+    """Hands the library the recorder of one database."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(Environment("ledger", {}))
+        self._recorder = recorder
+
+    def event_store(self, *, mapper: Mapper[Any], recorder: AggregateRecorder) -> EventStore[Any]:
+        return LedgerEventStore(mapper, recorder)
+
+    def application_recorder(self) -> ApplicationRecorder:
+        return self._recorder
+
+    def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
+        """The same recorder: states are kept by the journey store, there is no table of snapshots."""
+        return self._recorder
+
+    def tracking_recorder(self, tracking_recorder_class: Any = None) -> TrackingRecorder:
+        raise TypeError("projections keep their own checkpoints (projections/projector.py)")
+
+    def process_recorder(self) -> ProcessRecorder:
+        raise TypeError("projections keep their own checkpoints (projections/projector.py)")

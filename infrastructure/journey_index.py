@@ -1,0 +1,242 @@
+"""The index of journeys in the database: their facts by id and by lane, and the standings put away.
+
+All of it is derived from the log and written in the transaction of the events it is derived from.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from heapq import merge
+from typing import Any, cast
+
+import msgspec
+from sqlalchemy import Connection, String, and_, bindparam, column, delete, func, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import ColumnElement, Select
+
+from domain.instants import microseconds
+from domain.journey import lanes
+from domain.journey.decisions import JourneyEvent
+from domain.journey.facts import AnyFact, Key
+from domain.journey.history import MemoryHistory
+from domain.journey.state import Standing
+from infrastructure.database import Prepared
+from infrastructure.schema import events, journey_facts, journey_lanes, journey_standings
+from infrastructure.topics import decode
+
+_PAGE = 64
+_END_OF_TIME = 2**63 - 1
+
+decode_standing = msgspec.json.Decoder(Standing).decode
+
+
+def json_rows(parameter: str, *names: str) -> Any:  # noqa: ANN401
+    """A JSON array of arrays as a table of its own: many keys in one parameter, in one query."""
+    table = func.json_each(bindparam(parameter)).table_valued(column("value", String))
+    columns: list[ColumnElement[Any]] = [
+        func.json_extract(table.c.value, f"$[{place}]").label(name) for place, name in enumerate(names)
+    ]
+    return select(*columns).subquery()
+
+
+class JourneyIndex:
+    """The statements on the index, compiled once."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        def prepared(statement: Any) -> Prepared:  # noqa: ANN401
+            return Prepared(statement, dialect)
+
+        facts, rows = journey_facts.c, journey_lanes.c
+        keys = json_rows("keys", "journey_id", "fact_id")
+        self.digests = prepared(
+            select(facts.journey_id, facts.fact_id, facts.digest).join_from(
+                keys,
+                journey_facts,
+                and_(facts.journey_id == keys.c.journey_id, facts.fact_id == keys.c.fact_id),
+            )
+        )
+        self.fact = prepared(
+            _payloads(journey_facts.c.journey_id, journey_facts.c.fact_id).where(
+                facts.journey_id == bindparam("journey_id"), facts.fact_id == bindparam("fact_id")
+            )
+        )
+        place = and_(rows.journey_id == bindparam("journey_id"), rows.lane == bindparam("lane"))
+        at, fact_id = bindparam("at"), bindparam("fact_id")
+        on_lane = _payloads(rows.journey_id, rows.fact_id, rows.at, rows.fact_id.label("id")).where(place)
+        # Spelled out rather than as a row comparison: SQLite then seeks on both columns of the key.
+        self.before = prepared(
+            on_lane.where(rows.at <= at, (rows.at < at) | (rows.fact_id < fact_id))
+            .order_by(rows.at.desc(), rows.fact_id.desc())
+            .limit(1)
+        )
+        self.after = prepared(
+            on_lane.where(rows.at >= at, (rows.at > at) | (rows.fact_id > fact_id))
+            .order_by(rows.at, rows.fact_id)
+            .limit(1)
+        )
+        self.page = prepared(
+            on_lane.where(rows.at >= at, (rows.at > at) | (rows.fact_id > fact_id), rows.at <= bindparam("end"))
+            .order_by(rows.at, rows.fact_id)
+            .limit(_PAGE)
+        )
+        self.campaigns = prepared(select(rows.fact_id).where(place))
+        self.standing = prepared(
+            select(journey_standings.c.state).where(
+                journey_standings.c.journey_id == bindparam("journey_id"),
+                journey_standings.c.campaign_id == bindparam("campaign_id"),
+            )
+        )
+        self.add_facts = prepared(insert(journey_facts))
+        self.add_lanes = prepared(upsert(journey_lanes).on_conflict_do_nothing())
+        self.remove_lanes = prepared(
+            delete(journey_lanes).where(
+                *(each == bindparam(f"old_{each.name}") for each in journey_lanes.primary_key.columns)
+            )
+        )
+        standing = upsert(journey_standings)
+        self.put_standings = prepared(
+            standing.on_conflict_do_update(
+                index_elements=["journey_id", "campaign_id"], set_={"state": standing.excluded.state}
+            )
+        )
+
+    def standings(self, journey_id: str, closed: dict[str, Standing]) -> Iterator[tuple[str, str, str]]:
+        """The rows of standings that were put away."""
+        for campaign_id, standing in closed.items():
+            yield journey_id, campaign_id, msgspec.json.encode(standing).decode()
+
+
+class StoredHistory:
+    """A journey's history: what the database holds, and over it what this transaction has added."""
+
+    def __init__(self, journey_id: str, index: JourneyIndex, *, new: bool) -> None:
+        self.journey_id = journey_id
+        self.connection: Connection | None = None
+        self.digests: dict[str, bytes] = {}
+        self._index = index
+        self._new = new
+        self._added = MemoryHistory()
+        self._added.fact = self.fact  # type: ignore[method-assign]
+        self._removed: set[tuple[str, Key]] = set()
+
+    def digest(self, fact_id: str) -> bytes | None:
+        """Of a fact that the transaction was asked about."""
+        return self._added.digest(fact_id) or self.digests.get(fact_id)
+
+    def fact(self, fact_id: str) -> AnyFact | None:
+        added = self._added.facts.get(fact_id)
+        if added is not None:
+            return added[0]
+        row = self._first(self._index.fact, fact_id=fact_id)
+        return None if row is None else decode(*row)
+
+    def before(self, lane: str, key: Key) -> AnyFact | None:
+        added = self._added.before(lane, key)
+        stored = self._neighbour(self._index.before, lane, key)
+        return max(filter(None, (added, stored)), key=_key, default=None)
+
+    def after(self, lane: str, key: Key) -> AnyFact | None:
+        added = self._added.after(lane, key)
+        stored = self._neighbour(self._index.after, lane, key)
+        return min(filter(None, (added, stored)), key=_key, default=None)
+
+    def between(self, lane: str, start: datetime, end: datetime | None = None) -> Iterator[AnyFact]:
+        added = list(self._added.between(lane, start, end))
+        stored = self._stored_between(lane, start, end)
+        return merge(added, stored, key=_key) if added else stored
+
+    def campaigns_received(self, first_month: int, last_month: int) -> set[str]:
+        found = self._added.campaigns_received(first_month, last_month)
+        for month in range(first_month, last_month + 1):
+            found.update(fact_id for (fact_id,) in self._all(self._index.campaigns, lane=month_lane(month)))
+        return found
+
+    def standing(self, campaign_id: str) -> Standing | None:
+        row = self._first(self._index.standing, campaign_id=campaign_id)
+        return None if row is None else decode_standing(row[0])
+
+    def add(self, event: JourneyEvent, version: int) -> None:
+        self._added.add(event, version)
+        if not self._new:
+            for place in lanes.removed(event):
+                self._removed.add(place)
+            for place in lanes.added(event):
+                self._removed.discard(place)
+
+    def fact_rows(self) -> Iterator[tuple[Any, ...]]:
+        """The rows of `journey_facts` to be written."""
+        for fact_id, (_, digest, version) in self._added.facts.items():
+            yield self.journey_id, fact_id, digest, version
+
+    def lane_rows(self) -> Iterator[tuple[Any, ...]]:
+        """The rows of `journey_lanes` to be written."""
+        for lane, keys in self._added.lanes.items():
+            for at, fact_id in keys:
+                yield self.journey_id, lane, microseconds(at), fact_id
+        for month, campaigns in self._added.months.items():
+            for campaign_id in campaigns:
+                yield self.journey_id, month_lane(month), 0, campaign_id
+
+    def removed_rows(self) -> Iterator[tuple[Any, ...]]:
+        """The rows of `journey_lanes` to be taken away."""
+        for lane, (at, fact_id) in self._removed:
+            yield self.journey_id, lane, microseconds(at), fact_id
+
+    def saved(self) -> None:
+        """What was added stands in the database now."""
+        self._new = False
+        self._added = MemoryHistory()
+        self._added.fact = self.fact  # type: ignore[method-assign]
+        self._removed.clear()
+        self.digests = {}
+
+    def _neighbour(self, statement: Prepared, lane: str, key: Key) -> AnyFact | None:
+        while (row := self._first(statement, lane=lane, at=microseconds(key[0]), fact_id=key[1])) is not None:
+            fact = cast(AnyFact, decode(row[0], row[1]))
+            if (lane, fact.key) not in self._removed:
+                return fact
+            key = fact.key
+        return None
+
+    def _stored_between(self, lane: str, start: datetime, end: datetime | None) -> Iterator[AnyFact]:
+        at, fact_id = microseconds(start), ""
+        until = _END_OF_TIME if end is None else microseconds(end)
+        while page := self._all(self._index.page, lane=lane, at=at, fact_id=fact_id, end=until):
+            for topic, state, at, fact_id in page:  # noqa: B007, PLW2901
+                fact = cast(AnyFact, decode(topic, state))
+                if (lane, fact.key) not in self._removed:
+                    yield fact
+            if len(page) < _PAGE:
+                return
+
+    def _first(self, statement: Prepared, **values: Any) -> Any:  # noqa: ANN401
+        if self._new or self.connection is None:
+            return None
+        return statement.first(self.connection, journey_id=self.journey_id, **values)
+
+    def _all(self, statement: Prepared, **values: Any) -> Sequence[Any]:  # noqa: ANN401
+        if self._new or self.connection is None:
+            return ()
+        return statement.all(self.connection, journey_id=self.journey_id, **values)
+
+
+def month_lane(month: int) -> str:
+    """The lane that holds, by id, the campaigns with a receipt in a 30-day span."""
+    return f"campaigns/{month}"
+
+
+def _payloads(journey_id: Any, fact_id: Any, *more: Any) -> Select[Any]:  # noqa: ANN401
+    """Topic and payload of facts, by way of the fact index."""
+    source = journey_facts
+    if journey_id.table is not journey_facts:
+        same = and_(journey_facts.c.journey_id == journey_id, journey_facts.c.fact_id == fact_id)
+        source = journey_id.table.join(journey_facts, same)
+    of_fact = and_(
+        events.c.originator_id == journey_facts.c.journey_id,
+        events.c.originator_version == journey_facts.c.version,
+    )
+    return select(events.c.topic, events.c.state, *more).select_from(source.join(events, of_fact))
+
+
+def _key(fact: AnyFact) -> Key:
+    return fact.key

@@ -1,0 +1,60 @@
+"""The event log as projections and checks read it."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, or_, select
+
+from infrastructure.database import Database, Prepared
+from infrastructure.schema import events
+from infrastructure.topics import TOPICS, UnreadableEvent, decode
+from projections.projection import Logged
+from projections.projector import UnreadableLog
+
+
+class EventLog:
+    """Reads events by position, whole pages at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._prepared: dict[frozenset[type[Any]], Prepared] = {}
+
+    def last_position(self, connection: Connection) -> int:
+        """The position of the last event, 0 when there is none."""
+        return connection.execute(select(func.max(events.c.position))).scalar() or 0
+
+    def between(
+        self, connection: Connection, after: int, last: int, types: Iterable[type[Any]]
+    ) -> Iterator[Logged]:
+        """The events of these types after one position, up to and including another, in order."""
+        for position, app_group, stream_id, topic, recorded_at, state in self._statement(types).all(
+            connection, after=after, last=last
+        ):
+            try:
+                event = decode(topic, state)
+            except UnreadableEvent as error:
+                raise UnreadableLog(position, str(error)) from error
+            yield Logged(position, app_group, stream_id, topic, recorded_at, event)
+
+    def _statement(self, types: Iterable[type[Any]]) -> Prepared:
+        wanted = frozenset(types)
+        if wanted not in self._prepared:
+            columns = events.c
+            query = (
+                select(
+                    columns.position,
+                    columns.app_group,
+                    columns.originator_id,
+                    columns.topic,
+                    columns.recorded_at,
+                    columns.state,
+                )
+                .where(
+                    columns.position > bindparam("after"),
+                    columns.position <= bindparam("last"),
+                    or_(*(columns.topic == topic for topic in sorted(TOPICS[each] for each in wanted))),
+                )
+                .order_by(columns.position)
+            )
+            self._prepared[wanted] = Prepared(query, self._database.dialect)
+        return self._prepared[wanted]

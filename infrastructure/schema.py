@@ -1,0 +1,85 @@
+"""The tables of the ledger. `events` is the log; all others can be made again from it, but for what is kept aside."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+
+metadata = MetaData()
+
+# Ids compare by code point (RULES.md, Words): SQLite's BINARY is UTF-8 memcmp, PostgreSQL's "C" likewise.
+Id = Text().with_variant(Text(collation="C"), "postgresql")
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False),
+    Column("app_group", Id, nullable=False),
+    Column("originator_id", Id, nullable=False),
+    Column("originator_version", Integer, nullable=False),
+    Column("topic", Id, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("command_id", Id, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Index("events_by_originator", "originator_id", "originator_version", unique=True),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("app_group", Id, nullable=False),
+    Column("user_id", Id, nullable=False),
+    Column("journey_id", Id, nullable=False, unique=True),
+    Column("key", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("app_group", "user_id"),
+)
+
+kept_aside = Table(
+    "kept_aside",
+    metadata,
+    Column("journey_id", Id, nullable=False),
+    Column("fact_id", Id, nullable=False),
+    Column("text", Text, nullable=False),
+    PrimaryKeyConstraint("journey_id", "fact_id"),
+    sqlite_with_rowid=False,
+)
+
+journey_facts = Table(
+    "journey_facts",
+    metadata,
+    Column("journey_id", Id, nullable=False),
+    Column("fact_id", Id, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("version", Integer, nullable=False),
+    PrimaryKeyConstraint("journey_id", "fact_id"),
+    sqlite_with_rowid=False,
+)
+
+journey_lanes = Table(
+    "journey_lanes",
+    metadata,
+    Column("journey_id", Id, nullable=False),
+    Column("lane", Id, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("fact_id", Id, nullable=False),
+    PrimaryKeyConstraint("journey_id", "lane", "at", "fact_id"),
+    sqlite_with_rowid=False,
+)
+
+journey_states = Table(
+    "journey_states",
+    metadata,
+    Column("journey_id", Id, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+journey_standings = Table(
+    "journey_standings",
+    metadata,
+    Column("journey_id", Id, nullable=False),
+    Column("campaign_id", Id, nullable=False),
+    Column("state", Text, nullable=False),
+    PrimaryKeyConstraint("journey_id", "campaign_id"),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,54 @@
+"""The composition root: everything wired together over one database."""
+
+import getpass
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from application.campaigns import Campaigns
+from application.intake import Intake
+from application.ledger import Ledger
+from application.ports import Stamp
+from infrastructure.database import Database
+from infrastructure.event_store import LedgerFactory
+from infrastructure.journey_store import JourneyStore
+from infrastructure.log import EventLog
+from infrastructure.mapper import LedgerMapper
+from infrastructure.migrations import migrate
+from infrastructure.recorder import Recorder
+from projections.app_groups import APP_GROUPS
+from projections.campaign_report import CAMPAIGN_REPORT
+from projections.projector import Projector
+
+PROJECTIONS = (APP_GROUPS, CAMPAIGN_REPORT)
+
+
+class Service:
+    """The ledger of one database: commands in, read models out."""
+
+    def __init__(self, database_url: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.database = Database(database_url)
+        migrate(self.database)
+        self.recorder = Recorder(self.database)
+        self.journeys = JourneyStore(self.database, self.recorder)
+        self.ledger = Ledger(LedgerFactory(self.recorder), LedgerMapper())
+        self.campaigns = Campaigns(self.ledger, self.journeys)
+        self.intake = Intake(self.ledger, self.journeys, now)
+        self.log = EventLog(self.database)
+        self.projector = Projector(self.database.writing, self.log, PROJECTIONS)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.ledger.close()
+        self.database.close()
+
+    def __enter__(self) -> "Service":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def stamp() -> Stamp:
+    """The stamp of a command given on this machine: a new id, and the operating system's user."""
+    return Stamp(uuid.uuid4().hex, f"os:{getpass.getuser()}")

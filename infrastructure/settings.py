@@ -1,0 +1,15 @@
+"""Settings, from the environment (CONVERSIONS_...) and the command line; no secret has a default."""
+
+from typing import Literal
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator may set."""
+
+    model_config = SettingsConfigDict(env_prefix="CONVERSIONS_")
+
+    database_url: str = "sqlite:///conversions.db"
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"

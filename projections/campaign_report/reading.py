@@ -1,0 +1,208 @@
+"""Reading the campaign report: small typed rows, and the shapes that INTERFACES.md promises."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection, Row
+
+from domain import money
+from domain.conversion_events import LETTERS
+from domain.journey.attribution import DEFAULT_REVENUE_WINDOW
+from projections.campaign_report.tables import (
+    report_campaigns,
+    report_conversions,
+    report_revenue,
+    report_variants,
+)
+from projections.projection import checkpoints
+
+_EXACT = Context(prec=60)
+_FILTERS = {
+    "starts_session": "app_ids",
+    "makes_purchase": "product_id",
+    "performs_custom_event": "name",
+    "upgrades_app": "app_ids",
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of a variant or of a campaign; revenue exact, by currency."""
+
+    receipts: int
+    unique_recipients: int
+    conversions: list[int]
+    revenue: dict[str, Decimal]
+
+    @property
+    def conversion_rates(self) -> list[float | None]:
+        """Conversions / unique recipients; without recipients there is no rate (R18)."""
+        people = self.unique_recipients
+        return [conversions / people if people else None for conversions in self.conversions]
+
+    def as_json(self) -> dict[str, Any]:
+        """As INTERFACES.md has them."""
+        return {
+            "receipts": self.receipts,
+            "unique_recipients": self.unique_recipients,
+            "conversions": self.conversions,
+            "conversion_rates": self.conversion_rates,
+            "revenue": {
+                currency: money.printed(amount, currency) for currency, amount in sorted(self.revenue.items())
+            },
+        }
+
+
+@dataclass(frozen=True)
+class VariantFigures:
+    """A variant and its figures."""
+
+    variant_id: str
+    name: str | None
+    control: bool
+    weight: int
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class CampaignReport:
+    """A campaign's report; it holds every event up to `position`."""
+
+    app_group: str
+    campaign_id: str
+    name: str
+    kind: str
+    channel: str | None
+    status: str
+    position: int
+    conversion_events: list[dict[str, Any]]
+    totals: Figures
+    variants: list[VariantFigures]
+
+    @property
+    def revenue_window_seconds(self) -> int:
+        """The primary conversion event's deadline, or three days (R11)."""
+        if self.conversion_events:
+            return int(self.conversion_events[0]["deadline_seconds"])
+        return int(DEFAULT_REVENUE_WINDOW.total_seconds())
+
+    def as_json(self) -> dict[str, Any]:
+        """As INTERFACES.md has it."""
+        return {
+            "app_group": self.app_group,
+            "campaign_id": self.campaign_id,
+            "name": self.name,
+            "kind": self.kind,
+            "status": self.status,
+            "position": str(self.position),
+            "revenue_window_seconds": self.revenue_window_seconds,
+            "conversion_events": self.conversion_events,
+            "totals": self.totals.as_json(),
+            "variants": [
+                {"variant_id": variant.variant_id, "name": variant.name, "control": variant.control}
+                | variant.figures.as_json()
+                for variant in self.variants
+            ],
+        }
+
+
+def report(connection: Connection, app_group: str, campaign_id: str) -> CampaignReport | None:
+    """The report of one campaign, None where the group has no such campaign."""
+    row = connection.execute(
+        select(report_campaigns).where(
+            report_campaigns.c.app_group == app_group, report_campaigns.c.campaign_id == campaign_id
+        )
+    ).one_or_none()
+    return None if row is None else _report(connection, row)
+
+
+def reports(connection: Connection, app_group: str) -> list[CampaignReport]:
+    """The reports of all campaigns of an app group, by campaign id."""
+    rows = connection.execute(
+        select(report_campaigns)
+        .where(report_campaigns.c.app_group == app_group)
+        .order_by(report_campaigns.c.campaign_id)
+    ).all()
+    return [_report(connection, row) for row in rows]
+
+
+def position(connection: Connection, name: str) -> int:
+    """The position up to which a projection holds every event."""
+    found = connection.execute(select(checkpoints.c.position).where(checkpoints.c.name == name)).scalar()
+    return 0 if found is None else int(found)
+
+
+def _report(connection: Connection, row: Row[Any]) -> CampaignReport:
+    events = json.loads(row.conversion_events)
+    variants = _variants(connection, row.app_group, row.campaign_id, len(events))
+    return CampaignReport(
+        app_group=row.app_group,
+        campaign_id=row.campaign_id,
+        name=row.name,
+        kind=row.kind,
+        channel=row.channel,
+        status=row.status,
+        position=position(connection, "campaign_report"),
+        conversion_events=[_conversion_event(index, event) for index, event in enumerate(events)],
+        totals=_totals(row.unique_recipients, len(events), variants),
+        variants=variants,
+    )
+
+
+def _conversion_event(index: int, event: dict[str, Any]) -> dict[str, Any]:
+    only = _FILTERS[event["type"]]
+    return {
+        "index": index,
+        "letter": LETTERS[index],
+        "primary": index == 0,
+        "type": event["type"],
+        only: event.get(only, [] if only == "app_ids" else None),
+        "deadline_seconds": event["deadline_seconds"],
+    }
+
+
+def _variants(
+    connection: Connection, app_group: str, campaign_id: str, conversion_events: int
+) -> list[VariantFigures]:
+    def rows(table: Any) -> Sequence[Row[Any]]:  # noqa: ANN401
+        where = (table.c.app_group == app_group, table.c.campaign_id == campaign_id)
+        return connection.execute(select(table).where(*where)).all()
+
+    conversions: defaultdict[str, list[int]] = defaultdict(lambda: [0] * conversion_events)
+    for row in rows(report_conversions):
+        conversions[row.variant_id][row.conversion_event] = row.conversions
+    revenue: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
+    for row in rows(report_revenue):
+        # A currency appears once a purchase counts in it, even at 0 (R11).
+        if row.purchases:
+            revenue[row.variant_id][row.currency] = row.amount
+    return [
+        VariantFigures(
+            row.variant_id,
+            row.name,
+            row.control,
+            row.weight,
+            Figures(row.receipts, row.unique_recipients, conversions[row.variant_id], revenue[row.variant_id]),
+        )
+        for row in sorted(rows(report_variants), key=lambda row: row.place)
+    ]
+
+
+def _totals(unique_recipients: int, conversion_events: int, variants: list[VariantFigures]) -> Figures:
+    """The campaign's own figures: all variants but control (R9, R18)."""
+    counted = [variant.figures for variant in variants if not variant.control]
+    revenue: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for figures in counted:
+        for currency, amount in figures.revenue.items():
+            revenue[currency] = _EXACT.add(revenue[currency], amount)
+    return Figures(
+        receipts=sum(figures.receipts for figures in counted),
+        unique_recipients=unique_recipients,
+        conversions=[sum(figures.conversions[i] for figures in counted) for i in range(conversion_events)],
+        revenue=dict(revenue),
+    )

@@ -1,0 +1,137 @@
+"""The projector: folds the log into read models, a batch and its checkpoint in one transaction, never skipping."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.engine import Connection
+
+from projections.projection import Logged, Projection, checkpoints
+
+BATCH = 20_000
+"""Positions a batch spans."""
+
+Progress = Callable[[int, int], None]
+"""Told how many positions are done, of how many."""
+
+
+class Log(Protocol):
+    """The event log as projections read it."""
+
+    def last_position(self, connection: Connection) -> int:
+        """The position of the last event, 0 when there is none."""
+
+    def between(
+        self, connection: Connection, after: int, last: int, types: Iterable[type[Any]]
+    ) -> Iterable[Logged]:
+        """The events of these types after one position, up to and including another, in order."""
+
+
+class ProjectionStopped(Exception):
+    """An event could not be applied: the projection stands just before it."""
+
+    def __init__(self, name: str, position: int, reason: str) -> None:
+        super().__init__(f"{name} stopped before position {position}: {reason}")
+        self.name = name
+        self.position = position
+        self.reason = reason
+
+
+class Projector:
+    """Keeps projections current."""
+
+    def __init__(
+        self,
+        writing: Callable[[], AbstractContextManager[Connection]],
+        log: Log,
+        projections: Sequence[Projection],
+    ) -> None:
+        self._writing = writing
+        self._log = log
+        self._projections = projections
+
+    def catch_up(self, progress: Progress | None = None) -> None:
+        """Apply everything the log holds; raises ProjectionStopped."""
+        for projection in self._projections:
+            while self._batch(projection, progress):
+                pass
+
+    def rebuild(self, projection: Projection, progress: Progress | None = None) -> int:
+        """Build the projection anew from position zero; readers see the old one until the new one is complete.
+
+        Returns the position it stands at.
+        """
+        with self._writing() as connection:
+            for table in projection.tables:
+                connection.execute(delete(table))
+            last = self._log.last_position(connection)
+            for after in range(0, last, BATCH):
+                self._apply(connection, projection, after, min(after + BATCH, last))
+                if progress is not None:
+                    progress(min(after + BATCH, last), last)
+            self._lock(connection, projection)
+            self._check(connection, projection, last)
+            return last
+
+    def _batch(self, projection: Projection, progress: Progress | None) -> bool:
+        """Apply one batch; False when there was nothing to do."""
+        try:
+            with self._writing() as connection:
+                after = self._lock(connection, projection)
+                newest = self._log.last_position(connection)
+                last = min(after + BATCH, newest)
+                if last <= after:
+                    return False
+                self._apply(connection, projection, after, last)
+                self._check(connection, projection, last)
+        except ProjectionStopped as stopped:
+            # What comes before the event that failed is good, and stays.
+            with self._writing() as connection:
+                after = self._lock(connection, projection)
+                self._apply(connection, projection, after, stopped.position - 1)
+                self._check(connection, projection, stopped.position - 1)
+            raise
+        if progress is not None:
+            progress(last, newest)
+        return True
+
+    def _apply(self, connection: Connection, projection: Projection, after: int, last: int) -> None:
+        fold = projection.fold(connection)
+        handlers = projection.handlers
+        position = after
+        try:
+            for logged in self._log.between(connection, after, last, handlers):
+                position = logged.position
+                handlers[type(logged.event)](fold, logged)
+            projection.write(fold)
+        except UnreadableLog as error:
+            raise ProjectionStopped(projection.name, error.position, error.reason) from error
+        except Exception as error:
+            raise ProjectionStopped(projection.name, position, repr(error)) from error
+
+    def _lock(self, connection: Connection, projection: Projection) -> int:
+        """The position the projection stands at, its checkpoint locked so that no one counts the same events."""
+        query = select(checkpoints.c.position).where(checkpoints.c.name == projection.name).with_for_update()
+        position = connection.execute(query).scalar()
+        if position is None:
+            values = {"name": projection.name, "version": projection.version, "position": 0}
+            connection.execute(insert(checkpoints).values(values))
+            return 0
+        return int(position)
+
+    def _check(self, connection: Connection, projection: Projection, position: int) -> None:
+        connection.execute(
+            update(checkpoints)
+            .where(checkpoints.c.name == projection.name)
+            .values(position=position, version=projection.version)
+        )
+
+
+class UnreadableLog(Exception):
+    """The log holds an event that cannot be read."""
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(f"position {position}: {reason}")
+        self.position = position
+        self.reason = reason
