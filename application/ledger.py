@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
 from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.persistence import InfrastructureFactory, Mapper
+from eventsourcing.persistence import InfrastructureFactory, Mapper, Recording
 from eventsourcing.utils import Environment, EnvType
 
 from domain import app_group as groups
@@ -50,6 +50,15 @@ class Ledger(Application[str]):
     def construct_mapper(self) -> Mapper[str]:
         """The mapper of short topics and JSON payloads."""
         return self._given_mapper
+
+    def save(self, *objs: Any, **kwargs: Any) -> list[Recording[str]]:
+        """Record the aggregates' pending events, in one go.
+
+        The library's own `save` finds out what each object is by runtime protocol checks, which cost more than deciding
+        a fact; ours are all aggregates.
+        """
+        events = [event for aggregate in objs for event in aggregate.collect_events()]
+        return self.events.put(events, **kwargs)
 
     def app_group(self, app_group: str) -> AppGroup:
         """The app group as it stands; at version 0 where it does not exist."""

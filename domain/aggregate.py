@@ -12,7 +12,7 @@ import msgspec
 E = TypeVar("E")
 
 
-class Recorded(msgspec.Struct, Generic[E], frozen=True):
+class Recorded(msgspec.Struct, Generic[E], frozen=True, gc=False):
     """An event at its place in a stream: what `eventsourcing` calls a domain event. `event` is the stored payload."""
 
     originator_id: str

@@ -120,7 +120,7 @@ AnyCampaignEvent = (
 
 def stream_id(app_group: str, campaign_id: str) -> str:
     """The stream of a campaign: ids hold no NUL, so that no two campaigns share one."""
-    return f"campaign-{uuid.uuid5(uuid.NAMESPACE_OID, f'{app_group}\0{campaign_id}').hex}"
+    return "campaign-" + uuid.uuid5(uuid.NAMESPACE_OID, f"{app_group}\0{campaign_id}").hex
 
 
 class Campaign(Aggregate[AnyCampaignEvent]):
@@ -171,14 +171,14 @@ class Campaign(Aggregate[AnyCampaignEvent]):
 
     def rename(self, name: str) -> None:
         """Give the campaign another name."""
-        self._refuse_archived()
         if name != self.name:
+            self._refuse_archived()
             self.record(CampaignRenamed(name))
 
     def change_channel(self, channel: str | None) -> None:
         """Send the campaign through another channel."""
-        self._refuse_archived()
         if channel != self.channel:
+            self._refuse_archived()
             self.record(ChannelChanged(channel))
 
     def change_kind(self, kind: Kind) -> None:
@@ -188,9 +188,9 @@ class Campaign(Aggregate[AnyCampaignEvent]):
 
     def change_variants(self, variants: tuple[Variant, ...], weights: Weights | None) -> None:
         """Change variants while the campaign is a draft (R4); their names at any time."""
-        self._refuse_archived()
         if variants == self.variants:
             return
+        self._refuse_archived()
         names = {variant.id: variant.name for variant in variants}
         if _identities(variants) == _identities(self.variants):
             self.record(VariantsRenamed(names))
@@ -202,9 +202,9 @@ class Campaign(Aggregate[AnyCampaignEvent]):
 
     def change_conversion_events(self, events: tuple[ConversionEvent, ...], group: AppGroup) -> None:
         """Change conversion events while the campaign is a draft (R4)."""
-        self._refuse_archived()
         if events == self.conversion_events:
             return
+        self._refuse_archived()
         if self.status is not Status.DRAFT:
             message = f"{self.campaign_id!r} was launched: its conversion events are fixed"
             raise CampaignIsFixed(message, place="conversion_events")
@@ -213,9 +213,9 @@ class Campaign(Aggregate[AnyCampaignEvent]):
 
     def set_weights(self, weights: Weights | None) -> None:
         """Share users in another way, where that differs from what was applied last (R5, INTERFACES.md)."""
-        self._refuse_archived()
         shares = checked_weights(self.variants, weights)
         if shares != self.weights_applied:
+            self._refuse_archived()
             self.record(WeightsSet(shares))
 
     def launch(self) -> None:
@@ -237,11 +237,10 @@ class Campaign(Aggregate[AnyCampaignEvent]):
         if self.status is not Status.ARCHIVED:
             self.record(CampaignArchived())
 
-    def check_receipt(self, variant_id: str | None) -> str:
-        """The variant a receipt is of; only a draft refuses receipts (R4, R5)."""
+    def refuse_receipts_of_draft(self) -> None:
+        """Only a draft refuses receipts (R4)."""
         if self.status is Status.DRAFT:
             raise CampaignIsDraft(f"{self.campaign_id!r} is a draft: launch it first", place="campaign_id")
-        return self.definition.variant(variant_id)
 
     def _refuse_archived(self) -> None:
         if self.status is Status.ARCHIVED:

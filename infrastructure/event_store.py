@@ -1,9 +1,8 @@
 """The library's event store and factory over our recorder."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import (
     AggregateRecorder,
     ApplicationRecorder,
@@ -17,15 +16,26 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import Environment
 
 from infrastructure.recorder import Recorder
+from infrastructure.topics import TOPICS, encode
 
 
 class LedgerEventStore(EventStore[str]):
-    """Puts events without making a notification of each: nobody is waiting in this process, readers tail the log."""
+    """Puts events without a `StoredEvent` and a `Notification` of each: nobody in this process waits for them.
 
-    def put(
-        self, domain_events: Sequence[DomainEventProtocol[str]], **kwargs: Any
-    ) -> list[Recording[str]]:
-        self.recorder.insert_events(list(map(self.mapper.to_stored_event, domain_events)), **kwargs)
+    Reading goes the library's way, through mapper and recorder.
+    """
+
+    def put(self, domain_events: Sequence[Any], *, app_group: str = "", **kwargs: Any) -> list[Recording[str]]:
+        payloads = [
+            (
+                recorded.originator_id,
+                recorded.originator_version,
+                TOPICS[type(recorded.event)],
+                encode(recorded.event).decode(),
+            )
+            for recorded in domain_events
+        ]
+        cast(Recorder, self.recorder).append(payloads, app_group)
         return []
 
 

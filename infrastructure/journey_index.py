@@ -9,7 +9,7 @@ from heapq import merge
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import Connection, String, and_, bindparam, column, delete, func, insert, select
+from sqlalchemy import Connection, String, and_, bindparam, column, delete, func, insert, select, tuple_
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ColumnElement, Select
@@ -17,7 +17,7 @@ from sqlalchemy.sql import ColumnElement, Select
 from domain.instants import microseconds
 from domain.journey import lanes
 from domain.journey.decisions import JourneyEvent
-from domain.journey.facts import AnyFact, Key
+from domain.journey.facts import AnyFact, Fact, Key
 from domain.journey.history import MemoryHistory
 from domain.journey.state import Standing
 from infrastructure.database import Prepared
@@ -62,20 +62,20 @@ class JourneyIndex:
         )
         place = and_(rows.journey_id == bindparam("journey_id"), rows.lane == bindparam("lane"))
         at, fact_id = bindparam("at"), bindparam("fact_id")
+        key = tuple_(rows.at, rows.fact_id)
         on_lane = _payloads(rows.journey_id, rows.fact_id, rows.at, rows.fact_id.label("id")).where(place)
-        # Spelled out rather than as a row comparison: SQLite then seeks on both columns of the key.
         self.before = prepared(
-            on_lane.where(rows.at <= at, (rows.at < at) | (rows.fact_id < fact_id))
+            on_lane.where(key < tuple_(at, fact_id))
             .order_by(rows.at.desc(), rows.fact_id.desc())
             .limit(1)
         )
         self.after = prepared(
-            on_lane.where(rows.at >= at, (rows.at > at) | (rows.fact_id > fact_id))
+            on_lane.where(key > tuple_(at, fact_id))
             .order_by(rows.at, rows.fact_id)
             .limit(1)
         )
         self.page = prepared(
-            on_lane.where(rows.at >= at, (rows.at > at) | (rows.fact_id > fact_id), rows.at <= bindparam("end"))
+            on_lane.where(key > tuple_(at, fact_id), rows.at <= bindparam("end"))
             .order_by(rows.at, rows.fact_id)
             .limit(_PAGE)
         )
@@ -106,47 +106,47 @@ class JourneyIndex:
             yield journey_id, campaign_id, msgspec.json.encode(standing).decode()
 
 
-class StoredHistory:
-    """A journey's history: what the database holds, and over it what this transaction has added."""
+class StoredHistory(MemoryHistory):
+    """A journey's history: what the database holds, and over it, in memory, what this transaction has added."""
 
     def __init__(self, journey_id: str, index: JourneyIndex, *, new: bool) -> None:
+        super().__init__()
         self.journey_id = journey_id
         self.connection: Connection | None = None
         self.digests: dict[str, bytes] = {}
         self._index = index
         self._new = new
-        self._added = MemoryHistory()
-        self._added.fact = self.fact  # type: ignore[method-assign]
         self._removed: set[tuple[str, Key]] = set()
 
     def digest(self, fact_id: str) -> bytes | None:
         """Of a fact that the transaction was asked about."""
-        return self._added.digest(fact_id) or self.digests.get(fact_id)
+        return super().digest(fact_id) or self.digests.get(fact_id)
 
     def fact(self, fact_id: str) -> AnyFact | None:
-        added = self._added.facts.get(fact_id)
+        added = self.facts.get(fact_id)
         if added is not None:
             return added[0]
         row = self._first(self._index.fact, fact_id=fact_id)
         return None if row is None else decode(*row)
 
     def before(self, lane: str, key: Key) -> AnyFact | None:
-        added = self._added.before(lane, key)
-        stored = self._neighbour(self._index.before, lane, key)
-        return max(filter(None, (added, stored)), key=_key, default=None)
+        added, stored = super().before(lane, key), self._neighbour(self._index.before, lane, key)
+        if added is None or stored is None:
+            return added or stored
+        return max(added, stored, key=_key)
 
     def after(self, lane: str, key: Key) -> AnyFact | None:
-        added = self._added.after(lane, key)
-        stored = self._neighbour(self._index.after, lane, key)
-        return min(filter(None, (added, stored)), key=_key, default=None)
+        added, stored = super().after(lane, key), self._neighbour(self._index.after, lane, key)
+        if added is None or stored is None:
+            return added or stored
+        return min(added, stored, key=_key)
 
     def between(self, lane: str, start: datetime, end: datetime | None = None) -> Iterator[AnyFact]:
-        added = list(self._added.between(lane, start, end))
         stored = self._stored_between(lane, start, end)
-        return merge(added, stored, key=_key) if added else stored
+        return merge(super().between(lane, start, end), stored, key=_key) if lane in self.lanes else stored
 
     def campaigns_received(self, first_month: int, last_month: int) -> set[str]:
-        found = self._added.campaigns_received(first_month, last_month)
+        found = super().campaigns_received(first_month, last_month)
         for month in range(first_month, last_month + 1):
             found.update(fact_id for (fact_id,) in self._all(self._index.campaigns, lane=month_lane(month)))
         return found
@@ -156,24 +156,22 @@ class StoredHistory:
         return None if row is None else decode_standing(row[0])
 
     def add(self, event: JourneyEvent, version: int) -> None:
-        self._added.add(event, version)
-        if not self._new:
-            for place in lanes.removed(event):
-                self._removed.add(place)
-            for place in lanes.added(event):
-                self._removed.discard(place)
+        super().add(event, version)
+        if not self._new and not isinstance(event, Fact):
+            self._removed.update(lanes.removed(event))
+            self._removed.difference_update(lanes.added(event))
 
     def fact_rows(self) -> Iterator[tuple[Any, ...]]:
         """The rows of `journey_facts` to be written."""
-        for fact_id, (_, digest, version) in self._added.facts.items():
+        for fact_id, (_, digest, version) in self.facts.items():
             yield self.journey_id, fact_id, digest, version
 
     def lane_rows(self) -> Iterator[tuple[Any, ...]]:
         """The rows of `journey_lanes` to be written."""
-        for lane, keys in self._added.lanes.items():
+        for lane, keys in self.lanes.items():
             for at, fact_id in keys:
                 yield self.journey_id, lane, microseconds(at), fact_id
-        for month, campaigns in self._added.months.items():
+        for month, campaigns in self.months.items():
             for campaign_id in campaigns:
                 yield self.journey_id, month_lane(month), 0, campaign_id
 
@@ -185,10 +183,8 @@ class StoredHistory:
     def saved(self) -> None:
         """What was added stands in the database now."""
         self._new = False
-        self._added = MemoryHistory()
-        self._added.fact = self.fact  # type: ignore[method-assign]
-        self._removed.clear()
-        self.digests = {}
+        for added in (self.facts, self.lanes, self.months, self.digests, self._removed):
+            added.clear()
 
     def _neighbour(self, statement: Prepared, lane: str, key: Key) -> AnyFact | None:
         while (row := self._first(statement, lane=lane, at=microseconds(key[0]), fact_id=key[1])) is not None:

@@ -78,6 +78,8 @@ class JourneyStore:
         """Drop the journeys on which others have recorded events since; True where there was any such event."""
         if writing.last_position == self._seen_position:
             return False
+        if not self._entries:
+            return True
         changed = {row[0] for row in self.statements.changed.all(writing.connection, after=self._seen_position)}
         for key, entry in list(self._entries.items()):
             if entry.loaded.journey.id in changed:
@@ -196,9 +198,12 @@ class JourneyTransaction:
     def saved(self) -> None:
         """The transaction has committed."""
         for entry in self._entries.values():
-            entry.saved = entry.loaded.journey.version
-            entry.known = entry.known or entry.saved > 0
-            entry.history.saved()
+            version = entry.loaded.journey.version
+            if version > entry.saved:
+                entry.saved = version
+                entry.known = True
+                entry.history.saved()
+            entry.history.digests = {}
             entry.history.connection = None
 
 
@@ -211,12 +216,14 @@ class _Statements:
 
         users, journeys = json_rows("keys", "user_id"), json_rows("keys", "journey_id")
         self.changed = prepared(
-            select(events.c.originator_id).where(events.c.position > bindparam("after")).distinct()
+            select(events.c.originator_id).where(events.c.position > bindparam("after"))
         )
         self.identities = prepared(
-            select(identities.c.user_id, identities.c.journey_id, identities.c.key)
-            .join_from(users, identities, identities.c.user_id == users.c.user_id)
-            .where(identities.c.app_group == bindparam("app_group"))
+            select(identities.c.user_id, identities.c.journey_id, identities.c.key).where(
+                # IN rather than a join: SQLite would otherwise walk through all users of the group.
+                identities.c.app_group == bindparam("app_group"),
+                identities.c.user_id.in_(select(users.c.user_id)),
+            )
         )
         self.states = prepared(
             select(journey_states.c.journey_id, journey_states.c.version, journey_states.c.state).join_from(

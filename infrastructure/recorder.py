@@ -33,6 +33,10 @@ from infrastructure.schema import events
 NOBODY = Stamp(command_id="", actor="")
 
 
+Payload = tuple[str, int, str, str]
+"""An event before it has a position: originator id, originator version, topic, state."""
+
+
 class Row(NamedTuple):
     """A row of `events`; `recorded_at` in microseconds since 1970."""
 
@@ -54,7 +58,7 @@ class Row(NamedTuple):
 
 def event_hash(*columns: object) -> bytes:
     """16 bytes over a row of `events` but its hash; no column holds NUL, so that none runs into the next."""
-    return blake2b("\0".join(map(str, columns)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return blake2b("\0".join(map(str, columns)).encode(), digest_size=16).digest()
 
 
 @dataclass
@@ -94,38 +98,35 @@ class Recorder(ApplicationRecorder):
     def insert_events(
         self, stored_events: Sequence[StoredEvent], *, app_group: str = "", **kwargs: Any
     ) -> Sequence[int] | None:
-        """Append events, in the transaction under way or in one of their own; raises IntegrityError on a conflict."""
+        """Append stored events, in the transaction under way or in one of their own; raises IntegrityError."""
+        payloads = [
+            (str(stored.originator_id), stored.originator_version, stored.topic, stored.state.decode())
+            for stored in stored_events
+        ]
+        return self.append(payloads, app_group) or None
+
+    def append(self, payloads: Sequence[Payload], app_group: str) -> Sequence[int]:
+        """Append events to their streams and the log: their positions. Raises IntegrityError where one is taken."""
         writing = self._writing.get()
         if writing is None:
             with self.writing(NOBODY) as own:
-                return self._append(own, stored_events, app_group)
+                return self._append(own, payloads, app_group)
         with _library_errors():
-            return self._append(writing, stored_events, app_group)
+            return self._append(writing, payloads, app_group)
 
-    def _append(self, writing: Writing, stored_events: Sequence[StoredEvent], app_group: str) -> list[int] | None:
-        if not stored_events:
-            return None
+    def _append(self, writing: Writing, payloads: Sequence[Payload], app_group: str) -> range:
         first = writing.last_position + 1
         recorded_at = max(time.time_ns() // 1000, writing.last_recorded_at)
-        command_id, actor = writing.stamp.command_id, writing.stamp.actor
+        stamp = (recorded_at, writing.stamp.command_id, writing.stamp.actor)
         rows = []
-        for position, stored in enumerate(stored_events, first):
-            row = (
-                position,
-                app_group,
-                str(stored.originator_id),
-                stored.originator_version,
-                stored.topic,
-                stored.state.decode(),
-                recorded_at,
-                command_id,
-                actor,
-            )
+        for position, payload in enumerate(payloads, first):
+            row = (position, app_group, *payload, *stamp)
             rows.append((*row, event_hash(*row)))
         self._insert.many(writing.connection, rows)
-        writing.last_position += len(rows)
-        writing.last_recorded_at = recorded_at
-        return list(range(first, writing.last_position + 1))
+        if rows:
+            writing.last_position += len(rows)
+            writing.last_recorded_at = recorded_at
+        return range(first, writing.last_position + 1)
 
     def select_events(
         self,

@@ -12,11 +12,11 @@ import msgspec
 from domain.journey.facts import AnyFact, Key
 
 
-class Value(msgspec.Struct, frozen=True, omit_defaults=True):
+class Value(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Something a decision names by value."""
 
 
-class Receipt(Value, frozen=True):
+class Receipt(Value, frozen=True, gc=False):
     """A receipt as decisions name it."""
 
     id: str
@@ -29,7 +29,7 @@ class Receipt(Value, frozen=True):
         return (self.at, self.id)
 
 
-class Occurrence(Value, frozen=True):
+class Occurrence(Value, frozen=True, gc=False):
     """A behaviour as decisions name it."""
 
     id: str
@@ -41,32 +41,32 @@ class Occurrence(Value, frozen=True):
         return (self.at, self.id)
 
 
-class Conversion(Value, frozen=True):
+class Conversion(Value, frozen=True, gc=False):
     """The behaviour that converts, and the receipt it is credited to (R7, R9)."""
 
     behaviour: Occurrence
     receipt: Receipt
 
 
-class Revenue(Value, frozen=True):
+class Revenue(Value, frozen=True, gc=False):
     """A purchase's net, and the receipt it is credited to (R11, R12)."""
 
     net: Decimal
     receipt: Receipt
 
 
-class Decision(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """What every decision event is."""
 
 
-class FactDisregarded(Decision, frozen=True):
+class FactDisregarded(Decision, frozen=True, gc=False):
     """A void took effect: from here on everything is judged as if the fact had not been (R17)."""
 
     void_id: str
     fact: AnyFact
 
 
-class UpgradeRecorded(Decision, frozen=True):
+class UpgradeRecorded(Decision, frozen=True, gc=False):
     """A version report is an upgrade over the latest earlier one (R10)."""
 
     report: Occurrence
@@ -75,14 +75,14 @@ class UpgradeRecorded(Decision, frozen=True):
     to_version: str
 
 
-class UpgradeWithdrawn(Decision, frozen=True):
+class UpgradeWithdrawn(Decision, frozen=True, gc=False):
     """A version report that was an upgrade is none any more (R10, R14)."""
 
     report: Occurrence
     app_id: str
 
 
-class RecipientCounted(Decision, frozen=True):
+class RecipientCounted(Decision, frozen=True, gc=False):
     """The user is a recipient of the variant; of the campaign, where `variant_id` is null (R18)."""
 
     campaign_id: str
@@ -90,7 +90,7 @@ class RecipientCounted(Decision, frozen=True):
     now: Receipt
 
 
-class RecipientRestated(Decision, frozen=True):
+class RecipientRestated(Decision, frozen=True, gc=False):
     """Another receipt is the user's first one of the variant, or of the campaign (R20)."""
 
     campaign_id: str
@@ -99,7 +99,7 @@ class RecipientRestated(Decision, frozen=True):
     now: Receipt
 
 
-class RecipientWithdrawn(Decision, frozen=True):
+class RecipientWithdrawn(Decision, frozen=True, gc=False):
     """No receipt of the variant, or of the campaign, is left (R17)."""
 
     campaign_id: str
@@ -107,7 +107,7 @@ class RecipientWithdrawn(Decision, frozen=True):
     before: Receipt
 
 
-class ConversionRecorded(Decision, frozen=True):
+class ConversionRecorded(Decision, frozen=True, gc=False):
     """The user converts on the campaign's conversion event `index` (R7)."""
 
     campaign_id: str
@@ -115,7 +115,7 @@ class ConversionRecorded(Decision, frozen=True):
     now: Conversion
 
 
-class ConversionRestated(Decision, frozen=True):
+class ConversionRestated(Decision, frozen=True, gc=False):
     """Another behaviour converts, or another receipt is credited (R14)."""
 
     campaign_id: str
@@ -124,7 +124,7 @@ class ConversionRestated(Decision, frozen=True):
     now: Conversion
 
 
-class ConversionWithdrawn(Decision, frozen=True):
+class ConversionWithdrawn(Decision, frozen=True, gc=False):
     """No behaviour that converts is left (R14)."""
 
     campaign_id: str
@@ -132,7 +132,7 @@ class ConversionWithdrawn(Decision, frozen=True):
     before: Conversion
 
 
-class RevenueAttributed(Decision, frozen=True):
+class RevenueAttributed(Decision, frozen=True, gc=False):
     """The purchase counts for the campaign (R11)."""
 
     campaign_id: str
@@ -141,7 +141,7 @@ class RevenueAttributed(Decision, frozen=True):
     now: Revenue
 
 
-class RevenueRestated(Decision, frozen=True):
+class RevenueRestated(Decision, frozen=True, gc=False):
     """The purchase is credited to another receipt, or its net is another (R9, R12, R14)."""
 
     campaign_id: str
@@ -151,7 +151,7 @@ class RevenueRestated(Decision, frozen=True):
     now: Revenue
 
 
-class RevenueWithdrawn(Decision, frozen=True):
+class RevenueWithdrawn(Decision, frozen=True, gc=False):
     """The purchase counts for the campaign no more (R14, R17)."""
 
     campaign_id: str

@@ -16,7 +16,7 @@ Key = tuple[datetime, str]
 """The order of facts: by instant, then by id (RULES.md, Words)."""
 
 
-class Fact(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="type"):
+class Fact(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True, tag_field="type"):
     """What every fact has: an id of the reporting service, and the instant it occurred."""
 
     id: str
@@ -28,21 +28,21 @@ class Fact(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         return (self.at, self.id)
 
 
-class Received(Fact, frozen=True, tag="received"):
+class Received(Fact, frozen=True, gc=False, tag="received"):
     """A receipt: of a message, of a canvas (entry), or an enrolment in the control group."""
 
     campaign_id: str
     variant_id: str
 
 
-class SessionStarted(Fact, frozen=True, tag="session_started"):
+class SessionStarted(Fact, frozen=True, gc=False, tag="session_started"):
     """A session in an app; with a version it is a version report too (R10)."""
 
     app_id: str
     app_version: str | None = None
 
 
-class Purchase(Fact, frozen=True, tag="purchase"):
+class Purchase(Fact, frozen=True, gc=False, tag="purchase"):
     """A purchase of one product; price and quantity as in R11, `properties` the keyed hash of what stands aside."""
 
     product_id: str
@@ -59,7 +59,7 @@ class Purchase(Fact, frozen=True, tag="purchase"):
         return money.amount(self.price, self.quantity)
 
 
-class CustomEvent(Fact, frozen=True, tag="custom_event"):
+class CustomEvent(Fact, frozen=True, gc=False, tag="custom_event"):
     """A custom event the user performed."""
 
     name: str
@@ -68,21 +68,21 @@ class CustomEvent(Fact, frozen=True, tag="custom_event"):
     properties: str | None = None
 
 
-class AppVersionReported(Fact, frozen=True, tag="app_version"):
+class AppVersionReported(Fact, frozen=True, gc=False, tag="app_version"):
     """The version of an app that the user runs (R10)."""
 
     app_id: str
     app_version: str = msgspec.field(name="version")
 
 
-class Refund(Fact, frozen=True, tag="refund"):
+class Refund(Fact, frozen=True, gc=False, tag="refund"):
     """Money given back for a purchase, in that purchase's currency (R12)."""
 
     purchase_id: str
     amount: Decimal
 
 
-class Void(Fact, frozen=True, tag="void"):
+class Void(Fact, frozen=True, gc=False, tag="void"):
     """Says that a fact should never have been (R17); `reason` is the keyed hash of what stands aside."""
 
     fact_id: str

@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.journey import lanes
-from domain.journey.decisions import JourneyEvent
+from domain.journey.decisions import FactDisregarded, JourneyEvent, UpgradeRecorded, UpgradeWithdrawn
 from domain.journey.facts import AnyFact, Fact, Key, Received, digest
 from domain.journey.state import Standing
 
 LAST_ID = chr(0x10FFFF) * 256
 """An id greater than any other: with it, a key stands after every fact of the same instant."""
+
+
+_MOVES_LANES = (FactDisregarded, UpgradeRecorded, UpgradeWithdrawn)
 
 
 class History(Protocol):
@@ -90,6 +93,8 @@ class MemoryHistory:
             self.facts[event.id] = (event, digest(event), version)
             if type(event) is Received:
                 self.months.setdefault(lanes.month(event.at), set()).add(event.campaign_id)
+        elif type(event) not in _MOVES_LANES:
+            return
         for lane, key in lanes.added(event):
             insort(self.lanes.setdefault(lane, []), key)
         for lane, key in lanes.removed(event):
@@ -99,4 +104,7 @@ class MemoryHistory:
                 del keys[place]
 
     def _at(self, key: Key) -> AnyFact:
-        return self.facts[key[1]][0]
+        fact = self.fact(key[1])
+        if fact is None:
+            raise LookupError(f"no fact {key[1]!r}")  # pragma: no cover
+        return fact

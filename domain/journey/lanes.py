@@ -80,18 +80,19 @@ def of(fact: Fact) -> Iterator[str]:
 def added(event: JourneyEvent) -> Iterator[tuple[str, Key]]:
     """What the event puts into lanes."""
     if isinstance(event, Fact):
+        key = event.key
         for lane in of(event):
-            yield lane, event.key
-    elif isinstance(event, UpgradeRecorded):
+            yield lane, key
+    elif type(event) is UpgradeRecorded:
         yield UPGRADES, event.report.key
 
 
 def removed(event: JourneyEvent) -> Iterator[tuple[str, Key]]:
     """What the event takes out of lanes."""
-    if isinstance(event, FactDisregarded):
+    if type(event) is FactDisregarded:
         for lane in of(event.fact):
             yield lane, event.fact.key
-    elif isinstance(event, UpgradeWithdrawn):
+    elif type(event) is UpgradeWithdrawn:
         yield UPGRADES, event.report.key
 
 
