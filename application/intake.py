@@ -1,6 +1,6 @@
 """Intake: takes facts in batches, each with a verdict of its own (R13, R16)."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ from domain.app_group import AppGroup
 from domain.definition import Definition
 from domain.errors import DomainError, FactRefused, UnknownApp
 from domain.instants import FUTURE_TOLERANCE
+from domain.journey.decisions import ConversionRecorded, ConversionWithdrawn
 from domain.journey.facts import (
     AnyFact,
     AppVersionReported,
@@ -63,6 +64,8 @@ class Outcome:
 
     answers: list[Answer]
     position: int
+    conversions: int
+    """The change in standing conversions, control included."""
 
 
 class GroupDefinitions:
@@ -104,8 +107,9 @@ class Intake:
                 group = self._group(app_group)
                 batch = _Batch(transaction, group, self._definitions[app_group], self._now())
                 answers = batch.take(commands)
+                conversions = batch.conversions()
                 self._ledger.save(*batch.aggregates(), app_group=app_group)
-                return Outcome(answers, transaction.position)
+                return Outcome(answers, transaction.position, conversions)
         except BaseException:
             # What the aggregates in memory say was not recorded.
             self._groups.clear()
@@ -138,6 +142,13 @@ class _Batch:
             asked[command.user_id].append(command.id)
         self._journeys = self._transaction.journeys(self._group.app_group, asked, self._definitions)
         return [self._answer(command) for command in commands]
+
+    def conversions(self) -> int:
+        """The change in standing conversions that was decided."""
+        kinds = Counter(
+            type(recorded.event) for loaded in self._journeys.values() for recorded in loaded.journey.pending
+        )
+        return kinds[ConversionRecorded] - kinds[ConversionWithdrawn]
 
     def aggregates(self) -> list[object]:
         """The aggregates with something to save."""

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from domain.explanation import Told
 from domain.journey.state import Definitions
 from domain.journey.user_journey import UserJourney
 
@@ -51,8 +52,8 @@ class Ledgers(Protocol):
         """Open a write transaction; left with an error, nothing of it is recorded."""
 
 
-class UserIds(Protocol):
-    """Who a journey is of."""
+class Streams(Protocol):
+    """The journeys of users, event by event."""
 
-    def journey_id(self, app_group: str, user_id: str) -> str | None:
-        """The journey of a user, if any fact about them was ever recorded."""
+    def told(self, app_group: str, user_id: str) -> list[Told]:
+        """All events of a user's journey in order; none for a user never heard of."""

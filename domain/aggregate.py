@@ -4,7 +4,7 @@ The classes satisfy the `eventsourcing` protocols (DomainEventProtocol, MutableA
 CollectEventsProtocol) structurally; why they are no decorated aggregates is in docs/decisions/0002.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Generic, Self, TypeVar
 
 import msgspec
@@ -44,6 +44,11 @@ class Aggregate(Generic[E]):
             self.version = recorded.originator_version
             self.evolve(recorded.event)
         return self
+
+    @property
+    def pending(self) -> Sequence[Recorded[E]]:
+        """The events decided and not yet collected."""
+        return self._pending
 
     def collect_events(self) -> list[Recorded[E]]:
         """The pending events, which are thereby no longer pending."""

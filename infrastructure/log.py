@@ -5,8 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, or_, select
 
+from domain.explanation import Told
+from domain.instants import from_microseconds
 from infrastructure.database import Database, Prepared
-from infrastructure.schema import events
+from infrastructure.schema import events, identities
 from infrastructure.topics import TOPICS, UnreadableEvent, decode
 from projections.projection import Logged
 from projections.projector import UnreadableLog
@@ -58,3 +60,25 @@ class EventLog:
             )
             self._prepared[wanted] = Prepared(query, self._database.dialect)
         return self._prepared[wanted]
+
+
+class Streams:
+    """The journeys of users, event by event: the application's port."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def told(self, app_group: str, user_id: str) -> list[Told]:
+        """All events of a user's journey in order; none for a user never heard of."""
+        of_user = (identities.c.app_group == app_group) & (identities.c.user_id == user_id)
+        query = (
+            select(events.c.topic, events.c.state, events.c.recorded_at)
+            .join_from(identities, events, events.c.originator_id == identities.c.journey_id)
+            .where(of_user)
+            .order_by(events.c.originator_version)
+        )
+        with self._database.reading() as connection:
+            return [
+                Told(from_microseconds(row.recorded_at), decode(row.topic, row.state))
+                for row in connection.execute(query)
+            ]

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from application.campaigns import Campaigns
+from application.explanation import Explanations
 from application.intake import Intake
 from application.ledger import Ledger
 from application.ports import Stamp
 from infrastructure.database import Database
 from infrastructure.event_store import LedgerFactory
 from infrastructure.journey_store import JourneyStore
-from infrastructure.log import EventLog
+from infrastructure.log import EventLog, Streams
 from infrastructure.mapper import LedgerMapper
 from infrastructure.migrations import migrate
 from infrastructure.recorder import Recorder
@@ -34,6 +35,7 @@ class Service:
         self.ledger = Ledger(LedgerFactory(self.recorder), LedgerMapper())
         self.campaigns = Campaigns(self.ledger, self.journeys)
         self.intake = Intake(self.ledger, self.journeys, now)
+        self.explanations = Explanations(self.ledger, Streams(self.database))
         self.log = EventLog(self.database)
         self.projector = Projector(self.database.writing, self.log, PROJECTIONS)
 

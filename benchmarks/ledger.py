@@ -1,0 +1,74 @@
+"""The ledger as every benchmark uses it: a fresh one in a folder of its own, and facts read from JSON lines."""
+
+import gc
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from application.campaign_commands import read_campaigns
+from application.fact_commands import FactCommand, read_fact
+from infrastructure.files.json_lines import read_json
+from infrastructure.service import Service, stamp
+from projections.campaign_report.reading import reports
+
+T = TypeVar("T")
+
+IMPORT_BATCH = 5_000
+"""Facts a transaction of `import`; the command line's own constant takes its place once there is one."""
+
+Totals = dict[str, dict[str, Any]]
+"""By campaign and variant: conversions on each conversion event, and revenue by currency."""
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A folder that is gone afterwards."""
+    path = Path(tempfile.mkdtemp(prefix="conversions-bench-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def url(path: Path) -> str:
+    """The database URL of the ledger in a folder."""
+    return f"sqlite:///{path / 'ledger.db'}"
+
+
+@contextmanager
+def fresh(campaigns: dict[str, Any]) -> Iterator[Service]:
+    """A new ledger with these campaigns, its read models current; gone afterwards."""
+    gc.collect()
+    with folder() as path, Service(url(path)) as service:
+        service.campaigns.apply(read_campaigns(campaigns), stamp())
+        service.projector.catch_up()
+        yield service
+
+
+def commands(path: Path) -> list[FactCommand]:
+    """The facts of a file of JSON lines, validated."""
+    with path.open("rb") as lines:
+        return [read_fact(read_json(line)) for line in lines]
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
+    """The items in lists of a size, the last perhaps shorter."""
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def totals(service: Service, app_group: str) -> Totals:
+    """What the reports say, by campaign and variant."""
+    with service.database.reading() as connection:
+        return {
+            report.campaign_id: {
+                variant["variant_id"]: {"conversions": variant["conversions"], "revenue": variant["revenue"]}
+                for variant in report.as_json()["variants"]
+            }
+            for report in reports(connection, app_group)
+        }

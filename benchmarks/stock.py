@@ -1,0 +1,97 @@
+"""The stock library beside ours, on the same facts, with the same outcome."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.intake import record_all
+from benchmarks.ledger import IMPORT_BATCH, Totals, folder
+from benchmarks.results import Ask, Progress, Table, Value
+
+FACTS = 20_000
+BATCH = 1_000
+MOST_SECONDS = 60.0
+ASKED_TIMES = 10
+
+
+@dataclass(frozen=True)
+class Result:
+    """How many facts were recorded in how long, and what the campaigns came to."""
+
+    facts: int
+    seconds: float
+    totals: Totals
+
+    @property
+    def speed(self) -> float:
+        """Facts a second."""
+        return self.facts / self.seconds
+
+
+def measure(path: Path, progress: Progress) -> Table:
+    """Record the file one at a time and in batches, with the library and with ours."""
+    results = {}
+    for name, size, record in (
+        ("stock library, one at a time", 1, _stock),
+        (f"stock library, batches of {BATCH:,}", BATCH, _stock),
+        ("ours, one at a time", 1, _ours),
+        (f"ours, batches of {BATCH:,}", BATCH, _ours),
+        (f"ours, as import does ({IMPORT_BATCH:,})", IMPORT_BATCH, _ours),
+    ):
+        progress(name)
+        results[name] = record(path, size)
+    return _table(path, results)
+
+
+def _table(path: Path, results: dict[str, Result]) -> Table:
+    columns = ["what", "facts", "seconds", "facts/s", "times stock one at a time", "times stock in batches"]
+    table = Table(
+        "stock", "The stock library (eventsourcing: Aggregate, repository, SQLite recorder)", columns
+    )
+    single, batched, *_, ours = results.values()
+    for name, result in results.items():
+        times: list[Value] = [result.speed / single.speed, result.speed / batched.speed]
+        table.rows.append([name, result.facts, result.seconds, result.speed, *times])
+    table.notes += [
+        "the same rules and outcome, reading and validating included; ours has its reports current, the library keeps none",
+        *_outcome(path, list(results.values())),
+    ]
+    table.asks.append(Ask("ours / stock library one at a time", ours.speed / single.speed, ASKED_TIMES))
+    return table
+
+
+def _outcome(path: Path, results: list[Result]) -> list[str]:
+    """Compare the campaigns' conversions and revenue; a run cut short, with ours on the same facts."""
+    single, batched, *ours = results
+    expected = ours[-1].totals
+    same = all(result.totals == expected for result in (batched, *ours))
+    if single.facts == batched.facts:
+        same = same and single.totals == expected
+        return [f"same outcome: {'yes' if same else 'NO'}"]
+    same = same and single.totals == record_all(path, BATCH, most=single.facts)[2]
+    cut = f"one at a time was stopped after {MOST_SECONDS:.0f} s, at {single.facts:,} facts"
+    return [cut, f"same outcome: {'yes' if same else 'NO'}"]
+
+
+def _ours(path: Path, size: int) -> Result:
+    seconds, facts, totals = record_all(path, size)
+    return Result(facts, seconds, totals)
+
+
+def _stock(path: Path, size: int) -> Result:
+    """In a process of its own: one process uses one SQLite library only (FINDINGS.md)."""
+    with folder() as scratch:
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.stock_library",
+            path,
+            scratch / "stock.db",
+            size,
+            MOST_SECONDS,
+        ]
+        done = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)  # noqa: S603
+    printed = json.loads(done.stdout)
+    return Result(printed["facts"], printed["seconds"], printed["totals"])

@@ -1,0 +1,66 @@
+"""The commands put together, and how any of them fails: a code, a place, and what to do next."""
+
+
+import typer
+from eventsourcing.persistence import PersistenceError
+from sqlalchemy.exc import SQLAlchemyError
+
+from domain.errors import DomainError
+from infrastructure.cli import app_groups, campaigns, demo, explaining, importing, operating, reporting
+from infrastructure.cli.console import REFUSED, UNREADABLE, DatabaseOption, Refused, choose_database, err
+from infrastructure.database import UnusableDatabase
+from infrastructure.files import UnreadableFile
+from infrastructure.migrations import NewerSchema
+from projections.projector import ProjectionStopped
+
+cli = typer.Typer(
+    name="conversions",
+    help="Decides which campaigns turned users into customers, and can explain every number.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+cli.add_typer(campaigns.commands, name="campaigns")
+cli.add_typer(app_groups.commands, name="app-groups")
+cli.command("import")(importing.import_facts)
+cli.command("report")(reporting.report)
+cli.command("explain")(explaining.explain)
+cli.command("verify")(operating.verify_log)
+cli.command("rebuild")(operating.rebuild)
+cli.command("demo")(demo.demo)
+
+
+@cli.callback()
+def options(database: DatabaseOption = None) -> None:
+    """Decides which campaigns turned users into customers, and can explain every number."""
+    choose_database(database)
+
+
+def main() -> None:
+    """The entry point of the command `conversions`."""
+    try:
+        cli()
+    except Refused as refused:
+        _fail(str(refused), refused.code, refused.place, refused.status)
+    except DomainError as error:
+        _fail(error.message, error.code, error.place, REFUSED)
+    except UnreadableFile as error:
+        _fail(str(error), "unreadable_file", "", UNREADABLE)
+    except ProjectionStopped as stopped:
+        advice = "; `conversions verify` checks the log"
+        _fail(f"{stopped}{advice}", "projection_stopped", "", REFUSED)
+    except (UnusableDatabase, NewerSchema) as error:
+        _fail(str(error), "unusable_database", "", UNREADABLE)
+    except (PersistenceError, SQLAlchemyError) as error:
+        reason = str(error).splitlines()[0]
+        _fail(f"the database refused: {reason}; what was acknowledged is kept", "database", "", UNREADABLE)
+
+
+def _fail(message: str, code: str, place: str, status: int) -> None:
+    where = f" at {place}" if place else ""
+    err.print(f"[red]error[/] [bold]{code}[/]{where}: ", end="", highlight=False)
+    err.print(message, markup=False, highlight=False, soft_wrap=True)
+    raise SystemExit(status)
+
+

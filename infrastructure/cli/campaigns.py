@@ -1,0 +1,190 @@
+"""`conversions campaigns`: apply a file, list, show, launch, stop, archive."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.markup import escape
+from rich.table import Table
+
+from application.campaign_commands import read_campaigns
+from application.ports import Stamp
+from domain.campaign import Campaign
+from infrastructure.cli.console import (
+    UNREADABLE,
+    AppGroupOption,
+    DatabaseOption,
+    JsonOption,
+    Refused,
+    only_app_group,
+    opened,
+    out,
+    print_json,
+)
+from infrastructure.cli.figures import conversion_event, deadline, percent
+from infrastructure.service import Service, stamp
+from projections.campaign_report.reading import CampaignReport, report, reports
+
+commands = typer.Typer(help="Campaigns: apply a file, list, show, launch, stop, archive.", no_args_is_help=True)
+
+CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id.")]
+
+
+@commands.command()
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON: an app group and its campaigns.")],
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Draft and launch what is new, change what may change; all of the file or nothing of it."""
+    command = read_campaigns(_load(file))
+    with opened(database) as service:
+        applied = service.campaigns.apply(command, stamp())
+    if json_output:
+        print_json(
+            {
+                "app_group": command.app_group,
+                "campaigns": [
+                    {"campaign_id": each.campaign_id, "change": each.change, "status": each.status}
+                    for each in applied
+                ],
+            }
+        )
+        return
+    table = Table("Campaign", "Change", "Status", title=f"App group {escape(command.app_group)}", title_justify="left")
+    for each in applied:
+        table.add_row(escape(each.campaign_id), each.change, each.status)
+    out.print(table)
+
+
+@commands.command("list")
+def list_campaigns(
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """List campaigns with their status and headline figures."""
+    with opened(database) as service:
+        group = only_app_group(service, app_group)
+        with service.database.reading() as connection:
+            found = reports(connection, group)
+    if json_output:
+        print_json({"app_group": group, "campaigns": [_headline(each) for each in found]})
+        return
+    table = Table(title=f"Campaigns of {escape(group)}", title_justify="left")
+    for heading in ("Campaign", "Name", "Kind", "Status"):
+        table.add_column(heading)
+    for heading in ("Receipts", "Recipients", "Conversions A", "Rate A", "Revenue"):
+        table.add_column(heading, justify="right")
+    for each in found:
+        totals = each.totals.as_json()
+        table.add_row(
+            escape(each.campaign_id),
+            escape(each.name),
+            each.kind,
+            each.status,
+            f"{each.totals.receipts:,}",
+            f"{each.totals.unique_recipients:,}",
+            f"{each.totals.conversions[0]:,}" if each.totals.conversions else "",
+            percent(each.totals.conversion_rates[0]) if each.totals.conversions else "",
+            "\n".join(f"{amount} {currency}" for currency, amount in totals["revenue"].items()),
+        )
+    out.print(table)
+
+
+@commands.command()
+def show(
+    campaign: CampaignArgument,
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Show a campaign as it is defined."""
+    with opened(database) as service:
+        group = only_app_group(service, app_group)
+        service.ledger.existing_campaign(group, campaign)
+        with service.database.reading() as connection:
+            found = report(connection, group, campaign)
+    if found is None:
+        raise Refused(f"there is no campaign {campaign!r}", code="unknown_campaign")
+    if json_output:
+        print_json(_definition(found))
+        return
+    out.print(f"[bold]{escape(found.name)}[/] ({found.kind} {escape(found.campaign_id)}, {found.status})")
+    for event in found.conversion_events:
+        out.print(f"  {event['letter']}  {escape(conversion_event(event))} within {deadline(event['deadline_seconds'])}")
+    for variant in found.variants:
+        note = " (control group)" if variant.control else ""
+        out.print(f"  variant {escape(variant.variant_id)}{note}, weight {variant.weight}")
+
+
+@commands.command()
+def launch(campaign: CampaignArgument, app_group: AppGroupOption = None, database: DatabaseOption = None, json_output: JsonOption = False) -> None:  # noqa: FBT002
+    """Launch a draft, or a stopped campaign again."""
+    _change(campaign, app_group, database, json_output, lambda service: service.campaigns.launch)
+
+
+@commands.command()
+def stop(campaign: CampaignArgument, app_group: AppGroupOption = None, database: DatabaseOption = None, json_output: JsonOption = False) -> None:  # noqa: FBT002
+    """Stop a launched campaign; open windows run on."""
+    _change(campaign, app_group, database, json_output, lambda service: service.campaigns.stop)
+
+
+@commands.command()
+def archive(campaign: CampaignArgument, app_group: AppGroupOption = None, database: DatabaseOption = None, json_output: JsonOption = False) -> None:  # noqa: FBT002
+    """Put a campaign away for good; its reports stay."""
+    _change(campaign, app_group, database, json_output, lambda service: service.campaigns.archive)
+
+
+def _change(
+    campaign: str,
+    app_group: str | None,
+    database: str | None,
+    json_output: bool,  # noqa: FBT001
+    command: Callable[[Service], Callable[[str, str, Stamp], Campaign]],
+) -> None:
+    with opened(database) as service:
+        group = only_app_group(service, app_group)
+        changed = command(service)(group, campaign, stamp())
+    if json_output:
+        print_json({"app_group": group, "campaign_id": campaign, "status": changed.status.value})
+    else:
+        out.print(f"{escape(campaign)} is {changed.status.value}", highlight=False)
+
+
+def _headline(report: CampaignReport) -> dict[str, Any]:
+    return {
+        "campaign_id": report.campaign_id,
+        "name": report.name,
+        "kind": report.kind,
+        "status": report.status,
+    } | report.totals.as_json()
+
+
+def _definition(report: CampaignReport) -> dict[str, Any]:
+    return {
+        "app_group": report.app_group,
+        "campaign_id": report.campaign_id,
+        "name": report.name,
+        "kind": report.kind,
+        "channel": report.channel,
+        "status": report.status,
+        "conversion_events": report.conversion_events,
+        "variants": [
+            {"variant_id": v.variant_id, "name": v.name, "weight": v.weight, "control": v.control}
+            for v in report.variants
+        ],
+    }
+
+
+def _load(file: Path) -> Any:  # noqa: ANN401
+    try:
+        text = file.read_text(encoding="utf-8")
+        return json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"{file} cannot be read: {error}", code="unreadable_file", status=UNREADABLE) from None
+    except (yaml.YAMLError, json.JSONDecodeError, RecursionError) as error:
+        raise Refused(f"{file} is no YAML or JSON: {error}", code="malformed", status=UNREADABLE) from None

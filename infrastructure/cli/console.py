@@ -1,0 +1,126 @@
+"""What every command shares: where it writes, how it fails, and which database and app group it is about."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from infrastructure import logging
+from infrastructure.service import Service
+from infrastructure.settings import Settings
+from projections import app_groups
+
+out = Console()
+err = Console(stderr=True)
+
+REFUSED = 1
+UNREADABLE = 2
+SOME_REJECTED = 3
+
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option("--database", metavar="URL", help="SQLAlchemy URL; else CONVERSIONS_DATABASE_URL; else sqlite:///conversions.db."),
+]
+AppGroupOption = Annotated[
+    str | None, typer.Option("--app-group", metavar="GROUP", help="The app group; left out, the only one there is.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_chosen: dict[str, str] = {}
+
+
+class Refused(Exception):
+    """The command cannot be carried out; the message says what to do next."""
+
+    def __init__(self, message: str, *, code: str = "refused", place: str = "", status: int = REFUSED) -> None:
+        super().__init__(message)
+        self.code = code
+        self.place = place
+        self.status = status
+
+
+def choose_database(url: str | None) -> None:
+    """Remember the database named before the command."""
+    if url is not None:
+        _chosen["database_url"] = url
+
+
+@contextmanager
+def opened(database: str | None) -> Iterator[Service]:
+    """The service over the chosen database, migrated where need be."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Refused(f"CONVERSIONS_{str(first['loc'][0]).upper()}: {first['msg']}", code="bad_setting") from None
+    logging.configure(settings)
+    with Service(database or _chosen.get("database_url") or settings.database_url) as service:
+        yield service
+
+
+def only_app_group(service: Service, app_group: str | None) -> str:
+    """The app group a command is about: the one named, or the only one there is."""
+    service.projector.catch_up()
+    with service.database.reading() as connection:
+        groups = [row.app_group for row in app_groups.listed(connection)]
+    if app_group is not None:
+        if app_group not in groups:
+            raise Refused(
+                f"there is no app group {app_group!r}; `conversions app-groups list` shows them all",
+                code="unknown_app_group",
+            )
+        return app_group
+    if len(groups) == 1:
+        return groups[0]
+    if not groups:
+        raise Refused("there is no app group yet; make one: conversions campaigns apply FILE", code="unknown_app_group")
+    raise Refused(f"say which app group: --app-group {' | '.join(groups)}", code="unknown_app_group")
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+class Bar:
+    """Progress on standard error: a bar on a terminal, a plain line now and then otherwise; silent when quick."""
+
+    _LINE_EVERY = 250_000
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[detail]}"),
+            TimeRemainingColumn(),
+            console=err,
+            transient=True,
+        )
+        self._tasks: dict[str, Any] = {}
+        self._told: dict[str, int] = {}
+
+    def __enter__(self) -> "Bar":
+        if err.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if err.is_terminal:
+            self._progress.stop()
+
+    def show(self, description: str, done: int, total: int | None, detail: str = "") -> None:
+        """Say how far something is."""
+        if err.is_terminal:
+            if description not in self._tasks:
+                self._tasks[description] = self._progress.add_task(description, total=total, detail=detail)
+            self._progress.update(self._tasks[description], completed=done, total=total, detail=detail)
+        elif done - self._told.get(description, 0) >= self._LINE_EVERY:
+            self._told[description] = done
+            err.print(f"{description}: {done:,}" + (f" of {total:,}" if total else "") + (f", {detail}" if detail else ""))

@@ -1,0 +1,59 @@
+"""`conversions demo`: a month of a small shop's life, imported and reported."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from application.campaign_commands import read_campaigns
+from infrastructure.cli import explaining, reporting
+from infrastructure.cli.console import Bar, err, out
+from infrastructure.cli.importing import _print as print_totals
+from infrastructure.cli.importing import _Watching as Watching
+from infrastructure.demo import shop
+from infrastructure.importing import Import
+from infrastructure.service import Service, stamp
+
+
+def demo(
+    directory: Annotated[
+        Path | None,
+        typer.Option("--directory", metavar="DIR", help="Where to keep the demo's ledger; default: a new temporary directory."),
+    ] = None,
+) -> None:
+    """Make a month of a small shop's life, import it, and show the reports and two explanations."""
+    directory = Path(tempfile.mkdtemp(prefix="conversions-demo-")) if directory is None else directory
+    directory.mkdir(parents=True, exist_ok=True)
+    facts, campaigns = directory / "facts.jsonl", directory / "campaigns.json"
+    url = f"sqlite:///{directory / 'conversions.db'}"
+    err.print("Making a month of a small shop's life ...", highlight=False)
+    campaigns.write_text(json.dumps(shop.CAMPAIGNS, indent=1, ensure_ascii=False), encoding="utf-8")
+    with facts.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(fact, ensure_ascii=False) + "\n" for fact in shop.facts())
+    with Service(url) as service:
+        service.campaigns.apply(read_campaigns(shop.CAMPAIGNS), stamp())
+        group = str(shop.CAMPAIGNS["app_group"])
+        with Bar() as progress:
+            totals = Import(service, group, lambda _: None).run([str(facts)], None, Watching(progress))
+        print_totals(totals, None)
+        for campaign in shop.CAMPAIGNS["campaigns"]:
+            reporting.show(reporting.current(service, group, campaign["id"]))
+        for campaign_id, user_id in (shop.CONVERTED, shop.NOT_CONVERTED):
+            explaining.show(service.explanations.explain(group, campaign_id, user_id))
+    _where_next(directory, url)
+
+
+def _where_next(directory: Path, url: str) -> None:
+    campaign_id, user_id = shop.CONVERTED
+    out.print(f"\nThe ledger, its campaigns and its facts are in {directory}. Where to go next:", highlight=False, soft_wrap=True)
+    for command in (
+        f"export CONVERSIONS_DATABASE_URL={url}",
+        f".venv/bin/conversions report {campaign_id} --json",
+        f".venv/bin/conversions explain {campaign_id} {user_id}",
+        f".venv/bin/conversions import {directory / 'facts.jsonl'}      # again: all are duplicates",
+        ".venv/bin/conversions verify",
+        ".venv/bin/conversions --help",
+    ):
+        out.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)

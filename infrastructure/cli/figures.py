@@ -1,0 +1,42 @@
+"""Figures as people read them on a terminal."""
+
+from typing import Any
+
+_FULL = "█"
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def percent(rate: float | None) -> str:
+    """A rate in percent; a dash where there is none."""
+    return "–" if rate is None else f"{rate * 100:.2f} %"
+
+
+def bar(rate: float | None, longest: float, width: int = 20) -> str:
+    """A bar as long as the rate is against the longest."""
+    if not rate or not longest:
+        return ""
+    eighths = round(rate / longest * width * 8)
+    return _FULL * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def deadline(seconds: int) -> str:
+    """A deadline in the largest unit that is whole."""
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds % size == 0:
+            count = seconds // size
+            return f"{count} {unit}" + ("s" if count > 1 else "")
+    return f"{seconds} seconds"
+
+
+def conversion_event(event: dict[str, Any]) -> str:
+    """A conversion event in words: "makes a purchase of sku-9"."""
+    match event["type"]:
+        case "makes_purchase":
+            product = event.get("product_id")
+            return f"makes a purchase of {product}" if product else "makes a purchase"
+        case "performs_custom_event":
+            return f"performs {event['name']}"
+        case kind:
+            apps = event.get("app_ids") or []
+            verb = "opens" if kind == "starts_session" else "upgrades"
+            return f"{verb} {' or '.join(apps)}" if apps else f"{verb} any app"

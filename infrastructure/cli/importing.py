@@ -1,0 +1,131 @@
+"""`conversions import`: facts from files into the ledger."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from infrastructure.cli.console import (
+    SOME_REJECTED,
+    UNREADABLE,
+    AppGroupOption,
+    Bar,
+    DatabaseOption,
+    JsonOption,
+    Refused,
+    err,
+    only_app_group,
+    opened,
+    out,
+    print_json,
+)
+from infrastructure.files import FORMATS, FactFile
+from infrastructure.importing import Import, Rejected, Totals
+
+_SHOWN = 5
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def import_facts(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="JSON lines, CSV or Parquet, each also .gz or .zst; - reads standard input."),
+    ],
+    app_group: AppGroupOption = None,
+    rejects: Annotated[
+        Path | None, typer.Option("--rejects", metavar="FILE", help="Write rejected facts here, with their reasons.")
+    ] = None,
+    file_format: Annotated[
+        str | None, typer.Option("--format", metavar="|".join(FORMATS), help="The format, where the name does not tell.")
+    ] = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Take the facts of files: each once, each with a verdict of its own; the reports are current afterwards.
+
+    Exit status: 0 all taken, 3 some rejected, 2 a file could not be read.
+    """
+    if file_format is not None and file_format not in FORMATS:
+        raise Refused(f"--format is one of {', '.join(FORMATS)}", code="bad_format", status=UNREADABLE)
+    with opened(database) as service, _rejecting(rejects, several=len(files) > 1) as reject, Bar() as progress:
+        importing = Import(service, only_app_group(service, app_group), reject)
+        try:
+            totals = importing.run(files, file_format, _Watching(progress))
+        except Exception:
+            if importing.totals.read:
+                err.print(f"{importing.totals.accepted:,} new facts were taken before this:", highlight=False)
+            raise
+    if json_output:
+        print_json(asdict(totals))
+    else:
+        _print(totals, rejects)
+    if totals.rejected:
+        raise typer.Exit(SOME_REJECTED)
+
+
+class _Watching:
+    """Shows an import's progress."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+
+    def reading(self, file: FactFile, totals: Totals) -> None:
+        """One more batch was taken."""
+        part = f"{file.bytes_read / file.size:.0%} of {Path(file.path).name}" if file.size else file.path
+        self._bar.show("facts", totals.read, None, part)
+
+    def projecting(self, done: int, newest: int) -> None:
+        """The reports are so far."""
+        self._bar.show("reports", done, newest)
+
+
+@contextmanager
+def _rejecting(path: Path | None, *, several: bool) -> Iterator[Callable[[Rejected], None]]:
+    """Writes rejected facts to the file; without one, the first few to standard error."""
+    if path is None:
+        yield _tell_first(_SHOWN)
+        return
+    try:
+        file = path.open("wb")
+    except OSError as error:
+        raise Refused(f"{path} cannot be written: {error}", code="unwritable_file", status=UNREADABLE) from None
+    with file:
+
+        def write(rejected: Rejected) -> None:
+            row = {"line": rejected.line, "code": rejected.code, "message": rejected.message, "fact": rejected.fact}
+            file.write(_encode(row | {"file": rejected.path} if several else row) + b"\n")
+
+        yield write
+
+
+def _tell_first(shown: int) -> Callable[[Rejected], None]:
+    told = 0
+
+    def tell(rejected: Rejected) -> None:
+        nonlocal told
+        told += 1
+        if told <= shown:
+            where = f"{rejected.path}, line {rejected.line}"
+            err.print(f"{where}: {rejected.code}: {rejected.message}", markup=False, highlight=False, soft_wrap=True)
+
+    return tell
+
+
+def _print(totals: Totals, rejects: Path | None) -> None:
+    rate = totals.read / totals.seconds if totals.seconds else 0
+    out.print(
+        f"{totals.read:,} facts read in {totals.seconds:.1f} s ({rate:,.0f} a second): {totals.accepted:,} new, "
+        f"{totals.duplicates:,} duplicates, {totals.rejected:,} rejected; "
+        f"{totals.conversions:+,} standing conversions.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if totals.rejected and rejects is not None:
+        out.print(f"The rejected facts and their reasons are in {rejects}.", markup=False, soft_wrap=True)
+    elif totals.rejected:
+        out.print("Run it again with --rejects FILE to see why; what was taken is not taken twice.", soft_wrap=True)

@@ -1,0 +1,160 @@
+"""Import: the facts of files through the intake, batch by batch, and the reports brought current after them."""
+
+import gc
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from application.fact_commands import FactCommand, read_fact
+from application.intake import Answer, Verdict
+from domain.errors import FactRefused
+from infrastructure.files import FactFile, Raw, open_facts
+from infrastructure.service import Service, stamp
+
+IMPORT_BATCH = 5_000
+"""Facts in a transaction: large enough that journeys share the pages they dirty."""
+
+T = TypeVar("T")
+
+
+@dataclass
+class Totals:
+    """What an import did; `seconds` end when the reports are current."""
+
+    read: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    conversions: int = 0
+    seconds: float = 0.0
+
+
+class Rejected(NamedTuple):
+    """A fact that was not taken; `fact` is None where the line could not be read."""
+
+    path: str
+    line: int
+    code: str
+    message: str
+    fact: dict[str, Any] | None
+
+
+class Watcher(Protocol):
+    """Someone who wants to know how an import goes."""
+
+    def reading(self, file: FactFile, totals: Totals) -> None:
+        """One more batch was taken from the file."""
+
+    def projecting(self, done: int, newest: int) -> None:
+        """The reports hold the events up to one position, of another."""
+
+
+class _Read(NamedTuple):
+    line: int
+    raw: Raw
+    fact: FactCommand | FactRefused
+
+
+class Import:
+    """An import into one app group."""
+
+    def __init__(self, service: Service, app_group: str, reject: Callable[[Rejected], None]) -> None:
+        self._service = service
+        self._app_group = app_group
+        self._reject = reject
+        self.totals = Totals()
+
+    def run(self, paths: Sequence[str], file_format: str | None, watcher: Watcher) -> Totals:
+        """Take the facts of all files; raises UnreadableFile, and what was taken before stays."""
+        started = time.monotonic()
+        try:
+            with _less_garbage_collection():
+                for path in paths:
+                    self._file(path, file_format, watcher)
+        finally:
+            self._service.projector.catch_up(watcher.projecting)
+            self.totals.seconds = round(time.monotonic() - started, 3)
+        return self.totals
+
+    def _file(self, path: str, file_format: str | None, watcher: Watcher) -> None:
+        with open_facts(path, format=file_format) as file:
+            for batch in _ahead(_batches(file)):
+                self._take(path, batch)
+                watcher.reading(file, self.totals)
+
+    def _take(self, path: str, batch: list[_Read]) -> None:
+        commands = [read.fact for read in batch if isinstance(read.fact, FactCommand)]
+        outcome = self._service.intake.record(self._app_group, commands, stamp())
+        answers = iter(outcome.answers)
+        for read in batch:
+            if isinstance(read.fact, FactRefused):
+                self._count(path, read, Answer(Verdict.REJECTED, read.fact.code, read.fact.message))
+            else:
+                self._count(path, read, next(answers))
+        self.totals.conversions += outcome.conversions
+
+    def _count(self, path: str, read: _Read, answer: Answer) -> None:
+        self.totals.read += 1
+        if answer.verdict is Verdict.ACCEPTED:
+            self.totals.accepted += 1
+        elif answer.verdict is Verdict.DUPLICATE:
+            self.totals.duplicates += 1
+        else:
+            self.totals.rejected += 1
+            fact = None if isinstance(read.raw, FactRefused) else read.raw
+            self._reject(Rejected(path, read.line, answer.code, answer.message, fact))
+
+
+def _batches(file: FactFile) -> Iterator[list[_Read]]:
+    """Batches of facts read; where the file breaks off, what came before is a batch of its own."""
+    rows = iter(file)
+    while True:
+        batch: list[_Read] = []
+        try:
+            for line, raw in islice(rows, IMPORT_BATCH):
+                batch.append(_Read(line, raw, _fact(raw)))
+        except Exception:
+            if batch:
+                yield batch
+            raise
+        if not batch:
+            return
+        yield batch
+
+
+def _fact(raw: Raw) -> FactCommand | FactRefused:
+    if isinstance(raw, FactRefused):
+        return raw
+    try:
+        return read_fact(raw)
+    except FactRefused as refusal:
+        return refusal
+
+
+def _ahead(items: Iterable[T]) -> Iterator[T]:
+    """The items, each made in another thread while the one before is used: reading hides behind the database."""
+    source = iter(items)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading") as executor:
+        coming = executor.submit(_next, source)
+        while (item := coming.result()) is not None:
+            coming = executor.submit(_next, source)
+            yield item
+
+
+def _next(source: Iterator[T]) -> T | None:
+    return next(source, None)
+
+
+@contextmanager
+def _less_garbage_collection() -> Iterator[None]:
+    """Collect cycles less often: journeys in memory are many and live long, and an import makes hardly any cycle."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
