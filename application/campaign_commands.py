@@ -155,7 +155,9 @@ def read_campaigns(raw: Any) -> ApplyCampaigns:  # noqa: ANN401
         return ApplyCampaigns.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]).lstrip(".")
+        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]).lstrip(
+            "."
+        )
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "string_type" and first["input"] is not None:
             message = f"{first['input']!r} is read as no text: quote it"

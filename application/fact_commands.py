@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 
 from domain import app_version, money
@@ -65,7 +73,12 @@ def read_quantity(value: object) -> int:
     """A whole number of 1 or more; raises BadMoney."""
     if value is None:
         return 1
-    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < 20 and value == value.to_integral():
+    if (
+        isinstance(value, Decimal)
+        and value.is_finite()
+        and value.adjusted() < 20
+        and value == value.to_integral()
+    ):
         value = int(value)
     if isinstance(value, Decimal):
         raise BadMoney("quantity is a whole number of 1 or more")

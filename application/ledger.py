@@ -84,7 +84,9 @@ class Ledger(Application[str]):
             raise UnknownCampaign(f"there is no campaign {campaign_id!r}", place="campaign_id")
         return campaign
 
-    def _find(self, stream_id: str, project: Callable[[A | None, Iterable[Recorded[Any]]], A | None]) -> A | None:
+    def _find(
+        self, stream_id: str, project: Callable[[A | None, Iterable[Recorded[Any]]], A | None]
+    ) -> A | None:
         try:
             return cast(A, self.repository.get(stream_id, projector_func=cast(Any, project)))
         except AggregateNotFoundError:

@@ -18,7 +18,13 @@ def canonical(value: Any) -> str:  # noqa: ANN401
         case Decimal():
             return _number(value)
         case dict():
-            return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{canonical(value[k])}" for k in sorted(value)) + "}"
+            return (
+                "{"
+                + ",".join(
+                    f"{json.dumps(k, ensure_ascii=False)}:{canonical(value[k])}" for k in sorted(value)
+                )
+                + "}"
+            )
         case list():
             return "[" + ",".join(map(canonical, value)) + "]"
     raise TypeError(f"{type(value).__name__} is not JSON")
@@ -40,7 +46,9 @@ def _number(number: Decimal) -> str:
         return "0"
     minus = "-" if sign else ""
     if exponent >= 0:
-        return f"{minus}{bare}{'0' * exponent}" if exponent <= _PLAIN_EXPONENTS else f"{minus}{bare}e{exponent}"
+        return (
+            f"{minus}{bare}{'0' * exponent}" if exponent <= _PLAIN_EXPONENTS else f"{minus}{bare}e{exponent}"
+        )
     if -exponent > _PLAIN_EXPONENTS:
         return f"{minus}{bare}e{exponent}"
     padded = bare.rjust(1 - exponent, "0")

@@ -26,7 +26,9 @@ def is_upgrade(before: str, after: str) -> bool:
     old, new = _numbers(before), _numbers(after)
     if old is None or new is None:
         return True
-    return [n for _, n in zip_longest(old, new, fillvalue=0)] > [o for o, _ in zip_longest(old, new, fillvalue=0)]
+    return [n for _, n in zip_longest(old, new, fillvalue=0)] > [
+        o for o, _ in zip_longest(old, new, fillvalue=0)
+    ]
 
 
 @lru_cache(maxsize=4096)

@@ -196,7 +196,9 @@ class Campaign(Aggregate[AnyCampaignEvent]):
             self.record(VariantsRenamed(names))
             return
         if self.status is not Status.DRAFT:
-            raise CampaignIsFixed(f"{self.campaign_id!r} was launched: its variants are fixed", place="variants")
+            raise CampaignIsFixed(
+                f"{self.campaign_id!r} was launched: its variants are fixed", place="variants"
+            )
         check_variants(variants)
         self.record(VariantsChanged(variants, checked_weights(variants, weights)))
 

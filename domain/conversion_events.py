@@ -3,14 +3,14 @@
 A new type is one class here, added to `ConversionEvent`; nothing else in the domain names the types.
 """
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import ClassVar
 
 import msgspec
 
-from domain.journey import lanes
 from domain.errors import BadDefinition, UnknownApp, UnknownCustomEvent
+from domain.journey import lanes
 from domain.journey.facts import CustomEvent, Fact, Purchase, SessionStarted, reported_version
 
 LONGEST_DEADLINE = timedelta(days=30)
@@ -36,7 +36,7 @@ class _Base(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
         """Whether the behaviour matches (R2); `upgrade` says whether it is one by R10."""
         raise TypeError("a conversion event type says what matches")  # pragma: no cover
 
-    def check(self, apps: Set[str], custom_events: Set[str]) -> None:
+    def check(self, apps: AbstractSet[str], custom_events: AbstractSet[str]) -> None:
         """Raise where the deadline or filter is not allowed in the app group (R2, R3)."""
         if not 0 < self.deadline_seconds <= LONGEST_DEADLINE // timedelta(seconds=1):
             raise BadDefinition("a deadline is more than 0 and at most 30 days", place="deadline")
@@ -45,7 +45,7 @@ class _Base(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 class _InApps(_Base, frozen=True):
     app_ids: tuple[str, ...] = ()
 
-    def check(self, apps: Set[str], custom_events: Set[str]) -> None:
+    def check(self, apps: AbstractSet[str], custom_events: AbstractSet[str]) -> None:
         super().check(apps, custom_events)
         for app_id in self.app_ids:
             if app_id not in apps:
@@ -91,7 +91,7 @@ class PerformsCustomEvent(_Base, frozen=True, tag="performs_custom_event", kw_on
     def matches(self, fact: Fact, *, upgrade: bool) -> bool:
         return type(fact) is CustomEvent and fact.name == self.name
 
-    def check(self, apps: Set[str], custom_events: Set[str]) -> None:
+    def check(self, apps: AbstractSet[str], custom_events: AbstractSet[str]) -> None:
         super().check(apps, custom_events)
         if self.name not in custom_events:
             raise UnknownCustomEvent(

@@ -6,9 +6,9 @@ from functools import cached_property
 import msgspec
 
 from domain.app_group import AppGroup
-from domain.journey.attribution import DEFAULT_REVENUE_WINDOW
 from domain.conversion_events import LETTERS, ConversionEvent
 from domain.errors import BadDefinition, DomainError, UnknownVariant
+from domain.journey.attribution import DEFAULT_REVENUE_WINDOW
 
 
 class Variant(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

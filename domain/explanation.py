@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
 
 from domain import money
@@ -84,7 +83,8 @@ def explain(campaign_id: str, definition: Definition, told: Sequence[Told]) -> E
     disregarded = [t.event for t in told if isinstance(t.event, decisions.FactDisregarded)]
     gone = {event.fact.id for event in disregarded}
     facts = sorted(
-        (t.event for t in told if isinstance(t.event, Fact) and t.event.id not in gone), key=lambda fact: fact.key
+        (t.event for t in told if isinstance(t.event, Fact) and t.event.id not in gone),
+        key=lambda fact: fact.key,
     )
     receipts = [fact for fact in facts if isinstance(fact, Received) and fact.campaign_id == campaign_id]
     upgrades = _upgrades(told)
@@ -124,9 +124,9 @@ def _explain_event(
     matching = [fact for fact in facts if event.matches(fact, upgrade=fact.id in upgrades)]
     if not matching:
         return EventExplanation(index, event, Reason.NO_MATCHING_BEHAVIOUR, None, None, changes)
-    behaviour, receipt = _nearest(matching, windows, event.deadline)
-    reason = Reason.BEFORE_RECEIPT if behaviour.at < receipt.at else Reason.AFTER_DEADLINE
-    return EventExplanation(index, event, reason, behaviour, receipt, changes)
+    nearest, receipt = _nearest(matching, windows, event.deadline)
+    reason = Reason.BEFORE_RECEIPT if nearest.at < receipt.at else Reason.AFTER_DEADLINE
+    return EventExplanation(index, event, reason, nearest, receipt, changes)
 
 
 def _nearest(
@@ -156,7 +156,9 @@ def _changes(campaign_id: str, index: int, told: Iterable[Told]) -> list[Change]
     return [
         Change(each.recorded_at, getattr(each.event, "before", None), getattr(each.event, "now", None))
         for each in told
-        if isinstance(each.event, kinds) and each.event.campaign_id == campaign_id and each.event.index == index
+        if isinstance(each.event, kinds)
+        and each.event.campaign_id == campaign_id
+        and each.event.index == index
     ]
 
 
@@ -177,7 +179,7 @@ def _purchases(campaign_id: str, facts: Sequence[AnyFact], told: Iterable[Told])
 
 def _refunds_without_effect(facts: Sequence[AnyFact]) -> list[Refund]:
     """Refunds that name no purchase (yet), and those that come on top of what was left to refund (R12)."""
-    left: dict[str, Decimal] = {fact.id: fact.amount for fact in facts if isinstance(fact, Purchase)}
+    left = {fact.id: fact.amount for fact in facts if isinstance(fact, Purchase)}
     idle = []
     for fact in facts:
         if not isinstance(fact, Refund):
@@ -188,4 +190,3 @@ def _refunds_without_effect(facts: Sequence[AnyFact]) -> list[Refund]:
         if remaining is not None:
             left[fact.purchase_id] = money.net(remaining, (fact.amount,))
     return idle
-

@@ -25,7 +25,7 @@ _MISSING_IN_CLDR = frozenset(
 
 CURRENT: dict[str, int] = {currency.code: currency.exponent or 0 for currency in Currency}
 CURRENCIES: frozenset[str] = (
-    CURRENT.keys() | get_global("all_currencies").keys() | _MISSING_IN_CLDR
+    frozenset(CURRENT) | frozenset(get_global("all_currencies")) | _MISSING_IN_CLDR
 ) - _NOT_ISO_4217
 """Every ISO 4217 code, current (the maintenance agency's table) or withdrawn (CLDR)."""
 

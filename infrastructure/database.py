@@ -71,7 +71,7 @@ class Prepared:
         self._names: Sequence[str] | None = getattr(compiled, "positiontup", None)
         self._defaults: dict[str, Any] = dict(getattr(compiled, "params", {}))
 
-    def all(self, connection: Connection, **values: Any) -> list[Any]:  # noqa: ANN401
+    def all(self, connection: Connection, **values: Any) -> list[Any]:
         """Every row."""
         return self._run(connection, values).fetchall()  # type: ignore[no-any-return]
 
@@ -100,7 +100,9 @@ def _engine(url: str) -> Engine:
     except Exception as error:
         raise UnusableDatabase(f"{url!r} is no database URL; try sqlite:///conversions.db") from error
     if parsed.get_backend_name() != "sqlite":
-        raise UnusableDatabase(f"no support for {parsed.get_backend_name()} yet; try sqlite:///conversions.db")
+        raise UnusableDatabase(
+            f"no support for {parsed.get_backend_name()} yet; try sqlite:///conversions.db"
+        )
     if parsed.database in (None, "", ":memory:"):
         raise UnusableDatabase("an in-memory database cannot keep a ledger; try sqlite:///conversions.db")
     engine = create_engine(parsed, module=sqlite, connect_args={"timeout": _SQLITE_BUSY_SECONDS})

@@ -15,6 +15,7 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment
 
+from infrastructure.mapper import LedgerMapper
 from infrastructure.recorder import Recorder
 from infrastructure.topics import TOPICS, encode
 
@@ -25,7 +26,9 @@ class LedgerEventStore(EventStore[str]):
     Reading goes the library's way, through mapper and recorder.
     """
 
-    def put(self, domain_events: Sequence[Any], *, app_group: str = "", **kwargs: Any) -> list[Recording[str]]:
+    def put(
+        self, domain_events: Sequence[Any], *, app_group: str = "", **kwargs: Any
+    ) -> list[Recording[str]]:
         payloads = [
             (
                 recorded.originator_id,
@@ -46,8 +49,10 @@ class LedgerFactory(InfrastructureFactory[TrackingRecorder]):
         super().__init__(Environment("ledger", {}))
         self._recorder = recorder
 
-    def event_store(self, *, mapper: Mapper[Any], recorder: AggregateRecorder) -> EventStore[Any]:
-        return LedgerEventStore(mapper, recorder)
+    def event_store(
+        self, mapper: Mapper[Any] | None = None, recorder: AggregateRecorder | None = None
+    ) -> EventStore[Any]:
+        return LedgerEventStore(mapper or LedgerMapper(), recorder or self._recorder)
 
     def application_recorder(self) -> ApplicationRecorder:
         return self._recorder
@@ -56,7 +61,9 @@ class LedgerFactory(InfrastructureFactory[TrackingRecorder]):
         """The same recorder: states are kept by the journey store, there is no table of snapshots."""
         return self._recorder
 
-    def tracking_recorder(self, tracking_recorder_class: Any = None) -> TrackingRecorder:
+    def tracking_recorder(
+        self, tracking_recorder_class: type[TrackingRecorder] | None = None
+    ) -> TrackingRecorder:
         raise TypeError("projections keep their own checkpoints (projections/projector.py)")
 
     def process_recorder(self) -> ProcessRecorder:

@@ -61,18 +61,15 @@ class JourneyIndex:
             )
         )
         place = and_(rows.journey_id == bindparam("journey_id"), rows.lane == bindparam("lane"))
-        at, fact_id = bindparam("at"), bindparam("fact_id")
+        at: Any = bindparam("at")
+        fact_id: Any = bindparam("fact_id")
         key = tuple_(rows.at, rows.fact_id)
         on_lane = _payloads(rows.journey_id, rows.fact_id, rows.at, rows.fact_id.label("id")).where(place)
         self.before = prepared(
-            on_lane.where(key < tuple_(at, fact_id))
-            .order_by(rows.at.desc(), rows.fact_id.desc())
-            .limit(1)
+            on_lane.where(key < tuple_(at, fact_id)).order_by(rows.at.desc(), rows.fact_id.desc()).limit(1)
         )
         self.after = prepared(
-            on_lane.where(key > tuple_(at, fact_id))
-            .order_by(rows.at, rows.fact_id)
-            .limit(1)
+            on_lane.where(key > tuple_(at, fact_id)).order_by(rows.at, rows.fact_id).limit(1)
         )
         self.page = prepared(
             on_lane.where(key > tuple_(at, fact_id), rows.at <= bindparam("end"))
@@ -198,7 +195,7 @@ class StoredHistory(MemoryHistory):
         at, fact_id = microseconds(start), ""
         until = _END_OF_TIME if end is None else microseconds(end)
         while page := self._all(self._index.page, lane=lane, at=at, fact_id=fact_id, end=until):
-            for topic, state, at, fact_id in page:  # noqa: B007, PLW2901
+            for topic, state, at, fact_id in page:  # noqa: B007
                 fact = cast(AnyFact, decode(topic, state))
                 if (lane, fact.key) not in self._removed:
                     yield fact
@@ -210,7 +207,7 @@ class StoredHistory(MemoryHistory):
             return None
         return statement.first(self.connection, journey_id=self.journey_id, **values)
 
-    def _all(self, statement: Prepared, **values: Any) -> Sequence[Any]:  # noqa: ANN401
+    def _all(self, statement: Prepared, **values: Any) -> Sequence[Any]:
         if self._new or self.connection is None:
             return ()
         return statement.all(self.connection, journey_id=self.journey_id, **values)

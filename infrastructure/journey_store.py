@@ -80,7 +80,9 @@ class JourneyStore:
             return False
         if not self._entries:
             return True
-        changed = {row[0] for row in self.statements.changed.all(writing.connection, after=self._seen_position)}
+        changed = {
+            row[0] for row in self.statements.changed.all(writing.connection, after=self._seen_position)
+        }
         for key, entry in list(self._entries.items()):
             if entry.loaded.journey.id in changed:
                 del self._entries[key]
@@ -153,7 +155,7 @@ class JourneyTransaction:
     ) -> dict[str, LoadedJourney]:
         """The journeys of the users, with the digests of the fact ids that are about to be asked for."""
         self._entries = self._store.entries(self._writing, app_group, facts, definitions)
-        asked = []
+        asked: list[tuple[str, str]] = []
         by_journey = {}
         for user_id, entry in self._entries.items():
             entry.history.connection = self._writing.connection
@@ -185,7 +187,8 @@ class JourneyTransaction:
         self._keep_states([e for e in changed if e.loaded.journey.version - e.kept >= STATE_EVERY])
 
     def _keep_states(self, due: list[_Entry]) -> None:
-        states, standings = [], []
+        states: list[tuple[Any, ...]] = []
+        standings: list[tuple[Any, ...]] = []
         for entry in due:
             journey = entry.loaded.journey
             closed = journey.state.close(journey.definitions)
@@ -215,9 +218,7 @@ class _Statements:
             return Prepared(statement, database.dialect)
 
         users, journeys = json_rows("keys", "user_id"), json_rows("keys", "journey_id")
-        self.changed = prepared(
-            select(events.c.originator_id).where(events.c.position > bindparam("after"))
-        )
+        self.changed = prepared(select(events.c.originator_id).where(events.c.position > bindparam("after")))
         self.identities = prepared(
             select(identities.c.user_id, identities.c.journey_id, identities.c.key).where(
                 # IN rather than a join: SQLite would otherwise walk through all users of the group.
@@ -235,9 +236,9 @@ class _Statements:
         self.tails = prepared(
             select(events.c.originator_id, events.c.originator_version, events.c.topic, events.c.state)
             .select_from(
-                journeys.outerjoin(
-                    journey_states, journey_states.c.journey_id == journeys.c.journey_id
-                ).join(events, stream & (events.c.originator_version > since))
+                journeys.outerjoin(journey_states, journey_states.c.journey_id == journeys.c.journey_id).join(
+                    events, stream & (events.c.originator_version > since)
+                )
             )
             .order_by(events.c.originator_id, events.c.originator_version)
         )

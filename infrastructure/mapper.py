@@ -22,7 +22,7 @@ class LedgerMapper(Mapper[str]):
             recorded.originator_id, recorded.originator_version, TOPICS[type(event)], encode(event)
         )
 
-    def to_domain_event(self, stored_event: StoredEvent) -> Recorded[Any]:  # type: ignore[override]
+    def to_domain_event(self, stored_event: StoredEvent) -> Recorded[Any]:
         return Recorded(
             str(stored_event.originator_id),
             stored_event.originator_version,

@@ -139,7 +139,9 @@ class Recorder(ApplicationRecorder):
     ) -> list[StoredEvent]:
         """The events of one stream."""
         version = events.c.originator_version
-        query = select(version, events.c.topic, events.c.state).where(events.c.originator_id == str(originator_id))
+        query = select(version, events.c.topic, events.c.state).where(
+            events.c.originator_id == str(originator_id)
+        )
         if gt is not None:
             query = query.where(version > gt)
         if lte is not None:
@@ -162,7 +164,11 @@ class Recorder(ApplicationRecorder):
     ) -> list[Notification]:
         """Events of the log, by position."""
         query = select(
-            events.c.position, events.c.originator_id, events.c.originator_version, events.c.topic, events.c.state
+            events.c.position,
+            events.c.originator_id,
+            events.c.originator_version,
+            events.c.topic,
+            events.c.state,
         )
         if start is not None:
             position = events.c.position
@@ -173,7 +179,9 @@ class Recorder(ApplicationRecorder):
             query = query.where(events.c.topic.in_(topics))
         with self._connection() as connection:
             return [
-                Notification(row.originator_id, row.originator_version, row.topic, row.state.encode(), row.position)
+                Notification(
+                    row.originator_id, row.originator_version, row.topic, row.state.encode(), row.position
+                )
                 for row in connection.execute(query.order_by(events.c.position).limit(limit))
             ]
 

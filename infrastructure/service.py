@@ -4,6 +4,7 @@ import getpass
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Self
 
 from application.campaigns import Campaigns
 from application.explanation import Explanations
@@ -44,7 +45,7 @@ class Service:
         self.ledger.close()
         self.database.close()
 
-    def __enter__(self) -> "Service":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

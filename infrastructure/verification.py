@@ -29,7 +29,7 @@ def verify(database: Database, recorder: Recorder, progress: Callable[[int, int]
             for row in rows:
                 problem = _problem(row, position, recorded_at, versions)
                 if problem is not None:
-                    return Verification(position, position + 1 if row.position > position + 1 else row.position, problem)
+                    return Verification(position, min(row.position, position + 1), problem)
                 position, recorded_at = row.position, row.recorded_at
                 versions[row.originator_id] = row.originator_version
             progress(position, newest)

@@ -39,7 +39,13 @@ def lose(journey: Journey, behaviour: Behaviour, *, only_as_upgrade: bool = Fals
             if before is None or before.behaviour.id != behaviour.id:
                 continue
             if event.of_upgrades or not only_as_upgrade:
-                _restate(journey, campaign_id, index, before, _next(journey, campaign_id, index, before.behaviour.key))
+                _restate(
+                    journey,
+                    campaign_id,
+                    index,
+                    before,
+                    _next(journey, campaign_id, index, before.behaviour.key),
+                )
 
 
 def open_windows(journey: Journey, fact: Received, receipt: Receipt, until: datetime | None) -> None:
@@ -75,7 +81,9 @@ def _convert(journey: Journey, campaign_id: str, index: int, now: Conversion) ->
         journey.record(ConversionRestated(campaign_id, index, before, now))
 
 
-def _restate(journey: Journey, campaign_id: str, index: int, before: Conversion, now: Conversion | None) -> None:
+def _restate(
+    journey: Journey, campaign_id: str, index: int, before: Conversion, now: Conversion | None
+) -> None:
     if now is None:
         journey.record(ConversionWithdrawn(campaign_id, index, before))
     else:

@@ -16,7 +16,9 @@ Key = tuple[datetime, str]
 """The order of facts: by instant, then by id (RULES.md, Words)."""
 
 
-class Fact(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True, tag_field="type"):
+class Fact(
+    msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True, tag_field="type"
+):
     """What every fact has: an id of the reporting service, and the instant it occurred."""
 
     id: str

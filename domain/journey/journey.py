@@ -19,7 +19,9 @@ class Journey(Aggregate[JourneyEvent]):
     before a behaviour, the one that R9 credits while its window is open.
     """
 
-    def __init__(self, id: str, history: History, definitions: Definitions, state: JourneyState | None = None) -> None:
+    def __init__(
+        self, id: str, history: History, definitions: Definitions, state: JourneyState | None = None
+    ) -> None:
         super().__init__(id)
         self.history = history
         self.definitions = definitions

@@ -7,6 +7,7 @@ event alone, so the index of lanes can be made again from the log.
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from domain.instants import EPOCH
 from domain.journey.decisions import FactDisregarded, JourneyEvent, UpgradeRecorded, UpgradeWithdrawn
 from domain.journey.facts import (
     CustomEvent,
@@ -19,7 +20,6 @@ from domain.journey.facts import (
     Void,
     reported_version,
 )
-from domain.instants import EPOCH
 
 SESSIONS = "session"
 PURCHASES = "purchase"
@@ -94,5 +94,3 @@ def removed(event: JourneyEvent) -> Iterator[tuple[str, Key]]:
             yield lane, event.fact.key
     elif type(event) is UpgradeWithdrawn:
         yield UPGRADES, event.report.key
-
-

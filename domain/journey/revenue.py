@@ -80,7 +80,9 @@ def _refunds(journey: Journey, purchase_id: str) -> list[Refund]:
     return [fact for fact in facts if isinstance(fact, Refund)]
 
 
-def _restate_everywhere(journey: Journey, purchase: Purchase, before: Decimal | None, now: Decimal | None) -> None:
+def _restate_everywhere(
+    journey: Journey, purchase: Purchase, before: Decimal | None, now: Decimal | None
+) -> None:
     for campaign_id in journey.campaigns_around(purchase.at):
         window = journey.definitions[campaign_id].revenue_window
         receipt = credited(journey.reigning(campaign_id, purchase.at), purchase.at, window)

@@ -3,11 +3,13 @@
 It is bounded by the campaigns with open windows, not by the journey's length: `close` puts the others away.
 """
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
+from domain.definition import Definition
 from domain.journey.decisions import (
     Conversion,
     ConversionRecorded,
@@ -20,7 +22,6 @@ from domain.journey.decisions import (
     RecipientRestated,
     RecipientWithdrawn,
 )
-from domain.definition import Definition
 from domain.journey.facts import (
     AppVersionReported,
     CustomEvent,
@@ -79,8 +80,7 @@ class Standing(msgspec.Struct, omit_defaults=True):
                 self.latest = receipt
         elif receipt.at > self.received_until:
             self.latest = receipt
-        if receipt.at > self.received_until:
-            self.received_until = receipt.at
+        self.received_until = max(self.received_until, receipt.at)
 
 
 class JourneyState(msgspec.Struct, omit_defaults=True):
@@ -151,7 +151,7 @@ def _reported(state: JourneyState, app_id: str, report: Report) -> None:
         state.reported_until = report.at
 
 
-def _named(state: JourneyState, fact: Refund | Void) -> None:
+def _named(state: JourneyState, _fact: Refund | Void) -> None:
     state.names_facts = True
 
 
@@ -191,7 +191,7 @@ def _uncounted(state: JourneyState, event: RecipientWithdrawn) -> None:
         del standing.firsts[event.variant_id]
 
 
-_EVOLUTION = {
+_EVOLUTION: dict[type[Any], Callable[[JourneyState, Any], None]] = {
     Received: _received,
     SessionStarted: _behaved,
     Purchase: _behaved,

@@ -18,8 +18,9 @@ class Neighbours(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a report that came or went means: whether it is, or was, an upgrade; and the report after it, where that
-    has become an upgrade or is one no more.
+    """Whether a report that came, or went, is or was an upgrade, and what that made of the report after it.
+
+    `other` is the report after it, where that has become an upgrade or is one no more.
     """
 
     upgrade: bool

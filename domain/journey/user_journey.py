@@ -72,8 +72,6 @@ class UserJourney(Journey):
         else:
             conversions.lose(self, change.other, only_as_upgrade=True)
 
-    # Voids (R17)
-
     def _void_of(self, fact: AnyFact) -> Fact | None:
         """The void that came before the fact it names; a void cannot be voided."""
         if not self.state.names_facts or isinstance(fact, Void):

@@ -1,6 +1,5 @@
 """The commands put together, and how any of them fails: a code, a place, and what to do next."""
 
-
 import typer
 from eventsourcing.persistence import PersistenceError
 from sqlalchemy.exc import SQLAlchemyError
@@ -62,5 +61,3 @@ def _fail(message: str, code: str, place: str, status: int) -> None:
     err.print(f"[red]error[/] [bold]{code}[/]{where}: ", end="", highlight=False)
     err.print(message, markup=False, highlight=False, soft_wrap=True)
     raise SystemExit(status)
-
-

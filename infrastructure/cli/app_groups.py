@@ -25,7 +25,10 @@ def list_groups(database: DatabaseOption = None, json_output: JsonOption = False
     table = Table("App group", "Time zone", "Apps", "Custom events", title="App groups", title_justify="left")
     for group in groups:
         table.add_row(
-            escape(group.app_group), group.time_zone, escape(", ".join(group.apps)), str(len(group.custom_events))
+            escape(group.app_group),
+            group.time_zone,
+            escape(", ".join(group.apps)),
+            str(len(group.custom_events)),
         )
     out.print(table)
 

@@ -28,14 +28,18 @@ from infrastructure.cli.figures import conversion_event, deadline, percent
 from infrastructure.service import Service, stamp
 from projections.campaign_report.reading import CampaignReport, report, reports
 
-commands = typer.Typer(help="Campaigns: apply a file, list, show, launch, stop, archive.", no_args_is_help=True)
+commands = typer.Typer(
+    help="Campaigns: apply a file, list, show, launch, stop, archive.", no_args_is_help=True
+)
 
 CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id.")]
 
 
 @commands.command()
 def apply(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON: an app group and its campaigns.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="YAML or JSON: an app group and its campaigns.")
+    ],
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
@@ -54,7 +58,9 @@ def apply(
             }
         )
         return
-    table = Table("Campaign", "Change", "Status", title=f"App group {escape(command.app_group)}", title_justify="left")
+    table = Table(
+        "Campaign", "Change", "Status", title=f"App group {escape(command.app_group)}", title_justify="left"
+    )
     for each in applied:
         table.add_row(escape(each.campaign_id), each.change, each.status)
     out.print(table)
@@ -115,26 +121,43 @@ def show(
         return
     out.print(f"[bold]{escape(found.name)}[/] ({found.kind} {escape(found.campaign_id)}, {found.status})")
     for event in found.conversion_events:
-        out.print(f"  {event['letter']}  {escape(conversion_event(event))} within {deadline(event['deadline_seconds'])}")
+        out.print(
+            f"  {event['letter']}  {escape(conversion_event(event))} within {deadline(event['deadline_seconds'])}"
+        )
     for variant in found.variants:
         note = " (control group)" if variant.control else ""
         out.print(f"  variant {escape(variant.variant_id)}{note}, weight {variant.weight}")
 
 
 @commands.command()
-def launch(campaign: CampaignArgument, app_group: AppGroupOption = None, database: DatabaseOption = None, json_output: JsonOption = False) -> None:  # noqa: FBT002
+def launch(
+    campaign: CampaignArgument,
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
     """Launch a draft, or a stopped campaign again."""
     _change(campaign, app_group, database, json_output, lambda service: service.campaigns.launch)
 
 
 @commands.command()
-def stop(campaign: CampaignArgument, app_group: AppGroupOption = None, database: DatabaseOption = None, json_output: JsonOption = False) -> None:  # noqa: FBT002
+def stop(
+    campaign: CampaignArgument,
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
     """Stop a launched campaign; open windows run on."""
     _change(campaign, app_group, database, json_output, lambda service: service.campaigns.stop)
 
 
 @commands.command()
-def archive(campaign: CampaignArgument, app_group: AppGroupOption = None, database: DatabaseOption = None, json_output: JsonOption = False) -> None:  # noqa: FBT002
+def archive(
+    campaign: CampaignArgument,
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
     """Put a campaign away for good; its reports stay."""
     _change(campaign, app_group, database, json_output, lambda service: service.campaigns.archive)
 

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import typer
 from pydantic import ValidationError
@@ -16,7 +16,8 @@ from infrastructure.service import Service
 from infrastructure.settings import Settings
 from projections import app_groups
 
-out = Console()
+# In a pipe or a file there is no width to keep to; 80, the library's guess, would cut tables.
+out = Console(width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True)
 
 REFUSED = 1
@@ -25,10 +26,15 @@ SOME_REJECTED = 3
 
 DatabaseOption = Annotated[
     str | None,
-    typer.Option("--database", metavar="URL", help="SQLAlchemy URL; else CONVERSIONS_DATABASE_URL; else sqlite:///conversions.db."),
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="SQLAlchemy URL; else CONVERSIONS_DATABASE_URL; else sqlite:///conversions.db.",
+    ),
 ]
 AppGroupOption = Annotated[
-    str | None, typer.Option("--app-group", metavar="GROUP", help="The app group; left out, the only one there is.")
+    str | None,
+    typer.Option("--app-group", metavar="GROUP", help="The app group; left out, the only one there is."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -38,7 +44,9 @@ _chosen: dict[str, str] = {}
 class Refused(Exception):
     """The command cannot be carried out; the message says what to do next."""
 
-    def __init__(self, message: str, *, code: str = "refused", place: str = "", status: int = REFUSED) -> None:
+    def __init__(
+        self, message: str, *, code: str = "refused", place: str = "", status: int = REFUSED
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.place = place
@@ -58,7 +66,9 @@ def opened(database: str | None) -> Iterator[Service]:
         settings = Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        raise Refused(f"CONVERSIONS_{str(first['loc'][0]).upper()}: {first['msg']}", code="bad_setting") from None
+        raise Refused(
+            f"CONVERSIONS_{str(first['loc'][0]).upper()}: {first['msg']}", code="bad_setting"
+        ) from None
     logging.configure(settings)
     with Service(database or _chosen.get("database_url") or settings.database_url) as service:
         yield service
@@ -79,7 +89,9 @@ def only_app_group(service: Service, app_group: str | None) -> str:
     if len(groups) == 1:
         return groups[0]
     if not groups:
-        raise Refused("there is no app group yet; make one: conversions campaigns apply FILE", code="unknown_app_group")
+        raise Refused(
+            "there is no app group yet; make one: conversions campaigns apply FILE", code="unknown_app_group"
+        )
     raise Refused(f"say which app group: --app-group {' | '.join(groups)}", code="unknown_app_group")
 
 
@@ -106,7 +118,7 @@ class Bar:
         self._tasks: dict[str, Any] = {}
         self._told: dict[str, int] = {}
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> Self:
         if err.is_terminal:
             self._progress.start()
         return self
@@ -123,4 +135,8 @@ class Bar:
             self._progress.update(self._tasks[description], completed=done, total=total, detail=detail)
         elif done - self._told.get(description, 0) >= self._LINE_EVERY:
             self._told[description] = done
-            err.print(f"{description}: {done:,}" + (f" of {total:,}" if total else "") + (f", {detail}" if detail else ""))
+            err.print(
+                f"{description}: {done:,}"
+                + (f" of {total:,}" if total else "")
+                + (f", {detail}" if detail else "")
+            )

@@ -10,8 +10,7 @@ import typer
 from application.campaign_commands import read_campaigns
 from infrastructure.cli import explaining, reporting
 from infrastructure.cli.console import Bar, err, out
-from infrastructure.cli.importing import _print as print_totals
-from infrastructure.cli.importing import _Watching as Watching
+from infrastructure.cli.importing import Watching, print_totals
 from infrastructure.demo import shop
 from infrastructure.importing import Import
 from infrastructure.service import Service, stamp
@@ -20,7 +19,11 @@ from infrastructure.service import Service, stamp
 def demo(
     directory: Annotated[
         Path | None,
-        typer.Option("--directory", metavar="DIR", help="Where to keep the demo's ledger; default: a new temporary directory."),
+        typer.Option(
+            "--directory",
+            metavar="DIR",
+            help="Where to keep the demo's ledger; default: a new temporary directory.",
+        ),
     ] = None,
 ) -> None:
     """Make a month of a small shop's life, import it, and show the reports and two explanations."""
@@ -47,7 +50,11 @@ def demo(
 
 def _where_next(directory: Path, url: str) -> None:
     campaign_id, user_id = shop.CONVERTED
-    out.print(f"\nThe ledger, its campaigns and its facts are in {directory}. Where to go next:", highlight=False, soft_wrap=True)
+    out.print(
+        f"\nThe ledger, its campaigns and its facts are in {directory}. Where to go next:",
+        highlight=False,
+        soft_wrap=True,
+    )
     for command in (
         f"export CONVERSIONS_DATABASE_URL={url}",
         f".venv/bin/conversions report {campaign_id} --json",

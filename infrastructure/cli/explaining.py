@@ -5,7 +5,15 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from infrastructure.cli.console import AppGroupOption, DatabaseOption, JsonOption, only_app_group, opened, out, print_json
+from infrastructure.cli.console import (
+    AppGroupOption,
+    DatabaseOption,
+    JsonOption,
+    only_app_group,
+    opened,
+    out,
+    print_json,
+)
 from infrastructure.cli.figures import conversion_event, deadline
 
 
@@ -28,7 +36,9 @@ def explain(
 def show(explanation: dict[str, Any]) -> None:
     """Print the story in sentences."""
     user, name = escape(explanation["user_id"]), escape(explanation["name"])
-    out.print(f"\n[bold]{user}[/] and [bold]{name}[/] ({escape(explanation['campaign_id'])})", highlight=False)
+    out.print(
+        f"\n[bold]{user}[/] and [bold]{name}[/] ({escape(explanation['campaign_id'])})", highlight=False
+    )
     for line in _lines(explanation):
         out.print(line, highlight=False, soft_wrap=True)
 
@@ -38,8 +48,10 @@ def _lines(explanation: dict[str, Any]) -> list[str]:
     receipts = explanation["receipts"]
     if not receipts:
         lines.append("  This user never received the campaign.")
-    for receipt in receipts:
-        lines.append(f"  {_when(receipt['at'])}  received {_variant(receipt)} (receipt {escape(receipt['id'])})")
+    lines.extend(
+        f"  {_when(receipt['at'])}  received {_variant(receipt)} (receipt {escape(receipt['id'])})"
+        for receipt in receipts
+    )
     for event in explanation["conversion_events"]:
         lines.extend(_event(event))
     lines.extend(_revenue(explanation["revenue"]))
@@ -49,11 +61,11 @@ def _lines(explanation: dict[str, Any]) -> list[str]:
             f"  [dim]{fact['type']} {escape(fact['id'])} of {_when(fact['at'])} is disregarded: "
             f"void {escape(each['void_id'])} names it.[/]"
         )
-    for each in explanation["refunds_without_effect"]:
-        lines.append(
-            f"  [dim]refund {escape(each['id'])} of {each['amount']} has no effect, or not all of it, "
-            f"on {escape(each['purchase_id'])}.[/]"
-        )
+    lines.extend(
+        f"  [dim]refund {escape(each['id'])} of {each['amount']} has no effect, or not all of it, "
+        f"on {escape(each['purchase_id'])}.[/]"
+        for each in explanation["refunds_without_effect"]
+    )
     return lines
 
 
@@ -69,8 +81,11 @@ def _event(event: dict[str, Any]) -> list[str]:
 
 def _because(event: dict[str, Any]) -> str:
     behaviour, receipt, window = event["behaviour"], event["receipt"], event["window"]
-    if receipt is not None:
-        span = f"the window of receipt {escape(receipt['id'])}, {_when(window['from'])} to {_when(window['to'])}"
+    span = (
+        "no window"
+        if receipt is None
+        else f"the window of receipt {escape(receipt['id'])}, {_when(window['from'])} to {_when(window['to'])}"
+    )
     match event["reason"]:
         case None:
             credit = "the control group" if receipt["control"] else f"variant {escape(receipt['variant_id'])}"

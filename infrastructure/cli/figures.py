@@ -2,13 +2,14 @@
 
 from typing import Any
 
+NO_FIGURE = "\N{EN DASH}"
 _FULL = "█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def percent(rate: float | None) -> str:
     """A rate in percent; a dash where there is none."""
-    return "–" if rate is None else f"{rate * 100:.2f} %"
+    return NO_FIGURE if rate is None else f"{rate * 100:.2f} %"
 
 
 def bar(rate: float | None, longest: float, width: int = 20) -> str:

@@ -34,14 +34,19 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 def import_facts(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="JSON lines, CSV or Parquet, each also .gz or .zst; - reads standard input."),
+        typer.Argument(
+            metavar="FILE...",
+            help="JSON lines, CSV or Parquet, each also .gz or .zst; - reads standard input.",
+        ),
     ],
     app_group: AppGroupOption = None,
     rejects: Annotated[
-        Path | None, typer.Option("--rejects", metavar="FILE", help="Write rejected facts here, with their reasons.")
+        Path | None,
+        typer.Option("--rejects", metavar="FILE", help="Write rejected facts here, with their reasons."),
     ] = None,
     file_format: Annotated[
-        str | None, typer.Option("--format", metavar="|".join(FORMATS), help="The format, where the name does not tell.")
+        str | None,
+        typer.Option("--format", metavar="|".join(FORMATS), help="The format, where the name does not tell."),
     ] = None,
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
@@ -52,10 +57,14 @@ def import_facts(
     """
     if file_format is not None and file_format not in FORMATS:
         raise Refused(f"--format is one of {', '.join(FORMATS)}", code="bad_format", status=UNREADABLE)
-    with opened(database) as service, _rejecting(rejects, several=len(files) > 1) as reject, Bar() as progress:
+    with (
+        opened(database) as service,
+        _rejecting(rejects, several=len(files) > 1) as reject,
+        Bar() as progress,
+    ):
         importing = Import(service, only_app_group(service, app_group), reject)
         try:
-            totals = importing.run(files, file_format, _Watching(progress))
+            totals = importing.run(files, file_format, Watching(progress))
         except Exception:
             if importing.totals.read:
                 err.print(f"{importing.totals.accepted:,} new facts were taken before this:", highlight=False)
@@ -63,12 +72,12 @@ def import_facts(
     if json_output:
         print_json(asdict(totals))
     else:
-        _print(totals, rejects)
+        print_totals(totals, rejects)
     if totals.rejected:
         raise typer.Exit(SOME_REJECTED)
 
 
-class _Watching:
+class Watching:
     """Shows an import's progress."""
 
     def __init__(self, bar: Bar) -> None:
@@ -93,11 +102,18 @@ def _rejecting(path: Path | None, *, several: bool) -> Iterator[Callable[[Reject
     try:
         file = path.open("wb")
     except OSError as error:
-        raise Refused(f"{path} cannot be written: {error}", code="unwritable_file", status=UNREADABLE) from None
+        raise Refused(
+            f"{path} cannot be written: {error}", code="unwritable_file", status=UNREADABLE
+        ) from None
     with file:
 
         def write(rejected: Rejected) -> None:
-            row = {"line": rejected.line, "code": rejected.code, "message": rejected.message, "fact": rejected.fact}
+            row = {
+                "line": rejected.line,
+                "code": rejected.code,
+                "message": rejected.message,
+                "fact": rejected.fact,
+            }
             file.write(_encode(row | {"file": rejected.path} if several else row) + b"\n")
 
         yield write
@@ -111,12 +127,15 @@ def _tell_first(shown: int) -> Callable[[Rejected], None]:
         told += 1
         if told <= shown:
             where = f"{rejected.path}, line {rejected.line}"
-            err.print(f"{where}: {rejected.code}: {rejected.message}", markup=False, highlight=False, soft_wrap=True)
+            err.print(
+                f"{where}: {rejected.code}: {rejected.message}", markup=False, highlight=False, soft_wrap=True
+            )
 
     return tell
 
 
-def _print(totals: Totals, rejects: Path | None) -> None:
+def print_totals(totals: Totals, rejects: Path | None) -> None:
+    """Say in a sentence what an import did."""
     rate = totals.read / totals.seconds if totals.seconds else 0
     out.print(
         f"{totals.read:,} facts read in {totals.seconds:.1f} s ({rate:,.0f} a second): {totals.accepted:,} new, "
@@ -128,4 +147,6 @@ def _print(totals: Totals, rejects: Path | None) -> None:
     if totals.rejected and rejects is not None:
         out.print(f"The rejected facts and their reasons are in {rejects}.", markup=False, soft_wrap=True)
     elif totals.rejected:
-        out.print("Run it again with --rejects FILE to see why; what was taken is not taken twice.", soft_wrap=True)
+        out.print(
+            "Run it again with --rejects FILE to see why; what was taken is not taken twice.", soft_wrap=True
+        )

@@ -4,7 +4,17 @@ from typing import Annotated, Any
 
 import typer
 
-from infrastructure.cli.console import REFUSED, Bar, DatabaseOption, JsonOption, Refused, err, opened, out, print_json
+from infrastructure.cli.console import (
+    REFUSED,
+    Bar,
+    DatabaseOption,
+    JsonOption,
+    Refused,
+    err,
+    opened,
+    out,
+    print_json,
+)
 from infrastructure.service import PROJECTIONS
 from infrastructure.verification import verify
 
@@ -40,7 +50,8 @@ def verify_log(database: DatabaseOption = None, json_output: JsonOption = False)
 
 def rebuild(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Read models; all of them when none is named.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Read models; all of them when none is named."),
     ] = None,
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
@@ -54,7 +65,8 @@ def rebuild(
     with opened(database) as service, Bar() as progress:
         for name in names or known:
             position = service.projector.rebuild(
-                known[name], lambda done, last, name=name: progress.show(name, done, last)  # type: ignore[misc]
+                known[name],
+                lambda done, last, name=name: progress.show(name, done, last),  # type: ignore[misc]
             )
             rebuilt.append({"name": name, "position": str(position)})
     if json_output:

@@ -18,7 +18,7 @@ from infrastructure.cli.console import (
     out,
     print_json,
 )
-from infrastructure.cli.figures import bar, conversion_event, deadline, percent
+from infrastructure.cli.figures import NO_FIGURE, bar, conversion_event, deadline, percent
 from infrastructure.service import Service
 from projections.campaign_report import reading
 from projections.campaign_report.reading import CampaignReport, Figures
@@ -76,16 +76,22 @@ def _rows(found: CampaignReport) -> list[tuple[str, Figures, str]]:
         if not variant.control:
             rows.append((label, variant.figures, ""))
     rows.append(("campaign", found.totals, "bold"))
-    for variant in found.variants:
-        if variant.control:
-            rows.append((f"{escape(variant.variant_id)}  (control group)", variant.figures, "dim"))
+    rows.extend(
+        (f"{escape(variant.variant_id)}  (control group)", variant.figures, "dim")
+        for variant in found.variants
+        if variant.control
+    )
     return rows
 
 
 def _figures(found: CampaignReport) -> Table:
     table = Table()
-    table.add_column("Variant", min_width=24)
-    for heading in ("Receipts", "Unique recipients", f"Revenue within {deadline(found.revenue_window_seconds)}"):
+    table.add_column("Variant")
+    for heading in (
+        "Receipts",
+        "Unique recipients",
+        f"Revenue within {deadline(found.revenue_window_seconds)}",
+    ):
         table.add_column(heading, justify="right")
     for label, figures, style in _rows(found):
         revenue = figures.as_json()["revenue"]
@@ -93,7 +99,8 @@ def _figures(found: CampaignReport) -> Table:
             label,
             f"{figures.receipts:,}",
             f"{figures.unique_recipients:,}",
-            "\n".join(f"{_thousands(amount)} {currency}" for currency, amount in revenue.items()) or "–",
+            "\n".join(f"{_thousands(amount)} {currency}" for currency, amount in revenue.items())
+            or NO_FIGURE,
             style=style,
         )
     return table
@@ -104,7 +111,7 @@ def _conversions(found: CampaignReport, event: dict[str, Any]) -> Table:
     index = event["index"]
     hope = f"{conversion_event(event)} within {deadline(event['deadline_seconds'])}"
     table = Table(title=f"{event['letter']}  {escape(hope)}", title_justify="left", title_style="bold")
-    table.add_column("Variant", min_width=24)
+    table.add_column("Variant")
     for heading in ("Conversions", "Rate"):
         table.add_column(heading, justify="right")
     table.add_column("", min_width=20, no_wrap=True)
@@ -126,7 +133,9 @@ def _thousands(amount: str) -> str:
 def _write_csv(found: CampaignReport) -> None:
     """A row a figure: campaign or variant, what is counted, of which conversion event or currency, how much."""
     writer = csv.writer(sys.stdout)
-    writer.writerow(["campaign_id", "variant_id", "control", "figure", "conversion_event", "currency", "value"])
+    writer.writerow(
+        ["campaign_id", "variant_id", "control", "figure", "conversion_event", "currency", "value"]
+    )
     for variant_id, control, figures in [
         ("", "", found.totals),
         *((v.variant_id, str(v.control).lower(), v.figures) for v in found.variants),
@@ -144,5 +153,7 @@ def _cells(found: CampaignReport, figures: Figures) -> list[tuple[str, str, str,
         rate = figures.conversion_rates[event["index"]]
         cells.append(("conversions", event["letter"], "", figures.conversions[event["index"]]))
         cells.append(("conversion_rate", event["letter"], "", "" if rate is None else rate))
-    cells.extend(("revenue", "", currency, amount) for currency, amount in figures.as_json()["revenue"].items())
+    cells.extend(
+        ("revenue", "", currency, amount) for currency, amount in figures.as_json()["revenue"].items()
+    )
     return cells

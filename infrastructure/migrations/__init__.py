@@ -28,6 +28,8 @@ def migrate(database: Database) -> None:
         if current == head:
             return
         if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-            raise NewerSchema(f"the database has schema {current}, which this version does not know: upgrade it")
+            raise NewerSchema(
+                f"the database has schema {current}, which this version does not know: upgrade it"
+            )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -80,9 +80,7 @@ def archived(fold: Fold, logged: Logged) -> None:
 
 
 def conversion_events_changed(fold: Fold, logged: Logged) -> None:
-    _changed(
-        fold, logged, conversion_events=msgspec.json.encode(logged.event.conversion_events).decode()
-    )
+    _changed(fold, logged, conversion_events=msgspec.json.encode(logged.event.conversion_events).decode())
 
 
 def variants_changed(fold: Fold, logged: Logged) -> None:
@@ -91,9 +89,7 @@ def variants_changed(fold: Fold, logged: Logged) -> None:
     campaign_id = fold.connection.execute(
         select(report_campaigns.c.campaign_id).where(report_campaigns.c.stream_id == logged.stream_id)
     ).scalar_one()
-    _put_variants(
-        fold.connection, logged.app_group, campaign_id, logged.event.variants, logged.event.weights
-    )
+    _put_variants(fold.connection, logged.app_group, campaign_id, logged.event.variants, logged.event.weights)
 
 
 def variants_renamed(fold: Fold, logged: Logged) -> None:

@@ -37,7 +37,9 @@ class Fold:
         self.purchases: Counter[Key] = Counter()
         self.amounts: defaultdict[Key, Decimal] = defaultdict(Decimal)
 
-    def revenue(self, app_group: str, campaign_id: str, currency: str, revenue: decisions.Revenue, sign: int) -> None:
+    def revenue(
+        self, app_group: str, campaign_id: str, currency: str, revenue: decisions.Revenue, sign: int
+    ) -> None:
         """Add, or with sign -1 take away, a purchase that counts."""
         key = (app_group, campaign_id, revenue.receipt.variant_id, currency)
         self.purchases[key] += sign
@@ -118,7 +120,9 @@ def _add_revenue(fold: Fold) -> None:
             continue
         names = ("app_group", "campaign_id", "variant_id", "currency")
         where = [table.c[name] == value for name, value in zip(names, key, strict=True)]
-        stands = fold.connection.execute(select(table.c.purchases, table.c.amount).where(*where)).one_or_none()
+        stands = fold.connection.execute(
+            select(table.c.purchases, table.c.amount).where(*where)
+        ).one_or_none()
         if stands is None:
             row = dict(zip(names, key, strict=True)) | {"purchases": purchases, "amount": amount}
             fold.connection.execute(insert(table).values(row))

@@ -187,7 +187,9 @@ def _variants(
             row.name,
             row.control,
             row.weight,
-            Figures(row.receipts, row.unique_recipients, conversions[row.variant_id], revenue[row.variant_id]),
+            Figures(
+                row.receipts, row.unique_recipients, conversions[row.variant_id], revenue[row.variant_id]
+            ),
         )
         for row in sorted(rows(report_variants), key=lambda row: row.place)
     ]

@@ -93,7 +93,9 @@ def reloaded(journey: UserJourney) -> UserJourney:
     history = journey.history
     assert isinstance(history, MemoryHistory)
     for campaign_id, standing in journey.state.close(journey.definitions).items():
-        history.standings[campaign_id] = msgspec.json.decode(msgspec.json.encode(standing), type=type(standing))
+        history.standings[campaign_id] = msgspec.json.decode(
+            msgspec.json.encode(standing), type=type(standing)
+        )
     state = msgspec.json.decode(msgspec.json.encode(journey.state), type=JourneyState)
     again = UserJourney(journey.id, history, journey.definitions, state)
     again.version = journey.version

@@ -104,7 +104,9 @@ def _read_models() -> None:
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("position", sa.BigInteger, nullable=False),
     )
-    op.create_table("app_groups", _id("app_group", primary_key=True), sa.Column("time_zone", sa.Text, nullable=False))
+    op.create_table(
+        "app_groups", _id("app_group", primary_key=True), sa.Column("time_zone", sa.Text, nullable=False)
+    )
     op.create_table("app_group_apps", *_key("app_group", "app_id"))
     op.create_table("app_group_custom_events", *_key("app_group", "name"))
     op.create_table(
