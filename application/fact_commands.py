@@ -1,6 +1,8 @@
 """Facts as other services report them (INTERFACES.md, Facts): strict models, each refusal with a code (R16)."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -24,6 +26,10 @@ _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
 )
 _DECIMAL = re.compile(r"-?[0-9]{1,64}(?:\.[0-9]{1,64})?", re.ASCII)
+
+
+_SHOWN = 300
+"""How much of a message that may repeat the caller's text is passed on."""
 
 
 class BadTime(FactRefused):
@@ -89,6 +95,32 @@ def read_quantity(value: object) -> int:
     return value
 
 
+def _price(value: object) -> Decimal:
+    with _placed("price"):
+        return read_money(value)
+
+
+def _amount(value: object) -> Decimal:
+    with _placed("amount"):
+        return read_money(value)
+
+
+def _quantity(value: object) -> int:
+    with _placed("quantity"):
+        return read_quantity(value)
+
+
+@contextmanager
+def _placed(name: str) -> Iterator[None]:
+    """Names the field in what is refused of it."""
+    try:
+        yield
+    except DomainError as refusal:
+        refusal.place = name
+        refusal.message = f"{name}: {refusal.message}"
+        raise
+
+
 def _currency(value: object) -> object:
     if isinstance(value, str) and value not in money.CURRENCIES:
         raise BadMoney(f"{value[:10]!r} is no ISO 4217 currency", place="currency")
@@ -96,13 +128,15 @@ def _currency(value: object) -> object:
 
 
 def _version(value: object) -> object:
-    return app_version.checked(value) if isinstance(value, str) else value
+    with _placed("app version"):
+        return app_version.checked(value) if isinstance(value, str) else value
 
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 Instant = Annotated[datetime, BeforeValidator(read_instant)]
-Money = Annotated[Decimal, BeforeValidator(read_money)]
-Quantity = Annotated[int, BeforeValidator(read_quantity)]
+Price = Annotated[Decimal, BeforeValidator(_price)]
+Amount = Annotated[Decimal, BeforeValidator(_amount)]
+Quantity = Annotated[int, BeforeValidator(_quantity)]
 Currency = Annotated[str, BeforeValidator(_currency)]
 Version = Annotated[str, BeforeValidator(_version)]
 Properties = dict[str, Any]
@@ -149,7 +183,7 @@ class PurchaseCommand(BehaviourCommand):
 
     type: Literal["purchase"]
     product_id: Id
-    price: Money
+    price: Price
     currency: Currency
     quantity: Quantity = 1
     properties: Properties | None = None
@@ -176,7 +210,7 @@ class RefundCommand(FactCommand):
 
     type: Literal["refund"]
     purchase_id: Id
-    amount: Money
+    amount: Amount
 
 
 class VoidCommand(FactCommand):
@@ -235,6 +269,6 @@ def _refusal(errors: list[ErrorDetails]) -> FactRefused:
     unknown = next((error for error in errors if error["type"] == "extra_forbidden"), None)
     error = unknown or errors[0]
     # The first step of the place is the discriminator's tag, which the caller did not write.
-    place = ".".join(str(step) for step in error["loc"][1:]) if len(error["loc"]) > 1 else ""
-    message = f"{place}: {error['msg']}" if place else error["msg"]
+    place = ".".join(str(step) for step in error["loc"][1:])[:_SHOWN] if len(error["loc"]) > 1 else ""
+    message = f"{place}: {error['msg'][:_SHOWN]}" if place else error["msg"][:_SHOWN]
     return FactRefused(message, place=place, code="unknown_field" if unknown else "malformed")

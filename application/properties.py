@@ -5,29 +5,27 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from domain.errors import FactRefused
+
 _PLAIN_EXPONENTS = 64
 
 
 def canonical(value: Any) -> str:  # noqa: ANN401
-    """One text for all JSON values that are equal: keys sorted, numbers by value, no white space."""
+    """One text for all JSON values that are equal: keys sorted, numbers by value, no white space; raises FactRefused."""
     match value:
         case None | bool() | str():
             return json.dumps(value, ensure_ascii=False)
         case int():
             return str(value)
+        case float():
+            return _number(Decimal(repr(value)))
         case Decimal():
             return _number(value)
         case dict():
-            return (
-                "{"
-                + ",".join(
-                    f"{json.dumps(k, ensure_ascii=False)}:{canonical(value[k])}" for k in sorted(value)
-                )
-                + "}"
-            )
+            return "{" + ",".join(f"{canonical(key)}:{canonical(value[key])}" for key in sorted(value)) + "}"
         case list():
             return "[" + ",".join(map(canonical, value)) + "]"
-    raise TypeError(f"{type(value).__name__} is not JSON")
+    raise FactRefused(f"properties: {type(value).__name__} is not JSON", place="properties")
 
 
 def seal(key: bytes, text: str) -> str:
@@ -38,7 +36,7 @@ def seal(key: bytes, text: str) -> str:
 def _number(number: Decimal) -> str:
     sign, digits, exponent = number.as_tuple()
     if not isinstance(exponent, int):
-        raise TypeError("a JSON number is finite")
+        raise FactRefused("properties: a JSON number is finite", place="properties")
     text = "".join(map(str, digits)).lstrip("0")
     bare = text.rstrip("0")
     exponent += len(text) - len(bare)

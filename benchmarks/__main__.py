@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from pysqlite3 import dbapi2 as sqlite
 
-from benchmarks import flatness, intake, limit, stock
+from benchmarks import flatness, intake, stock
 from benchmarks.ledger import folder
 from benchmarks.results import Printer, Progress, Table, as_json
 from benchmarks.workload import facts, write
@@ -67,9 +67,7 @@ def _intake(size: int, progress: Progress) -> Iterator[Table]:
     with folder() as path:
         progress(f"writing {size:,} facts")
         write(path / "facts.jsonl", facts(size))
-        table, run, rows = intake.measure(path / "facts.jsonl", progress)
-        yield table
-        yield limit.measure(run, rows, progress)
+        yield from intake.measure(path / "facts.jsonl", progress)
 
 
 def _stock(_size: int, progress: Progress) -> Iterator[Table]:

@@ -60,9 +60,8 @@ def facts(span: Span, length: int, number: int) -> list[FactCommand]:
 
 def _fact(draw: Random, user: int, at: float) -> dict[str, Any]:
     kind = draw.choices(_KINDS, _WEIGHTS)[0]
-    fact: dict[str, Any] = {
-        "type": kind, "id": f"{kind[0]}-{draw.getrandbits(64):016x}", "user_id": f"user-{user}", "at": instant(at, _START),
-    }  # fmt: skip
+    fact_id = f"{kind[0]}-{draw.getrandbits(64):016x}"
+    fact: dict[str, Any] = {"type": kind, "id": fact_id, "user_id": f"user-{user}", "at": instant(at, _START)}
     version = f"4.{int(at / 86_400 / 10)}.{draw.randrange(2)}"
     app_id = draw.choice(APPS)
     match kind:

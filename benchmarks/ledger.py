@@ -1,6 +1,5 @@
 """The ledger as every benchmark uses it: a fresh one in a folder of its own, and facts read from JSON lines."""
 
-import gc
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,14 +10,12 @@ from typing import Any, TypeVar
 
 from application.campaign_commands import read_campaigns
 from application.fact_commands import FactCommand, read_fact
+from benchmarks.garbage import less_collection
 from infrastructure.files.json_lines import read_json
 from infrastructure.service import Service, stamp
 from projections.campaign_report.reading import reports
 
 T = TypeVar("T")
-
-IMPORT_BATCH = 5_000
-"""Facts a transaction of `import`; the command line's own constant takes its place once there is one."""
 
 Totals = dict[str, dict[str, Any]]
 """By campaign and variant: conversions on each conversion event, and revenue by currency."""
@@ -42,8 +39,7 @@ def url(path: Path) -> str:
 @contextmanager
 def fresh(campaigns: dict[str, Any]) -> Iterator[Service]:
     """A new ledger with these campaigns, its read models current; gone afterwards."""
-    gc.collect()
-    with folder() as path, Service(url(path)) as service:
+    with folder() as path, Service(url(path)) as service, less_collection():
         service.campaigns.apply(read_campaigns(campaigns), stamp())
         service.projector.catch_up()
         yield service

@@ -1,6 +1,7 @@
-"""What a benchmark hands back, and how it is printed: tables on a terminal, plain lines otherwise, JSON for machines."""
+"""What a benchmark hands back and how it is printed: tables on a terminal, plain lines otherwise, JSON for machines."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -49,9 +50,10 @@ class Printer:
 
     def progress(self, text: str) -> None:
         """Say what is being measured now."""
-        self._err.print(
-            f"[dim]... {text}[/dim]" if self._err.is_terminal else f"... {text}", markup=self._err.is_terminal
-        )
+        if self._err.is_terminal:
+            self._err.print(f"[dim]... {text}[/dim]")
+        else:
+            print(f"... {text}", file=sys.stderr, flush=True)
 
     def table(self, table: Table) -> None:
         """Print one table with its notes."""

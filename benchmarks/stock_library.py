@@ -6,6 +6,7 @@ keeps no read model.
 """
 
 import json
+import sqlite3
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -39,6 +40,7 @@ from application.fact_commands import (
     SessionStartedCommand,
     read_fact,
 )
+from benchmarks.garbage import less_collection
 from benchmarks.workload import CAMPAIGNS
 from domain import money
 from domain.app_version import is_upgrade
@@ -262,8 +264,9 @@ def totals(journeys: Journeys, campaigns: dict[str, Campaign]) -> tuple[int, dic
         }
         for campaign in campaigns.values()
     }
-    number = 0
-    for number, each in enumerate(journeys.events_recorded(), 1):
+    recorded = 0
+    for each in journeys.events_recorded():
+        recorded += 1
         if isinstance(each, Journey.ConversionRecorded):  # type: ignore[attr-defined]
             found[each.campaign_id][each.variant_id]["conversions"][each.index] += 1
         elif isinstance(each, Journey.RevenueAttributed):  # type: ignore[attr-defined]
@@ -271,7 +274,7 @@ def totals(journeys: Journeys, campaigns: dict[str, Campaign]) -> tuple[int, dic
     for variants in found.values():
         for figures in variants.values():
             figures["revenue"] = {c: money.printed(a, c) for c, a in sorted(figures["revenue"].items())}
-    return number, found
+    return recorded, found
 
 
 def main(facts: Path, database: Path, batch: int, most_seconds: float) -> None:
@@ -279,7 +282,7 @@ def main(facts: Path, database: Path, batch: int, most_seconds: float) -> None:
     campaigns = {each.id: Campaign(each) for each in read_campaigns(CAMPAIGNS).campaigns}
     journeys = Journeys({"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(database)})
     taken, started = 0, perf_counter()
-    with facts.open("rb") as lines:
+    with facts.open("rb") as lines, less_collection():
         while perf_counter() - started < most_seconds:
             given = [read_fact(read_json(line)) for line in islice(lines, batch)]
             if not given:
@@ -288,7 +291,24 @@ def main(facts: Path, database: Path, batch: int, most_seconds: float) -> None:
             taken += len(given)
     seconds = perf_counter() - started
     recorded, found = totals(journeys, campaigns)
-    print(json.dumps({"facts": taken, "seconds": seconds, "events": recorded, "totals": found}))
+    result = {
+        "facts": taken,
+        "seconds": seconds,
+        "events": recorded,
+        "totals": found,
+        "sqlite": _sqlite(database),
+    }
+    print(json.dumps(result))
+
+
+def _sqlite(database: Path) -> str:
+    """What stored the events, and how safely."""
+    connection = sqlite3.connect(database)
+    mode, synchronous = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+    )
+    connection.close()
+    return f"SQLite {sqlite3.sqlite_version}, {mode}, synchronous={('OFF', 'NORMAL', 'FULL', 'EXTRA')[synchronous]}"
 
 
 if __name__ == "__main__":

@@ -40,6 +40,8 @@ def plain(number: Decimal) -> Decimal:
 
 def price(number: Decimal) -> Decimal:
     """A price or refund amount within R11, in canonical form; raises BadMoney."""
+    if not number:
+        return Decimal(0)
     if not number.is_finite() or number < 0 or number.adjusted() > 12:
         raise BadMoney("money is a number of 0 or more, below 10^12")
     # Digits are bounded before they are normalised: a hostile number may have thousands.

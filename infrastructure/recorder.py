@@ -103,7 +103,7 @@ class Recorder(ApplicationRecorder):
             (str(stored.originator_id), stored.originator_version, stored.topic, stored.state.decode())
             for stored in stored_events
         ]
-        return self.append(payloads, app_group) or None
+        return list(self.append(payloads, app_group)) or None
 
     def append(self, payloads: Sequence[Payload], app_group: str) -> Sequence[int]:
         """Append events to their streams and the log: their positions. Raises IntegrityError where one is taken."""

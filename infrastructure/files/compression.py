@@ -9,10 +9,10 @@ CHUNK = 1 << 17
 """The most bytes in one chunk of plain data."""
 
 _GZIP_WINDOW = 31
-# How much goes in at once bounds what comes out: deflate makes 1,000 bytes of one, zstd 32,768 (128 KiB of a
-# block of 4 bytes).
+# How much goes in at once bounds what comes out to 4 MiB: deflate makes at most 1,032 bytes of one, zstd 32,768
+# (128 KiB of a block of 4).
 _GZIP_STEP = 1 << 12
-_ZSTD_STEP = 1 << 9
+_ZSTD_STEP = 1 << 7
 _MAGIC = {b"\x1f\x8b\x08": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
 
 

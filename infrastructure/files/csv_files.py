@@ -14,7 +14,7 @@ from infrastructure.files.reading import Raw, Row, UnreadableFile, kept
 def read_rows(path: str, lines: Iterator[Line]) -> Iterator[Row]:
     """One fact a row, numbered by its first line; raises UnreadableFile at once for a bad header."""
     # The limit is the process's own; a row is bounded before the module sees it.
-    csv.field_size_limit(LINE_LIMIT)
+    csv.field_size_limit(2 * LINE_LIMIT)
     feed = _Feed(lines)
     reader = csv.reader(feed, strict=True)
     try:
@@ -47,7 +47,7 @@ class _Feed:
         self.first_line = self.first_line or self.last_line
         self._quotes += _quotes(line)
         if not isinstance(line, Overlong):
-            self._bytes += len(line)
+            self._bytes += len(line) + 1
             if self._bytes <= LINE_LIMIT:
                 # Bytes that are no UTF-8 become lone surrogates, for which the row, once whole, is refused.
                 return line.decode(errors="surrogateescape") + "\n"

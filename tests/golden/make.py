@@ -1,0 +1,95 @@
+"""Writes one golden file per event class that has none: `python -m tests.golden.make`. It never changes an old one."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from domain import app_group, campaign
+from domain.conversion_events import MakesPurchase, PerformsCustomEvent, StartsSession, UpgradesApp
+from domain.definition import Variant
+from domain.journey import decisions as d
+from domain.journey import facts as f
+from infrastructure.topics import TOPICS, encode
+
+HERE = Path(__file__).parent
+AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
+LATER = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
+RECEIPT = d.Receipt("r1", AT, "A")
+OTHER = d.Receipt("r2", LATER, "B")
+BOUGHT = d.Occurrence("p1", LATER)
+RECEIVED = f.Received("r1", AT, "spring-sale", "A")
+CONVERSION = d.Conversion(BOUGHT, RECEIPT)
+REVENUE = d.Revenue(Decimal("19.98"), RECEIPT)
+VARIANTS = (Variant("A", "Big picture"), Variant("B"), Variant("holdout", control=True))
+CONVERSION_EVENTS = (
+    MakesPurchase(259_200, "sku-9"),
+    StartsSession(86_400, ("ios",)),
+    PerformsCustomEvent(deadline_seconds=604_800, name="signed_up"),
+    UpgradesApp(2_592_000),
+)
+
+EXAMPLES: tuple[msgspec.Struct, ...] = (
+    app_group.AppGroupMade("shop", "Europe/Berlin"),
+    app_group.AppAdded("ios"),
+    app_group.CustomEventDeclared("signed_up"),
+    app_group.CustomEventSeen("shared"),
+    app_group.CampaignAdded("spring-sale"),
+    campaign.CampaignDrafted(
+        "shop",
+        "spring-sale",
+        "Spring sale",
+        campaign.Kind.CANVAS,
+        VARIANTS,
+        {"A": 45, "B": 45, "holdout": 10},
+        CONVERSION_EVENTS,
+        "email",
+    ),
+    campaign.CampaignRenamed("Spring sale 2"),
+    campaign.ChannelChanged("push"),
+    campaign.VariantsChanged(VARIANTS, {"A": 1, "B": 1, "holdout": 1}),
+    campaign.VariantsRenamed({"A": "Small picture", "B": None, "holdout": None}),
+    campaign.ConversionEventsChanged(CONVERSION_EVENTS[:1]),
+    campaign.WeightsSet({"A": 90, "B": 0, "holdout": 10}),
+    campaign.CampaignLaunched(),
+    campaign.CampaignStopped(),
+    campaign.CampaignArchived(),
+    RECEIVED,
+    f.SessionStarted("s1", AT, "ios", "1.2.3"),
+    f.Purchase("p1", LATER, "sku-9", Decimal("9.99"), "USD", 2, "ios", "1.2.3", "ab12"),
+    f.CustomEvent("c1", AT, "signed_up", "web", "2.0", "ab12"),
+    f.AppVersionReported("v1", AT, "ios", "1.3.0"),
+    f.Refund("x1", LATER, "p1", Decimal("9.99")),
+    f.Void("d1", LATER, "p1", "ab12"),
+    d.FactDisregarded("d1", RECEIVED),
+    d.UpgradeRecorded(d.Occurrence("v1", AT), "ios", "1.2.3", "1.3.0"),
+    d.UpgradeWithdrawn(d.Occurrence("v1", AT), "ios"),
+    d.RecipientCounted("spring-sale", None, RECEIPT),
+    d.RecipientRestated("spring-sale", "A", OTHER, RECEIPT),
+    d.RecipientWithdrawn("spring-sale", "A", RECEIPT),
+    d.ConversionRecorded("spring-sale", 0, CONVERSION),
+    d.ConversionRestated("spring-sale", 0, d.Conversion(BOUGHT, OTHER), CONVERSION),
+    d.ConversionWithdrawn("spring-sale", 0, CONVERSION),
+    d.RevenueAttributed("spring-sale", BOUGHT, "USD", REVENUE),
+    d.RevenueRestated("spring-sale", BOUGHT, "USD", REVENUE, d.Revenue(Decimal(0), OTHER)),
+    d.RevenueWithdrawn("spring-sale", BOUGHT, "USD", REVENUE),
+)
+
+
+def path(topic: str) -> Path:
+    """The golden file of a topic."""
+    return HERE / f"{topic}.json"
+
+
+def main() -> None:
+    """Write what is missing."""
+    for event in EXAMPLES:
+        golden = path(TOPICS[type(event)])
+        if not golden.exists():
+            golden.write_text(json.dumps(json.loads(encode(event)), indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The laws over a real store: order, batching, repeats, restarts and caches change nothing; read models are exact."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from infrastructure import journey_store
+from projections.campaign_report import CAMPAIGN_REPORT
+from tests.domain.test_journey_laws import plans
+from tests.ledgers import open_ledger, outcome, reported, streams, take
+from tests.reference import judge
+
+LAWS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(params=[1, 4, 1_000], ids=lambda events: f"state every {events}")
+def state_every(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often states are written back: at once, now and then, and never within a test."""
+    monkeypatch.setattr(journey_store, "STATE_EVERY", request.param)
+    return int(request.param)
+
+
+@LAWS
+@given(plan=plans())
+def test_r14_any_order_batches_repeats_and_restarts_give_what_the_reference_finds(
+    state_every: int, plan: Any
+) -> None:
+    """R7 to R19: the stored events and the report equal the reference; a new process takes each second batch."""
+    campaigns, facts, batches = plan
+    with tempfile.TemporaryDirectory() as directory:
+        service = open_ledger(Path(directory), campaigns)
+        for number, batch in enumerate(batches):
+            if number % 2:
+                service.close()
+                service = open_ledger(Path(directory))
+            assert not any(answer.code for answer in take(service, batch).answers)
+        service.projector.catch_up()
+        expected = judge(campaigns, facts)
+        assert outcome(service) == expected
+        for campaign in campaigns:
+            assert reported(service, campaign["id"]) == expected.report(campaign["id"])
+        service.close()
+
+
+@pytest.fixture
+def same_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every journey has the same key, so that the seals of two ledgers can be compared."""
+    monkeypatch.setattr("secrets.token_bytes", bytes)
+
+
+@pytest.mark.usefixtures("same_keys")
+@LAWS
+@given(plan=plans(), cached=st.integers(0, 2))
+def test_batching_changes_no_event(state_every: int, plan: Any, cached: int) -> None:
+    """A journey's events are the same whether its facts came one by one or all at once, in whatever cache."""
+    campaigns, _, batches = plan
+    with tempfile.TemporaryDirectory() as directory:
+        (one := Path(directory, "one")).mkdir()
+        (all_at_once := Path(directory, "all")).mkdir()
+        with open_ledger(one, campaigns) as single, open_ledger(all_at_once, campaigns) as whole:
+            single.journeys._cached = cached
+            for batch in batches:
+                for fact in batch:
+                    take(single, [fact])
+            take(whole, [fact for batch in batches for fact in batch])
+            assert streams(single) == streams(whole)
+
+
+@LAWS
+@given(plan=plans())
+def test_a_rebuild_equals_the_running_read_model(plan: Any) -> None:
+    """R19: built anew from position zero, every report is what it was, row by row."""
+    campaigns, _, batches = plan
+    with tempfile.TemporaryDirectory() as directory, open_ledger(Path(directory), campaigns) as service:
+        for batch in batches:
+            take(service, batch)
+            service.projector.catch_up()
+        before = {campaign["id"]: reported(service, campaign["id"]) for campaign in campaigns}
+        service.projector.rebuild(CAMPAIGN_REPORT)
+        assert {campaign["id"]: reported(service, campaign["id"]) for campaign in campaigns} == before
+
+
+@LAWS
+@given(plan=plans())
+def test_r13_everything_sent_again_is_a_duplicate(plan: Any) -> None:
+    """R13: for a process that has just opened the ledger, all facts are duplicates and nothing is recorded."""
+    campaigns, facts, batches = plan
+    with tempfile.TemporaryDirectory() as directory:
+        with open_ledger(Path(directory), campaigns) as service:
+            for batch in batches:
+                take(service, batch)
+            before = streams(service)
+        with open_ledger(Path(directory)) as service:
+            answers = take(service, facts).answers
+            assert {answer.verdict.value for answer in answers} <= {"duplicate"}
+            assert streams(service) == before

@@ -1,0 +1,125 @@
+"""The offers: a third of a million facts with known answers, from ../shared; skipped where the folder is missing."""
+
+import gzip
+import json
+import random
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from application.campaign_commands import read_campaigns
+from application.fact_commands import read_fact
+from infrastructure.importing import Import
+from infrastructure.service import Service, stamp
+from projections.campaign_report.reading import report, reports
+from tests.ledgers import url_of
+
+OFFERS = Path(__file__).parents[3] / "shared" / "data" / "offers"
+FIRST_USERS = 1_000
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not OFFERS.exists(), reason="the offers are not here: ../shared/data/offers"),
+]
+
+
+class Silent:
+    """Nobody watches."""
+
+    def reading(self, file: object, totals: object) -> None:
+        """One more batch."""
+
+    def projecting(self, done: int, newest: int) -> None:
+        """So far."""
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """A ledger with the offers' campaigns."""
+    with Service(url_of(tmp_path)) as service:
+        campaigns = yaml.safe_load((OFFERS / "campaigns.yaml").read_text())
+        service.campaigns.apply(read_campaigns(campaigns), stamp())
+        yield service
+
+
+def lines() -> list[bytes]:
+    """The facts, as they stand."""
+    with gzip.open(OFFERS / "facts.jsonl.gz") as file:
+        return file.readlines()
+
+
+def assert_expected(service: Service) -> None:
+    """Every field that expected.json names is equal in the reports."""
+    expected = json.loads((OFFERS / "expected.json").read_text())["campaigns"]
+    with service.database.reading() as connection:
+        for campaign_id, figures in expected.items():
+            found = report(connection, "offers", campaign_id)
+            assert found is not None
+            reported = found.as_json()
+            variants = {variant["variant_id"]: variant for variant in reported["variants"]}
+            totals = {name: value for name, value in figures.items() if name != "variants"}
+            assert totals.items() <= reported["totals"].items()
+            for variant_id, wanted in figures.get("variants", {}).items():
+                assert wanted.items() <= variants[variant_id].items()
+
+
+def test_the_offers_as_they_stand(service: Service) -> None:
+    """R6 to R11, R18, R19: every figure that two implementations computed elsewhere comes out."""
+    importing = Import(service, "offers", lambda rejected: pytest.fail(str(rejected)))
+    totals = importing.run([str(OFFERS / "facts.jsonl.gz")], None, Silent())
+    assert (totals.read, totals.accepted, totals.duplicates) == (323_534, 323_534, 0)
+    assert_expected(service)
+    with service.database.reading() as connection:
+        standing = sum(sum(v.figures.conversions) for r in reports(connection, "offers") for v in r.variants)
+    assert totals.conversions == standing
+
+
+def test_r14_the_offers_shuffled_doubled_and_split(service: Service, tmp_path: Path) -> None:
+    """R13, R14: in any order, each twice and in several files, the same figures come out."""
+    facts = lines() * 2
+    random.Random(14).shuffle(facts)
+    half = len(facts) // 2
+    paths = []
+    for number, part in enumerate((facts[:half], facts[half:])):
+        path = tmp_path / f"part-{number}.jsonl.gz"
+        with gzip.open(path, "wb", compresslevel=1) as file:
+            file.writelines(part)
+        paths.append(str(path))
+    totals = Import(service, "offers", lambda rejected: pytest.fail(str(rejected))).run(paths, None, Silent())
+    assert (totals.read, totals.accepted, totals.duplicates) == (647_068, 323_534, 323_534)
+    assert_expected(service)
+
+
+def test_the_first_users_one_by_one_are_as_in_large_batches(service: Service, tmp_path: Path) -> None:
+    """R13, R14: in batches of one, and everything twice, the first users' reports are as in one batch."""
+    facts = list(of_first_users(json.loads(line) for line in lines()))
+    for fact in facts:
+        service.intake.record("offers", [read_fact(fact)], stamp())
+    for start in range(0, len(facts), 1_000):
+        again = [read_fact(fact) for fact in facts[start : start + 1_000]]
+        answers = service.intake.record("offers", again, stamp()).answers
+        assert {answer.verdict.value for answer in answers} == {"duplicate"}
+    (other := tmp_path / "other").mkdir()
+    with Service(url_of(other)) as whole:
+        campaigns = yaml.safe_load((OFFERS / "campaigns.yaml").read_text())
+        whole.campaigns.apply(read_campaigns(campaigns), stamp())
+        whole.intake.record("offers", [read_fact(fact) for fact in facts], stamp())
+        assert figures(whole) == figures(service)
+
+
+def of_first_users(facts: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The facts of the first users to appear."""
+    facts = list(facts)
+    users = set(islice(dict.fromkeys(fact["user_id"] for fact in facts), FIRST_USERS))
+    return (fact for fact in facts if fact["user_id"] in users)
+
+
+def figures(service: Service) -> list[dict[str, Any]]:
+    """All reports but for the position."""
+    service.projector.catch_up()
+    with service.database.reading() as connection:
+        return [found.as_json() | {"position": ""} for found in reports(connection, "offers")]

@@ -1,0 +1,87 @@
+"""Real ledgers for tests: a service over a file, filled through the intake, read back in the reference's terms."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from application.campaign_commands import read_campaigns
+from application.fact_commands import read_fact
+from application.intake import Outcome as Taken
+from domain.journey.decisions import JourneyEvent
+from infrastructure.recorder import Row
+from infrastructure.schema import identities
+from infrastructure.service import Service, stamp
+from infrastructure.topics import decode
+from projections.campaign_report.reading import report
+from tests.domain.journeys import fold
+from tests.reference import Outcome
+from tests.strategies import APP_GROUP
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+GROUP = str(APP_GROUP["app_group"])
+
+
+def open_ledger(directory: Path, campaigns: Sequence[dict[str, Any]] = ()) -> Service:
+    """A ledger in the directory, with the strategies' app group and these campaigns, launched."""
+    service = Service(url_of(directory), now=lambda: NOW)
+    if campaigns:
+        service.campaigns.apply(read_campaigns(APP_GROUP | {"campaigns": list(campaigns)}), stamp())
+    return service
+
+
+def url_of(directory: Path) -> str:
+    """The database of a ledger in the directory."""
+    return f"sqlite:///{directory / 'conversions.db'}"
+
+
+def take(service: Service, raws: Iterable[dict[str, Any]], app_group: str = GROUP) -> Taken:
+    """Take a batch of facts."""
+    return service.intake.record(app_group, [read_fact(raw) for raw in raws], stamp())
+
+
+def rows(service: Service) -> list[Row]:
+    """The whole log."""
+    with service.database.reading() as connection:
+        return service.recorder.rows(connection, 0, 10**9)
+
+
+def streams(service: Service) -> dict[str, list[JourneyEvent]]:
+    """The events of each user's journey."""
+    with service.database.reading() as connection:
+        users = {row.journey_id: row.user_id for row in connection.execute(select(identities))}
+    told: defaultdict[str, list[JourneyEvent]] = defaultdict(list)
+    for row in rows(service):
+        if row.originator_id in users:
+            told[users[row.originator_id]].append(decode(row.topic, row.state))
+    return dict(told)
+
+
+def outcome(service: Service) -> Outcome:
+    """What stands, folded from the stored events."""
+    return fold(streams(service))
+
+
+def reported(service: Service, campaign_id: str, app_group: str = GROUP) -> dict[str, Any]:
+    """The report of a campaign in the reference's shape: revenue as decimals, variants by id."""
+    with service.database.reading() as connection:
+        found = report(connection, app_group, campaign_id)
+    assert found is not None
+    return {
+        "totals": _figures(found.totals),
+        "variants": {variant.variant_id: _figures(variant.figures) for variant in found.variants},
+    }
+
+
+def _figures(figures: Any) -> dict[str, Any]:
+    return {
+        "receipts": figures.receipts,
+        "unique_recipients": figures.unique_recipients,
+        "conversions": figures.conversions,
+        "conversion_rates": figures.conversion_rates,
+        "revenue": {currency: Decimal(amount) for currency, amount in figures.revenue.items()},
+    }
