@@ -11,7 +11,7 @@ _PLAIN_EXPONENTS = 64
 
 
 def canonical(value: Any) -> str:  # noqa: ANN401
-    """One text for all JSON values that are equal: keys sorted, numbers by value, no white space; raises FactRefused."""
+    """One text for all JSON values that are equal: keys sorted, numbers by value; raises FactRefused."""
     match value:
         case None | bool() | str():
             return json.dumps(value, ensure_ascii=False)

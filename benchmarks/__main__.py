@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from pysqlite3 import dbapi2 as sqlite
@@ -16,7 +16,15 @@ from benchmarks.ledger import folder
 from benchmarks.results import Printer, Progress, Table, as_json
 from benchmarks.workload import facts, write
 
-SIZES = {"default": 100_000, "full": 1_000_000}
+
+class Size(NamedTuple):
+    """How many facts to import, and how often."""
+
+    facts: int
+    runs: int
+
+
+SIZES = {"default": Size(100_000, 3), "full": Size(1_000_000, 1)}
 
 
 class Part(StrEnum):
@@ -28,9 +36,7 @@ class Part(StrEnum):
 
 
 def main(
-    json: Annotated[
-        Path | None, typer.Option(help="Write everything that was measured to this file.")
-    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write what was measured to this file.")] = None,
     only: Annotated[list[Part] | None, typer.Option(help="Run this part alone; may be repeated.")] = None,
 ) -> None:
     """Measure the ledger on this machine: import, its limit, the stock library, and the cost of long journeys."""
@@ -39,9 +45,7 @@ def main(
         raise typer.BadParameter(f"SIZE is one of {', '.join(SIZES)}")
     printer, started = Printer(), perf_counter()
     machine = _machine()
-    printer.table(
-        Table("machine", "Machine", ["what", "is"], [[name, value] for name, value in machine.items()])
-    )
+    printer.table(Table("machine", "Machine", ["what", "is"], [list(each) for each in machine.items()]))
     tables = []
     for part in only or list(Part):
         for table in _PARTS[part](SIZES[size], printer.progress):
@@ -63,24 +67,24 @@ def _machine() -> dict[str, str]:
     }
 
 
-def _intake(size: int, progress: Progress) -> Iterator[Table]:
+def _intake(size: Size, progress: Progress) -> Iterator[Table]:
     with folder() as path:
-        progress(f"writing {size:,} facts")
-        write(path / "facts.jsonl", facts(size))
-        yield from intake.measure(path / "facts.jsonl", progress)
+        progress(f"writing {size.facts:,} facts")
+        write(path / "facts.jsonl", facts(size.facts))
+        yield from intake.measure(path / "facts.jsonl", size.runs, progress)
 
 
-def _stock(_size: int, progress: Progress) -> Iterator[Table]:
+def _stock(_size: Size, progress: Progress) -> Iterator[Table]:
     with folder() as path:
         write(path / "facts.jsonl", facts(stock.FACTS))
         yield stock.measure(path / "facts.jsonl", progress)
 
 
-def _flat(_size: int, progress: Progress) -> Iterator[Table]:
+def _flat(_size: Size, progress: Progress) -> Iterator[Table]:
     yield from flatness.measure(progress)
 
 
-_PARTS: dict[Part, Callable[[int, Progress], Iterator[Table]]] = {
+_PARTS: dict[Part, Callable[[Size, Progress], Iterator[Table]]] = {
     Part.INTAKE: _intake,
     Part.STOCK: _stock,
     Part.FLAT: _flat,

@@ -1,4 +1,4 @@
-"""The collection of garbage, alike for everything that is measured. Imports nothing of ours: every process may use it."""
+"""The collection of garbage, alike for all that is measured; imports nothing, so that every process may use it."""
 
 import gc
 from collections.abc import Iterator

@@ -1,6 +1,5 @@
 """A whole import on SQLite as the command line does it, the share of each stage, and the limit beside it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
@@ -17,7 +16,6 @@ from infrastructure.importing import IMPORT_BATCH, Import, Rejected
 from infrastructure.importing import Totals as Imported
 from infrastructure.service import Service, stamp
 
-RUNS = 3
 ASKED_FACTS_A_SECOND = 10_000
 
 
@@ -40,24 +38,30 @@ class Run:
         """Seconds but for the read models."""
         return self.whole - self.seconds["project"]
 
+    @property
+    def storage(self) -> float:
+        """Seconds in which the database has the word."""
+        return sum(self.seconds[stage] for stage in ("events", "index", "commit"))
 
-def measure(path: Path, progress: Progress) -> list[Table]:
+
+def measure(path: Path, runs: int, progress: Progress) -> list[Table]:
     """Import the file a few times, and insert the rows of `events` that the last run recorded once more, bare."""
     reading = _read(path)
-    runs: list[Run] = []
-    for number in range(1, RUNS + 1):
-        progress(f"import, run {number} of {RUNS}")
+    done: list[Run] = []
+    for number in range(1, runs):
+        progress(f"import, run {number} of {runs}")
         with fresh(CAMPAIGNS) as service:
-            before = service.recorder.max_notification_id() or 0
-            runs.append(run(path, service))
-            if number == RUNS:
-                middle = sorted(runs, key=lambda each: each.whole)[len(runs) // 2]
-                bare = limit.measure(service, before, progress)
-                return [_stages(middle, *reading), _limit(middle, bare)]
-    raise AssertionError
+            done.append(_run(path, service))
+    progress(f"import, run {runs} of {runs}")
+    with fresh(CAMPAIGNS) as service:
+        before = service.recorder.max_notification_id() or 0
+        done.append(_run(path, service))
+        bare = limit.measure(service, before, runs, progress)
+    middle = sorted(done, key=lambda run: run.whole)[runs // 2]
+    return [_stages(middle, runs, *reading), _limit(middle, runs, bare)]
 
 
-def run(path: Path, service: Service) -> Run:
+def _run(path: Path, service: Service) -> Run:
     """Import a file as the command line does, and time its stages."""
     before = service.recorder.max_notification_id() or 0
     watch = time_stages(service)
@@ -123,43 +127,41 @@ def _read(path: Path) -> tuple[float, float]:
             validating += perf_counter() - parsed
 
 
-def _stages(run: Run, parsing: float, validating: float) -> Table:
+def _stages(run: Run, runs: int, parsing: float, validating: float) -> Table:
     title = f"Import on SQLite: {run.facts:,} facts, {run.events:,} events, batches of {IMPORT_BATCH:,}"
     table = Table("intake", title, ["stage", "seconds", "share %", "facts/s", "events/s"])
-    add: Callable[[str, float], None] = lambda name, seconds: table.rows.append(  # noqa: E731
-        [name, seconds, 100 * seconds / run.whole, run.facts / seconds, run.events / seconds]
-    )
-    for stage, name in STAGES.items():
-        add(name, run.seconds[stage])
-    add("whole import", run.whole)
-    add("projector's share taken out", run.without_projector)
-    add("in the reader's thread, alone: read, parse JSON", parsing)
-    add("in the reader's thread, alone: validate", validating)
+    stages = [(name, run.seconds[stage]) for stage, name in STAGES.items()]
+    for name, seconds in (
+        *stages,
+        ("whole import", run.whole),
+        ("projector's share taken out", run.without_projector),
+        ("in the reader's thread, alone: read, parse JSON", parsing),
+        ("in the reader's thread, alone: validate", validating),
+    ):
+        share = 100 * seconds / run.whole
+        table.rows.append([name, seconds, share, run.facts / seconds, run.events / seconds])
     table.notes += [
-        f"the import of median length of {RUNS}; facts in order of time, reports current at the end",
+        f"the import of median length of {runs}; facts in order of time, reports current at the end",
         f"processor time {run.processor:.2f} s, both threads; both share one interpreter lock",
     ]
     table.asks.append(Ask("import, facts/s, reports current", run.facts / run.whole, ASKED_FACTS_A_SECOND))
     return table
 
 
-def _limit(run: Run, bare: limit.Bare) -> Table:
+def _limit(run: Run, runs: int, bare: limit.Bare) -> Table:
     columns = ["what", "seconds", "events/s", "facts/s", "ratio to limit"]
     table = Table("limit", "The limit: bare executemany of the same rows", columns)
     for name, seconds in (
         ("bare executemany", bare.seconds),
         ("ours, whole import", run.whole),
         ("ours, projector's share taken out", run.without_projector),
-        (
-            "ours, storage alone (events, index, commit)",
-            sum(run.seconds[s] for s in ("events", "index", "commit")),
-        ),
+        ("ours, storage alone (events, index, commit)", run.storage),
     ):
         ratio = bare.seconds / seconds
         table.rows.append([name, seconds, run.events / seconds, run.facts / seconds, ratio])
     table.notes.append(
         f"pysqlite3 with the ledger's own PRAGMAs (WAL, synchronous=FULL), the same table and index, "
-        f"{bare.transactions} transactions as the import made them, median of {limit.RUNS} runs"
+        f"{bare.transactions} transactions as the import made them, median of {runs} runs"
     )
     table.asks.append(Ask("whole import / bare executemany", bare.seconds / run.whole, limit.ASKED_SHARE))
     return table

@@ -13,7 +13,6 @@ from infrastructure.recorder import Row
 from infrastructure.schema import events
 from infrastructure.service import Service
 
-RUNS = 5
 ASKED_SHARE = 0.25
 _PAGE = 20_000
 _INSERT = f"INSERT INTO events VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608 - question marks alone
@@ -26,13 +25,13 @@ class Bare(NamedTuple):
     transactions: int
 
 
-def measure(service: Service, after: int, progress: Progress) -> Bare:
+def measure(service: Service, after: int, runs: int, progress: Progress) -> Bare:
     """Insert the rows that a ledger holds after a position into a new database, a few times."""
-    runs = []
-    for number in range(1, RUNS + 1):
-        progress(f"bare executemany, run {number} of {RUNS}")
-        runs.append(_insert(service, after))
-    return Bare(median(run.seconds for run in runs), runs[0].transactions)
+    done = []
+    for number in range(1, runs + 1):
+        progress(f"bare executemany, run {number} of {runs}")
+        done.append(_insert(service, after))
+    return Bare(median(run.seconds for run in done), done[0].transactions)
 
 
 def _insert(service: Service, after: int) -> Bare:

@@ -57,8 +57,8 @@ def _table(path: Path, results: dict[str, Result]) -> Table:
         times: list[Value] = [result.speed / single.speed, result.speed / batched.speed]
         table.rows.append([name, result.facts, result.seconds, result.speed, *times])
     table.notes += [
-        "reading and validating included; ours has its reports current, the library keeps none and is asked for facts "
-        f"in order alone; it stores in {single.sqlite}",
+        "reading and validating included; ours has its reports current, the library keeps none",
+        f"the library is asked for facts in order alone; it stores in {single.sqlite}",
         *_outcome(path, list(results.values())),
     ]
     table.asks.append(Ask("ours / stock library one at a time", ours.speed / single.speed, ASKED_TIMES))

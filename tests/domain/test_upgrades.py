@@ -52,7 +52,10 @@ def test_r10_what_cannot_be_compared_is_an_upgrade_when_it_differs(version: str)
     """R10: there and back, any change of the text counts; no change does not."""
     new, back = reported("new", march(3), version), reported("back", march(4), "1.2")
     under(SPRING).given(R1, OLD).when(new).then(upgraded(new, over=OLD), converted(new, R1))
-    under(SPRING).given(OLD, new, R1).when(back).then(upgraded(back, over=new), converted(back, R1))
+    after_it = received("r3", march(3, "12:00:00"))
+    under(SPRING).given(OLD, new, after_it).when(back).then(
+        upgraded(back, over=new), converted(back, after_it)
+    )
     under(SPRING).given(R1, OLD, new).when(reported("same", march(4), version)).then_nothing()
 
 
@@ -217,10 +220,8 @@ def test_r10_a_voided_first_report_undoes_the_upgrade_over_it() -> None:
 
 def test_r14_a_late_receipt_converts_an_upgrade_and_no_mere_report() -> None:
     """R10, R14: of the reports in its window only the upgrade converts, and of the given app."""
-    events = [UPGRADE, UPGRADE | {"app_ids": ["web"]}]
+    events: list[Fields] = [UPGRADE, UPGRADE | {"app_ids": ["web"]}]
     same, new = reported("same", march(3), "1.2"), reported("new", march(4), "1.3")
     journey = under(campaign(*events)).given(received("r9", march(9)), OLD, same, new)
-    late = received("r2", march(2))
-    journey.given(received("r0", march(1, "08:00:00"))).when(late).then(
-        conversion_restated((new, received("r0", march(1, "08:00:00"))), (new, late))
-    )
+    first, late = received("r0", march(1, "08:00:00")), received("r2", march(2))
+    journey.given(first).when(late).then(conversion_restated((new, first), (new, late)))

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -112,8 +113,8 @@ def test_the_database_itself_refuses_to_change_recorded_events(tmp_path: Path, c
 def test_an_error_in_a_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
     """What was recorded before the error in the same transaction is gone with it."""
     recorder = recorder_in(tmp_path)
-    with pytest.raises(ZeroDivisionError), recorder.writing(Stamp("c", "a")):
-        recorder.insert_events([StoredEvent("s", 1, "t", b"{}")])
+    with suppress(ZeroDivisionError), recorder.writing(Stamp("c", "a")):
+        assert recorder.insert_events([StoredEvent("s", 1, "t", b"{}")]) == [1]
         raise ZeroDivisionError
     assert recorder.max_notification_id() is None
 
