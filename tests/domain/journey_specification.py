@@ -93,8 +93,8 @@ class Given:
     def when(self, fact: Told) -> "Decided":
         """Take one more fact, on a journey kept at hand and on one put away."""
         (at_hand, _), (put_away, _) = self.journey(), self.journey()
-        decided = _take(at_hand, self._read(fact))
-        later = _take(reloaded(put_away), self._read(fact))
+        decided = _take(at_hand, self.read(fact))
+        later = _take(reloaded(put_away), self.read(fact))
         assert decided == later, f"R15: put away, it decides\n{later}"
         return decided
 
@@ -103,7 +103,7 @@ class Given:
         definitions = {campaign["id"]: definition_of(campaign) for campaign in self.campaigns}
         journey = UserJourney("u1", MemoryHistory(), definitions)
         for fact in self.facts:
-            journey.take(self._read(fact))
+            journey.take(self.read(fact))
         return journey, [recorded.event for recorded in journey.collect_events()]
 
     def outcome(self) -> Outcome:
@@ -111,7 +111,8 @@ class Given:
         outcome = fold({"u1": self.journey()[1]})
         return replace(outcome, campaigns={campaign["id"]: campaign for campaign in self.campaigns})
 
-    def _read(self, fact: Told) -> AnyFact:
+    def read(self, fact: Told) -> AnyFact:
+        """The domain's fact under these campaigns."""
         if not isinstance(fact, dict):
             return fact
         return fact_of(fact, {campaign["id"]: definition_of(campaign) for campaign in self.campaigns})

@@ -107,7 +107,7 @@ def test_r17_a_voided_receipt_takes_recipient_conversion_and_revenue_with_it() -
 
 
 def test_r17_a_voided_receipt_leaves_its_credit_to_the_one_before() -> None:
-    """R9, R17: where that one's window holds the behaviour; else the conversion falls to the next."""
+    """R9, R17: where that one's window holds what was credited to it."""
     near, void = received("r1b", march(1, "12:00:00"), "B"), voided("d1", "r1b")
     under(SPRING).given(R1, near, P2).when(void).then(
         disregarded(void, near),
@@ -115,11 +115,20 @@ def test_r17_a_voided_receipt_leaves_its_credit_to_the_one_before() -> None:
         conversion_restated((P2, near), (P2, R1)),
         revenue_restated(P2, (near, "1"), (R1, "1")),
     )
-    under(SPRING).given(R1, near, R5, bought("p4", march(4, "12:00:00")), P6).when(void).then(
+
+
+def test_r17_what_only_the_voided_receipt_held_falls_to_the_next() -> None:
+    """R7, R17: the conversion to the next behaviour in a window; the revenue to nobody."""
+    near, void, p4 = (
+        received("r1b", march(1, "12:00:00"), "B"),
+        voided("d1", "r1b"),
+        bought("p4", march(4, "12:00:00")),
+    )
+    under(SPRING).given(R1, near, R5, p4, P6).when(void).then(
         disregarded(void, near),
         recounted("B", near, R5),
-        conversion_restated((bought("p4", march(4, "12:00:00")), near), (P6, R5)),
-        revenue_withdrawn(bought("p4", march(4, "12:00:00")), near, "1"),
+        conversion_restated((p4, near), (P6, R5)),
+        revenue_withdrawn(p4, near, "1"),
     )
 
 
@@ -173,10 +182,9 @@ def test_r17_a_voided_report_is_compared_with_no_more() -> None:
 
 @pytest.mark.parametrize("named", ["d1", "nothing", "d0", "d2"])
 def test_r17_a_void_of_a_void_or_of_nothing_has_no_effect(named: str) -> None:
-    """R17: a void cannot be voided: not an earlier one, not itself, and not one to come."""
-    facts = [R1, P2, voided("d0", "p0"), voided("d1", "x0")]
-    last = voided("d2", named)
-    under(SPRING).given(*facts).when(last).then_nothing()
+    """R17: a void cannot be voided: not one that had effect, not one that waits for its fact, and not itself."""
+    facts = [R1, P2, voided("d0", "s2"), S2, voided("d1", "x0")]
+    under(SPRING).given(*facts).when(voided("d2", named)).then_nothing()
 
 
 def test_r17_a_voided_void_keeps_its_effect() -> None:
