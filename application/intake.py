@@ -151,8 +151,11 @@ class _Batch:
         return kinds[ConversionRecorded] - kinds[ConversionWithdrawn]
 
     def aggregates(self) -> list[object]:
-        """The aggregates with something to save."""
-        return [self._group, *(loaded.journey for loaded in self._journeys.values())]
+        """The aggregates, journeys in the order of their ids: their streams lie beside each other in the store."""
+        journeys = sorted(
+            (loaded.journey for loaded in self._journeys.values()), key=lambda journey: journey.id
+        )
+        return [self._group, *journeys]
 
     def _answer(self, command: FactCommand) -> Answer:
         try:

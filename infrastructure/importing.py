@@ -15,7 +15,7 @@ from domain.errors import FactRefused
 from infrastructure.files import FactFile, Raw, open_facts
 from infrastructure.service import Service, stamp
 
-IMPORT_BATCH = 5_000
+IMPORT_BATCH = 10_000
 """Facts in a transaction: large enough that journeys share the pages they dirty."""
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from heapq import merge
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import Connection, String, and_, bindparam, column, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, String, and_, bindparam, column, delete, func, insert, or_, select, tuple_
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ColumnElement, Select
@@ -20,7 +20,7 @@ from domain.journey.decisions import JourneyEvent
 from domain.journey.facts import AnyFact, Fact, Key
 from domain.journey.history import MemoryHistory
 from domain.journey.state import Standing
-from infrastructure.database import Prepared
+from infrastructure.database import Prepared, constant
 from infrastructure.schema import events, journey_facts, journey_lanes, journey_standings
 from infrastructure.topics import decode
 
@@ -66,17 +66,29 @@ class JourneyIndex:
         key = tuple_(rows.at, rows.fact_id)
         on_lane = _payloads(rows.journey_id, rows.fact_id, rows.at, rows.fact_id.label("id")).where(place)
         self.before = prepared(
-            on_lane.where(key < tuple_(at, fact_id)).order_by(rows.at.desc(), rows.fact_id.desc()).limit(1)
+            on_lane.where(key < tuple_(at, fact_id))
+            .order_by(rows.at.desc(), rows.fact_id.desc())
+            .limit(constant(1))
+            .offset(constant(0))
         )
         self.after = prepared(
-            on_lane.where(key > tuple_(at, fact_id)).order_by(rows.at, rows.fact_id).limit(1)
+            on_lane.where(key > tuple_(at, fact_id))
+            .order_by(rows.at, rows.fact_id)
+            .limit(constant(1))
+            .offset(constant(0))
         )
         self.page = prepared(
             on_lane.where(key > tuple_(at, fact_id), rows.at <= bindparam("end"))
             .order_by(rows.at, rows.fact_id)
-            .limit(_PAGE)
+            .limit(constant(_PAGE))
+            .offset(constant(0))
         )
-        self.campaigns = prepared(select(rows.fact_id).where(place))
+        self.campaigns = prepared(
+            select(rows.fact_id).where(
+                rows.journey_id == bindparam("journey_id"),
+                or_(rows.lane == bindparam("first"), rows.lane == bindparam("last")),
+            )
+        )
         self.standing = prepared(
             select(journey_standings.c.state).where(
                 journey_standings.c.journey_id == bindparam("journey_id"),
@@ -144,8 +156,8 @@ class StoredHistory(MemoryHistory):
 
     def campaigns_received(self, first_month: int, last_month: int) -> set[str]:
         found = super().campaigns_received(first_month, last_month)
-        for month in range(first_month, last_month + 1):
-            found.update(fact_id for (fact_id,) in self._all(self._index.campaigns, lane=month_lane(month)))
+        first, last = month_lane(first_month), month_lane(last_month)
+        found.update(fact_id for (fact_id,) in self._all(self._index.campaigns, first=first, last=last))
         return found
 
     def standing(self, campaign_id: str) -> Standing | None:

@@ -122,7 +122,7 @@ class JourneyStore:
         for journey_id, version, topic, payload in self.statements.tails.all(connection, keys=journeys):
             tails[journey_id].append(Recorded(journey_id, version, decode(topic, payload)))
         for user_id in user_ids:
-            journey_id, key = known.get(user_id) or (secrets.token_hex(16), secrets.token_bytes(32))
+            journey_id, key = known.get(user_id) or (secrets.token_urlsafe(15), secrets.token_bytes(32))
             history = StoredHistory(journey_id, self.index, new=user_id not in known)
             history.connection = connection
             version, state = states.get(journey_id, (0, None))
@@ -175,7 +175,11 @@ class JourneyTransaction:
     def flush(self) -> None:
         """Write what follows from the recorded events: identities, index, and the states that are due."""
         connection, index, statements = self._writing.connection, self._store.index, self._store.statements
-        changed = [entry for entry in self._entries.values() if entry.loaded.journey.version > entry.saved]
+        # In the order of their keys, so that neighbours in the tables are written one after the other.
+        changed = sorted(
+            (entry for entry in self._entries.values() if entry.loaded.journey.version > entry.saved),
+            key=lambda entry: entry.loaded.journey.id,
+        )
         statements.add_identities.many(
             connection,
             [(e.app_group, e.user_id, e.loaded.journey.id, e.loaded.key) for e in changed if not e.known],

@@ -27,7 +27,7 @@ from sqlalchemy import Connection, func, insert, select
 from sqlalchemy import exc as sqlalchemy_errors
 
 from application.ports import Stamp
-from infrastructure.database import Database, Prepared
+from infrastructure.database import Database, Prepared, constant
 from infrastructure.schema import events
 
 NOBODY = Stamp(command_id="", actor="")
@@ -79,7 +79,10 @@ class Recorder(ApplicationRecorder):
         self._writing: ContextVar[Writing | None] = ContextVar("writing", default=None)
         self._insert = Prepared(insert(events), database.dialect)
         self._last = Prepared(
-            select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc()).limit(1),
+            select(events.c.position, events.c.recorded_at)
+            .order_by(events.c.position.desc())
+            .limit(constant(1))
+            .offset(constant(0)),
             database.dialect,
         )
 

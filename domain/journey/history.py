@@ -39,7 +39,7 @@ class History(Protocol):
         """The facts of the lane from one instant to another, both inside, in order."""
 
     def campaigns_received(self, first_month: int, last_month: int) -> set[str]:
-        """The campaigns with a receipt in these 30-day spans (`lanes.month`), and perhaps more."""
+        """The campaigns with a receipt in these two 30-day spans (`lanes.month`), and perhaps more."""
 
     def standing(self, campaign_id: str) -> Standing | None:
         """A standing that was put away, as it stood then."""
@@ -82,8 +82,7 @@ class MemoryHistory:
             yield self._at(key)
 
     def campaigns_received(self, first_month: int, last_month: int) -> set[str]:
-        months = (self.months.get(month, set()) for month in range(first_month, last_month + 1))
-        return set().union(*months)
+        return self.months.get(first_month, set()) | self.months.get(last_month, set())
 
     def standing(self, campaign_id: str) -> Standing | None:
         return self.standings.get(campaign_id)

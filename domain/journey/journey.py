@@ -44,20 +44,24 @@ class Journey(Aggregate[JourneyEvent]):
         return standing
 
     def campaigns_around(self, at: datetime) -> list[str]:
-        """Campaigns of which a window may hold the instant, and perhaps more; their standings are then at hand."""
+        """Campaigns of which a window may hold the instant, in order; their standings are then at hand."""
         closed_until = self.state.closed_until
         if closed_until is not None and at <= closed_until:
             first = lanes.month(at - LONGEST_DEADLINE)
             for campaign_id in self.history.campaigns_received(first, lanes.month(at)):
                 self.standing(campaign_id)
-        return sorted(self.state.standings)
+        return sorted(
+            campaign_id
+            for campaign_id, standing in self.state.standings.items()
+            if standing.may_hold(at, self.definitions[campaign_id].longest_window)
+        )
 
     def reigning(self, campaign_id: str, at: datetime) -> Receipt | None:
         """The latest receipt at or before the instant (R9)."""
         standing = self.state.standings[campaign_id]
         if standing.latest is not None and standing.latest.at <= at:
             return standing.latest
-        if not standing.firsts or at < min(first.at for first in standing.firsts.values()):
+        if at < standing.received_from:
             return None
         return as_receipt(self.history.before(lanes.receipts(campaign_id), (at, LAST_ID)))
 

@@ -4,7 +4,7 @@ It is bounded by the campaigns with open windows, not by the journey's length: `
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
@@ -59,10 +59,11 @@ class Report(msgspec.Struct, frozen=True):
 class Standing(msgspec.Struct, omit_defaults=True):
     """What stands between the user and one campaign.
 
-    `latest` None means: look it up (its receipt was voided). `received_until` is never lowered. `firsts` are the first
-    receipts by variant, `first` the first of any but control.
+    All its receipts lie between `received_from`, never raised, and `received_until`, never lowered. `latest` None means:
+    look it up (its receipt was voided). `firsts` are the first receipts by variant, `first` that of any but control.
     """
 
+    received_from: datetime
     received_until: datetime
     latest: Receipt | None = None
     first: Receipt | None = None
@@ -80,7 +81,12 @@ class Standing(msgspec.Struct, omit_defaults=True):
                 self.latest = receipt
         elif receipt.at > self.received_until:
             self.latest = receipt
+        self.received_from = min(self.received_from, receipt.at)
         self.received_until = max(self.received_until, receipt.at)
+
+    def may_hold(self, at: datetime, longest_window: timedelta) -> bool:
+        """Whether a window of any of its receipts may hold the instant."""
+        return self.received_from <= at <= self.received_until + longest_window
 
 
 class JourneyState(msgspec.Struct, omit_defaults=True):
@@ -127,7 +133,7 @@ def _received(state: JourneyState, fact: Received) -> None:
     receipt = Receipt(fact.id, fact.at, fact.variant_id)
     standing = state.standings.get(fact.campaign_id)
     if standing is None:
-        state.standings[fact.campaign_id] = Standing(received_until=fact.at, latest=receipt)
+        state.standings[fact.campaign_id] = Standing(fact.at, fact.at, latest=receipt)
     else:
         standing.receive(receipt)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.aggregate import Recorded
 from domain.app_group import (
     AppAdded,
     AppGroup,
@@ -114,6 +115,14 @@ def test_a_campaign_is_taken_into_the_group() -> None:
     group.add_campaign("spring")
     assert decided(group) == [CampaignAdded("spring")]
     assert group.campaigns == ["winter", "spring"]
+
+
+def test_events_wait_at_consecutive_versions_until_they_are_collected() -> None:
+    """STYLE.md, Aggregates: after those that were loaded; collected once."""
+    group = shop(MADE)
+    group.add_apps(["ios", "web"])
+    waiting = [Recorded(group.id, 2, AppAdded("ios")), Recorded(group.id, 3, AppAdded("web"))]
+    assert (group.pending, group.collect_events(), group.pending) == (waiting, waiting, [])
 
 
 def test_no_two_app_groups_share_a_stream() -> None:

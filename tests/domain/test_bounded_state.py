@@ -5,6 +5,10 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from domain.instants import EPOCH
+from domain.journey import lanes
+from domain.journey.decisions import FactDisregarded
+from domain.journey.history import MemoryHistory
 from domain.journey.state import JourneyState, Standing
 from domain.journey.user_journey import UserJourney
 from tests.domain.journey_specification import (
@@ -15,6 +19,7 @@ from tests.domain.journey_specification import (
     conversion_restated,
     conversion_withdrawn,
     converted,
+    counted,
     decided,
     disregarded,
     earned,
@@ -120,6 +125,14 @@ def test_r15_a_campaign_received_again_finds_its_standing_put_away() -> None:
     under(SPRING).given(R1, P2, LATER, again).when(purchase).then(earned(purchase, again, "1"))
 
 
+def test_r15_a_campaign_first_received_after_others_were_put_away_is_new() -> None:
+    """R15, R18: only what was put away is brought back."""
+    first = received("r31", march(31), campaign_id="summer")
+    under(SPRING, SUMMER).given(R1, P2, LATER).when(first).then(
+        counted("default", first), counted(None, first)
+    )
+
+
 @pytest.mark.parametrize("fact", [R1, P2], ids=["received", "purchase"])
 def test_r15_a_void_finds_a_standing_put_away(fact: Fields) -> None:
     """R15, R17: whatever it stood on is gone."""
@@ -148,6 +161,15 @@ def test_r15_a_standing_put_away_twice_forgets_nothing() -> None:
     journey = reloaded(journey)
     journey.take(spring.read(P2))
     assert decided(journey)[1:] == [conversion_restated((P3, R1), (P2, R1)), earned(P2, R1, "1")]
+
+
+def test_r15_a_history_of_the_newest_events_alone_takes_out_only_what_it_holds() -> None:
+    """R15: what a batch has not yet saved lies over what is stored elsewhere."""
+    newest = MemoryHistory()
+    s2, s3 = under().read(session("s2", march(2))), under().read(session("s3", march(3)))
+    newest.add(s2, 7)
+    newest.add(FactDisregarded("d1", s3), 8)
+    assert list(newest.between(lanes.SESSIONS, EPOCH)) == [s2]
 
 
 def test_r15_the_state_does_not_grow_with_behaviours() -> None:

@@ -148,6 +148,21 @@ def test_r17_a_voided_enrolment_leaves_the_campaigns_recipients_alone() -> None:
     )
 
 
+def test_r17_a_voided_receipt_leaves_what_stands_at_its_very_instant() -> None:
+    """R17, R20: an enrolment in control with a smaller id is before it, and not the campaign's."""
+    enrolled, again, void = (
+        received("h1", march(1), "holdout"),
+        received("r2", march(2), "A"),
+        voided("d1", "r1"),
+    )
+    under(SPRING).given(enrolled, R1).when(void).then(
+        disregarded(void, R1), uncounted("A", R1), uncounted(None, R1)
+    )
+    under(SPRING).given(enrolled, R1, again).when(void).then(
+        disregarded(void, R1), recounted("A", R1, again), recounted(None, R1, again)
+    )
+
+
 def test_r17_a_voided_receipt_that_was_not_first_and_took_no_credit_leaves_no_gap() -> None:
     """R17: only that it is disregarded."""
     again, void = received("r3", march(3), "A"), voided("d1", "r3")

@@ -1,6 +1,7 @@
 """Personal data stays out of the events: who it was, and what was said freely, stand aside and can be cut off."""
 
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
@@ -58,7 +59,7 @@ def test_r13_properties_are_equal_as_json(tmp_path: Path) -> None:
     """Order of keys and the writing of numbers play no part; any other value is a conflict."""
     fact = {"type": "custom_event", "id": "c1", "user_id": "u", "name": "x", "at": "2024-03-01T09:00:00Z"}
     with open_ledger(tmp_path, [{"id": "spring"}]) as service:
-        sent = [
+        sent: list[dict[str, Any]] = [
             fact | {"properties": {"a": 1, "b": [1.5, None]}},
             fact | {"properties": {"b": [1.50, None], "a": 1.0}},
             fact | {"properties": {"a": 2, "b": [1.5, None]}},
