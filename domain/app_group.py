@@ -2,7 +2,8 @@
 
 import uuid
 from collections.abc import Iterable
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import available_timezones
 
 import msgspec
 
@@ -55,6 +56,12 @@ def stream_id(app_group: str) -> str:
     return f"group-{uuid.uuid5(uuid.NAMESPACE_OID, app_group).hex}"
 
 
+@cache
+def _time_zones() -> frozenset[str]:
+    """IANA's names; `localtime` is a machine's own, and means another zone on the next."""
+    return frozenset(available_timezones() - {"localtime"})
+
+
 class AppGroup(Aggregate[AnyAppGroupEvent]):
     """Decides what is known to an app group."""
 
@@ -77,10 +84,10 @@ class AppGroup(Aggregate[AnyAppGroupEvent]):
                 )
             return
         time_zone = "UTC" if time_zone is None else time_zone
-        try:
-            ZoneInfo(time_zone)
-        except (ValueError, OSError) as error:
-            raise BadDefinition(f"{time_zone!r} is no IANA time zone", place="time_zone") from error
+        if time_zone not in _time_zones():
+            raise BadDefinition(
+                f"{time_zone!r} is no IANA time zone: Europe/Berlin, UTC ...", place="time_zone"
+            )
         self.record(AppGroupMade(self.app_group, time_zone))
 
     def add_apps(self, app_ids: Iterable[str]) -> None:
@@ -114,5 +121,5 @@ class AppGroup(Aggregate[AnyAppGroupEvent]):
                 self.apps.add(event.app_id)
             case CustomEventDeclared() | CustomEventSeen():
                 self.custom_events.add(event.name)
-            case CampaignAdded():
+            case CampaignAdded():  # pragma: no branch
                 self.campaigns.append(event.campaign_id)

@@ -275,7 +275,7 @@ class Campaign(Aggregate[AnyCampaignEvent]):
                 self.status = Status.LAUNCHED
             case CampaignStopped():
                 self.status = Status.STOPPED
-            case CampaignArchived():
+            case CampaignArchived():  # pragma: no branch
                 self.status = Status.ARCHIVED
 
 

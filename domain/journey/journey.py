@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from domain.aggregate import Aggregate
 from domain.conversion_events import LONGEST_DEADLINE
+from domain.instants import EPOCH
 from domain.journey import lanes
 from domain.journey.decisions import JourneyEvent, Receipt
 from domain.journey.facts import AnyFact, Received
@@ -43,6 +44,11 @@ class Journey(Aggregate[JourneyEvent]):
                 self.state.standings[campaign_id] = standing
         return standing
 
+    def is_disregarded(self, fact_id: str, *, but_for: str | None = None) -> bool:
+        """Whether a void, other than `but_for`, names the fact (R17)."""
+        voids = self.history.between(lanes.voids(fact_id), EPOCH)
+        return any(void.id != but_for for void in voids)
+
     def campaigns_around(self, at: datetime) -> list[str]:
         """Campaigns of which a window may hold the instant, in order; their standings are then at hand."""
         closed_until = self.state.closed_until
@@ -61,8 +67,6 @@ class Journey(Aggregate[JourneyEvent]):
         standing = self.state.standings[campaign_id]
         if standing.latest is not None and standing.latest.at <= at:
             return standing.latest
-        if at < standing.received_from:
-            return None
         return as_receipt(self.history.before(lanes.receipts(campaign_id), (at, LAST_ID)))
 
     def reign(self, campaign_id: str, receipt: Receipt) -> tuple[Receipt | None, datetime | None]:

@@ -32,7 +32,7 @@ def withdraw(journey: Journey, purchase: Purchase) -> None:
 def refund(journey: Journey, fact: Refund, *, gone: bool = False) -> None:
     """A refund came, or is gone: the purchase's net is another wherever it counts; the instant plays no part (R12)."""
     purchase = journey.history.fact(fact.purchase_id)
-    if not isinstance(purchase, Purchase) or is_disregarded(journey, purchase.id):
+    if not isinstance(purchase, Purchase) or journey.is_disregarded(purchase.id):
         return
     others = [other for other in _refunds(journey, purchase.id) if other.id != fact.id]
     without = money.net(purchase.amount, (other.amount for other in others))
@@ -53,11 +53,11 @@ def move(
     """A receipt came late, or is gone: in its reign purchases go from one receipt to the other (R9, R11, R14)."""
     window = journey.definitions[fact.campaign_id].revenue_window
     receipt = Receipt(fact.id, fact.at, fact.variant_id)
-    for purchase in list(journey.reigned(lanes.PURCHASES, receipt, window, until)):
-        if isinstance(purchase, Purchase):
-            amount = net(journey, purchase)
-            before, now = credited(loser, purchase.at, window), credited(winner, purchase.at, window)
-            _restate(journey, fact.campaign_id, purchase, _revenue(amount, before), _revenue(amount, now))
+    reigned = journey.reigned(lanes.PURCHASES, receipt, window, until)
+    for purchase in [fact for fact in reigned if isinstance(fact, Purchase)]:
+        amount = net(journey, purchase)
+        before, now = credited(loser, purchase.at, window), credited(winner, purchase.at, window)
+        _restate(journey, fact.campaign_id, purchase, _revenue(amount, before), _revenue(amount, now))
 
 
 def net(journey: Journey, purchase: Purchase) -> Decimal:
@@ -65,14 +65,6 @@ def net(journey: Journey, purchase: Purchase) -> Decimal:
     if not journey.state.names_facts:
         return purchase.amount
     return money.net(purchase.amount, (refund.amount for refund in _refunds(journey, purchase.id)))
-
-
-def is_disregarded(journey: Journey, fact_id: str, *, but_for: str | None = None) -> bool:
-    """Whether a void, other than `but_for`, names the fact (R17)."""
-    if not journey.state.names_facts:
-        return False
-    voids = journey.history.between(lanes.voids(fact_id), EPOCH)
-    return any(void.id != but_for for void in voids)
 
 
 def _refunds(journey: Journey, purchase_id: str) -> list[Refund]:
@@ -102,5 +94,5 @@ def _restate(
         journey.record(RevenueAttributed(campaign_id, occurrence, purchase.currency, now))
     elif before is not None and now is None:
         journey.record(RevenueWithdrawn(campaign_id, occurrence, purchase.currency, before))
-    elif before is not None and now is not None and before != now:
+    elif before is not None and now is not None:  # pragma: no branch - one of the two always stands
         journey.record(RevenueRestated(campaign_id, occurrence, purchase.currency, before, now))

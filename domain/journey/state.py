@@ -59,8 +59,9 @@ class Report(msgspec.Struct, frozen=True):
 class Standing(msgspec.Struct, omit_defaults=True):
     """What stands between the user and one campaign.
 
-    All its receipts lie between `received_from`, never raised, and `received_until`, never lowered. `latest` None means:
-    look it up (its receipt was voided). `firsts` are the first receipts by variant, `first` that of any but control.
+    All its receipts lie between `received_from`, never raised, and `received_until`, never lowered. `latest` None
+    means: look it up (its receipt was voided). `firsts` are the first receipts by variant, `first` that of any but
+    control.
     """
 
     received_from: datetime

@@ -82,7 +82,7 @@ class UserJourney(Journey):
         target = self.history.fact(void.fact_id)
         if target is None or isinstance(target, Void):
             return
-        if revenue.is_disregarded(self, target.id, but_for=void.id):
+        if self.is_disregarded(target.id, but_for=void.id):
             return
         if isinstance(target, Received):
             self.standing(target.campaign_id)
