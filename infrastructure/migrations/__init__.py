@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
 
 from infrastructure.database import Database
+
+HEAD = "0001"
+"""The revision of this version's schema; Alembic itself takes a while to load, and is asked only for a change."""
 
 
 class NewerSchema(Exception):
@@ -16,20 +16,31 @@ class NewerSchema(Exception):
 
 def migrate(database: Database) -> None:
     """Bring the schema to this version's, under the write lock and in one transaction; raises NewerSchema."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    scripts = ScriptDirectory.from_config(config)
-    head = scripts.get_current_head()
     with database.reading() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == head:
+        if _revision(connection) == HEAD:
             return
     with database.writing() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current == head:
+        revision = _revision(connection)
+        if revision == HEAD:
             return
-        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        if revision is not None and revision > HEAD:
             raise NewerSchema(
-                f"the database has schema {current}, which this version does not know: upgrade it"
+                f"the database has schema {revision}, this version knows {HEAD}: upgrade the ledger"
             )
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        _upgrade(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
