@@ -239,3 +239,8 @@ def test_r17_a_void_works_for_the_conversion_events_that_stand_on_its_fact_alone
     """R7, R17: what converted by another behaviour stands."""
     later, void = session("s3", march(3)), voided("d1", "s3")
     under(SPRING).given(R1, S2, later).when(void).then(disregarded(void, later))
+
+
+def test_r17_a_voided_only_receipt_opens_no_window() -> None:
+    """R6, R17: a behaviour inside what would have been its window converts nothing."""
+    under(SPRING).given(R1, voided("d1", "r1")).when(P2).then()
