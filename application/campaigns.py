@@ -1,6 +1,9 @@
 """Commands about app groups and campaigns: apply a file, launch, stop, archive."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import structlog
 
 from application.campaign_commands import ApplyCampaigns, CampaignCommand
 from application.ledger import Ledger
@@ -8,6 +11,8 @@ from application.ports import Ledgers, Stamp
 from domain.app_group import AppGroup
 from domain.campaign import Campaign, Kind, Status
 from domain.errors import DomainError
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -41,30 +46,31 @@ class Campaigns:
                 campaigns.append(campaign)
                 applied.append(Applied(each.id, change, campaign.status.value))
             self._ledger.save(group, *campaigns, app_group=command.app_group)
+        log.info("campaigns.applied", app_group=command.app_group, campaigns=len(applied))
         return applied
 
     def launch(self, app_group: str, campaign_id: str, stamp: Stamp) -> Campaign:
         """Launch a draft, or a stopped campaign again."""
-        with self._ledgers.writing(stamp):
-            campaign = self._ledger.existing_campaign(app_group, campaign_id)
-            campaign.launch()
-            self._ledger.save(campaign, app_group=app_group)
-        return campaign
+        return self._change(app_group, campaign_id, stamp, Campaign.launch)
 
     def stop(self, app_group: str, campaign_id: str, stamp: Stamp) -> Campaign:
         """Stop a launched campaign."""
-        with self._ledgers.writing(stamp):
-            campaign = self._ledger.existing_campaign(app_group, campaign_id)
-            campaign.stop()
-            self._ledger.save(campaign, app_group=app_group)
-        return campaign
+        return self._change(app_group, campaign_id, stamp, Campaign.stop)
 
     def archive(self, app_group: str, campaign_id: str, stamp: Stamp) -> Campaign:
         """Put a campaign away for good."""
+        return self._change(app_group, campaign_id, stamp, Campaign.archive)
+
+    def _change(
+        self, app_group: str, campaign_id: str, stamp: Stamp, decide: Callable[[Campaign], None]
+    ) -> Campaign:
         with self._ledgers.writing(stamp):
             campaign = self._ledger.existing_campaign(app_group, campaign_id)
-            campaign.archive()
+            decide(campaign)
             self._ledger.save(campaign, app_group=app_group)
+        log.info(
+            "campaign.changed", app_group=app_group, campaign_id=campaign_id, status=campaign.status.value
+        )
         return campaign
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+import structlog
+
 from application.fact_commands import (
     AppVersionCommand,
     CustomEventCommand,
@@ -35,6 +37,8 @@ from domain.journey.facts import (
     SessionStarted,
     Void,
 )
+
+log = structlog.get_logger()
 
 
 class Verdict(StrEnum):
@@ -109,11 +113,14 @@ class Intake:
                 answers = batch.take(commands)
                 conversions = batch.conversions()
                 self._ledger.save(*batch.aggregates(), app_group=app_group)
-                return Outcome(answers, transaction.position, conversions)
+                outcome = Outcome(answers, transaction.position, conversions)
         except BaseException:
             # What the aggregates in memory say was not recorded.
             self._groups.clear()
             raise
+        verdicts = Counter(answer.verdict.value for answer in outcome.answers)
+        log.info("facts.recorded", app_group=app_group, position=outcome.position, **verdicts)
+        return outcome
 
     def _group(self, app_group: str) -> AppGroup:
         group = self._groups.get(app_group)

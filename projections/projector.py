@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+import structlog
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from projections.projection import Logged, Projection, checkpoints
+
+log = structlog.get_logger()
 
 BATCH = 20_000
 """Positions a batch spans."""
@@ -72,7 +75,8 @@ class Projector:
                     progress(min(after + BATCH, last), last)
             self._lock(connection, projection)
             self._check(connection, projection, last)
-            return last
+        log.info("projection.rebuilt", name=projection.name, position=last)
+        return last
 
     def _batch(self, projection: Projection, progress: Progress | None) -> bool:
         """Apply one batch; False when there was nothing to do."""
@@ -91,6 +95,9 @@ class Projector:
                 after = self._lock(connection, projection)
                 self._apply(connection, projection, after, stopped.position - 1)
                 self._check(connection, projection, stopped.position - 1)
+            log.error(
+                "projection.stopped", name=stopped.name, position=stopped.position, reason=stopped.reason
+            )
             raise
         if progress is not None:
             progress(last, newest)

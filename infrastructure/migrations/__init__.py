@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Connection, inspect, text
 
 from infrastructure.database import Database
+
+log = structlog.get_logger()
 
 HEAD = "0001"
 """The revision of this version's schema; Alembic itself takes a while to load, and is asked only for a change."""
@@ -28,6 +31,7 @@ def migrate(database: Database) -> None:
                 f"the database has schema {revision}, this version knows {HEAD}: upgrade the ledger"
             )
         _upgrade(connection)
+    log.info("schema.migrated", before=revision, now=HEAD)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -18,12 +18,14 @@ def environment(directory: Path, more: Mapping[str, str] | None = None) -> dict[
     return own | {"CONVERSIONS_DATABASE_URL": url_of(directory), "PYTHONPATH": str(ROOT)} | dict(more or {})
 
 
-def run(directory: Path, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    directory: Path, *arguments: str, given: str | None = None, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(
         [*COMMAND, *arguments],
         cwd=directory,
-        env=environment(directory),
+        env=environment(directory, settings),
         input=given,
         capture_output=True,
         text=True,

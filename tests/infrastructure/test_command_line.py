@@ -236,3 +236,19 @@ def test_an_unusable_database_is_said_so(tmp_path: Path) -> None:
     done = run(tmp_path, "--database", "mysql://localhost/x", "app-groups", "list")
     assert done.returncode == 2
     assert "try sqlite:///conversions.db" in done.stderr
+
+
+def test_the_log_is_structured_and_holds_no_payload(ledger: Path) -> None:
+    """One event per unit of work, as JSON where asked for; no ids of users, no properties."""
+    done = run(
+        ledger,
+        "import",
+        "facts.jsonl",
+        settings={"CONVERSIONS_LOG_LEVEL": "info", "CONVERSIONS_LOG_FORMAT": "json"},
+    )
+    logged = [json.loads(line) for line in done.stderr.splitlines()]
+    recorded = next(line for line in logged if line["event"] == "facts.recorded")
+    assert recorded["duplicate"] == 7
+    assert recorded["app_group"] == "shop"
+    assert "u1" not in done.stderr
+    assert "sku-9" not in done.stderr
