@@ -95,7 +95,8 @@ class Projector:
                 after = self._lock(connection, projection)
                 self._apply(connection, projection, after, stopped.position - 1)
                 self._check(connection, projection, stopped.position - 1)
-            log.error(
+            # The reason says it all; `exception` would bury it under a trace.
+            log.error(  # noqa: TRY400
                 "projection.stopped", name=stopped.name, position=stopped.position, reason=stopped.reason
             )
             raise

@@ -1,5 +1,6 @@
 """The state at hand stays small, and nothing is too late for it (R15)."""
 
+from copy import deepcopy
 from datetime import timedelta
 
 import msgspec
@@ -62,6 +63,7 @@ def test_r15_a_standing_without_an_open_window_is_put_away() -> None:
     journey = under(SPRING, SUMMER).given(R1, received("r2", march(1), campaign_id="summer"))
     assert list(closed(journey.given(P2))) == []
     assert list(closed(journey.given(LATER))) == ["spring"]
+    assert list(closed(journey.given(received("r30", march(30), campaign_id="summer")))) == ["spring"]
     assert list(closed(journey.given(R20, session("s22", march(22))))) == []
 
 
@@ -103,6 +105,22 @@ def test_r15_a_late_behaviour_finds_a_standing_put_away() -> None:
         conversion_restated((P3, R1), (P2, R1)), earned(P2, R1, "1")
     )
     under(SPRING).given(R1, P2, LATER).when(P3).then(earned(P3, R1, "1"))
+
+
+def test_r15_a_behaviour_at_the_very_end_of_a_window_put_away_converts() -> None:
+    """R6, R15: both ends are inside, of whichever of several windows put away was the last."""
+    autumn = campaign(BUYS | {"deadline": "10d"}, campaign_id="autumn")
+    r2, at_end, outside = (
+        received("r2", march(1), campaign_id="autumn"),
+        bought("p4", march(4)),
+        bought("p11", march(11)),
+    )
+    journey = under(SPRING, autumn).given(R1, r2, LATER)
+    journey.when(at_end).then(
+        converted(at_end, r2), converted(at_end, R1), earned(at_end, r2, "1"), earned(at_end, R1, "1")
+    )
+    journey.when(outside).then(converted(outside, r2), earned(outside, r2, "1"))
+    journey.when(bought("p12", march(11, "09:00:00.000001"))).then_nothing()
 
 
 def test_r15_a_late_receipt_finds_a_standing_put_away() -> None:
@@ -163,12 +181,26 @@ def test_r15_a_standing_put_away_twice_forgets_nothing() -> None:
     assert decided(journey)[1:] == [conversion_restated((P3, R1), (P2, R1)), earned(P2, R1, "1")]
 
 
+def test_r15_a_standing_brought_back_is_not_looked_up_again() -> None:
+    """R15: what was put away is as it stood then; what has changed since stands at hand."""
+    spring = under(SPRING).given(R1, LATER)
+    journey = reloaded(spring.journey()[0])
+    assert isinstance(journey.history, MemoryHistory)
+    stored = deepcopy(journey.history.standings)
+    for purchase in (P3, P2):
+        journey.collect_events()
+        journey.take(spring.read(purchase))
+        journey.history.standings.update(deepcopy(stored))
+    assert decided(journey)[1:] == [conversion_restated((P3, R1), (P2, R1)), earned(P2, R1, "1")]
+
+
 def test_r15_a_history_of_the_newest_events_alone_takes_out_only_what_it_holds() -> None:
     """R15: what a batch has not yet saved lies over what is stored elsewhere."""
     newest = MemoryHistory()
-    s2, s3 = under().read(session("s2", march(2))), under().read(session("s3", march(3)))
+    s1, s2, s3 = (under().read(session(f"s{day}", march(day))) for day in (1, 2, 3))
     newest.add(s2, 7)
-    newest.add(FactDisregarded("d1", s3), 8)
+    newest.add(FactDisregarded("d1", s1), 8)
+    newest.add(FactDisregarded("d1", s3), 9)
     assert list(newest.between(lanes.SESSIONS, EPOCH)) == [s2]
 
 

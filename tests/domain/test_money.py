@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import BadMoney
-from domain.money import CURRENCIES, QUANTITY_LIMIT, amount, net, plain, price, printed
+from domain.money import CURRENCIES, amount, net, plain, price, printed
 
 WITHIN_R11 = st.decimals(0, Decimal("999999999999.999999"), places=6)
 
@@ -24,6 +24,7 @@ WITHIN_R11 = st.decimals(0, Decimal("999999999999.999999"), places=6)
         ("0.00", "0"),
         ("-0", "0"),
         ("0E-30", "0"),
+        ("0E+20", "0"),
         ("999999999999.999999", "999999999999.999999"),
     ],
 )
@@ -64,7 +65,7 @@ def test_r11_money_outside_the_limits_is_refused(number: str) -> None:
         ("9.9", 1, "9.9"),
         ("0.1", 3, "0.3"),
         ("2.5", 4, "10"),
-        ("0", QUANTITY_LIMIT, "0"),
+        ("0", 2**63 - 1, "0"),
         ("0.000001", 10**17, "100000000000"),
         ("333333333333.333333", 3, "999999999999.999999"),
     ],
@@ -79,7 +80,7 @@ def test_r11_an_amount_is_price_times_quantity_exactly(each: str, quantity: int,
     [
         ("1", 0),
         ("1", -1),
-        ("0", QUANTITY_LIMIT + 1),
+        ("0", 2**63),
         ("1", 10**12),
         ("999999999999.999999", 2),
         ("0.000001", 10**18),

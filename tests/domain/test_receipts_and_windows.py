@@ -178,6 +178,16 @@ def test_r14_a_late_receipt_converts_a_behaviour_recorded_before_it() -> None:
     journey.when(A1).then(counted("A", A1), counted(None, A1), converted(S2, A1))
 
 
+def test_r14_a_receipt_converts_a_behaviour_of_its_very_instant_that_came_first() -> None:
+    """R6, R14: both ends are inside, in whatever order the two arrive; and so is the credit of R9."""
+    at_once, at_a9 = session("s1", march(1)), session("s9", march(9))
+    under(SPRING).given(at_once).when(A1).then(counted("A", A1), counted(None, A1), converted(at_once, A1))
+    late = received("b8", march(8), "B")
+    under(SPRING).given(late, at_a9).when(A9).then(
+        counted("A", A9), conversion_restated((at_a9, late), (at_a9, A9))
+    )
+
+
 def test_r14_a_late_receipt_takes_the_credit_of_what_follows_it() -> None:
     """R9, R14: the same behaviour, credited to the receipt that is now the latest before it."""
     late = received("b2", march(1, "12:00:00"), "B")
@@ -193,6 +203,18 @@ def test_r14_a_late_receipt_leaves_what_a_later_receipt_is_credited_with() -> No
     before_b5 = session("s4", march(4, "12:00:00"))
     journey = under(SPRING).given(A1, B5, at_b5, before_b5)
     journey.when(late).then(conversion_restated((at_b5, B5), (before_b5, late)))
+
+
+def test_r14_a_late_receipt_whose_window_ends_with_the_next_receipt_leaves_it_that_instant() -> None:
+    """R6, R9, R14: the deadline's very instant is inside, and the next receipt's all the same."""
+    late, s5 = received("a2", march(2), "A"), session("s5", march(5))
+    under(SPRING).given(B5, s5).when(late).then(counted("A", late), recounted(None, B5, late))
+
+
+def test_r14_a_late_behaviour_at_the_first_receipts_instant_converts() -> None:
+    """R6, R14: though a later receipt is known."""
+    at_once = session("s1", march(1))
+    under(SPRING).given(A1, B5).when(at_once).then(converted(at_once, A1))
 
 
 def test_r14_a_late_receipt_leaves_an_earlier_conversion_alone() -> None:

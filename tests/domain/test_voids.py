@@ -132,6 +132,23 @@ def test_r17_what_only_the_voided_receipt_held_falls_to_the_next() -> None:
     )
 
 
+def test_r17_a_conversion_falls_to_the_next_behaviour_that_matches() -> None:
+    """R2, R7, R17: past what matches another filter."""
+    spring = campaign({"type": "makes_purchase", "deadline": "3d", "product_id": "sku-9"}, variants=VARIANTS)
+    other, p4, void = bought("p3", march(3), product_id="sku-1"), bought("p4", march(4)), voided("d1", "p2")
+    under(spring).given(R1, P2, other, p4).when(void).then(
+        disregarded(void, P2), conversion_restated((P2, R1), (p4, R1)), revenue_withdrawn(P2, R1, "1")
+    )
+
+
+def test_r17_after_the_only_receipt_was_voided_nothing_converts() -> None:
+    """R17: before its fact or after it; until the campaign is received again."""
+    void, again = voided("d1", "r1"), received("r1b", march(1, "12:00:00"), "A")
+    for facts in ([R1, void], [void, R1]):
+        under(SPRING).given(*facts).when(P2).then_nothing()
+        under(SPRING).given(*facts, again).when(P2).then(converted(P2, again), earned(P2, again, "1"))
+
+
 def test_r17_a_voided_first_receipt_makes_the_next_one_first() -> None:
     """R17, R20: of its variant, and of any but control for the campaign, each by itself."""
     void, h2, a3 = voided("d1", "r1"), received("h2", march(2), "holdout"), received("a3", march(8), "A")
@@ -180,6 +197,28 @@ def test_r17_after_a_voided_latest_receipt_the_one_before_reigns_again() -> None
     )
     journey.given(between).when(p3).then(converted(p3, between), earned(p3, between, "1"))
     journey.given(R5).when(P6).then(converted(P6, R5), earned(P6, R5, "1"))
+
+
+def test_r17_of_what_is_left_at_one_instant_the_greatest_id_is_the_latest() -> None:
+    """R9, R10, R17: also after a greater one was voided and a smaller one came late."""
+    receipts = [received(receipt_id, march(1), "A") for receipt_id in ("m", "z", "c")]
+    void = voided("d1", "z", march(1))
+    under(SPRING).given(*receipts[:2], void, receipts[2]).when(P2).then(
+        converted(P2, receipts[0]), earned(P2, receipts[0], "1")
+    )
+    versions = [("m", "1.5"), ("z", "9"), ("c", "1.1")]
+    reports = [reported(report_id, march(1), version) for report_id, version in versions]
+    under(SPRING).given(*reports[:2], void, reports[2]).when(reported("v2", march(2), "1.3")).then_nothing()
+
+
+def test_r17_one_void_after_another_leaves_nothing() -> None:
+    """R17: the latest receipt or report first, and then the only one that is left."""
+    voids, v2 = [voided("d1", "r1"), voided("d5", "r5")], [voided("e1", "v1"), voided("e2", "v2")]
+    under(SPRING).given(R1, R5, voids[1]).when(voids[0]).then(
+        disregarded(voids[0], R1), uncounted("A", R1), uncounted(None, R1)
+    )
+    under(SPRING).given(V1, V2, v2[1]).when(v2[0]).then(disregarded(v2[0], V1))
+    under(SPRING).given(R1, V1, V2, *v2).when(reported("v3", march(3), "1.4")).then_nothing()
 
 
 def test_r17_a_voided_report_is_compared_with_no_more() -> None:
