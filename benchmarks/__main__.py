@@ -15,6 +15,8 @@ from benchmarks import flatness, intake, stock
 from benchmarks.ledger import folder
 from benchmarks.results import Printer, Progress, Table, as_json
 from benchmarks.workload import facts, write
+from infrastructure.logging import configure
+from infrastructure.settings import Settings
 
 
 class Size(NamedTuple):
@@ -43,6 +45,7 @@ def main(
     size = os.environ.get("SIZE", "default")
     if size not in SIZES:
         raise typer.BadParameter(f"SIZE is one of {', '.join(SIZES)}")
+    configure(Settings())
     printer, started = Printer(), perf_counter()
     machine = _machine()
     printer.table(Table("machine", "Machine", ["what", "is"], [list(each) for each in machine.items()]))
@@ -52,7 +55,7 @@ def main(
             printer.table(table)
             tables.append(table)
     printer.asks([ask for table in tables for ask in table.asks])
-    printer.progress(f"done in {perf_counter() - started:.0f} s")
+    printer.progress(f"done in {perf_counter() - started:.0f} s, load average {os.getloadavg()[0]:.2f}")
     if json is not None:
         as_json(json, machine, tables)
 

@@ -18,6 +18,9 @@ from infrastructure.service import Service, stamp
 IMPORT_BATCH = 10_000
 """Facts in a transaction: large enough that journeys share the pages they dirty."""
 
+BATCH_BYTES = 8 * 1024 * 1024
+"""Where facts are large, a batch ends after so many bytes of them, so that memory stays bounded."""
+
 T = TypeVar("T")
 
 
@@ -115,8 +118,11 @@ def _batches(file: FactFile) -> Iterator[list[_Read]]:
     while True:
         batch: list[_Read] = []
         try:
+            begun = file.plain_bytes
             for line, raw in islice(rows, IMPORT_BATCH):
                 batch.append(_Read(line, raw, _fact(raw)))
+                if file.plain_bytes - begun >= BATCH_BYTES:
+                    break
         except Exception:
             if batch:
                 yield batch

@@ -23,6 +23,7 @@ class _Progress(Protocol):
 
     size: int | None
     bytes_read: int
+    plain_bytes: int
 
     def close(self) -> None: ...
 
@@ -44,6 +45,11 @@ class FactFile:
     def bytes_read(self) -> int:
         """How many of them have been read, a little ahead of the facts."""
         return self._progress.bytes_read
+
+    @property
+    def plain_bytes(self) -> int:
+        """How many bytes the facts read so far take up, decompressed."""
+        return self._progress.plain_bytes
 
     def __iter__(self) -> Iterator[Row]:
         return self._rows

@@ -34,6 +34,7 @@ def lines_of(source: Source) -> Iterator[Line]:
     try:
         for line in _split(source.chunks()):
             number += 1
+            source.plain_bytes += len(line) if isinstance(line, bytes) else 0
             yield line.removeprefix(codecs.BOM_UTF8) if number == 1 and isinstance(line, bytes) else line
     except (CorruptData, OSError) as error:
         message = f"{error}; what comes before is taken: get the whole file and import it again"

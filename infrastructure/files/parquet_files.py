@@ -29,6 +29,7 @@ class ParquetRows:
         """Open it and check its columns; raises UnreadableFile."""
         self.size = source.size
         self.bytes_read = 0
+        self.plain_bytes = 0
         self._path = source.path
         self._source = source
         try:
@@ -53,8 +54,10 @@ class ParquetRows:
         number = 0
         try:
             for batch in self._file.iter_batches(_BATCH_ROWS):
+                row_bytes = batch.nbytes // max(batch.num_rows, 1)
                 for raw in _facts(batch):
                     number += 1
+                    self.plain_bytes += row_bytes
                     yield number, raw
                 self._count(number)
         except _DAMAGED as error:

@@ -21,6 +21,7 @@ class Source:
         self.path = path
         self.size: int | None = None
         self.bytes_read = 0
+        self.plain_bytes = 0
         self._open_files = ExitStack()
         self._file: FileIO | None = None
         self._read: Callable[[int], bytes]
