@@ -1,9 +1,11 @@
-"""Campaigns and app groups as a file or a call states them (INTERFACES.md, Campaigns): strict models."""
+"""Campaigns and app groups as a file or a call states them (docs/files.md, Campaigns): strict models."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 
 from domain.campaign import Kind
 from domain.conversion_events import (
@@ -16,6 +18,13 @@ from domain.conversion_events import (
 from domain.definition import Variant, Weights
 from domain.errors import BadDefinition
 
+_SHOWN = 300
+_WORDS = {
+    "missing": "this is missing",
+    "model_type": "this is no mapping of names to values: a file begins with app_group: and campaigns:",
+    "union_tag_not_found": "say of which type: starts_session, makes_purchase, performs_custom_event, upgrades_app",
+}
+_TYPES = ("starts_session", "makes_purchase", "performs_custom_event", "upgrades_app")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DEADLINE = re.compile(r"([0-9]{1,12})([smhd])", re.ASCII)
 
@@ -35,6 +44,11 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"
 Deadline = Annotated[int, BeforeValidator(read_deadline)]
 
 
+def _sorted(app_ids: list[str] | None) -> tuple[str, ...]:
+    """Each app once: their order says nothing, and changes nothing."""
+    return tuple(sorted(set(app_ids or ())))
+
+
 class Command(BaseModel):
     """What every part of a campaigns file is: strict, unknown fields refused."""
 
@@ -50,7 +64,7 @@ class StartsSessionCommand(Command):
 
     def conversion_event(self) -> ConversionEvent:
         """As the domain has it."""
-        return StartsSession(self.deadline, tuple(self.app_ids or ()))
+        return StartsSession(self.deadline, _sorted(self.app_ids))
 
 
 class MakesPurchaseCommand(Command):
@@ -86,7 +100,7 @@ class UpgradesAppCommand(Command):
 
     def conversion_event(self) -> ConversionEvent:
         """As the domain has it."""
-        return UpgradesApp(self.deadline, tuple(self.app_ids or ()))
+        return UpgradesApp(self.deadline, _sorted(self.app_ids))
 
 
 AnyConversionEventCommand = Annotated[
@@ -101,7 +115,12 @@ class VariantCommand(Command):
     id: Id
     name: Text | None = None
     weight: Annotated[int, Field(ge=0, lt=2**31)] | None = None
-    control: bool = False
+    control: bool | None = None
+
+    def domain_variant(self, standing: Variant) -> Variant:
+        """As the domain has it; what is left out stays as it stands."""
+        control = standing.control if self.control is None else self.control
+        return Variant(self.id, self.name or standing.name, control)
 
 
 class CampaignCommand(Command):
@@ -119,11 +138,11 @@ class CampaignCommand(Command):
         """The kind, where it is stated."""
         return None if self.kind is None else Kind(self.kind)
 
-    def domain_variants(self, names: dict[str, str | None]) -> tuple[Variant, ...] | None:
-        """The variants, where they are stated; a name that is left out stays as in `names`."""
+    def domain_variants(self, standing: Mapping[str, Variant]) -> tuple[Variant, ...] | None:
+        """The variants, where they are stated; what is left out of one stays as it stands."""
         if self.variants is None:
             return None
-        return tuple(Variant(v.id, v.name or names.get(v.id), v.control) for v in self.variants)
+        return tuple(v.domain_variant(standing.get(v.id, Variant(v.id))) for v in self.variants)
 
     def weights(self) -> Weights | None:
         """The weights, where they are stated; raises BadDefinition when only some are."""
@@ -143,10 +162,10 @@ class ApplyCampaigns(Command):
     """Make or extend an app group, and draft, launch or change its campaigns: all of it or nothing."""
 
     app_group: Id
-    apps: list[Id] = []
-    custom_events: list[Id] = []
+    apps: list[Id] | None = None
+    custom_events: list[Id] | None = None
     time_zone: Text | None = None
-    campaigns: list[CampaignCommand] = []
+    campaigns: list[CampaignCommand] | None = None
 
 
 def read_campaigns(raw: Any) -> ApplyCampaigns:  # noqa: ANN401
@@ -154,12 +173,15 @@ def read_campaigns(raw: Any) -> ApplyCampaigns:  # noqa: ANN401
     try:
         return ApplyCampaigns.model_validate(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]).lstrip(
-            "."
-        )
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "string_type" and first["input"] is not None:
-            message = f"{first['input']!r} is read as no text: quote it"
-        code = "unknown_field" if first["type"] == "extra_forbidden" else "malformed"
-        raise BadDefinition(f"{place}: {message}" if place else message, place=place, code=code) from None
+        raise _refusal(error.errors(include_url=False)[0]) from None
+
+
+def _refusal(first: ErrorDetails) -> BadDefinition:
+    steps = [step for step in first["loc"] if step not in _TYPES]
+    place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
+    if first["type"] == "extra_forbidden":
+        return BadDefinition("no such field is known here", place=place, code="unknown_field")
+    message = _WORDS.get(first["type"]) or first["msg"].removeprefix("Value error, ")[:_SHOWN]
+    if first["type"] == "string_type" and not isinstance(first["input"], list | dict | None):
+        message = f"{str(first['input'])[:_SHOWN]} is read as no text: quote it"
+    return BadDefinition(message, place=place, code="malformed")

@@ -10,7 +10,7 @@ from application.ledger import Ledger
 from application.ports import Ledgers, Stamp
 from domain.app_group import AppGroup
 from domain.campaign import Campaign, Kind, Status
-from domain.errors import DomainError
+from domain.errors import BadDefinition, DomainError
 
 log = structlog.get_logger()
 
@@ -36,10 +36,12 @@ class Campaigns:
         with self._ledgers.writing(stamp):
             group = self._ledger.app_group(command.app_group)
             group.make(command.time_zone)
-            group.add_apps(command.apps)
-            group.declare_custom_events(command.custom_events)
+            group.add_apps(command.apps or ())
+            group.declare_custom_events(command.custom_events or ())
             applied, campaigns = [], []
-            for place, each in enumerate(command.campaigns):
+            stated = command.campaigns or []
+            _refuse_repeated([each.id for each in stated])
+            for place, each in enumerate(stated):
                 campaign = self._ledger.campaign(command.app_group, each.id)
                 with _placed(f"campaigns[{place}]"):
                     change = _apply(group, campaign, each)
@@ -88,6 +90,13 @@ class _placed:  # noqa: N801
             error.place = f"{self._place}.{error.place}" if error.place else self._place
 
 
+def _refuse_repeated(ids: list[str]) -> None:
+    for place, campaign_id in enumerate(ids):
+        if campaign_id in ids[:place]:
+            message = f"the campaign {campaign_id!r} stands twice in the file"
+            raise BadDefinition(message, place=f"campaigns[{place}].id")
+
+
 def _apply(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> str:
     if not campaign.version:
         return _draft(group, campaign, command)
@@ -126,7 +135,7 @@ def _change(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> No
         campaign.change_kind(kind)
     if command.channel is not None:
         campaign.change_channel(command.channel)
-    variants = command.domain_variants({variant.id: variant.name for variant in campaign.variants})
+    variants = command.domain_variants({variant.id: variant for variant in campaign.variants})
     if variants is not None:
         campaign.change_variants(variants, command.weights())
         if command.weights() is not None:

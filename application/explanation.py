@@ -10,7 +10,7 @@ from domain import money
 from domain.campaign import Campaign
 from domain.conversion_events import LETTERS
 from domain.definition import Definition
-from domain.explanation import Change, CountedPurchase, EventExplanation, Explanation, explain
+from domain.explanation import Change, CountedPurchase, EventExplanation, Explanation, IdleRefund, explain
 from domain.instants import printed
 from domain.journey.decisions import Conversion, Receipt
 from domain.journey.facts import Fact, Refund
@@ -39,6 +39,7 @@ def as_json(campaign: Campaign, user_id: str, explanation: Explanation) -> dict[
         "campaign_id": campaign.campaign_id,
         "name": campaign.name,
         "user_id": user_id,
+        "known": explanation.known,
         "receipts": [
             _receipt(Receipt(fact.id, fact.at, fact.variant_id), definition) for fact in explanation.receipts
         ],
@@ -47,24 +48,26 @@ def as_json(campaign: Campaign, user_id: str, explanation: Explanation) -> dict[
         "disregarded": [
             {"void_id": event.void_id, "fact": _fact(event.fact)} for event in explanation.disregarded
         ],
-        "refunds_without_effect": [_refund(each) for each in explanation.refunds_without_effect],
+        "refunds_without_effect": [_idle(each) for each in explanation.refunds_without_effect],
     }
 
 
 def _event(explained: EventExplanation, definition: Definition) -> dict[str, Any]:
-    stated = msgspec.to_builtins(explained.event)
     window = explained.window
     return {
         "index": explained.index,
         "letter": LETTERS[explained.index],
         "primary": explained.index == 0,
-        **stated,
+        **explained.event.stated(),
         "converted": explained.reason is None,
         "reason": explained.reason,
         "behaviour": None if explained.behaviour is None else _fact(explained.behaviour),
         "receipt": None if explained.receipt is None else _receipt(explained.receipt, definition),
         "window": None if window is None else {"from": printed(window[0]), "to": printed(window[1])},
         "credited_to": explained.receipt.variant_id if explained.receipt and not explained.reason else None,
+        "disregarded": [
+            {"void_id": event.void_id, "fact": _fact(event.fact)} for event in explained.disregarded
+        ],
         "restatements": [_change(each, definition) for each in explained.changes[1:]],
     }
 
@@ -107,16 +110,23 @@ def _purchase(counted: CountedPurchase, definition: Definition) -> dict[str, Any
         "product_id": purchase.product_id,
         "currency": currency,
         "amount": money.printed(purchase.amount, currency),
-        "refunds": [_refund(each) for each in counted.refunds],
+        "refunds": [_refund(each, currency) for each in counted.refunds],
         "net": money.printed(counted.revenue.net, currency),
         "receipt": _receipt(counted.revenue.receipt, definition),
     }
 
 
-def _refund(refund: Refund) -> dict[str, Any]:
+def _refund(refund: Refund, currency: str) -> dict[str, Any]:
     return {
         "id": refund.id,
         "at": printed(refund.at),
         "purchase_id": refund.purchase_id,
-        "amount": f"{refund.amount:f}",
+        "amount": money.printed(refund.amount, currency),
     }
+
+
+def _idle(idle: IdleRefund) -> dict[str, Any]:
+    """A refund without effect; in no currency where there is no purchase to say which."""
+    currency = None if idle.purchase is None else idle.purchase.currency
+    stated = _refund(idle.refund, currency or "XXX")
+    return stated | {"currency": currency, "reason": idle.reason}

@@ -1,4 +1,4 @@
-"""Facts as other services report them (INTERFACES.md, Facts): strict models, each refusal with a code (R16)."""
+"""Facts as other services report them (docs/files.md, Facts): strict models, each refusal with a code (R16)."""
 
 import re
 from collections.abc import Iterator
@@ -28,6 +28,12 @@ _RFC_3339 = re.compile(
 _DECIMAL = re.compile(r"-?[0-9]{1,64}(?:\.[0-9]{1,64})?", re.ASCII)
 
 
+_TYPES = "received, session_started, purchase, refund, custom_event, app_version, void"
+_WORDS = {
+    "union_tag_invalid": f"type: there is no such type of fact; there are {_TYPES}",
+    "union_tag_not_found": f"type: say of which type the fact is: {_TYPES}",
+    "model_attributes_type": "a fact is an object: names and their values",
+}
 _SHOWN = 300
 """How much of a message that may repeat the caller's text is passed on."""
 
@@ -266,9 +272,12 @@ def _validated(raw: object) -> FactCommand:
 
 
 def _refusal(errors: list[ErrorDetails]) -> FactRefused:
+    if errors[0]["type"] in _WORDS:
+        return FactRefused(_WORDS[errors[0]["type"]], code="malformed", place="type")
     unknown = next((error for error in errors if error["type"] == "extra_forbidden"), None)
     error = unknown or errors[0]
     # The first step of the place is the discriminator's tag, which the caller did not write.
     place = ".".join(str(step) for step in error["loc"][1:])[:_SHOWN] if len(error["loc"]) > 1 else ""
-    message = f"{place}: {error['msg'][:_SHOWN]}" if place else error["msg"][:_SHOWN]
+    said = "a fact of this type has no such field" if unknown else error["msg"][:_SHOWN]
+    message = f"{place}: {said}" if place else said
     return FactRefused(message, place=place, code="unknown_field" if unknown else "malformed")

@@ -1,5 +1,6 @@
 """Intake: takes facts in batches, each with a verdict of its own (R13, R16)."""
 
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -99,28 +100,35 @@ class Intake:
         self._ledger = ledger
         self._ledgers = ledgers
         self._now = now
+        self._lock = threading.RLock()
+        self._position = 0
         self._groups: dict[str, AppGroup] = {}
         self._definitions: dict[str, GroupDefinitions] = {}
 
     def record(self, app_group: str, commands: Sequence[FactCommand], stamp: Stamp) -> Outcome:
         """Take the facts, or raise and have taken none; raises UnknownAppGroup."""
-        try:
-            with self._ledgers.writing(stamp) as transaction:
-                if transaction.changed_elsewhere:
-                    self._groups.clear()
-                group = self._group(app_group)
-                batch = _Batch(transaction, group, self._definitions[app_group], self._now())
-                answers = batch.take(commands)
-                conversions = batch.conversions()
-                self._ledger.save(*batch.aggregates(), app_group=app_group)
-                outcome = Outcome(answers, transaction.position, conversions)
-        except BaseException:
-            # What the aggregates in memory say was not recorded.
-            self._groups.clear()
-            raise
+        with self._lock:
+            try:
+                outcome = self._record(app_group, commands, stamp)
+            except BaseException:
+                # What the aggregates in memory say was not recorded.
+                self._groups.clear()
+                raise
+            self._position = outcome.position
         verdicts = Counter(answer.verdict.value for answer in outcome.answers)
         log.info("facts.recorded", app_group=app_group, position=outcome.position, **verdicts)
         return outcome
+
+    def _record(self, app_group: str, commands: Sequence[FactCommand], stamp: Stamp) -> Outcome:
+        with self._ledgers.writing(stamp) as transaction:
+            if transaction.position != self._position:
+                self._groups.clear()
+            group = self._group(app_group)
+            batch = _Batch(transaction, group, self._definitions[app_group], self._now())
+            answers = batch.take(commands)
+            conversions = batch.conversions()
+            self._ledger.save(*batch.aggregates(), app_group=app_group)
+            return Outcome(answers, transaction.position, conversions)
 
     def _group(self, app_group: str) -> AppGroup:
         group = self._groups.get(app_group)
@@ -141,6 +149,7 @@ class _Batch:
         self._definitions = definitions
         self._latest = now + FUTURE_TOLERANCE
         self._journeys: dict[str, LoadedJourney] = {}
+        self._refused_campaigns: dict[str, DomainError] = {}
 
     def take(self, commands: Sequence[FactCommand]) -> list[Answer]:
         """Decide the facts one by one, in the order given."""
@@ -187,7 +196,7 @@ class _Batch:
         """The fact a command states, and the free text that is kept aside from it."""
         match command:
             case ReceivedCommand():
-                variant_id = self._definitions.checked(command.campaign_id).variant(command.variant_id)
+                variant_id = self._definition(command.campaign_id).variant(command.variant_id)
                 return Received(command.id, command.at, command.campaign_id, variant_id), None
             case SessionStartedCommand():
                 self._check_app(command.app_id)
@@ -205,6 +214,16 @@ class _Batch:
                 aside = None if command.reason is None else canonical(command.reason)
                 return Void(command.id, command.at, command.fact_id, _sealed(key, aside)), aside
         raise TypeError(type(command).__name__)
+
+    def _definition(self, campaign_id: str) -> Definition:
+        """The definition, looked up once a batch where it is refused."""
+        if campaign_id in self._refused_campaigns:
+            raise self._refused_campaigns[campaign_id]
+        try:
+            return self._definitions.checked(campaign_id)
+        except DomainError as refusal:
+            self._refused_campaigns[campaign_id] = refusal
+            raise
 
     def _purchase(self, command: PurchaseCommand, key: bytes) -> tuple[Purchase, str | None]:
         self._check_app(command.app_id)

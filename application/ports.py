@@ -29,9 +29,6 @@ class LoadedJourney:
 class Transaction(Protocol):
     """One write transaction on the ledger: it holds the write lock, and all it records commits or nothing does."""
 
-    changed_elsewhere: bool
-    """Whether events were recorded by others since this process last wrote: what is cached may be old."""
-
     def journeys(
         self, app_group: str, facts: Mapping[str, Sequence[str]], definitions: Definitions
     ) -> dict[str, LoadedJourney]:

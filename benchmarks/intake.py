@@ -82,17 +82,21 @@ def import_file(path: Path) -> tuple[float, int, Totals]:
         return perf_counter() - started, done.accepted, totals(service, GROUP)
 
 
-def record_batches(path: Path, size: int, *, most: int | None = None) -> tuple[float, int, Totals]:
-    """Record the first facts of a file in batches of a size: seconds with reports current, facts, and the reports."""
+def record_batches(path: Path, size: int, most: int, most_seconds: float) -> tuple[float, int, Totals]:
+    """Record a file's first facts in batches until the time is up: seconds, reports current; facts; the reports."""
     started = perf_counter()
     facts = commands(path)[:most]
     reading = perf_counter() - started
+    taken = 0
     with fresh(CAMPAIGNS) as service:
         started = perf_counter()
         for batch in batches(facts, size):
             service.intake.record(GROUP, batch, stamp())
+            taken += len(batch)
+            if perf_counter() - started > most_seconds:
+                break
         service.projector.catch_up()
-        return reading + perf_counter() - started, len(facts), totals(service, GROUP)
+        return reading + perf_counter() - started, taken, totals(service, GROUP)
 
 
 class _Unwatched:

@@ -1,29 +1,19 @@
-"""Where the time of an import goes, timed from outside at the application's ports.
+"""Where the time of an import goes, timed from outside.
 
-Nothing in the product knows that it is measured: a service's intake and projector are exchanged for timed ones.
+Nothing in the product knows that it is measured: a few methods of one service's parts are exchanged for timed ones.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import wraps
 from time import perf_counter
 from typing import Any
 
-from eventsourcing.persistence import Recording
 from sqlalchemy import event
 
-from application.intake import Intake
-from application.ledger import Ledger
-from application.ports import LoadedJourney, Stamp, Transaction
-from domain.journey.state import Definitions
-from infrastructure.event_store import LedgerFactory
-from infrastructure.journey_store import JourneyStore
-from infrastructure.mapper import LedgerMapper
-from infrastructure.recorder import Recorder
-from infrastructure.service import PROJECTIONS, Service
-from projections.projector import Progress, Projector
+from application.ports import Stamp, Transaction
+from infrastructure.service import Service
 
 STAGES = {
     "read": "wait for the reader's thread",
@@ -62,84 +52,45 @@ def time_stages(service: Service) -> Watch:
             watch.lap("commit")
 
     event.listen(service.database.engine, "commit", commit)
-    journeys = _TimedJourneys(service.journeys, watch)
-    service.intake = Intake(_TimedLedger(service.recorder, watch), journeys, lambda: datetime.now(UTC))
-    service.projector = _TimedProjector(service, watch)
+    _time(service.ledger, "save", watch, "events", "index")
+    _time(service.projector, "catch_up", watch, "project", "read")
+    _exchange(service.journeys, "writing", _timed_writing(service.journeys.writing, watch))
     return watch
 
 
-class _TimedLedger(Ledger):
-    """Times the recording of events."""
+def _time(owner: object, name: str, watch: Watch, stage: str, following: str) -> None:
+    """Let calls of a method be a stage, and what comes after it another."""
+    method = getattr(owner, name)
 
-    def __init__(self, recorder: Recorder, watch: Watch) -> None:
-        super().__init__(LedgerFactory(recorder), LedgerMapper())
-        self._watch = watch
-
-    def save(self, *objs: Any, **kwargs: Any) -> list[Recording[str]]:
-        self._watch.lap("events")
+    @wraps(method)
+    def timed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the method takes and gives
+        watch.lap(stage)
         try:
-            return super().save(*objs, **kwargs)
+            return method(*args, **kwargs)
         finally:
-            self._watch.lap("index")
+            watch.lap(following)
+
+    _exchange(owner, name, timed)
 
 
-@dataclass
-class _TimedTransaction:
-    """Times the loading of journeys."""
-
-    inner: Transaction
-    watch: Watch
-
-    @property
-    def changed_elsewhere(self) -> bool:
-        return self.inner.changed_elsewhere
-
-    @changed_elsewhere.setter
-    def changed_elsewhere(self, value: bool) -> None:
-        self.inner.changed_elsewhere = value
-
-    @property
-    def position(self) -> int:
-        return self.inner.position
-
-    def journeys(
-        self, app_group: str, facts: Mapping[str, Sequence[str]], definitions: Definitions
-    ) -> dict[str, LoadedJourney]:
-        self.watch.lap("load")
-        try:
-            return self.inner.journeys(app_group, facts, definitions)
-        finally:
-            self.watch.lap("decide")
-
-    def keep_aside(self, journey_id: str, fact_id: str, text: str) -> None:
-        self.inner.keep_aside(journey_id, fact_id, text)
-
-
-class _TimedJourneys:
-    """Times the life of write transactions; between them the import waits for its reader."""
-
-    def __init__(self, journeys: JourneyStore, watch: Watch) -> None:
-        self._journeys = journeys
-        self._watch = watch
+def _timed_writing(
+    writing: Callable[[Stamp], AbstractContextManager[Transaction]], watch: Watch
+) -> Callable[[Stamp], AbstractContextManager[Transaction]]:
+    """Time the life of write transactions; between them the import waits for its reader."""
 
     @contextmanager
-    def writing(self, stamp: Stamp) -> Iterator[Transaction]:
-        self._watch.lap("begin")
-        with self._journeys.writing(stamp) as transaction:
-            self._watch.lap("decide")
-            yield _TimedTransaction(transaction, self._watch)
-            self._watch.lap("index")
-        self._watch.lap("read")
+    def timed(stamp: Stamp) -> Iterator[Transaction]:
+        watch.lap("begin")
+        with writing(stamp) as transaction:
+            _time(transaction, "journeys", watch, "load", "decide")
+            watch.lap("decide")
+            yield transaction
+            watch.lap("index")
+        watch.lap("read")
+
+    return timed
 
 
-class _TimedProjector(Projector):
-    """Times the read models."""
-
-    def __init__(self, service: Service, watch: Watch) -> None:
-        super().__init__(service.database.writing, service.log, PROJECTIONS)
-        self._watch = watch
-
-    def catch_up(self, progress: Progress | None = None) -> None:
-        self._watch.lap("project")
-        super().catch_up(progress)
-        self._watch.lap("read")
+def _exchange(owner: object, name: str, method: Callable[..., Any]) -> None:
+    """Put a method in the place of an object's own; the object's class stays as it is."""
+    setattr(owner, name, method)

@@ -79,7 +79,7 @@ def totals(journeys: Journeys, campaigns: dict[str, Campaign]) -> tuple[int, dic
 
 def main(facts: Path, database: Path, batch: int, most_seconds: float) -> None:
     """Record a file's facts in batches until the time is up, and print what came of it as JSON."""
-    campaigns = {each.id: Campaign(each) for each in read_campaigns(CAMPAIGNS).campaigns}
+    campaigns = {each.id: Campaign(each) for each in read_campaigns(CAMPAIGNS).campaigns or []}
     journeys = Journeys({"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(database)})
     taken, started = 0, perf_counter()
     with facts.open("rb") as lines, less_collection():

@@ -187,19 +187,19 @@ class Campaign(Aggregate[AnyCampaignEvent]):
             raise CampaignIsFixed(f"{self.campaign_id!r} is of kind {self.kind} for good", place="kind")
 
     def change_variants(self, variants: tuple[Variant, ...], weights: Weights | None) -> None:
-        """Change variants while the campaign is a draft (R4); their names at any time."""
-        if variants == self.variants:
+        """Change variants while the campaign is a draft (R4), their names at any time; their order says nothing."""
+        if _by_id(variants) == _by_id(self.variants):
             return
         self._refuse_archived()
-        names = {variant.id: variant.name for variant in variants}
-        if _identities(variants) == _identities(self.variants):
-            self.record(VariantsRenamed(names))
+        if _controls(variants) == _controls(self.variants):
+            self.record(VariantsRenamed({variant.id: variant.name for variant in variants}))
             return
         if self.status is not Status.DRAFT:
-            raise CampaignIsFixed(
-                f"{self.campaign_id!r} was launched: its variants are fixed", place="variants"
-            )
+            message = f"{self.campaign_id!r} was launched: its variants are fixed; others need a campaign of their own"
+            raise CampaignIsFixed(message, place="variants")
         check_variants(variants)
+        if weights is None and _by_id(variants).keys() == self.weights.keys():
+            weights = self.weights
         self.record(VariantsChanged(variants, checked_weights(variants, weights)))
 
     def change_conversion_events(self, events: tuple[ConversionEvent, ...], group: AppGroup) -> None:
@@ -214,7 +214,7 @@ class Campaign(Aggregate[AnyCampaignEvent]):
         self.record(ConversionEventsChanged(events))
 
     def set_weights(self, weights: Weights | None) -> None:
-        """Share users in another way, where that differs from what was applied last (R5, INTERFACES.md)."""
+        """Share users in another way, where that differs from what was applied last (R5, docs/files.md)."""
         shares = checked_weights(self.variants, weights)
         if shares != self.weights_applied:
             self._refuse_archived()
@@ -279,5 +279,9 @@ class Campaign(Aggregate[AnyCampaignEvent]):
                 self.status = Status.ARCHIVED
 
 
-def _identities(variants: tuple[Variant, ...]) -> list[tuple[str, bool]]:
-    return [(variant.id, variant.control) for variant in variants]
+def _by_id(variants: tuple[Variant, ...]) -> dict[str, Variant]:
+    return {variant.id: variant for variant in variants}
+
+
+def _controls(variants: tuple[Variant, ...]) -> dict[str, bool]:
+    return {variant.id: variant.control for variant in variants}

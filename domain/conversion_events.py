@@ -5,7 +5,7 @@ A new type is one class here, added to `ConversionEvent`; nothing else in the do
 
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -35,6 +35,14 @@ class _Base(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     def matches(self, fact: Fact, *, upgrade: bool) -> bool:
         """Whether the behaviour matches (R2); `upgrade` says whether it is one by R10."""
         raise TypeError("a conversion event type says what matches")  # pragma: no cover
+
+    def stated(self) -> dict[str, Any]:
+        """Type, filter and deadline as plain values, also where the filter lets everything pass."""
+        fields = (field.name for field in msgspec.structs.fields(self))
+        values = {
+            name: msgspec.to_builtins(getattr(self, name)) for name in fields if name != "deadline_seconds"
+        }
+        return {"type": self.__struct_config__.tag, **values, "deadline_seconds": self.deadline_seconds}
 
     def check(self, apps: AbstractSet[str], custom_events: AbstractSet[str]) -> None:
         """Raise where the deadline or filter is not allowed in the app group (R2, R3)."""

@@ -1,5 +1,6 @@
-"""Why a user converted on a conversion event, or why not (INTERFACES.md, Reports), from the whole journey."""
+"""Why a user converted on a conversion event, or why not (docs/files.md, Reports), from the whole journey."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,6 +52,8 @@ class EventExplanation:
     behaviour: Fact | None
     receipt: Receipt | None
     changes: list[Change]
+    disregarded: list[decisions.FactDisregarded]
+    """What would match, had no void named it."""
 
     @property
     def window(self) -> tuple[datetime, datetime] | None:
@@ -67,15 +70,34 @@ class CountedPurchase:
     revenue: Revenue
 
 
+class Idle(StrEnum):
+    """Why a refund has no effect, or not all of it (R12)."""
+
+    NO_SUCH_PURCHASE = "no_such_purchase"
+    PURCHASE_DISREGARDED = "purchase_disregarded"
+    EXCEEDS_PURCHASE = "exceeds_purchase"
+
+
+@dataclass(frozen=True)
+class IdleRefund:
+    """A refund without effect, or without all of it; the purchase it names, where that is one."""
+
+    refund: Refund
+    reason: Idle
+    purchase: Purchase | None
+
+
 @dataclass(frozen=True)
 class Explanation:
-    """One user and one campaign."""
+    """One user and one campaign; `known` says whether any fact of the user was ever recorded."""
+
+    known: bool
 
     receipts: list[Received]
     conversion_events: list[EventExplanation]
     purchases: list[CountedPurchase]
     disregarded: list[decisions.FactDisregarded]
-    refunds_without_effect: list[Refund]
+    refunds_without_effect: list[IdleRefund]
 
 
 def explain(campaign_id: str, definition: Definition, told: Sequence[Told]) -> Explanation:
@@ -89,56 +111,74 @@ def explain(campaign_id: str, definition: Definition, told: Sequence[Told]) -> E
     receipts = [fact for fact in facts if isinstance(fact, Received) and fact.campaign_id == campaign_id]
     upgrades = _upgrades(told)
     return Explanation(
+        bool(told),
         receipts,
         [
-            _explain_event(index, event, facts, receipts, upgrades, _changes(campaign_id, index, told))
+            EventExplanation(
+                index,
+                event,
+                *_explain_event(event, facts, receipts, upgrades, changes),
+                changes,
+                [each for each in disregarded if event.matches(each.fact, upgrade=event.of_upgrades)],
+            )
             for index, event in enumerate(definition.conversion_events)
+            for changes in [_changes(campaign_id, index, told)]
         ],
         _purchases(campaign_id, facts, told),
         disregarded,
-        _refunds_without_effect(facts),
+        _refunds_without_effect(facts, disregarded),
     )
 
 
 def _explain_event(
-    index: int,
     event: ConversionEvent,
     facts: Sequence[AnyFact],
     receipts: Sequence[Received],
     upgrades: set[str],
-    changes: list[Change],
-) -> EventExplanation:
+    changes: Sequence[Change],
+) -> tuple[Reason | None, Fact | None, Receipt | None]:
+    """The reason why not, the behaviour and the receipt that tell it; no reason where the user converted."""
     standing = changes[-1].now if changes else None
     if standing is not None:
         behaviour = next(fact for fact in facts if fact.id == standing.behaviour.id)
-        return EventExplanation(index, event, None, behaviour, standing.receipt, changes)
+        return None, behaviour, standing.receipt
     if not receipts:
-        return EventExplanation(index, event, Reason.NO_RECEIPT, None, None, changes)
+        return Reason.NO_RECEIPT, None, None
     windows = [Receipt(fact.id, fact.at, fact.variant_id) for fact in receipts]
     if event.of_upgrades:
-        reports = [f for f in facts if event.matches(f, upgrade=True) and f.id not in upgrades]
+        reports = [fact for fact in facts if event.matches(fact, upgrade=True) and fact.id not in upgrades]
         for report in reversed(reports):
             for receipt in reversed(windows):
                 if holds(receipt, report.at, event.deadline):
-                    return EventExplanation(index, event, Reason.NOT_AN_UPGRADE, report, receipt, changes)
+                    return Reason.NOT_AN_UPGRADE, report, receipt
     matching = [fact for fact in facts if event.matches(fact, upgrade=fact.id in upgrades)]
     if not matching:
-        return EventExplanation(index, event, Reason.NO_MATCHING_BEHAVIOUR, None, None, changes)
+        return Reason.NO_MATCHING_BEHAVIOUR, None, None
     nearest, receipt = _nearest(matching, windows, event.deadline)
     reason = Reason.BEFORE_RECEIPT if nearest.at < receipt.at else Reason.AFTER_DEADLINE
-    return EventExplanation(index, event, reason, nearest, receipt, changes)
+    return reason, nearest, receipt
 
 
 def _nearest(
     behaviours: Iterable[Fact], receipts: Sequence[Receipt], deadline: timedelta
 ) -> tuple[Fact, Receipt]:
-    """The behaviour nearest to a window, and that window's receipt; of equally near ones the later."""
+    """The behaviour nearest to a window, and that window's receipt; of equally near ones the later.
+
+    Deadlines are equal and receipts in order: near a behaviour are the windows of the receipts around it alone.
+    """
 
     def distance(behaviour: Fact, receipt: Receipt) -> timedelta:
         return max(receipt.at - behaviour.at, behaviour.at - (receipt.at + deadline))
 
-    pairs = ((behaviour, receipt) for behaviour in behaviours for receipt in receipts)
-    return min(reversed(list(pairs)), key=lambda pair: distance(*pair))
+    instants = [receipt.at for receipt in receipts]
+    pairs = []
+    for behaviour in behaviours:
+        place = bisect_right(instants, behaviour.at)
+        if place > 0:
+            pairs.append((behaviour, receipts[place - 1]))
+        if place < len(receipts):
+            pairs.append((behaviour, receipts[bisect_right(instants, instants[place]) - 1]))
+    return min(reversed(pairs), key=lambda pair: distance(*pair))
 
 
 def _upgrades(told: Iterable[Told]) -> set[str]:
@@ -177,16 +217,24 @@ def _purchases(campaign_id: str, facts: Sequence[AnyFact], told: Iterable[Told])
     return found
 
 
-def _refunds_without_effect(facts: Sequence[AnyFact]) -> list[Refund]:
-    """Refunds that name no purchase (yet), and those that come on top of what was left to refund (R12)."""
-    left = {fact.id: fact.amount for fact in facts if isinstance(fact, Purchase)}
+def _refunds_without_effect(
+    facts: Sequence[AnyFact], disregarded: Iterable[decisions.FactDisregarded]
+) -> list[IdleRefund]:
+    """Refunds that name no purchase that stands, and those that come on top of what was left to refund (R12)."""
+    gone = {event.fact.id: event.fact for event in disregarded if isinstance(event.fact, Purchase)}
+    purchases = {fact.id: fact for fact in facts if isinstance(fact, Purchase)}
+    left = {purchase.id: purchase.amount for purchase in purchases.values()}
     idle = []
     for fact in facts:
         if not isinstance(fact, Refund):
             continue
-        remaining = left.get(fact.purchase_id)
-        if remaining is None or fact.amount > remaining:
-            idle.append(fact)
-        if remaining is not None:
-            left[fact.purchase_id] = money.net(remaining, (fact.amount,))
+        purchase = purchases.get(fact.purchase_id)
+        if purchase is None:
+            voided = gone.get(fact.purchase_id)
+            reason = Idle.NO_SUCH_PURCHASE if voided is None else Idle.PURCHASE_DISREGARDED
+            idle.append(IdleRefund(fact, reason, voided))
+            continue
+        if fact.amount > left[purchase.id]:
+            idle.append(IdleRefund(fact, Idle.EXCEEDS_PURCHASE, purchase))
+        left[purchase.id] = money.net(left[purchase.id], (fact.amount,))
     return idle

@@ -17,7 +17,7 @@ QUANTITY_LIMIT = 2**63 - 1
 _EXACT = Context(prec=60)
 # Where CLDR's list and ISO 4217's list of withdrawn codes (list three) differ.
 _NOT_ISO_4217 = frozenset(
-    "ARL ARM BAN BGM BGO BRZ CLE CNH CNX KRH KRO MAF MCF MDC MKN MVP VNN YUR".split()  # noqa: SIM905
+    "ARL ARM BAN BGM BGO BOL BRZ CLE CNH CNX KRH KRO MAF MCF MDC MKN MVP VNN YUR".split()  # noqa: SIM905
 )
 _MISSING_IN_CLDR = frozenset(
     "ARY AYM BGJ BGK CHC CSJ GHP GNE LAJ LSM MVQ PEH ROK UGW UYN VNC ZWC ZWN".split()  # noqa: SIM905

@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Connection, Engine, Integer, create_engine, event, literal_column, make_url
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
 _SQLITE_BUSY_SECONDS = 60
@@ -34,7 +36,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = _engine(url)
-        self._write_lock = threading.RLock()
+        self.write_lock = threading.RLock()
+        """Held by whoever writes in this process, and by what is kept in memory about what was written."""
 
     @property
     def dialect(self) -> Dialect:
@@ -51,7 +54,7 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """A write transaction that has the write lock from its start."""
         with (
-            self._write_lock,
+            self.write_lock,
             self.engine.connect().execution_options(ledger_writes=True) as connection,
             connection.begin(),
         ):
@@ -101,11 +104,21 @@ def _driver(connection: Connection) -> Any:  # noqa: ANN401
     return connection.connection.cursor()
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite URL; None for any other."""
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError:
+        return None
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except Exception as error:
-        raise UnusableDatabase(f"{url!r} is no database URL; try sqlite:///conversions.db") from error
+        # Not repeated: there may be a password in it.
+        raise UnusableDatabase("this is no database URL; try sqlite:///conversions.db") from error
     if parsed.get_backend_name() != "sqlite":
         raise UnusableDatabase(
             f"no support for {parsed.get_backend_name()} yet; try sqlite:///conversions.db"

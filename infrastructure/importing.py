@@ -18,7 +18,7 @@ from infrastructure.service import Service, stamp
 IMPORT_BATCH = 10_000
 """Facts in a transaction: large enough that journeys share the pages they dirty."""
 
-BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 4 * 1024 * 1024
 """Where facts are large, a batch ends after so many bytes of them, so that memory stays bounded."""
 
 T = TypeVar("T")

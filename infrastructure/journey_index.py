@@ -215,14 +215,15 @@ class StoredHistory(MemoryHistory):
                 return
 
     def _first(self, statement: Prepared, **values: Any) -> Any:  # noqa: ANN401
-        if self._new or self.connection is None:
-            return None
-        return statement.first(self.connection, journey_id=self.journey_id, **values)
+        return None if self._new else statement.first(self._open(), journey_id=self.journey_id, **values)
 
     def _all(self, statement: Prepared, **values: Any) -> Sequence[Any]:
-        if self._new or self.connection is None:
-            return ()
-        return statement.all(self.connection, journey_id=self.journey_id, **values)
+        return () if self._new else statement.all(self._open(), journey_id=self.journey_id, **values)
+
+    def _open(self) -> Connection:
+        if self.connection is None:
+            raise RuntimeError("a journey's history is looked up inside its transaction only")
+        return self.connection
 
 
 def month_lane(month: int) -> str:

@@ -29,6 +29,8 @@ from infrastructure.topics import decode
 
 STATE_EVERY = 32
 CACHED_JOURNEYS = 20_000
+LONG_AGO = 100_000
+"""Events that others have recorded, beyond which looking through them costs more than loading anew."""
 
 _decode_state = msgspec.json.Decoder(JourneyState).decode
 
@@ -51,6 +53,7 @@ class JourneyStore:
 
     def __init__(self, database: Database, recorder: Recorder, *, cached: int = CACHED_JOURNEYS) -> None:
         self._recorder = recorder
+        self._lock = database.write_lock
         self._cached = cached
         self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
         self._seen_position = 0
@@ -60,33 +63,39 @@ class JourneyStore:
     @contextmanager
     def writing(self, stamp: Stamp) -> Iterator["JourneyTransaction"]:
         """Open a write transaction; what it has recorded is saved when it ends without an error."""
-        try:
-            with self._recorder.writing(stamp) as writing:
-                transaction = JourneyTransaction(self, writing, changed=self._catch_up(writing))
-                yield transaction
-                transaction.flush()
-        except BaseException:
-            self._entries.clear()
-            self._seen_position = 0
-            raise
-        self._seen_position = writing.last_position
-        transaction.saved()
-        while len(self._entries) > self._cached:
-            self._entries.popitem(last=False)
+        # What is in memory follows the transaction's outcome before anyone else may write.
+        with self._lock:
+            try:
+                with self._recorder.writing(stamp) as writing:
+                    self._catch_up(writing)
+                    transaction = JourneyTransaction(self, writing)
+                    yield transaction
+                    transaction.flush()
+            except BaseException:
+                self._entries.clear()
+                self._seen_position = 0
+                raise
+            self._seen_position = writing.last_position
+            transaction.saved()
+            while len(self._entries) > self._cached:
+                self._entries.popitem(last=False)
 
-    def _catch_up(self, writing: Writing) -> bool:
-        """Drop the journeys on which others have recorded events since; True where there was any such event."""
-        if writing.last_position == self._seen_position:
-            return False
-        if not self._entries:
-            return True
+    def forget(self, app_group: str, user_id: str) -> None:
+        """Drop a journey from memory."""
+        self._entries.pop((app_group, user_id), None)
+
+    def _catch_up(self, writing: Writing) -> None:
+        """Drop the journeys on which others have recorded events since; all of them where that is long ago."""
+        if writing.last_position - self._seen_position > LONG_AGO:
+            self._entries.clear()
+        if not self._entries or writing.last_position == self._seen_position:
+            return
         changed = {
             row[0] for row in self.statements.changed.all(writing.connection, after=self._seen_position)
         }
         for key, entry in list(self._entries.items()):
             if entry.loaded.journey.id in changed:
                 del self._entries[key]
-        return True
 
     def entries(
         self, writing: Writing, app_group: str, user_ids: Iterable[str], definitions: Definitions
@@ -138,8 +147,7 @@ class JourneyStore:
 class JourneyTransaction:
     """A write transaction on journeys: the application's port."""
 
-    def __init__(self, store: JourneyStore, writing: Writing, *, changed: bool) -> None:
-        self.changed_elsewhere = changed
+    def __init__(self, store: JourneyStore, writing: Writing) -> None:
         self._store = store
         self._writing = writing
         self._entries: dict[str, _Entry] = {}
@@ -212,6 +220,9 @@ class JourneyTransaction:
                 entry.history.saved()
             entry.history.digests = {}
             entry.history.connection = None
+            if not entry.known:
+                # All its facts were refused: the user does not exist, and someone else may make them.
+                self._store.forget(entry.app_group, entry.user_id)
 
 
 class _Statements:

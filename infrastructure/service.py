@@ -1,6 +1,7 @@
 """The composition root: everything wired together over one database."""
 
-import getpass
+import os
+import pwd
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -38,7 +39,7 @@ class Service:
         self.intake = Intake(self.ledger, self.journeys, now)
         self.explanations = Explanations(self.ledger, Streams(self.database))
         self.log = EventLog(self.database)
-        self.projector = Projector(self.database.writing, self.log, PROJECTIONS)
+        self.projector = Projector(self.database, self.log, PROJECTIONS)
 
     def close(self) -> None:
         """Close the database."""
@@ -54,4 +55,9 @@ class Service:
 
 def stamp() -> Stamp:
     """The stamp of a command given on this machine: a new id, and the operating system's user."""
-    return Stamp(uuid.uuid4().hex, f"os:{getpass.getuser()}")
+    user = os.getuid()
+    try:
+        # Not getpass: it believes environment variables first.
+        return Stamp(uuid.uuid4().hex, f"os:{pwd.getpwuid(user).pw_name}")
+    except KeyError:
+        return Stamp(uuid.uuid4().hex, f"os:uid-{user}")

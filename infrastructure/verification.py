@@ -39,7 +39,12 @@ def verify(database: Database, recorder: Recorder, progress: Callable[[int, int]
 def _problem(row: Row, position: int, recorded_at: int, versions: dict[str, int]) -> str | None:
     """What is wrong with a row, given the one before it and the versions its stream has reached."""
     if row.position != position + 1:
-        return f"events {position + 1} to {row.position - 1} are missing"
+        last = row.position - 1
+        return (
+            f"event {last} is missing"
+            if last == position + 1
+            else f"events {position + 1} to {last} are missing"
+        )
     if row.computed_hash() != row.hash:
         return "the event is not what was recorded: its hash differs"
     if row.recorded_at < recorded_at:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from projections.projection import Logged, Projection, checkpoints
 
@@ -17,6 +18,16 @@ BATCH = 20_000
 
 Progress = Callable[[int, int], None]
 """Told how many positions are done, of how many."""
+
+
+class Database(Protocol):
+    """Where the log and the read models are."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A read transaction."""
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A write transaction that has the write lock from its start."""
 
 
 class Log(Protocol):
@@ -46,11 +57,12 @@ class Projector:
 
     def __init__(
         self,
-        writing: Callable[[], AbstractContextManager[Connection]],
+        database: Database,
         log: Log,
         projections: Sequence[Projection],
     ) -> None:
-        self._writing = writing
+        self._reading = database.reading
+        self._writing = database.writing
         self._log = log
         self._projections = projections
 
@@ -80,6 +92,8 @@ class Projector:
 
     def _batch(self, projection: Projection, progress: Progress | None) -> bool:
         """Apply one batch; False when there was nothing to do."""
+        if self._is_current(projection):
+            return False
         try:
             with self._writing() as connection:
                 after = self._lock(connection, projection)
@@ -104,6 +118,18 @@ class Projector:
             progress(last, newest)
         return True
 
+    def _is_current(self, projection: Projection) -> bool:
+        """Whether there is nothing to do, found out without the write lock: readers need not wait for writers."""
+        with self._reading() as connection:
+            query = select(checkpoints).where(checkpoints.c.name == projection.name)
+            found = connection.execute(query).one_or_none()
+            if found is not None and found.version != projection.version:
+                reason = (
+                    f"it was built by version {found.version}; run `conversions rebuild {projection.name}`"
+                )
+                raise ProjectionStopped(projection.name, found.position + 1, reason)
+            return found is not None and found.position == self._log.last_position(connection)
+
     def _apply(self, connection: Connection, projection: Projection, after: int, last: int) -> None:
         fold = projection.fold(connection)
         handlers = projection.handlers
@@ -113,6 +139,8 @@ class Projector:
                 position = logged.position
                 handlers[type(logged.event)](fold, logged)
             projection.write(fold)
+        except SQLAlchemyError:
+            raise
         except UnreadableLog as error:
             raise ProjectionStopped(projection.name, error.position, error.reason) from error
         except Exception as error:

@@ -1,7 +1,7 @@
 """The rulebook over a plain set of facts: slow, obvious, and the judge of the real ledger.
 
-It knows nothing of events, streams or time of arrival. Every function restates a rule of RULES.md and
-names it; campaigns and facts have the shapes of INTERFACES.md.
+It knows nothing of events, streams or time of arrival. Every function restates a rule of docs/rules.md and
+names it; campaigns and facts have the shapes of docs/files.md.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Worlds for property tests: campaigns and facts drawn so that the corners of RULES.md come up often.
+"""Worlds for property tests: campaigns and facts drawn so that the corners of docs/rules.md come up often.
 
 Every fact of a world is valid by itself (R16), earlier than 2026, and has an id of its own among its user's
-facts (R13): handing a world in can yield no refusal and no conflict. Shapes are those of INTERFACES.md.
+facts (R13): handing a world in can yield no refusal and no conflict. Shapes are those of docs/files.md.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -1,12 +1,24 @@
 """The commands put together, and how any of them fails: a code, a place, and what to do next."""
 
+import json
+import os
+import sys
+
 import typer
 from eventsourcing.persistence import PersistenceError
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.errors import DomainError
 from infrastructure.cli import app_groups, campaigns, demo, explaining, importing, operating, reporting
-from infrastructure.cli.console import REFUSED, UNREADABLE, DatabaseOption, Refused, choose_database, err
+from infrastructure.cli.console import (
+    REFUSED,
+    UNREADABLE,
+    DatabaseOption,
+    Refused,
+    choose_database,
+    err,
+    shown,
+)
 from infrastructure.database import UnusableDatabase
 from infrastructure.files import UnreadableFile
 from infrastructure.migrations import NewerSchema
@@ -52,12 +64,22 @@ def main() -> None:
     except (UnusableDatabase, NewerSchema) as error:
         _fail(str(error), "unusable_database", "", UNREADABLE)
     except (PersistenceError, SQLAlchemyError) as error:
-        reason = str(error).splitlines()[0]
-        _fail(f"the database refused: {reason}; what was acknowledged is kept", "database", "", UNREADABLE)
+        reason = str(error.__cause__ or error).splitlines()[0]
+        _fail(
+            f"the database refused: {reason}; nothing of what it refused is kept", "database", "", UNREADABLE
+        )
+    except BrokenPipeError:
+        # Whoever reads has seen enough; Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: str, place: str, status: int) -> None:
-    where = f" at {place}" if place else ""
-    err.print(f"[red]error[/] [bold]{code}[/]{where}: ", end="", highlight=False)
-    err.print(message, markup=False, highlight=False, soft_wrap=True)
+    """Say on standard error what went wrong, as JSON where JSON was asked for."""
+    if "--json" in sys.argv:
+        sys.stderr.write(json.dumps({"error": {"code": code, "message": message, "place": place}}) + "\n")
+    else:
+        where = f" at {place}" if place else ""
+        err.print(
+            f"[red]error[/] [bold]{code}[/]{shown(where)}: {shown(message)}", highlight=False, soft_wrap=True
+        )
     raise SystemExit(status)

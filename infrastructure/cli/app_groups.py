@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from infrastructure.cli.console import DatabaseOption, JsonOption, Refused, opened, out, print_json
+from infrastructure.cli.console import DatabaseOption, JsonOption, Refused, opened, out, print_json, shown
 from projections.app_groups import listed
 
 commands = typer.Typer(help="App groups: list, show.", no_args_is_help=True)
@@ -25,9 +24,9 @@ def list_groups(database: DatabaseOption = None, json_output: JsonOption = False
     table = Table("App group", "Time zone", "Apps", "Custom events", title="App groups", title_justify="left")
     for group in groups:
         table.add_row(
-            escape(group.app_group),
+            shown(group.app_group),
             group.time_zone,
-            escape(", ".join(group.apps)),
+            shown(", ".join(group.apps)),
             str(len(group.custom_events)),
         )
     out.print(table)
@@ -52,6 +51,6 @@ def show(
     if json_output:
         print_json(found.as_json())
         return
-    out.print(f"[bold]{escape(found.app_group)}[/], days in {found.time_zone}")
-    out.print(f"  apps           {escape(', '.join(found.apps)) or 'none'}")
-    out.print(f"  custom events  {escape(', '.join(found.custom_events)) or 'none'}")
+    out.print(f"[bold]{shown(found.app_group)}[/], days in {found.time_zone}")
+    out.print(f"  apps           {shown(', '.join(found.apps)) or 'none'}")
+    out.print(f"  custom events  {shown(', '.join(found.custom_events)) or 'none'}")

@@ -1,13 +1,11 @@
 """`conversions campaigns`: apply a file, list, show, launch, stop, archive."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
-from rich.markup import escape
 from rich.table import Table
 
 from application.campaign_commands import read_campaigns
@@ -23,6 +21,7 @@ from infrastructure.cli.console import (
     opened,
     out,
     print_json,
+    shown,
 )
 from infrastructure.cli.figures import conversion_event, deadline, percent
 from infrastructure.service import Service, stamp
@@ -45,7 +44,7 @@ def apply(
 ) -> None:
     """Draft and launch what is new, change what may change; all of the file or nothing of it."""
     command = read_campaigns(_load(file))
-    with opened(database) as service:
+    with opened(database, make=True) as service:
         applied = service.campaigns.apply(command, stamp())
     if json_output:
         print_json(
@@ -59,10 +58,10 @@ def apply(
         )
         return
     table = Table(
-        "Campaign", "Change", "Status", title=f"App group {escape(command.app_group)}", title_justify="left"
+        "Campaign", "Change", "Status", title=f"App group {shown(command.app_group)}", title_justify="left"
     )
     for each in applied:
-        table.add_row(escape(each.campaign_id), each.change, each.status)
+        table.add_row(shown(each.campaign_id), each.change, each.status)
     out.print(table)
 
 
@@ -80,7 +79,7 @@ def list_campaigns(
     if json_output:
         print_json({"app_group": group, "campaigns": [_headline(each) for each in found]})
         return
-    table = Table(title=f"Campaigns of {escape(group)}", title_justify="left")
+    table = Table(title=f"Campaigns of {shown(group)}", title_justify="left")
     for heading in ("Campaign", "Name", "Kind", "Status"):
         table.add_column(heading)
     for heading in ("Receipts", "Recipients", "Conversions A", "Rate A", "Revenue"):
@@ -88,8 +87,8 @@ def list_campaigns(
     for each in found:
         totals = each.totals.as_json()
         table.add_row(
-            escape(each.campaign_id),
-            escape(each.name),
+            shown(each.campaign_id),
+            shown(each.name),
             each.kind,
             each.status,
             f"{each.totals.receipts:,}",
@@ -119,14 +118,14 @@ def show(
     if json_output:
         print_json(_definition(found))
         return
-    out.print(f"[bold]{escape(found.name)}[/] ({found.kind} {escape(found.campaign_id)}, {found.status})")
+    out.print(f"[bold]{shown(found.name)}[/] ({found.kind} {shown(found.campaign_id)}, {found.status})")
     for event in found.conversion_events:
         out.print(
-            f"  {event['letter']}  {escape(conversion_event(event))} within {deadline(event['deadline_seconds'])}"
+            f"  {event['letter']}  {shown(conversion_event(event))} within {deadline(event['deadline_seconds'])}"
         )
     for variant in found.variants:
         note = " (control group)" if variant.control else ""
-        out.print(f"  variant {escape(variant.variant_id)}{note}, weight {variant.weight}")
+        out.print(f"  variant {shown(variant.variant_id)}{note}, weight {variant.weight}")
 
 
 @commands.command()
@@ -175,7 +174,7 @@ def _change(
     if json_output:
         print_json({"app_group": group, "campaign_id": campaign, "status": changed.status.value})
     else:
-        out.print(f"{escape(campaign)} is {changed.status.value}", highlight=False)
+        out.print(f"{shown(campaign)} is {changed.status.value}", highlight=False)
 
 
 def _headline(report: CampaignReport) -> dict[str, Any]:
@@ -203,11 +202,29 @@ def _definition(report: CampaignReport) -> dict[str, Any]:
     }
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error: the first one would be lost in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for place, key in enumerate(keys):
+            if key in keys[:place]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
 def _load(file: Path) -> Any:  # noqa: ANN401
     try:
         text = file.read_text(encoding="utf-8")
-        return json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"{file} cannot be read: {error}", code="unreadable_file", status=UNREADABLE) from None
-    except (yaml.YAMLError, json.JSONDecodeError, RecursionError) as error:
+    try:
+        # JSON is YAML; one reader has one set of rules.
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, RecursionError) as error:
         raise Refused(f"{file} is no YAML or JSON: {error}", code="malformed", status=UNREADABLE) from None
+    except (ValueError, TypeError) as error:
+        message = f"{file}: {error}; quote what is meant as text"
+        raise Refused(message, code="malformed", status=UNREADABLE) from None

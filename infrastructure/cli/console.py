@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Self
@@ -9,9 +10,11 @@ from typing import Annotated, Any, Self
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from infrastructure import logging
+from infrastructure.database import sqlite_file
 from infrastructure.service import Service
 from infrastructure.settings import Settings
 from projections import app_groups
@@ -23,6 +26,7 @@ err = Console(stderr=True)
 REFUSED = 1
 UNREADABLE = 2
 SOME_REJECTED = 3
+INTERRUPTED = 130
 
 DatabaseOption = Annotated[
     str | None,
@@ -53,6 +57,20 @@ class Refused(Exception):
         self.status = status
 
 
+def shown(text: object) -> str:
+    """Text of others as it may be printed: no markup, and no control character that a terminal would obey."""
+    return escape(plain(text))
+
+
+def plain(text: object) -> str:
+    """Text of others without control characters, for where markup is off."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_control(c) else c for c in str(text))
+
+
+def _is_control(character: str) -> bool:
+    return character != "\n" and (ord(character) < 32 or 127 <= ord(character) < 160)
+
+
 def choose_database(url: str | None) -> None:
     """Remember the database named before the command."""
     if url is not None:
@@ -60,8 +78,8 @@ def choose_database(url: str | None) -> None:
 
 
 @contextmanager
-def opened(database: str | None) -> Iterator[Service]:
-    """The service over the chosen database, migrated where need be."""
+def opened(database: str | None, *, make: bool = False) -> Iterator[Service]:
+    """The service over the chosen database, migrated where need be; only with `make` is a new one made."""
     try:
         settings = Settings()
     except ValidationError as error:
@@ -70,7 +88,14 @@ def opened(database: str | None) -> Iterator[Service]:
             f"CONVERSIONS_{str(first['loc'][0]).upper()}: {first['msg']}", code="bad_setting"
         ) from None
     logging.configure(settings)
-    with Service(database or _chosen.get("database_url") or settings.database_url) as service:
+    url = database or _chosen.get("database_url") or settings.database_url
+    file = sqlite_file(url)
+    if file is not None and not file.parent.exists():
+        raise Refused(f"there is no directory {file.parent}", code="no_database", status=UNREADABLE)
+    if file is not None and not make and not file.exists():
+        message = f"there is no database {file}; `conversions campaigns apply` makes one"
+        raise Refused(message, code="no_database", status=UNREADABLE)
+    with Service(url) as service:
         yield service
 
 
@@ -103,20 +128,20 @@ def print_json(value: Any) -> None:  # noqa: ANN401
 class Bar:
     """Progress on standard error: a bar on a terminal, a plain line now and then otherwise; silent when quick."""
 
-    _LINE_EVERY = 250_000
+    _LINE_EVERY_SECONDS = 5.0
 
     def __init__(self) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            TaskProgressColumn(),
             TextColumn("{task.fields[detail]}"),
             TimeRemainingColumn(),
             console=err,
             transient=True,
         )
         self._tasks: dict[str, Any] = {}
-        self._told: dict[str, int] = {}
+        self._told = time.monotonic()
 
     def __enter__(self) -> Self:
         if err.is_terminal:
@@ -133,10 +158,7 @@ class Bar:
             if description not in self._tasks:
                 self._tasks[description] = self._progress.add_task(description, total=total, detail=detail)
             self._progress.update(self._tasks[description], completed=done, total=total, detail=detail)
-        elif done - self._told.get(description, 0) >= self._LINE_EVERY:
-            self._told[description] = done
-            err.print(
-                f"{description}: {done:,}"
-                + (f" of {total:,}" if total else "")
-                + (f", {detail}" if detail else "")
-            )
+        elif time.monotonic() - self._told >= self._LINE_EVERY_SECONDS:
+            self._told = time.monotonic()
+            share = f": {done / total:.0%}" if total else ""
+            err.print(plain(f"{description}{share}") + (f", {detail}" if detail else ""), highlight=False)

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from infrastructure.cli.console import (
     AppGroupOption,
@@ -13,6 +12,7 @@ from infrastructure.cli.console import (
     opened,
     out,
     print_json,
+    shown,
 )
 from infrastructure.cli.figures import conversion_event, deadline
 
@@ -35,10 +35,8 @@ def explain(
 
 def show(explanation: dict[str, Any]) -> None:
     """Print the story in sentences."""
-    user, name = escape(explanation["user_id"]), escape(explanation["name"])
-    out.print(
-        f"\n[bold]{user}[/] and [bold]{name}[/] ({escape(explanation['campaign_id'])})", highlight=False
-    )
+    user, name = shown(explanation["user_id"]), shown(explanation["name"])
+    out.print(f"\n[bold]{user}[/] and [bold]{name}[/] ({shown(explanation['campaign_id'])})", highlight=False)
     for line in _lines(explanation):
         out.print(line, highlight=False, soft_wrap=True)
 
@@ -46,10 +44,12 @@ def show(explanation: dict[str, Any]) -> None:
 def _lines(explanation: dict[str, Any]) -> list[str]:
     lines = []
     receipts = explanation["receipts"]
+    if not explanation["known"]:
+        return ["  No fact of this user was ever recorded; is the id right?"]
     if not receipts:
         lines.append("  This user never received the campaign.")
     lines.extend(
-        f"  {_when(receipt['at'])}  received {_variant(receipt)} (receipt {escape(receipt['id'])})"
+        f"  {_when(receipt['at'])}  received {_variant(receipt)} (receipt {shown(receipt['id'])})"
         for receipt in receipts
     )
     for event in explanation["conversion_events"]:
@@ -58,21 +58,22 @@ def _lines(explanation: dict[str, Any]) -> list[str]:
     for each in explanation["disregarded"]:
         fact = each["fact"]
         lines.append(
-            f"  [dim]{fact['type']} {escape(fact['id'])} of {_when(fact['at'])} is disregarded: "
-            f"void {escape(each['void_id'])} names it.[/]"
+            f"  [dim]{fact['type']} {shown(fact['id'])} of {_when(fact['at'])} is disregarded: "
+            f"void {shown(each['void_id'])} names it.[/]"
         )
-    lines.extend(
-        f"  [dim]refund {escape(each['id'])} of {each['amount']} has no effect, or not all of it, "
-        f"on {escape(each['purchase_id'])}.[/]"
-        for each in explanation["refunds_without_effect"]
-    )
+    lines.extend(f"  [dim]{_idle(each)}[/]" for each in explanation["refunds_without_effect"])
     return lines
 
 
 def _event(event: dict[str, Any]) -> list[str]:
-    hope = f"{escape(conversion_event(event))} within {deadline(event['deadline_seconds'])}"
+    hope = f"{shown(conversion_event(event))} within {deadline(event['deadline_seconds'])}"
     mark = "[green]converted[/]" if event["converted"] else "[red]not converted[/]"
     lines = [f"  [bold]{event['letter']}[/]  {hope}: {mark}", f"     {_because(event)}"]
+    if not event["converted"]:
+        lines.extend(
+            f"     [dim]{_behaviour(each['fact'])} would match, but void {shown(each['void_id'])} names it.[/]"
+            for each in event["disregarded"]
+        )
     for change in event["restatements"]:
         before, now = _conversion(change["before"]), _conversion(change["now"])
         lines.append(f"     [dim]Decided anew on {_when(change['recorded_at'])}: from {before} to {now}.[/]")
@@ -84,16 +85,16 @@ def _because(event: dict[str, Any]) -> str:
     span = (
         "no window"
         if receipt is None
-        else f"the window of receipt {escape(receipt['id'])}, {_when(window['from'])} to {_when(window['to'])}"
+        else f"the window of receipt {shown(receipt['id'])}, {_when(window['from'])} to {_when(window['to'])}"
     )
     match event["reason"]:
         case None:
-            credit = "the control group" if receipt["control"] else f"variant {escape(receipt['variant_id'])}"
+            credit = "the control group" if receipt["control"] else f"variant {shown(receipt['variant_id'])}"
             return f"{_behaviour(behaviour)} lies in {span}; it is credited to {credit}."
         case "no_receipt":
             return "There is no receipt, and so no window."
         case "no_matching_behaviour":
-            return "There is no behaviour that matches."
+            return "There is no behaviour of this user that matches."
         case "not_an_upgrade":
             return f"{_behaviour(behaviour)} lies in {span}, but is no upgrade over the report before it."
         case "before_receipt":
@@ -102,12 +103,24 @@ def _because(event: dict[str, Any]) -> str:
             return f"The nearest is {_behaviour(behaviour)}, which came after {span}."
 
 
+def _idle(refund: dict[str, Any]) -> str:
+    name = f"Refund {shown(refund['id'])} of {refund['amount']} {refund['currency'] or ''}".rstrip()
+    purchase = shown(refund["purchase_id"])
+    match refund["reason"]:
+        case "no_such_purchase":
+            return f"{name} has no effect: no purchase {purchase} of this user is known (yet)."
+        case "purchase_disregarded":
+            return f"{name} has no effect: a void names the purchase {purchase}."
+        case _:
+            return f"{name} has only part of its effect: purchase {purchase} had less left to refund."
+
+
 def _revenue(purchases: list[dict[str, Any]]) -> list[str]:
     lines = []
     for each in purchases:
         refunded = f" after {len(each['refunds'])} refund(s) on {each['amount']}" if each["refunds"] else ""
         lines.append(
-            f"  Revenue: {each['net']} {each['currency']}{refunded}, purchase {escape(each['purchase_id'])} "
+            f"  Revenue: {each['net']} {each['currency']}{refunded}, purchase {shown(each['purchase_id'])} "
             f"of {_when(each['at'])}, credited to {_variant(each['receipt'])}"
         )
     return lines
@@ -117,19 +130,19 @@ def _behaviour(fact: dict[str, Any]) -> str:
     kind = fact["type"].replace("_", " ")
     what = fact.get("product_id") or fact.get("name") or fact.get("app_id") or ""
     version = fact.get("version") or fact.get("app_version")
-    detail = " ".join(filter(None, (escape(what), escape(version or ""))))
-    return f"{kind} {escape(fact['id'])}{f' ({detail})' if detail else ''} of {_when(fact['at'])}"
+    detail = " ".join(filter(None, (shown(what), shown(version or ""))))
+    return f"{kind} {shown(fact['id'])}{f' ({detail})' if detail else ''} of {_when(fact['at'])}"
 
 
 def _conversion(conversion: dict[str, Any] | None) -> str:
     if conversion is None:
         return "no conversion"
     behaviour, receipt = conversion["behaviour"], conversion["receipt"]
-    return f"{escape(behaviour['id'])} of {_when(behaviour['at'])}, credited to {_variant(receipt)}"
+    return f"{shown(behaviour['id'])} of {_when(behaviour['at'])}, credited to {_variant(receipt)}"
 
 
 def _variant(receipt: dict[str, Any]) -> str:
-    variant = escape(receipt["variant_id"])
+    variant = shown(receipt["variant_id"])
     return f"the control group ({variant})" if receipt["control"] else f"variant {variant}"
 
 

@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from infrastructure.cli.console import (
+    INTERRUPTED,
     SOME_REJECTED,
     UNREADABLE,
     AppGroupOption,
@@ -21,6 +22,7 @@ from infrastructure.cli.console import (
     only_app_group,
     opened,
     out,
+    plain,
     print_json,
 )
 from infrastructure.files import FORMATS, FactFile
@@ -57,6 +59,7 @@ def import_facts(
     """
     if file_format is not None and file_format not in FORMATS:
         raise Refused(f"--format is one of {', '.join(FORMATS)}", code="bad_format", status=UNREADABLE)
+    _keep_inputs(files, rejects)
     with (
         opened(database) as service,
         _rejecting(rejects, several=len(files) > 1) as reject,
@@ -65,8 +68,14 @@ def import_facts(
         importing = Import(service, only_app_group(service, app_group), reject)
         try:
             totals = importing.run(files, file_format, Watching(progress))
+        except KeyboardInterrupt:
+            taken = f"{importing.totals.accepted:,} new facts are taken"
+            err.print(f"Stopped: {taken}; run the same command again for the rest.", highlight=False)
+            raise typer.Exit(INTERRUPTED) from None
         except Exception:
-            if importing.totals.read:
+            if json_output:
+                print_json(asdict(importing.totals))
+            elif importing.totals.read:
                 err.print(f"{importing.totals.accepted:,} new facts were taken before this:", highlight=False)
             raise
     if json_output:
@@ -77,6 +86,14 @@ def import_facts(
         raise typer.Exit(SOME_REJECTED)
 
 
+def _keep_inputs(files: list[str], rejects: Path | None) -> None:
+    """Refuse to write rejects over what is to be read."""
+    for file in files:
+        if rejects is not None and rejects.exists() and Path(file).exists() and rejects.samefile(file):
+            message = f"--rejects {rejects} is a file to be imported, and would be overwritten; name another"
+            raise Refused(message, code="bad_rejects", status=UNREADABLE)
+
+
 class Watching:
     """Shows an import's progress."""
 
@@ -85,8 +102,8 @@ class Watching:
 
     def reading(self, file: FactFile, totals: Totals) -> None:
         """One more batch was taken."""
-        part = f"{file.bytes_read / file.size:.0%} of {Path(file.path).name}" if file.size else file.path
-        self._bar.show("facts", totals.read, None, part)
+        name = "standard input" if file.path == "-" else Path(file.path).name
+        self._bar.show(name, file.bytes_read, file.size, f"{totals.read:,} facts")
 
     def projecting(self, done: int, newest: int) -> None:
         """The reports are so far."""
@@ -126,9 +143,12 @@ def _tell_first(shown: int) -> Callable[[Rejected], None]:
         nonlocal told
         told += 1
         if told <= shown:
-            where = f"{rejected.path}, line {rejected.line}"
+            where = f"{'standard input' if rejected.path == '-' else rejected.path}, line {rejected.line}"
             err.print(
-                f"{where}: {rejected.code}: {rejected.message}", markup=False, highlight=False, soft_wrap=True
+                plain(f"{where}: {rejected.code}: {rejected.message}"),
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
             )
 
     return tell

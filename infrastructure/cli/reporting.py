@@ -5,7 +5,6 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from infrastructure.cli.console import (
@@ -17,6 +16,7 @@ from infrastructure.cli.console import (
     opened,
     out,
     print_json,
+    shown,
 )
 from infrastructure.cli.figures import NO_FIGURE, bar, conversion_event, deadline, percent
 from infrastructure.service import Service
@@ -58,7 +58,7 @@ def current(service: Service, app_group: str, campaign_id: str) -> CampaignRepor
 def show(found: CampaignReport) -> None:
     """Print the report as tables: the variants' figures, then each conversion event with bars."""
     out.print(
-        f"\n[bold]{escape(found.name)}[/]  {found.kind} {escape(found.campaign_id)} of {escape(found.app_group)}, "
+        f"\n[bold]{shown(found.name)}[/]  {found.kind} {shown(found.campaign_id)} of {shown(found.app_group)}, "
         f"{found.status}, up to position {found.position}",
         highlight=False,
         soft_wrap=True,
@@ -72,12 +72,12 @@ def _rows(found: CampaignReport) -> list[tuple[str, Figures, str]]:
     """The table's rows with their style: the variants, the total without control, and control below it."""
     rows = []
     for variant in found.variants:
-        label = escape(variant.variant_id) + (f"  {escape(variant.name)}" if variant.name else "")
+        label = shown(variant.variant_id) + (f"  {shown(variant.name)}" if variant.name else "")
         if not variant.control:
             rows.append((label, variant.figures, ""))
     rows.append(("campaign", found.totals, "bold"))
     rows.extend(
-        (f"{escape(variant.variant_id)}  (control group)", variant.figures, "dim")
+        (f"{shown(variant.variant_id)}  (control group)", variant.figures, "dim")
         for variant in found.variants
         if variant.control
     )
@@ -110,7 +110,7 @@ def _conversions(found: CampaignReport, event: dict[str, Any]) -> Table:
     """A table of one conversion event, its rates drawn against the best."""
     index = event["index"]
     hope = f"{conversion_event(event)} within {deadline(event['deadline_seconds'])}"
-    table = Table(title=f"{event['letter']}  {escape(hope)}", title_justify="left", title_style="bold")
+    table = Table(title=f"{event['letter']}  {shown(hope)}", title_justify="left", title_style="bold")
     table.add_column("Variant")
     for heading in ("Conversions", "Rate"):
         table.add_column(heading, justify="right")

@@ -1,4 +1,4 @@
-"""Files of facts (INTERFACES.md, Facts): JSON lines, CSV and Parquet, read in constant memory, row by row."""
+"""Files of facts (docs/files.md, Facts): JSON lines, CSV and Parquet, read in constant memory, row by row."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
@@ -69,9 +69,9 @@ class FactFile:
 
 def open_facts(path: str, *, format: str | None = None) -> FactFile:  # noqa: A002 - the option's name
     """A file, or standard input for `-`, its format by its name unless given; raises UnreadableFile."""
-    chosen = _format(path, format)
     source = Source(path)
     try:
+        chosen = _format(path, format)
         if chosen == "parquet":
             # pyarrow takes longer to load than most imports last.
             from infrastructure.files.parquet_files import ParquetRows  # noqa: PLC0415

@@ -1,17 +1,17 @@
-"""Reading the campaign report: small typed rows, and the shapes that INTERFACES.md promises."""
+"""Reading the campaign report: small typed rows, and the shapes that docs/files.md promises."""
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any
 
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.engine import Connection, Row
 
 from domain import money
-from domain.conversion_events import LETTERS
+from domain.conversion_events import LETTERS, ConversionEvent
 from domain.journey.attribution import DEFAULT_REVENUE_WINDOW
 from projections.campaign_report.tables import (
     report_campaigns,
@@ -22,12 +22,8 @@ from projections.campaign_report.tables import (
 from projections.projection import checkpoints
 
 _EXACT = Context(prec=60)
-_FILTERS = {
-    "starts_session": "app_ids",
-    "makes_purchase": "product_id",
-    "performs_custom_event": "name",
-    "upgrades_app": "app_ids",
-}
+
+_decode_events = msgspec.json.Decoder(tuple[ConversionEvent, ...]).decode
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ class Figures:
         return [conversions / people if people else None for conversions in self.conversions]
 
     def as_json(self) -> dict[str, Any]:
-        """As INTERFACES.md has them."""
+        """As docs/files.md has them."""
         return {
             "receipts": self.receipts,
             "unique_recipients": self.unique_recipients,
@@ -92,7 +88,7 @@ class CampaignReport:
         return int(DEFAULT_REVENUE_WINDOW.total_seconds())
 
     def as_json(self) -> dict[str, Any]:
-        """As INTERFACES.md has it."""
+        """As docs/files.md has it."""
         return {
             "app_group": self.app_group,
             "campaign_id": self.campaign_id,
@@ -138,7 +134,7 @@ def position(connection: Connection, name: str) -> int:
 
 
 def _report(connection: Connection, row: Row[Any]) -> CampaignReport:
-    events = json.loads(row.conversion_events)
+    events = _decode_events(row.conversion_events)
     variants = _variants(connection, row.app_group, row.campaign_id, len(events))
     return CampaignReport(
         app_group=row.app_group,
@@ -154,16 +150,8 @@ def _report(connection: Connection, row: Row[Any]) -> CampaignReport:
     )
 
 
-def _conversion_event(index: int, event: dict[str, Any]) -> dict[str, Any]:
-    only = _FILTERS[event["type"]]
-    return {
-        "index": index,
-        "letter": LETTERS[index],
-        "primary": index == 0,
-        "type": event["type"],
-        only: event.get(only, [] if only == "app_ids" else None),
-        "deadline_seconds": event["deadline_seconds"],
-    }
+def _conversion_event(index: int, event: ConversionEvent) -> dict[str, Any]:
+    return {"index": index, "letter": LETTERS[index], "primary": index == 0, **event.stated()}
 
 
 def _variants(

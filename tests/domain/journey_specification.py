@@ -2,7 +2,7 @@
 
     under(SPRING).given(R1).when(P2).then(converted(P2, R1), earned(P2, R1, "1.00"))
 
-Facts are written as in a file (INTERFACES.md) or are the domain's own. Every specification is checked twice (R15): on a
+Facts are written as in a file (docs/files.md) or are the domain's own. Every specification is checked twice (R15): on a
 journey kept at hand, and on one whose state was put away and read again before the fact in question.
 """
 

@@ -296,3 +296,18 @@ def test_no_two_campaigns_share_a_stream() -> None:
     """Words: no id means anything outside its app group."""
     ids = [("a", "bc"), ("ab", "c"), ("abc", ""), ("a", "b\u00e9"), ("a", "be\u0301"), ("A", "bc")]
     assert len({stream_id(*each) for each in ids}) == len(ids)
+
+
+def test_r5_a_draft_keeps_its_weights_where_the_file_states_none() -> None:
+    """R4, R5: another variant is control, the same ones share the users as before."""
+    campaign = spring(DRAFTED)
+    other = (A, Variant("B", control=True), Variant("holdout"))
+    campaign.change_variants(other, None)
+    assert decided(campaign) == [VariantsChanged(other, SHARES)]
+
+
+def test_the_order_of_variants_says_nothing() -> None:
+    """R4: after launch, the same variants in another order are no change."""
+    campaign = spring(DRAFTED, LAUNCHED)
+    campaign.change_variants((HOLDOUT, B, A), None)
+    assert decided(campaign) == []

@@ -117,3 +117,18 @@ def test_r2_a_custom_event_has_no_default() -> None:
     """R2: the event is always given."""
     with pytest.raises(msgspec.ValidationError, match="name"):
         msgspec.json.decode(b'{"type":"performs_custom_event","deadline_seconds":1}', type=ConversionEvent)
+
+
+def test_r2_what_is_stated_names_the_filter_even_where_all_passes() -> None:
+    """Reports and explanations show type, filter and deadline alike."""
+    day = 86_400
+    assert MakesPurchase(day).stated() == {
+        "type": "makes_purchase",
+        "product_id": None,
+        "deadline_seconds": day,
+    }
+    assert StartsSession(day, ("ios",)).stated() == {
+        "type": "starts_session",
+        "app_ids": ["ios"],
+        "deadline_seconds": day,
+    }

@@ -1,4 +1,4 @@
-"""Why a user converted, or why not (INTERFACES.md, Reports)."""
+"""Why a user converted, or why not (docs/files.md, Reports)."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -112,7 +112,7 @@ def test_a_withdrawn_conversion_is_explained_by_what_is_left() -> None:
 
 
 def test_without_a_receipt_there_is_no_receipt() -> None:
-    """INTERFACES.md: whatever the user did; a voided receipt is none, nor is another campaign's."""
+    """docs/files.md: whatever the user did; a voided receipt is none, nor is another campaign's."""
     assert why(OPENS, S2) == (Reason.NO_RECEIPT, None, None)
     assert why(OPENS, R1, S2, voided("d1", "r1")) == (Reason.NO_RECEIPT, None, None)
     other = received("r0", march(1), campaign_id="summer")
@@ -122,7 +122,7 @@ def test_without_a_receipt_there_is_no_receipt() -> None:
 
 
 def test_without_a_matching_behaviour_there_is_none() -> None:
-    """INTERFACES.md: nor is one that was voided, or a report that was the first."""
+    """docs/files.md: nor is one that was voided, or a report that was the first."""
     assert why(OPENS, R1, performed("c1", march(2))) == (Reason.NO_MATCHING_BEHAVIOUR, None, None)
     assert why(OPENS, R1, S2, D1) == (Reason.NO_MATCHING_BEHAVIOUR, None, None)
     assert why(UPGRADE, R1, reported("v9", march(9), "1.2")) == (Reason.NO_MATCHING_BEHAVIOUR, None, None)
@@ -142,7 +142,7 @@ def test_without_a_matching_behaviour_there_is_none() -> None:
     ],
 )
 def test_the_matching_behaviour_nearest_to_a_window_decides(sessions: list[str], expected: Why) -> None:
-    """INTERFACES.md: before the receipt or after the deadline, of whichever receipt is nearest."""
+    """docs/files.md: before the receipt or after the deadline, of whichever receipt is nearest."""
     assert why(OPENS, R1, R10, *[session(str(place), at) for place, at in enumerate(sessions)]) == expected
 
 
@@ -156,13 +156,13 @@ def test_the_matching_behaviour_nearest_to_a_window_decides(sessions: list[str],
     ],
 )
 def test_of_behaviours_equally_near_the_later_decides(sessions: list[str], expected: Why) -> None:
-    """INTERFACES.md: the later behaviour; and for one behaviour, the later receipt."""
+    """docs/files.md: the later behaviour; and for one behaviour, the later receipt."""
     told = [session(str(place), at) for place, at in enumerate(sessions)]
     assert why(OPENS, R1, R10, *told) == why(OPENS, *reversed(told), R10, R1) == expected
 
 
 def test_a_report_inside_a_window_that_was_no_upgrade_is_named() -> None:
-    """INTERFACES.md, R10: the latest such report, and the latest receipt whose window holds it."""
+    """docs/files.md, R10: the latest such report, and the latest receipt whose window holds it."""
     near, old = received("r2", march(2)), reported("v1", march(1), "1.2")
     same, down = reported("v2", march(2), "1.2"), reported("v3", march(3), "1.1")
     outside = reported("v9", march(9), "1.0")
@@ -182,7 +182,7 @@ def test_a_report_of_another_app_is_not_named() -> None:
 
 
 def test_an_upgrade_outside_every_window_is_before_or_after() -> None:
-    """INTERFACES.md: no report in a window, so the upgrade nearest to one decides."""
+    """docs/files.md: no report in a window, so the upgrade nearest to one decides."""
     old, new = reported("v5", march(5), "1.2"), reported("v6", march(6), "1.3")
     assert why(UPGRADE, R1, old, new) == (Reason.AFTER_DEADLINE, "v6", "r1")
     assert why(UPGRADE, R10, old, new) == (Reason.BEFORE_RECEIPT, "v6", "r10")
@@ -254,11 +254,11 @@ def test_r12_refunds_without_effect_are_shown(refunds: list[tuple[str, str, str]
     """R12: of a purchase not known or voided, of what is no purchase, and any excess."""
     facts = [R1, bought("p2", march(2), "20.00"), bought("p3", march(2)), voided("d1", "p3"), S2]
     told = story(OPENS, *facts, *[refunded(*refund) for refund in refunds])
-    assert [refund.id for refund in told.refunds_without_effect] == idle
+    assert [idle_one.refund.id for idle_one in told.refunds_without_effect] == idle
 
 
 def test_r12_a_refund_has_effect_once_its_purchase_is_known() -> None:
     """R12: though it occurred, and was recorded, before it."""
     early = refunded("x1", "p2", "5", march(1))
-    assert [refund.id for refund in story(OPENS, R1, early).refunds_without_effect] == ["x1"]
+    assert [each.refund.id for each in story(OPENS, R1, early).refunds_without_effect] == ["x1"]
     assert story(OPENS, R1, early, bought("p2", march(2), "20.00")).refunds_without_effect == []

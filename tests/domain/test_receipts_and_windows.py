@@ -229,6 +229,11 @@ def test_r14_a_late_receipt_between_two_receipts_opens_its_own_window() -> None:
     journey.when(B5).then(counted("B", B5), conversion_restated((s10, A9), (S6, B5)))
 
 
+def test_r14_a_late_first_receipt_holds_the_behaviours_that_come_after_it() -> None:
+    """R14: though they are earlier than every receipt that was known before it."""
+    under(SPRING).given(A9, A1).when(S2).then(converted(S2, A1))
+
+
 def test_r14_a_late_receipt_without_behaviours_decides_nothing_more() -> None:
     """R14: what its window does not hold stays as it was."""
     under(SPRING).given(A1, session("s9", march(9))).when(B5).then(counted("B", B5))

@@ -1,4 +1,4 @@
-"""The command line as INTERFACES.md has it: shapes, exit statuses, and errors that say what to do next."""
+"""The command line as docs/files.md has it: shapes, exit statuses, and errors that say what to do next."""
 
 import json
 from pathlib import Path
@@ -252,3 +252,47 @@ def test_the_log_is_structured_and_holds_no_payload(ledger: Path) -> None:
     assert recorded["app_group"] == "shop"
     assert "u1" not in done.stderr
     assert "sku-9" not in done.stderr
+
+
+def test_rejects_never_overwrite_what_is_imported(ledger: Path) -> None:
+    """Naming the input as the file for rejects is refused, and the input stays."""
+    done = run(ledger, "import", "facts.jsonl", "--rejects", "facts.jsonl")
+    assert done.returncode == 2
+    assert "would be overwritten" in done.stderr
+    assert (ledger / "facts.jsonl").read_text() == FACTS
+
+
+def test_a_read_command_makes_no_database(tmp_path: Path) -> None:
+    """A mistyped path is not answered with an empty ledger."""
+    done = run(tmp_path, "verify")
+    assert done.returncode == 2
+    assert "there is no database" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_errors_are_json_where_json_was_asked_for(ledger: Path) -> None:
+    """Scripts read the code."""
+    done = run(ledger, "report", "nope", "--json")
+    assert json.loads(done.stderr)["error"]["code"] == "unknown_campaign"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("app_group: shop\ncampaigns: [{id: a}, {id: a}]", "'a' stands twice in the file"),
+        ("app_group: shop\ncampaigns: []\ncampaigns: []", "the key 'campaigns' stands twice"),
+        ("app_group: new\ntime_zone: Mars/Phobos", "is no IANA time zone"),
+        ("app_group: shop\ncampaigns: [{id: 2026-02-30}]", "quote what is meant as text"),
+        ("app_group: shop\ncampaigns: [{id: 2026-02-28}]", "is read as no text: quote it"),
+        ("app_group: shop\ncampaigns: [{id: b, colour: red}]", "unknown_field at campaigns[0].colour"),
+        ("", "a file begins with app_group: and campaigns:"),
+        ("a: [", "is no YAML or JSON"),
+    ],
+)
+def test_a_campaigns_file_that_cannot_be_applied_says_why(ledger: Path, text: str, said: str) -> None:
+    """No trace of Python, but a reason and a place."""
+    (ledger / "bad.yaml").write_text(text)
+    done = run(ledger, "campaigns", "apply", "bad.yaml")
+    assert done.returncode in (1, 2)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
