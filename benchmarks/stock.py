@@ -90,7 +90,7 @@ def _import(path: Path, _size: int) -> Result:
 
 
 def _stock(path: Path, size: int) -> Result:
-    """In a process of its own: one process uses one SQLite library only (FINDINGS.md)."""
+    """In a process of its own: one process uses one SQLite library only (measured before we began)."""
     with folder() as scratch:
         command = [
             sys.executable,

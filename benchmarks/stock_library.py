@@ -113,5 +113,5 @@ def _sqlite(database: Path) -> str:
 
 if __name__ == "__main__":
     if "pysqlite3" in sys.modules:
-        raise SystemExit("one process uses one SQLite library only (FINDINGS.md)")
+        raise SystemExit("one process uses one SQLite library only (measured before we began)")
     main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))

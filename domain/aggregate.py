@@ -35,7 +35,7 @@ class Aggregate(Generic[E]):
         self.evolve(event)
 
     def evolve(self, event: E) -> None:
-        """Apply an event to the state; assigns only, and never refuses (STYLE.md 5)."""
+        """Apply an event to the state; assigns only, and never refuses."""
         raise TypeError(f"{type(self).__name__} does not evolve")  # pragma: no cover
 
     def replay(self, events: Iterable[Recorded[E]]) -> Self:

@@ -1,4 +1,4 @@
-"""AppGroup: the tenant, which owns apps, known custom events and campaigns (RULES.md, Words)."""
+"""AppGroup: the tenant, which owns apps, known custom events and campaigns (docs/rules.md, Words)."""
 
 import uuid
 from collections.abc import Iterable

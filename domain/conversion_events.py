@@ -38,11 +38,10 @@ class _Base(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
     def stated(self) -> dict[str, Any]:
         """Type, filter and deadline as plain values, also where the filter lets everything pass."""
-        fields = (field.name for field in msgspec.structs.fields(self))
-        values = {
-            name: msgspec.to_builtins(getattr(self, name)) for name in fields if name != "deadline_seconds"
-        }
-        return {"type": self.__struct_config__.tag, **values, "deadline_seconds": self.deadline_seconds}
+        names = [field.name for field in msgspec.structs.fields(self) if field.name != "deadline_seconds"]
+        values = ((name, getattr(self, name)) for name in names)
+        filters = {name: list(value) if isinstance(value, tuple) else value for name, value in values}
+        return {"type": self.__struct_config__.tag, **filters, "deadline_seconds": self.deadline_seconds}
 
     def check(self, apps: AbstractSet[str], custom_events: AbstractSet[str]) -> None:
         """Raise where the deadline or filter is not allowed in the app group (R2, R3)."""

@@ -1,4 +1,4 @@
-"""Named refusals: what the rules do not allow, each with a code a program can read (RULES.md, R16)."""
+"""Named refusals: what the rules do not allow, each with a code a program can read (docs/rules.md, R16)."""
 
 
 class DomainError(Exception):

@@ -16,7 +16,7 @@ _SQLITE_BUSY_SECONDS = 60
 _SQLITE_CACHE_KIB = 64 * 1024
 _SQLITE_CHECKPOINT_PAGES = 32_768
 
-# WAL with FULL loses nothing acknowledged at a power cut; with NORMAL it did (FINDINGS.md).
+# WAL with FULL loses nothing acknowledged at a power cut; with NORMAL it did (measured before we began).
 _SQLITE_SETTINGS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",

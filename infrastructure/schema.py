@@ -14,7 +14,7 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
-# Ids compare by code point (RULES.md, Words): SQLite's BINARY is UTF-8 memcmp, PostgreSQL's "C" likewise.
+# Ids compare by code point (docs/rules.md, Words): SQLite's BINARY is UTF-8 memcmp, PostgreSQL's "C" likewise.
 Id = Text().with_variant(Text(collation="C"), "postgresql")
 
 events = Table(

@@ -1,4 +1,4 @@
-"""The reference itself: the worked examples of RULES.md, a few corners, and the reach of the strategies."""
+"""The reference itself: the worked examples of docs/rules.md, a few corners, and the reach of the strategies."""
 
 from collections import Counter
 from collections.abc import Iterator

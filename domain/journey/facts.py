@@ -13,7 +13,7 @@ import msgspec
 from domain import money
 
 Key = tuple[datetime, str]
-"""The order of facts: by instant, then by id (RULES.md, Words)."""
+"""The order of facts: by instant, then by id (docs/rules.md, Words)."""
 
 
 class Fact(

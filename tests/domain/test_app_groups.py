@@ -32,7 +32,7 @@ def test_an_app_group_is_made_with_its_time_zone() -> None:
 
 
 def test_an_app_groups_time_zone_is_utc_where_none_is_given() -> None:
-    """R20, INTERFACES.md: the default."""
+    """R20, docs/files.md: the default."""
     group = shop()
     group.make(None)
     assert decided(group) == [AppGroupMade("shop", "UTC")]
@@ -118,7 +118,7 @@ def test_a_campaign_is_taken_into_the_group() -> None:
 
 
 def test_events_wait_at_consecutive_versions_until_they_are_collected() -> None:
-    """STYLE.md, Aggregates: after those that were loaded; collected once."""
+    """After those that were loaded; collected once."""
     group = shop(MADE)
     group.add_apps(["ios", "web"])
     waiting = [Recorded(group.id, 2, AppAdded("ios")), Recorded(group.id, 3, AppAdded("web"))]

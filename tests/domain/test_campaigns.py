@@ -78,7 +78,7 @@ def test_r4_a_campaign_is_drafted_as_stated() -> None:
 
 
 def test_r4_a_campaign_of_which_little_is_stated_has_defaults() -> None:
-    """R5, INTERFACES.md: its id for a name, one message, one variant "default", no conversion event."""
+    """R5, docs/files.md: its id for a name, one message, one variant "default", no conversion event."""
     campaign = spring()
     campaign.draft(shop())
     assert decided(campaign) == [drafted((Variant("default"),), {"default": 1})]

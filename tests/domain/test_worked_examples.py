@@ -1,4 +1,4 @@
-"""The ten worked examples of RULES.md, as decisions of one user's journey."""
+"""The ten worked examples of docs/rules.md, as decisions of one user's journey."""
 
 from decimal import Decimal
 from itertools import permutations

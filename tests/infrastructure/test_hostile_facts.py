@@ -1,4 +1,4 @@
-"""Hostile lines (FINDINGS.md, R16): each is refused with its code, and the lines around it are taken."""
+"""Hostile lines (R16): each is refused with its code, and the lines around it are taken."""
 
 import json
 from decimal import Decimal
