@@ -9,6 +9,7 @@ from eventsourcing.persistence import PersistenceError
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.errors import DomainError
+from infrastructure import logging
 from infrastructure.cli import app_groups, campaigns, demo, explaining, importing, operating, reporting
 from infrastructure.cli.console import (
     REFUSED,
@@ -17,6 +18,7 @@ from infrastructure.cli.console import (
     Refused,
     choose_database,
     err,
+    settings,
     shown,
 )
 from infrastructure.database import UnusableDatabase
@@ -45,6 +47,7 @@ cli.command("demo")(demo.demo)
 @cli.callback()
 def options(database: DatabaseOption = None) -> None:
     """Decides which campaigns turned users into customers, and can explain every number."""
+    logging.configure(settings())
     choose_database(database)
 
 

@@ -23,13 +23,15 @@ from infrastructure.cli.console import (
     print_json,
     shown,
 )
-from infrastructure.cli.figures import conversion_event, deadline, percent
+from infrastructure.cli.figures import conversion_event, deadline, percent, thousands
 from infrastructure.service import Service, stamp
 from projections.campaign_report.reading import CampaignReport, report, reports
 
 commands = typer.Typer(
     help="Campaigns: apply a file, list, show, launch, stop, archive.", no_args_is_help=True
 )
+
+_ROOMY = 110
 
 CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id.")]
 
@@ -79,25 +81,34 @@ def list_campaigns(
     if json_output:
         print_json({"app_group": group, "campaigns": [_headline(each) for each in found]})
         return
+    out.print(_table(group, found))
+
+
+def _table(group: str, found: list[CampaignReport]) -> Table:
+    """The list as a table; on a narrow terminal without what can be done without, but never with cut figures."""
+    roomy = out.width >= _ROOMY
     table = Table(title=f"Campaigns of {shown(group)}", title_justify="left")
-    for heading in ("Campaign", "Name", "Kind", "Status"):
-        table.add_column(heading)
-    for heading in ("Receipts", "Recipients", "Conversions A", "Rate A", "Revenue"):
-        table.add_column(heading, justify="right")
+    for heading in ("Campaign", *(("Name", "Kind") if roomy else ()), "Status"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("Recipients", "Converted", "Rate", *(("Revenue",) if roomy else ())):
+        table.add_column(heading, justify="right", no_wrap=True)
     for each in found:
-        totals = each.totals.as_json()
+        totals = each.totals
+        revenue = totals.as_json()["revenue"].items()
         table.add_row(
             shown(each.campaign_id),
-            shown(each.name),
-            each.kind,
+            *((shown(each.name), each.kind) if roomy else ()),
             each.status,
-            f"{each.totals.receipts:,}",
-            f"{each.totals.unique_recipients:,}",
-            f"{each.totals.conversions[0]:,}" if each.totals.conversions else "",
-            percent(each.totals.conversion_rates[0]) if each.totals.conversions else "",
-            "\n".join(f"{amount} {currency}" for currency, amount in totals["revenue"].items()),
+            f"{totals.unique_recipients:,}",
+            f"{totals.conversions[0]:,}" if totals.conversions else "",
+            percent(totals.conversion_rates[0]) if totals.conversions else "",
+            *(
+                ("\n".join(f"{thousands(amount)} {currency}" for currency, amount in revenue),)
+                if roomy
+                else ()
+            ),
         )
-    out.print(table)
+    return table
 
 
 @commands.command()

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from infrastructure import logging
 from infrastructure.database import sqlite_file
 from infrastructure.service import Service
 from infrastructure.settings import Settings
@@ -77,18 +76,20 @@ def choose_database(url: str | None) -> None:
         _chosen["database_url"] = url
 
 
+def settings() -> Settings:
+    """What the environment sets; raises Refused for what it sets wrongly."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = f"CONVERSIONS_{str(first['loc'][0]).upper()}: {first['msg']}"
+        raise Refused(message, code="bad_setting", status=UNREADABLE) from None
+
+
 @contextmanager
 def opened(database: str | None, *, make: bool = False) -> Iterator[Service]:
     """The service over the chosen database, migrated where need be; only with `make` is a new one made."""
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Refused(
-            f"CONVERSIONS_{str(first['loc'][0]).upper()}: {first['msg']}", code="bad_setting"
-        ) from None
-    logging.configure(settings)
-    url = database or _chosen.get("database_url") or settings.database_url
+    url = database or _chosen.get("database_url") or settings().database_url
     file = sqlite_file(url)
     if file is not None and not file.parent.exists():
         raise Refused(f"there is no directory {file.parent}", code="no_database", status=UNREADABLE)

@@ -41,3 +41,9 @@ def conversion_event(event: dict[str, Any]) -> str:
             apps = event.get("app_ids") or []
             verb = "opens" if kind == "starts_session" else "upgrades"
             return f"{verb} {' or '.join(apps)}" if apps else f"{verb} any app"
+
+
+def thousands(amount: str) -> str:
+    """An amount with its thousands apart."""
+    whole, point, decimals = amount.partition(".")
+    return f"{int(whole):,}{point}{decimals}"

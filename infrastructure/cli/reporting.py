@@ -18,10 +18,12 @@ from infrastructure.cli.console import (
     print_json,
     shown,
 )
-from infrastructure.cli.figures import NO_FIGURE, bar, conversion_event, deadline, percent
+from infrastructure.cli.figures import NO_FIGURE, bar, conversion_event, deadline, percent, thousands
 from infrastructure.service import Service
 from projections.campaign_report import reading
 from projections.campaign_report.reading import CampaignReport, Figures
+
+_ROOMY = 80
 
 
 def report(
@@ -64,6 +66,9 @@ def show(found: CampaignReport) -> None:
         soft_wrap=True,
     )
     out.print(_figures(found))
+    parts = sum(variant.figures.unique_recipients for variant in found.variants if not variant.control)
+    if parts > found.totals.unique_recipients:
+        out.print("[dim]Who received several variants is a recipient of each, but one of the campaign.[/]")
     for event in found.conversion_events:
         out.print(_conversions(found, event))
 
@@ -75,7 +80,8 @@ def _rows(found: CampaignReport) -> list[tuple[str, Figures, str]]:
         label = shown(variant.variant_id) + (f"  {shown(variant.name)}" if variant.name else "")
         if not variant.control:
             rows.append((label, variant.figures, ""))
-    rows.append(("campaign", found.totals, "bold"))
+    controlled = any(variant.control for variant in found.variants)
+    rows.append(("campaign (without control)" if controlled else "campaign", found.totals, "bold"))
     rows.extend(
         (f"{shown(variant.variant_id)}  (control group)", variant.figures, "dim")
         for variant in found.variants
@@ -99,8 +105,7 @@ def _figures(found: CampaignReport) -> Table:
             label,
             f"{figures.receipts:,}",
             f"{figures.unique_recipients:,}",
-            "\n".join(f"{_thousands(amount)} {currency}" for currency, amount in revenue.items())
-            or NO_FIGURE,
+            "\n".join(f"{thousands(amount)} {currency}" for currency, amount in revenue.items()) or NO_FIGURE,
             style=style,
         )
     return table
@@ -113,21 +118,17 @@ def _conversions(found: CampaignReport, event: dict[str, Any]) -> Table:
     table = Table(title=f"{event['letter']}  {shown(hope)}", title_justify="left", title_style="bold")
     table.add_column("Variant")
     for heading in ("Conversions", "Rate"):
-        table.add_column(heading, justify="right")
-    table.add_column("", min_width=20, no_wrap=True)
+        table.add_column(heading, justify="right", min_width=len(heading))
+    width = 20 if out.width >= _ROOMY else 8
+    table.add_column("", min_width=width, no_wrap=True)
     rows = _rows(found)
     longest = max((figures.conversion_rates[index] or 0 for _, figures, _ in rows), default=0)
     for label, figures, style in rows:
         rate = figures.conversion_rates[index]
         table.add_row(
-            label, f"{figures.conversions[index]:,}", percent(rate), bar(rate, longest), style=style
+            label, f"{figures.conversions[index]:,}", percent(rate), bar(rate, longest, width), style=style
         )
     return table
-
-
-def _thousands(amount: str) -> str:
-    whole, point, decimals = amount.partition(".")
-    return f"{int(whole):,}{point}{decimals}"
 
 
 def _write_csv(found: CampaignReport) -> None:
