@@ -43,7 +43,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run cost: microseconds per event in batches, per fact when single; milliseconds cold."""
+    """What a run cost: microseconds per event in batches, per fact singly; milliseconds cold."""
 
     batched: float
     events_per_fact: float
