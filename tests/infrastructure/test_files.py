@@ -133,7 +133,7 @@ def test_a_path_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     """A file that is not there, a folder and a path that is none end the command before anything is read."""
     for path, message in {
         str(tmp_path / "no.jsonl"): "no.jsonl: there is no such file; check the path",
-        str(tmp_path): "its format cannot be told",
+        str(tmp_path): "this is a folder; name the files in it",
         "a\0.csv": "it cannot be opened",
         "x" * 5000 + ".csv": "it cannot be opened",
     }.items():
@@ -141,8 +141,9 @@ def test_a_path_that_leads_nowhere_is_named(tmp_path: Path) -> None:
             open_facts(path)
     with pytest.raises(UnreadableFile, match="this is a folder"):
         open_facts(str(tmp_path), format="csv")
+    (tmp_path / "facts.csv").touch()
     with pytest.raises(UnreadableFile, match="its format cannot be told"):
-        open_facts("facts.csv", format="xml")
+        open_facts(str(tmp_path / "facts.csv"), format="xml")
 
 
 @pytest.mark.parametrize(
