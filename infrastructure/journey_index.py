@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, String, and_, bindparam, column, delete, func, insert, or_, select, tuple_
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.engine import Dialect
-from sqlalchemy.sql import ColumnElement, Select
+from sqlalchemy.sql import ClauseElement, ColumnElement, Select
 
 from domain.instants import microseconds
 from domain.journey import lanes
@@ -43,71 +43,52 @@ class JourneyIndex:
     """The statements on the index, compiled once."""
 
     def __init__(self, dialect: Dialect) -> None:
-        def prepared(statement: Any) -> Prepared:  # noqa: ANN401
-            return Prepared(statement, dialect)
+        self._dialect = dialect
+        self._prepare_facts()
+        self._prepare_lanes()
+        self._prepare_standings()
 
-        facts, rows = journey_facts.c, journey_lanes.c
-        keys = json_rows("keys", "journey_id", "fact_id")
-        self.digests = prepared(
-            select(facts.journey_id, facts.fact_id, facts.digest).join_from(
-                keys,
-                journey_facts,
-                and_(facts.journey_id == keys.c.journey_id, facts.fact_id == keys.c.fact_id),
+    def _prepare_facts(self) -> None:
+        facts, keys = journey_facts.c, json_rows("keys", "journey_id", "fact_id")
+        asked = and_(facts.journey_id == keys.c.journey_id, facts.fact_id == keys.c.fact_id)
+        self.digests = self._prepared(
+            select(facts.journey_id, facts.fact_id, facts.digest).join_from(keys, journey_facts, asked)
+        )
+        named = and_(facts.journey_id == bindparam("journey_id"), facts.fact_id == bindparam("fact_id"))
+        self.fact = self._prepared(_payloads(facts.journey_id, facts.fact_id).where(named))
+        self.add_facts = self._prepared(insert(journey_facts))
+
+    def _prepare_lanes(self) -> None:
+        rows = journey_lanes.c
+        journey = rows.journey_id == bindparam("journey_id")
+        on_lane = _payloads(rows.journey_id, rows.fact_id).where(journey, rows.lane == bindparam("lane"))
+        key, given = tuple_(rows.at, rows.fact_id), tuple_(bindparam("at"), bindparam("fact_id"))
+        earliest = on_lane.where(key > given).order_by(rows.at, rows.fact_id)
+        latest = on_lane.where(key < given).order_by(rows.at.desc(), rows.fact_id.desc())
+        self.before = self._prepared(_first(latest, 1))
+        self.after = self._prepared(_first(earliest, 1))
+        self.page = self._prepared(_first(earliest.where(rows.at <= bindparam("end")), _PAGE))
+        months = or_(rows.lane == bindparam("first"), rows.lane == bindparam("last"))
+        self.campaigns = self._prepared(select(rows.fact_id).where(journey, months))
+        self.add_lanes = self._prepared(upsert(journey_lanes).on_conflict_do_nothing())
+        place = (each == bindparam(f"old_{each.name}") for each in journey_lanes.primary_key.columns)
+        self.remove_lanes = self._prepared(delete(journey_lanes).where(*place))
+
+    def _prepare_standings(self) -> None:
+        rows, put = journey_standings.c, upsert(journey_standings)
+        self.standing = self._prepared(
+            select(rows.state).where(
+                rows.journey_id == bindparam("journey_id"), rows.campaign_id == bindparam("campaign_id")
             )
         )
-        self.fact = prepared(
-            _payloads(journey_facts.c.journey_id, journey_facts.c.fact_id).where(
-                facts.journey_id == bindparam("journey_id"), facts.fact_id == bindparam("fact_id")
+        self.put_standings = self._prepared(
+            put.on_conflict_do_update(
+                index_elements=["journey_id", "campaign_id"], set_={"state": put.excluded.state}
             )
         )
-        place = and_(rows.journey_id == bindparam("journey_id"), rows.lane == bindparam("lane"))
-        at: Any = bindparam("at")
-        fact_id: Any = bindparam("fact_id")
-        key = tuple_(rows.at, rows.fact_id)
-        on_lane = _payloads(rows.journey_id, rows.fact_id, rows.at, rows.fact_id.label("id")).where(place)
-        self.before = prepared(
-            on_lane.where(key < tuple_(at, fact_id))
-            .order_by(rows.at.desc(), rows.fact_id.desc())
-            .limit(constant(1))
-            .offset(constant(0))
-        )
-        self.after = prepared(
-            on_lane.where(key > tuple_(at, fact_id))
-            .order_by(rows.at, rows.fact_id)
-            .limit(constant(1))
-            .offset(constant(0))
-        )
-        self.page = prepared(
-            on_lane.where(key > tuple_(at, fact_id), rows.at <= bindparam("end"))
-            .order_by(rows.at, rows.fact_id)
-            .limit(constant(_PAGE))
-            .offset(constant(0))
-        )
-        self.campaigns = prepared(
-            select(rows.fact_id).where(
-                rows.journey_id == bindparam("journey_id"),
-                or_(rows.lane == bindparam("first"), rows.lane == bindparam("last")),
-            )
-        )
-        self.standing = prepared(
-            select(journey_standings.c.state).where(
-                journey_standings.c.journey_id == bindparam("journey_id"),
-                journey_standings.c.campaign_id == bindparam("campaign_id"),
-            )
-        )
-        self.add_facts = prepared(insert(journey_facts))
-        self.add_lanes = prepared(upsert(journey_lanes).on_conflict_do_nothing())
-        self.remove_lanes = prepared(
-            delete(journey_lanes).where(
-                *(each == bindparam(f"old_{each.name}") for each in journey_lanes.primary_key.columns)
-            )
-        )
-        standing = upsert(journey_standings)
-        self.put_standings = prepared(
-            standing.on_conflict_do_update(
-                index_elements=["journey_id", "campaign_id"], set_={"state": standing.excluded.state}
-            )
-        )
+
+    def _prepared(self, statement: ClauseElement) -> Prepared:
+        return Prepared(statement, self._dialect)
 
     def standings(self, journey_id: str, closed: dict[str, Standing]) -> Iterator[tuple[str, str, str]]:
         """The rows of standings that were put away."""
@@ -204,12 +185,15 @@ class StoredHistory(MemoryHistory):
         return None
 
     def _stored_between(self, lane: str, start: datetime, end: datetime | None) -> Iterator[AnyFact]:
-        at, fact_id = microseconds(start), ""
+        key: Key = (start, "")
         until = _END_OF_TIME if end is None else microseconds(end)
-        while page := self._all(self._index.page, lane=lane, at=at, fact_id=fact_id, end=until):
-            for topic, state, at, fact_id in page:  # noqa: B007
+        while page := self._all(
+            self._index.page, lane=lane, at=microseconds(key[0]), fact_id=key[1], end=until
+        ):
+            for topic, state in page:
                 fact = cast(AnyFact, decode(topic, state))
-                if (lane, fact.key) not in self._removed:
+                key = fact.key
+                if (lane, key) not in self._removed:
                     yield fact
             if len(page) < _PAGE:
                 return
@@ -231,7 +215,11 @@ def month_lane(month: int) -> str:
     return f"campaigns/{month}"
 
 
-def _payloads(journey_id: Any, fact_id: Any, *more: Any) -> Select[Any]:  # noqa: ANN401
+def _first(query: Select[Any], rows: int) -> Select[Any]:
+    return query.limit(constant(rows)).offset(constant(0))
+
+
+def _payloads(journey_id: Any, fact_id: Any) -> Select[Any]:  # noqa: ANN401
     """Topic and payload of facts, by way of the fact index."""
     source = journey_facts
     if journey_id.table is not journey_facts:
@@ -241,7 +229,7 @@ def _payloads(journey_id: Any, fact_id: Any, *more: Any) -> Select[Any]:  # noqa
         events.c.originator_id == journey_facts.c.journey_id,
         events.c.originator_version == journey_facts.c.version,
     )
-    return select(events.c.topic, events.c.state, *more).select_from(source.join(events, of_fact))
+    return select(events.c.topic, events.c.state).select_from(source.join(events, of_fact))
 
 
 def _key(fact: AnyFact) -> Key:

@@ -66,24 +66,31 @@ def import_facts(
         Bar() as progress,
     ):
         importing = Import(service, only_app_group(service, app_group), reject)
-        try:
+        with _saying_what_was_taken(importing, json_output=json_output):
             totals = importing.run(files, file_format, Watching(progress))
-        except KeyboardInterrupt:
-            taken = f"{importing.totals.accepted:,} new facts are taken"
-            err.print(f"Stopped: {taken}; run the same command again for the rest.", highlight=False)
-            raise typer.Exit(INTERRUPTED) from None
-        except Exception:
-            if json_output:
-                print_json(asdict(importing.totals))
-            elif importing.totals.read:
-                err.print(f"{importing.totals.accepted:,} new facts were taken before this:", highlight=False)
-            raise
     if json_output:
         print_json(asdict(totals))
     else:
         print_totals(totals, rejects)
     if totals.rejected:
         raise typer.Exit(SOME_REJECTED)
+
+
+@contextmanager
+def _saying_what_was_taken(importing: Import, *, json_output: bool) -> Iterator[None]:
+    """Where an import ends early, what it took before is kept, and said."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        taken = f"{importing.totals.accepted:,} new facts are taken"
+        err.print(f"Stopped: {taken}; run the same command again for the rest.", highlight=False)
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception:
+        if json_output:
+            print_json(asdict(importing.totals))
+        elif importing.totals.read:
+            err.print(f"{importing.totals.accepted:,} new facts were taken before this:", highlight=False)
+        raise
 
 
 def _keep_inputs(files: list[str], rejects: Path | None) -> None:
