@@ -21,14 +21,25 @@ from domain.journey.journey import Journey
 def judge(journey: Journey, behaviour: Behaviour, *, upgrade: bool) -> None:
     """A behaviour came: it converts wherever it matches inside a window, if none did earlier (R7, R8)."""
     for campaign_id in journey.campaigns_around(behaviour.at):
-        reigning = journey.reigning(campaign_id, behaviour.at)
+        wanted = [
+            (index, deadline)
+            for index, event, deadline in journey.definitions[campaign_id].windows
+            if event.matches(behaviour, upgrade=upgrade)
+            and not _earlier(journey, campaign_id, index, behaviour.key)
+        ]
+        reigning = journey.reigning(campaign_id, behaviour.at) if wanted else None
         if reigning is None:
             continue
-        age = behaviour.at - reigning.at
-        for index, event, deadline in journey.definitions[campaign_id].windows:
-            if age <= deadline and event.matches(behaviour, upgrade=upgrade):
+        for index, deadline in wanted:
+            if behaviour.at - reigning.at <= deadline:
                 now = Conversion(Occurrence(behaviour.id, behaviour.at), reigning)
                 _convert(journey, campaign_id, index, now)
+
+
+def _earlier(journey: Journey, campaign_id: str, index: int, key: Key) -> bool:
+    """Whether a behaviour before the key converts already: then nothing at or after it can."""
+    standing = journey.state.standings[campaign_id].conversions.get(index)
+    return standing is not None and standing.behaviour.key < key
 
 
 def lose(journey: Journey, behaviour: Behaviour, *, only_as_upgrade: bool = False) -> None:
@@ -51,6 +62,8 @@ def lose(journey: Journey, behaviour: Behaviour, *, only_as_upgrade: bool = Fals
 def open_windows(journey: Journey, fact: Received, receipt: Receipt, until: datetime | None) -> None:
     """A receipt came late: in its reign, behaviours convert that did not, or are credited to it (R9, R14)."""
     for index, event, deadline in journey.definitions[fact.campaign_id].windows:
+        if _earlier(journey, fact.campaign_id, index, (receipt.at, "")):
+            continue
         for behaviour in journey.reigned(event.lane, receipt, deadline, until):
             if event.matches(behaviour, upgrade=event.of_upgrades):
                 now = Conversion(Occurrence(behaviour.id, behaviour.at), receipt)
