@@ -1,8 +1,8 @@
 """Intake: takes facts in batches, each with a verdict of its own (R13, R16)."""
 
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,10 +20,10 @@ from application.fact_commands import (
     VoidCommand,
 )
 from application.ledger import Ledger
-from application.ports import Ledgers, LoadedJourney, Stamp, Transaction
+from application.ports import Answered, Ledgers, LoadedJourney, Stamp, Transaction
 from application.properties import canonical, seal
 from domain import money
-from domain.app_group import AppGroup
+from domain.app_group import AppGroup, stream_id
 from domain.definition import Definition
 from domain.errors import DomainError, FactRefused, UnknownApp
 from domain.instants import FUTURE_TOLERANCE
@@ -94,48 +94,43 @@ class GroupDefinitions:
 
 
 class Intake:
-    """Records batches of facts of one app group, each batch in one transaction."""
+    """Records batches of facts of one app group, each batch whole."""
 
     def __init__(self, ledger: Ledger, ledgers: Ledgers, now: Callable[[], datetime]) -> None:
         self._ledger = ledger
         self._ledgers = ledgers
         self._now = now
-        self._lock = threading.RLock()
-        self._position = 0
-        self._groups: dict[str, AppGroup] = {}
         self._definitions: dict[str, GroupDefinitions] = {}
 
     def record(self, app_group: str, commands: Sequence[FactCommand], stamp: Stamp) -> Outcome:
         """Take the facts, or raise and have taken none; raises UnknownAppGroup."""
-        with self._lock:
-            try:
-                outcome = self._record(app_group, commands, stamp)
-            except BaseException:
-                # What the aggregates in memory say was not recorded.
-                self._groups.clear()
-                raise
-            self._position = outcome.position
-        verdicts = Counter(answer.verdict.value for answer in outcome.answers)
-        log.info("facts.recorded", app_group=app_group, position=outcome.position, **verdicts)
-        return outcome
+        return self.submit(app_group, commands, stamp).result()
 
-    def _record(self, app_group: str, commands: Sequence[FactCommand], stamp: Stamp) -> Outcome:
-        with self._ledgers.writing(stamp) as transaction:
-            if transaction.position != self._position:
-                self._groups.clear()
-            group = self._group(app_group)
-            batch = _Batch(transaction, group, self._definitions[app_group], self._now())
+    def submit(self, app_group: str, commands: Sequence[FactCommand], stamp: Stamp) -> "Future[Outcome]":
+        """Decide the facts now; the future holds the outcome once they are durable. Raises UnknownAppGroup."""
+
+        def decide(transaction: Transaction) -> Answered[Outcome]:
+            group = transaction.remembered(
+                stream_id(app_group), lambda: self._ledger.existing_app_group(app_group)
+            )
+            batch = _Batch(transaction, group, self._definitions_of(app_group), self._now())
             answers = batch.take(commands)
             conversions = batch.conversions()
             self._ledger.save(*batch.aggregates(), app_group=app_group)
-            return Outcome(answers, transaction.position, conversions)
+            return lambda position: _outcome(app_group, answers, position, conversions)
 
-    def _group(self, app_group: str) -> AppGroup:
-        group = self._groups.get(app_group)
-        if group is None:
-            group = self._groups[app_group] = self._ledger.existing_app_group(app_group)
-            self._definitions.setdefault(app_group, GroupDefinitions(self._ledger, app_group))
-        return group
+        return self._ledgers.submit(stamp, decide)
+
+    def _definitions_of(self, app_group: str) -> GroupDefinitions:
+        if app_group not in self._definitions:
+            self._definitions[app_group] = GroupDefinitions(self._ledger, app_group)
+        return self._definitions[app_group]
+
+
+def _outcome(app_group: str, answers: list[Answer], position: int, conversions: int) -> Outcome:
+    verdicts = Counter(answer.verdict.value for answer in answers)
+    log.info("facts.recorded", app_group=app_group, position=position, **verdicts)
+    return Outcome(answers, position, conversions)
 
 
 class _Batch:

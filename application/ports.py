@@ -1,13 +1,18 @@
 """What the application needs of the outside, and who asks: the ports that infrastructure fills."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
+from domain.aggregate import Aggregate
 from domain.explanation import Told
 from domain.journey.state import Definitions
 from domain.journey.user_journey import UserJourney
+
+A = TypeVar("A", bound=Aggregate[Any])
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,26 +32,41 @@ class LoadedJourney:
 
 
 class Transaction(Protocol):
-    """One write transaction on the ledger: it holds the write lock, and all it records commits or nothing does."""
+    """One command while it is decided: it reads one consistent view, and all it records is kept or nothing is."""
+
+    def remembered(self, stream_id: str, load: Callable[[], A]) -> A:
+        """An aggregate as it stands: from memory, or loaded where others have recorded events on its stream."""
 
     def journeys(
         self, app_group: str, facts: Mapping[str, Sequence[str]], definitions: Definitions
     ) -> dict[str, LoadedJourney]:
-        """The journeys of the users, made where new; `facts` are the fact ids to be asked about, by user id."""
+        """The journeys of the users, made where new; `facts` are the fact ids to be asked about, by user id.
+
+        Asked for once in a transaction.
+        """
 
     def keep_aside(self, journey_id: str, fact_id: str, text: str) -> None:
         """Keep a fact's free text outside the events."""
 
-    @property
-    def position(self) -> int:
-        """The position of the last event recorded so far, 0 when there is none."""
+
+Answered = Callable[[int], T]
+"""Gives the answer to a command, once what it recorded is durable and its position known."""
+
+Decide = Callable[[Transaction], Answered[T]]
+"""Decides a command. It may be called again, with everything loaded anew, where someone else was faster."""
 
 
 class Ledgers(Protocol):
     """The write side of the ledger's database."""
 
-    def writing(self, stamp: Stamp) -> AbstractContextManager[Transaction]:
-        """Open a write transaction; left with an error, nothing of it is recorded."""
+    def submit(self, stamp: Stamp, decide: Decide[T]) -> "Future[T]":
+        """Decide a command now and record it soon, in the order given: the future holds its answer once it is durable.
+
+        The position it is answered with is not before any event that the command found or recorded.
+        """
+
+    def writing(self, stamp: Stamp) -> AbstractContextManager[None]:
+        """Decide while no one else writes; left with an error, nothing is recorded."""
 
 
 class Streams(Protocol):

@@ -31,6 +31,7 @@ class LedgerEventStore(EventStore[str]):
     ) -> list[Recording[str]]:
         payloads = [
             (
+                app_group,
                 recorded.originator_id,
                 recorded.originator_version,
                 TOPICS[type(recorded.event)],
@@ -38,7 +39,7 @@ class LedgerEventStore(EventStore[str]):
             )
             for recorded in domain_events
         ]
-        cast(Recorder, self.recorder).append(payloads, app_group)
+        cast(Recorder, self.recorder).append(payloads)
         return []
 
 

@@ -1,16 +1,18 @@
 """Import: the facts of files through the intake, batch by batch, and the reports brought current after them."""
 
 import gc
+import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from application.fact_commands import FactCommand, read_fact
-from application.intake import Answer, Verdict
+from application.intake import Answer, Outcome, Verdict
 from domain.errors import FactRefused
 from infrastructure.files import FactFile, Raw, open_facts
 from infrastructure.service import Service, stamp
@@ -85,13 +87,28 @@ class Import:
 
     def _file(self, path: str, file_format: str | None, watcher: Watcher) -> None:
         with open_facts(path, format=file_format) as file:
-            for batch in _ahead(_batches(file)):
-                self._take(path, batch)
-                watcher.reading(file, self.totals)
+            taken: deque[tuple[list[_Read], Future[Outcome]]] = deque()
 
-    def _take(self, path: str, batch: list[_Read]) -> None:
+            def count_down_to(left: int) -> None:
+                while len(taken) > left:
+                    self._count_batch(path, *taken.popleft())
+                    watcher.reading(file, self.totals)
+
+            try:
+                for batch in _ahead(_batches(file)):
+                    taken.append((batch, self._take(batch)))
+                    # One batch is recorded while the next is decided.
+                    count_down_to(1)
+            finally:
+                count_down_to(0)
+
+    def _take(self, batch: list[_Read]) -> "Future[Outcome]":
         commands = [read.fact for read in batch if isinstance(read.fact, FactCommand)]
-        outcome = self._service.intake.record(self._app_group, commands, stamp())
+        return self._service.intake.submit(self._app_group, commands, stamp())
+
+    def _count_batch(self, path: str, batch: list[_Read], future: "Future[Outcome]") -> None:
+        """Count a batch once it is durable."""
+        outcome = future.result()
         answers = iter(outcome.answers)
         for read in batch:
             if isinstance(read.fact, FactRefused):
@@ -158,9 +175,11 @@ def _next(source: Iterator[T]) -> T | None:
 @contextmanager
 def _less_garbage_collection() -> Iterator[None]:
     """Collect cycles less often: journeys in memory are many and live long, and an import makes hardly any cycle."""
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, 50, 100)
+    before, interval = gc.get_threshold(), sys.getswitchinterval()
+    gc.set_threshold(1_000_000, 50, 100)
+    sys.setswitchinterval(0.002)
     try:
         yield
     finally:
         gc.set_threshold(*before)
+        sys.setswitchinterval(interval)

@@ -1,30 +1,29 @@
-"""Loading and saving journeys, many at once: identity, state kept beside the stream, and the few events since.
+"""Loading journeys, many at once, and keeping them in memory: identity, state kept beside the stream, events since.
 
 A state is written back only now and then (`STATE_EVERY` events); the events are the truth, so a load replays those
-that came after it. Journeys lately used stay in memory, and leave it when someone else has recorded events on them.
+that came after it. What is in memory is used optimistically: where others have recorded events on a journey since,
+it leaves memory, and where that was missed, the stream's versions clash and everything is decided again.
 """
 
-import json
 import secrets
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, bindparam, func, select
 
-from application.ports import LoadedJourney, Stamp
+from application.ports import LoadedJourney
 from domain.aggregate import Recorded
 from domain.journey.decisions import FactDisregarded, JourneyEvent
 from domain.journey.state import Definitions, JourneyState
 from domain.journey.user_journey import UserJourney
-from infrastructure.database import Database, Prepared
-from infrastructure.journey_index import JourneyIndex, StoredHistory, json_rows
-from infrastructure.recorder import Recorder, Writing
-from infrastructure.schema import events, identities, journey_states, kept_aside
+from infrastructure.database.dialect import Dialect
+from infrastructure.database.statements import Prepared, as_keys
+from infrastructure.journey_history import StoredHistory
+from infrastructure.journey_index import JourneyIndex
+from infrastructure.schema import events, identities, journey_states
 from infrastructure.topics import decode
 
 STATE_EVERY = 32
@@ -34,74 +33,81 @@ LONG_AGO = 100_000
 
 _decode_state = msgspec.json.Decoder(JourneyState).decode
 
+Range = tuple[int, int]
+"""Positions, both inside."""
+
 
 @dataclass
-class _Entry:
-    """A journey in memory: `saved` is the version of the events recorded, `kept` that of the state written."""
+class Entry:
+    """A journey in memory; `kept` is the version of the state written last, `known` says that the user exists."""
 
     app_group: str
     user_id: str
     loaded: LoadedJourney
     history: StoredHistory
-    saved: int
     kept: int
     known: bool
 
 
 class JourneyStore:
-    """The journeys of a database, as one process sees them."""
+    """The journeys of a database, as one process sees them; used by one thread at a time."""
 
-    def __init__(self, database: Database, recorder: Recorder, *, cached: int = CACHED_JOURNEYS) -> None:
-        self._recorder = recorder
-        self._lock = database.write_lock
+    def __init__(self, dialect: Dialect, *, cached: int = CACHED_JOURNEYS) -> None:
         self._cached = cached
-        self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
-        self._seen_position = 0
-        self.index = JourneyIndex(database.dialect)
-        self.statements = _Statements(database)
+        self._entries: OrderedDict[tuple[str, str], Entry] = OrderedDict()
+        self._by_stream: dict[str, Entry] = {}
+        self._others: dict[str, Any] = {}
+        self._seen = 0
+        self.index = JourneyIndex(dialect)
+        self._statements = _Statements(dialect)
 
-    @contextmanager
-    def writing(self, stamp: Stamp) -> Iterator["JourneyTransaction"]:
-        """Open a write transaction; what it has recorded is saved when it ends without an error."""
-        # What is in memory follows the transaction's outcome before anyone else may write.
-        with self._lock:
-            try:
-                with self._recorder.writing(stamp) as writing:
-                    self._catch_up(writing)
-                    transaction = JourneyTransaction(self, writing)
-                    yield transaction
-                    transaction.flush()
-            except BaseException:
-                self._entries.clear()
-                self._seen_position = 0
-                raise
-            self._seen_position = writing.last_position
-            transaction.saved()
-            while len(self._entries) > self._cached:
-                self._entries.popitem(last=False)
+    def forget(self) -> None:
+        """Drop everything from memory."""
+        self._entries.clear()
+        self._by_stream.clear()
+        self._others.clear()
+        self._seen = 0
 
-    def forget(self, app_group: str, user_id: str) -> None:
-        """Drop a journey from memory."""
-        self._entries.pop((app_group, user_id), None)
+    def remembered(self, stream_id: str, load: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Another aggregate as it stands, loaded unless it is in memory."""
+        if stream_id not in self._others:
+            self._others[stream_id] = load()
+        return self._others[stream_id]
 
-    def _catch_up(self, writing: Writing) -> None:
-        """Drop the journeys on which others have recorded events since; all of them where that is long ago."""
-        if writing.last_position - self._seen_position > LONG_AGO:
-            self._entries.clear()
-        if not self._entries or writing.last_position == self._seen_position:
+    def catch_up(self, connection: Connection, newest: int, own: list[Range]) -> None:
+        """Drop what others have recorded events on, up to the newest position; `own` are the ranges that are ours."""
+        foreign = list(_gaps(self._seen, newest, own))
+        self._seen = max(newest, self._seen)
+        if not self._entries and not self._others:
             return
-        changed = {
-            row[0] for row in self.statements.changed.all(writing.connection, after=self._seen_position)
-        }
-        for key, entry in list(self._entries.items()):
-            if entry.loaded.journey.id in changed:
-                del self._entries[key]
+        if sum(last - first + 1 for first, last in foreign) > LONG_AGO:
+            self.forget()
+            self._seen = newest
+            return
+        for first, last in foreign:
+            for (stream_id,) in self._statements.changed.all(connection, first=first, last=last):
+                self._others.pop(stream_id, None)
+                if (entry := self._by_stream.get(stream_id)) is not None:
+                    self.drop(entry)
+
+    def drop(self, entry: Entry) -> None:
+        """Drop a journey from memory."""
+        self._entries.pop((entry.app_group, entry.user_id), None)
+        self._by_stream.pop(entry.history.journey_id, None)
+
+    def shrink(self) -> None:
+        """Drop the journeys that were used longest ago, but for those whose last unit is not settled."""
+        while len(self._entries) > self._cached:
+            oldest = next(iter(self._entries.values()))
+            if oldest.history.layers:
+                return
+            self.drop(oldest)
 
     def entries(
-        self, writing: Writing, app_group: str, user_ids: Iterable[str], definitions: Definitions
-    ) -> dict[str, _Entry]:
+        self, connection: Connection, app_group: str, user_ids: Iterable[str], definitions: Definitions
+    ) -> dict[str, Entry]:
         """The journeys of the users, from memory or loaded in three queries; new ones for new users."""
-        found: dict[str, _Entry] = {}
+        found: dict[str, Entry] = {}
         missing = []
         for user_id in user_ids:
             entry = self._entries.get((app_group, user_id))
@@ -111,25 +117,24 @@ class JourneyStore:
                 self._entries.move_to_end((app_group, user_id))
                 found[user_id] = entry
         if missing:
-            for entry in self._load(writing.connection, app_group, missing, definitions):
+            for entry in self._load(connection, app_group, missing, definitions):
                 found[entry.user_id] = self._entries[app_group, entry.user_id] = entry
+                self._by_stream[entry.history.journey_id] = entry
         return found
 
     def _load(
         self, connection: Connection, app_group: str, user_ids: Sequence[str], definitions: Definitions
-    ) -> Iterator[_Entry]:
-        given = json.dumps([[user_id] for user_id in user_ids])
-        known = {
-            user_id: (journey_id, key)
-            for user_id, journey_id, key in self.statements.identities.all(
-                connection, app_group=app_group, keys=given
-            )
-        }
-        journeys = json.dumps([[journey_id] for journey_id, _ in known.values()])
-        states = {row[0]: row[1:] for row in self.statements.states.all(connection, keys=journeys)}
+    ) -> Iterator[Entry]:
+        statements = self._statements
+        given = as_keys([[user_id] for user_id in user_ids])
+        known = {row[0]: row[1:] for row in statements.identities.all(connection, app_group=app_group, keys=given)}
+        journeys = as_keys([[journey_id] for journey_id, _ in known.values()])
+        states: dict[str, Any] = {}
         tails: dict[str, list[Recorded[JourneyEvent]]] = defaultdict(list)
-        for journey_id, version, topic, payload in self.statements.tails.all(connection, keys=journeys):
-            tails[journey_id].append(Recorded(journey_id, version, decode(topic, payload)))
+        if known:
+            states = {row[0]: row[1:] for row in statements.states.all(connection, keys=journeys)}
+            for journey_id, version, topic, payload in statements.tails.all(connection, keys=journeys):
+                tails[journey_id].append(Recorded(journey_id, version, decode(topic, payload)))
         for user_id in user_ids:
             journey_id, key = known.get(user_id) or (secrets.token_urlsafe(15), secrets.token_bytes(32))
             history = StoredHistory(journey_id, self.index, new=user_id not in known)
@@ -140,100 +145,19 @@ class JourneyStore:
             )
             journey.version = version
             _replay(journey, tails.get(journey_id, ()))
-            loaded = LoadedJourney(journey, key)
-            yield _Entry(app_group, user_id, loaded, history, journey.version, version, user_id in known)
-
-
-class JourneyTransaction:
-    """A write transaction on journeys: the application's port."""
-
-    def __init__(self, store: JourneyStore, writing: Writing) -> None:
-        self._store = store
-        self._writing = writing
-        self._entries: dict[str, _Entry] = {}
-        self._aside: list[tuple[str, str, str]] = []
-
-    @property
-    def position(self) -> int:
-        """The position of the last event recorded so far."""
-        return self._writing.last_position
-
-    def journeys(
-        self, app_group: str, facts: Mapping[str, Sequence[str]], definitions: Definitions
-    ) -> dict[str, LoadedJourney]:
-        """The journeys of the users, with the digests of the fact ids that are about to be asked for."""
-        self._entries = self._store.entries(self._writing, app_group, facts, definitions)
-        asked: list[tuple[str, str]] = []
-        by_journey = {}
-        for user_id, entry in self._entries.items():
-            entry.history.connection = self._writing.connection
-            if entry.saved:
-                by_journey[entry.history.journey_id] = entry.history
-                asked.extend((entry.history.journey_id, fact_id) for fact_id in facts[user_id])
-        if asked:
-            digests = self._store.index.digests.all(self._writing.connection, keys=json.dumps(asked))
-            for journey_id, fact_id, digest in digests:
-                by_journey[journey_id].digests[fact_id] = digest
-        return {user_id: entry.loaded for user_id, entry in self._entries.items()}
-
-    def keep_aside(self, journey_id: str, fact_id: str, text: str) -> None:
-        """Keep a fact's free text outside the events."""
-        self._aside.append((journey_id, fact_id, text))
-
-    def flush(self) -> None:
-        """Write what follows from the recorded events: identities, index, and the states that are due."""
-        connection, index, statements = self._writing.connection, self._store.index, self._store.statements
-        # In the order of their keys, so that neighbours in the tables are written one after the other.
-        changed = sorted(
-            (entry for entry in self._entries.values() if entry.loaded.journey.version > entry.saved),
-            key=lambda entry: entry.loaded.journey.id,
-        )
-        statements.add_identities.many(
-            connection,
-            [(e.app_group, e.user_id, e.loaded.journey.id, e.loaded.key) for e in changed if not e.known],
-        )
-        index.add_facts.many(connection, [row for e in changed for row in e.history.fact_rows()])
-        index.remove_lanes.many(connection, [row for e in changed for row in e.history.removed_rows()])
-        index.add_lanes.many(connection, [row for e in changed for row in e.history.lane_rows()])
-        statements.keep_aside.many(connection, self._aside)
-        self._keep_states([e for e in changed if e.loaded.journey.version - e.kept >= STATE_EVERY])
-
-    def _keep_states(self, due: list[_Entry]) -> None:
-        states: list[tuple[Any, ...]] = []
-        standings: list[tuple[Any, ...]] = []
-        for entry in due:
-            journey = entry.loaded.journey
-            closed = journey.state.close(journey.definitions)
-            standings.extend(self._store.index.standings(journey.id, closed))
-            states.append((journey.id, journey.version, msgspec.json.encode(journey.state).decode()))
-            entry.kept = journey.version
-        self._store.index.put_standings.many(self._writing.connection, standings)
-        self._store.statements.put_states.many(self._writing.connection, states)
-
-    def saved(self) -> None:
-        """The transaction has committed."""
-        for entry in self._entries.values():
-            version = entry.loaded.journey.version
-            if version > entry.saved:
-                entry.saved = version
-                entry.known = True
-                entry.history.saved()
-            entry.history.digests = {}
-            entry.history.connection = None
-            if not entry.known:
-                # All its facts were refused: the user does not exist, and someone else may make them.
-                self._store.forget(entry.app_group, entry.user_id)
+            yield Entry(app_group, user_id, LoadedJourney(journey, key), history, version, user_id in known)
 
 
 class _Statements:
     """The statements on identities, states and tails, compiled once."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, dialect: Dialect) -> None:
         def prepared(statement: Any) -> Prepared:  # noqa: ANN401
-            return Prepared(statement, database.dialect)
+            return Prepared(statement, dialect.compiler)
 
-        users, journeys = json_rows("keys", "user_id"), json_rows("keys", "journey_id")
-        self.changed = prepared(select(events.c.originator_id).where(events.c.position > bindparam("after")))
+        users, journeys = dialect.keys("keys", user_id=str), dialect.keys("keys", journey_id=str)
+        within = events.c.position.between(bindparam("first"), bindparam("last"))
+        self.changed = prepared(select(events.c.originator_id).where(within).distinct())
         self.identities = prepared(
             select(identities.c.user_id, identities.c.journey_id, identities.c.key).where(
                 # IN rather than a join: SQLite would otherwise walk through all users of the group.
@@ -257,15 +181,16 @@ class _Statements:
             )
             .order_by(events.c.originator_id, events.c.originator_version)
         )
-        self.add_identities = prepared(insert(identities))
-        self.keep_aside = prepared(insert(kept_aside))
-        state = upsert(journey_states)
-        self.put_states = prepared(
-            state.on_conflict_do_update(
-                index_elements=["journey_id"],
-                set_={"version": state.excluded.version, "state": state.excluded.state},
-            )
-        )
+
+
+def _gaps(after: int, newest: int, own: list[Range]) -> Iterator[Range]:
+    """The ranges of positions after one, up to another, that lie in none of our own, which are in order."""
+    for first, last in own:
+        if first > after + 1:
+            yield after + 1, first - 1
+        after = max(after, last)
+    if newest > after:
+        yield after + 1, newest
 
 
 def _replay(journey: UserJourney, tail: Iterable[Recorded[JourneyEvent]]) -> None:

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, bindparam, func, or_, select
 
 from domain.explanation import Told
 from domain.instants import from_microseconds
-from infrastructure.database import Database, Prepared
+from infrastructure.database import Database
+from infrastructure.database.statements import Prepared
 from infrastructure.schema import events, identities
 from infrastructure.topics import TOPICS, UnreadableEvent, decode
 from projections.projection import Logged
@@ -58,7 +59,7 @@ class EventLog:
                 )
                 .order_by(columns.position)
             )
-            self._prepared[wanted] = Prepared(query, self._database.dialect)
+            self._prepared[wanted] = Prepared(query, self._database.dialect.compiler)
         return self._prepared[wanted]
 
 

@@ -1,40 +1,38 @@
-"""The event store: `eventsourcing`'s application recorder on SQLAlchemy Core.
+"""The event store: `eventsourcing`'s application recorder on SQLAlchemy Core, for SQLite and PostgreSQL.
 
-Position (last + 1, no gaps) and recorded time (never before the previous event's) are assigned under the write lock,
-so that a reader that has seen a position has seen all before it.
+Position (last + 1, no gaps) and recorded time (never before the previous event's) are assigned under the log's lock,
+the last one a transaction takes and keeps until it has committed: a reader that has seen a position has seen all
+before it.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from eventsourcing.persistence import (
-    ApplicationRecorder,
-    IntegrityError,
-    Notification,
-    OperationalError,
-    ProgrammingError,
-    StoredEvent,
-    Subscription,
-)
-from pysqlite3 import dbapi2 as sqlite
-from sqlalchemy import Connection, func, insert, select
-from sqlalchemy import exc as sqlalchemy_errors
+import structlog
+from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent, Subscription
+from sqlalchemy import Connection, bindparam, func, select
 
 from application.ports import Stamp
-from infrastructure.database import Database, Prepared, constant
+from infrastructure.database import Database
+from infrastructure.database.failures import ConnectionLost, OutcomeUnknown
+from infrastructure.database.statements import Prepared, constant
+from infrastructure.retrying import PASSING, Patience
 from infrastructure.schema import events
+from infrastructure.tail import Tail
+
+log = structlog.get_logger()
 
 NOBODY = Stamp(command_id="", actor="")
 
 
-Payload = tuple[str, int, str, str]
-"""An event before it has a position: originator id, originator version, topic, state."""
+Payload = tuple[str, str, int, str, str]
+"""An event before it has a position: app group, originator id, originator version, topic, state."""
 
 
 class Row(NamedTuple):
@@ -62,74 +60,117 @@ def event_hash(*columns: object) -> bytes:
 
 
 @dataclass
+class Unit:
+    """What one command records: collected while it is decided, then written at once."""
+
+    stamp: Stamp
+    payloads: list[Payload] = field(default_factory=list)
+
+
+@dataclass
 class Writing:
-    """A write transaction under way."""
+    """A write transaction under way, and the positions it has taken so far: after `first - 1`, up to `last`."""
 
     connection: Connection
-    stamp: Stamp
-    last_position: int
-    last_recorded_at: int
+    first: int = 0
+    last: int = 0
+    last_hash: bytes = b""
 
 
 class Recorder(ApplicationRecorder):
-    """Records events in streams and in the log; one recorder, one dialect per database."""
+    """Records events in streams and in the log."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._writing: ContextVar[Writing | None] = ContextVar("writing", default=None)
-        self._insert = Prepared(insert(events), database.dialect)
-        self._last = Prepared(
-            select(events.c.position, events.c.recorded_at)
-            .order_by(events.c.position.desc())
-            .limit(constant(1))
-            .offset(constant(0)),
-            database.dialect,
-        )
+        self._collecting: ContextVar[tuple[Unit, Connection] | None] = ContextVar("collecting", default=None)
+        self._fill = database.dialect.filling(events)
+        newest = select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc())
+        self._newest = Prepared(newest.limit(constant(1)).offset(constant(0)), database.dialect.compiler)
+        at = select(events.c.hash).where(events.c.position == bindparam("position"))
+        self._hash = Prepared(at, database.dialect.compiler)
 
     @contextmanager
-    def writing(self, stamp: Stamp) -> Iterator[Writing]:
-        """A write transaction that `insert_events` joins; left with an error, it leaves nothing behind."""
-        with _library_errors(), self.database.writing() as connection:
-            position, recorded_at = self._last.first(connection) or (0, 0)
-            writing = Writing(connection, stamp, position, recorded_at)
-            token = self._writing.set(writing)
-            try:
+    def collecting(self, unit: Unit, connection: Connection) -> Iterator[None]:
+        """Collect what is appended in a unit, to be written later; reads go through the connection."""
+        token = self._collecting.set((unit, connection))
+        try:
+            yield
+        finally:
+            self._collecting.reset(token)
+
+    @contextmanager
+    def writing(self, *, alone: bool = False) -> Iterator[Writing]:
+        """A write transaction, beside others or, `alone`, while no one else is in one.
+
+        Raises IntegrityError where someone else was faster, ConnectionLost where nothing was recorded; where it cannot
+        be known whether it was, the log is asked.
+        """
+        writing = None
+        try:
+            with self.database.writing() as connection:
+                self.database.dialect.take_turn(connection, alone=alone)
+                writing = Writing(connection)
                 yield writing
-            finally:
-                self._writing.reset(token)
+        except OutcomeUnknown as unknown:
+            if writing is None or not self._landed(writing):
+                raise ConnectionLost(f"{unknown}; nothing of it was recorded") from unknown
+
+    def write(self, writing: Writing, units: Sequence[Unit]) -> range:
+        """Append what the units collected to the log: their positions. Raises IntegrityError."""
+        if not any(unit.payloads for unit in units):
+            return range(0)
+        dialect, connection = self.database.dialect, writing.connection
+        dialect.lock_log(connection)
+        position, recorded_at = self._newest.first(connection) or (0, 0)
+        recorded_at = max(time.time_ns() // 1000, recorded_at)
+        rows = []
+        for unit in units:
+            stamp = (recorded_at, unit.stamp.command_id, unit.stamp.actor)
+            for payload in unit.payloads:
+                position += 1
+                row = (position, *payload, *stamp)
+                rows.append((*row, event_hash(*row)))
+        writing.first, writing.last, writing.last_hash = rows[0][0], position, rows[-1][-1]
+        self._fill(connection, rows)
+        dialect.announce(connection)
+        return range(writing.first, writing.last + 1)
+
+    def _landed(self, writing: Writing) -> bool:
+        """Whether a transaction whose COMMIT went unanswered was committed; raises OutcomeUnknown when patience ends.
+
+        The log's lock is free only when that transaction has ended, one way or the other.
+        """
+        if not writing.last:
+            return False
+        try:
+            for attempt in Patience("outcome.sought", passing=(*PASSING, OutcomeUnknown)):
+                with attempt, self.database.writing() as connection:
+                    self.database.dialect.lock_log(connection)
+                    found = self._hash.first(connection, position=writing.last)
+        except PASSING as error:
+            raise OutcomeUnknown(f"the database went away while it committed, and is not back: {error}") from error
+        landed = found is not None and found[0] == writing.last_hash
+        log.warning("outcome.found", position=writing.last, recorded=landed)
+        return landed
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], *, app_group: str = "", **kwargs: Any
     ) -> Sequence[int] | None:
-        """Append stored events, in the transaction under way or in one of their own; raises IntegrityError."""
+        """Append stored events, to the unit under way or in a transaction of their own; raises IntegrityError."""
         payloads = [
-            (str(stored.originator_id), stored.originator_version, stored.topic, stored.state.decode())
+            (app_group, str(stored.originator_id), stored.originator_version, stored.topic, stored.state.decode())
             for stored in stored_events
         ]
-        return list(self.append(payloads, app_group)) or None
+        return list(self.append(payloads)) or None
 
-    def append(self, payloads: Sequence[Payload], app_group: str) -> Sequence[int]:
-        """Append events to their streams and the log: their positions. Raises IntegrityError where one is taken."""
-        writing = self._writing.get()
-        if writing is None:
-            with self.writing(NOBODY) as own:
-                return self._append(own, payloads, app_group)
-        with _library_errors():
-            return self._append(writing, payloads, app_group)
-
-    def _append(self, writing: Writing, payloads: Sequence[Payload], app_group: str) -> range:
-        first = writing.last_position + 1
-        recorded_at = max(time.time_ns() // 1000, writing.last_recorded_at)
-        stamp = (recorded_at, writing.stamp.command_id, writing.stamp.actor)
-        rows = []
-        for position, payload in enumerate(payloads, first):
-            row = (position, app_group, *payload, *stamp)
-            rows.append((*row, event_hash(*row)))
-        self._insert.many(writing.connection, rows)
-        if rows:
-            writing.last_position += len(rows)
-            writing.last_recorded_at = recorded_at
-        return range(first, writing.last_position + 1)
+    def append(self, payloads: Sequence[Payload]) -> Sequence[int]:
+        """Append events to the unit under way, or record them at once: their positions."""
+        under_way = self._collecting.get()
+        if under_way is not None:
+            under_way[0].payloads.extend(payloads)
+            return ()
+        with self.writing() as writing:
+            return self.write(writing, [Unit(NOBODY, list(payloads))])
 
     def select_events(
         self,
@@ -193,11 +234,16 @@ class Recorder(ApplicationRecorder):
         with self._connection() as connection:
             return connection.execute(select(func.max(events.c.position))).scalar()
 
+    def position(self, connection: Connection) -> int:
+        """The position of the last event, 0 when there is none."""
+        newest = self._newest.first(connection)
+        return 0 if newest is None else int(newest[0])
+
     def subscribe(
         self, gt: int | None = None, topics: Sequence[str] = ()
     ) -> "Subscription[ApplicationRecorder]":
-        """Follow the log by polling."""
-        return PollingSubscription(self, gt, topics)
+        """Follow the log: what is there and what comes, in order and without gaps."""
+        return TailingSubscription(self, gt, topics)
 
     def rows(self, connection: Connection, after: int, limit: int) -> list[Row]:
         """Whole rows of the log after a position, in order."""
@@ -206,18 +252,17 @@ class Recorder(ApplicationRecorder):
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        writing = self._writing.get()
-        if writing is not None:
-            yield writing.connection
+        under_way = self._collecting.get()
+        if under_way is not None:
+            yield under_way[1]
         else:
             with self.database.reading() as connection:
                 yield connection
 
 
-class PollingSubscription(Subscription[Recorder]):
-    """Yields events as they are recorded, looking again after a moment when there are none."""
+class TailingSubscription(Subscription[Recorder]):
+    """Yields events as they are recorded, looking again after a moment, or at a hint, when there are none."""
 
-    INTERVAL_SECONDS = 0.05
     PAGE = 500
 
     def __init__(self, recorder: Recorder, gt: int | None, topics: Sequence[str]) -> None:
@@ -225,29 +270,18 @@ class PollingSubscription(Subscription[Recorder]):
         self._wanted = topics
         self._after = gt
         self._page: list[Notification] = []
+        self._tail = Tail(recorder.database)
 
     def __next__(self) -> Notification:
         while not self._page:
             if self._has_been_stopped:
+                self._tail.close()
                 raise StopIteration
             self._page = self._recorder.select_notifications(
                 self._after, self.PAGE, topics=self._wanted, inclusive_of_start=False
             )
             if not self._page:
-                time.sleep(self.INTERVAL_SECONDS)
+                self._tail.wait()
         notification = self._page.pop(0)
         self._after = notification.id
         return notification
-
-
-@contextmanager
-def _library_errors() -> Iterator[None]:
-    """Errors of the driver under the library's names."""
-    try:
-        yield
-    except (sqlite.IntegrityError, sqlalchemy_errors.IntegrityError) as error:
-        raise IntegrityError(str(error)) from error
-    except (sqlite.OperationalError, sqlalchemy_errors.OperationalError) as error:
-        raise OperationalError(str(error)) from error
-    except (sqlite.ProgrammingError, sqlalchemy_errors.ProgrammingError) as error:
-        raise ProgrammingError(str(error)) from error

@@ -15,6 +15,7 @@ from application.ports import Stamp
 from infrastructure.database import Database
 from infrastructure.event_store import LedgerFactory
 from infrastructure.journey_store import JourneyStore
+from infrastructure.ledgers import StoredLedgers
 from infrastructure.log import EventLog, Streams
 from infrastructure.mapper import LedgerMapper
 from infrastructure.migrations import migrate
@@ -33,16 +34,18 @@ class Service:
         self.database = Database(database_url)
         migrate(self.database)
         self.recorder = Recorder(self.database)
-        self.journeys = JourneyStore(self.database, self.recorder)
+        self.journeys = JourneyStore(self.database.dialect)
+        self.ledgers = StoredLedgers(self.database, self.recorder, self.journeys)
         self.ledger = Ledger(LedgerFactory(self.recorder), LedgerMapper())
-        self.campaigns = Campaigns(self.ledger, self.journeys)
-        self.intake = Intake(self.ledger, self.journeys, now)
+        self.campaigns = Campaigns(self.ledger, self.ledgers)
+        self.intake = Intake(self.ledger, self.ledgers, now)
         self.explanations = Explanations(self.ledger, Streams(self.database))
         self.log = EventLog(self.database)
         self.projector = Projector(self.database, self.log, PROJECTIONS)
 
     def close(self) -> None:
-        """Close the database."""
+        """Wait for what is being recorded, and close the database."""
+        self.ledgers.close()
         self.ledger.close()
         self.database.close()
 

@@ -23,6 +23,7 @@ def migrate(database: Database) -> None:
         if _revision(connection) == HEAD:
             return
     with database.writing() as connection:
+        database.dialect.lock_schema(connection)
         revision = _revision(connection)
         if revision == HEAD:
             return

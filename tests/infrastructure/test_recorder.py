@@ -15,7 +15,7 @@ from sqlalchemy import text
 from application.ports import Stamp
 from infrastructure.database import Database
 from infrastructure.migrations import migrate
-from infrastructure.recorder import Recorder
+from infrastructure.recorder import Recorder, Unit
 from tests.ledgers import open_ledger as opened
 from tests.ledgers import rows, take, url_of
 
@@ -113,8 +113,9 @@ def test_the_database_itself_refuses_to_change_recorded_events(tmp_path: Path, c
 def test_an_error_in_a_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
     """What was recorded before the error in the same transaction is gone with it."""
     recorder = recorder_in(tmp_path)
-    with suppress(ZeroDivisionError), recorder.writing(Stamp("c", "a")):
-        assert recorder.insert_events([StoredEvent("s", 1, "t", b"{}")]) == [1]
+    unit = Unit(Stamp("c", "a"), [("shop", "s", 1, "t", "{}")])
+    with suppress(ZeroDivisionError), recorder.writing() as writing:
+        assert list(recorder.write(writing, [unit])) == [1]
         raise ZeroDivisionError
     assert recorder.max_notification_id() is None
 
@@ -144,5 +145,5 @@ def test_a_subscription_follows_the_log(tmp_path: Path) -> None:
 def test_a_database_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     """Errors of the driver come under the library's names."""
     database = Database(url_of(tmp_path / "nowhere"))
-    with pytest.raises(OperationalError), Recorder(database).writing(Stamp("c", "a")):
+    with pytest.raises(OperationalError), Recorder(database).writing():
         pass

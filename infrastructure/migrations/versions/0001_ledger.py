@@ -38,11 +38,27 @@ def _log() -> None:
         sa.Column("hash", sa.LargeBinary, nullable=False),
     )
     op.create_index("events_by_originator", "events", ["originator_id", "originator_version"], unique=True)
-    for change in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER events_refuse_{change.lower()} BEFORE {change} ON events "
-            f"BEGIN SELECT RAISE(ABORT, 'recorded events are never changed (R14)'); END"
-        )
+    _refuse_changes(op.get_bind().dialect.name)
+
+
+def _refuse_changes(dialect: str) -> None:
+    """Let the database itself refuse to change or remove a recorded event."""
+    refusal = "recorded events are never changed (R14)"
+    if dialect == "sqlite":
+        for change in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER events_refuse_{change.lower()} BEFORE {change} ON events "
+                f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
+            )
+        return
+    op.execute(
+        "CREATE FUNCTION events_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{refusal}'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER events_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON events "
+        "FOR EACH STATEMENT EXECUTE FUNCTION events_refuse_change()"
+    )
 
 
 def _journeys() -> None:

@@ -1,0 +1,96 @@
+"""The ledger's database: SQLite in a file, or PostgreSQL.
+
+What differs between the two stands in sqlite.py and postgresql.py, and nowhere else; what both are asked for is
+dialect.py. statements.py runs statements compiled once, failures.py says what a failure means for whoever writes.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from sqlalchemy import Connection, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from infrastructure.database.dialect import Dialect, Purpose, UnusableDatabase
+from infrastructure.database.failures import OutcomeUnknown
+from infrastructure.database.postgresql import PostgreSQL
+from infrastructure.database.sqlite import SQLite
+
+__all__ = ["Database", "UnusableDatabase", "sqlite_file"]
+
+_DIALECTS: dict[str, type[Dialect]] = {"sqlite": SQLite, "postgresql": PostgreSQL}
+
+
+class Database:
+    """One database, and the connections of this process to it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.dialect = _dialect(url)
+        self._turns = threading.RLock() if self.dialect.one_writer else nullcontext()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A read transaction: one consistent view of what was committed before its first query."""
+        with self.dialect.failures(), self._connected("reading") as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A write transaction, left with an error it leaves nothing behind; raises OutcomeUnknown.
+
+        SQLite lets one in at a time, and the next one waits here.
+        """
+        with self.dialect.failures(), self._turns, self._connected("writing") as connection:
+            yield connection
+            self._commit(connection)
+
+    def _commit(self, connection: Connection) -> None:
+        try:
+            connection.commit()
+        except Exception as error:
+            if self.dialect.is_broken(connection):
+                raise OutcomeUnknown(f"the database went away while it committed: {error}") from error
+            raise
+
+    @contextmanager
+    def _connected(self, purpose: Purpose) -> Iterator[Connection]:
+        """A connection in a transaction, which is rolled back unless it was committed."""
+        connection = self.dialect.connect(purpose)
+        try:
+            connection.begin()
+            yield connection
+        except BaseException:
+            if self.dialect.is_broken(connection):
+                connection.invalidate()
+            raise
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.dialect.engine.dispose()
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite URL; None for any other."""
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError:
+        return None
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+def _dialect(url: str) -> Dialect:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except Exception as error:
+        # Not repeated: there may be a password in it.
+        raise UnusableDatabase("this is no database URL; try sqlite:///conversions.db") from error
+    if backend not in _DIALECTS:
+        raise UnusableDatabase(
+            f"no support for {backend}; try sqlite:///conversions.db or postgresql+psycopg://USER@HOST/DATABASE"
+        )
+    return _DIALECTS[backend](parsed)

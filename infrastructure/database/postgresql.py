@@ -1,0 +1,220 @@
+"""PostgreSQL 15 and later, by psycopg 3. The locks it takes are described in docs/decisions/0006."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from eventsourcing.persistence import IntegrityError, OperationalError, PersistenceError, ProgrammingError
+from psycopg import errors
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    String,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    column,
+    create_engine,
+    event,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy import exc as sqlalchemy_errors
+from sqlalchemy.dialects.postgresql import JSON, insert
+from sqlalchemy.engine import Dialect as Compiler
+from sqlalchemy.sql import FromClause
+
+from infrastructure.database.dialect import Dialect, Fill, OnConflict, Purpose, UnusableDatabase
+from infrastructure.database.failures import Busy, ConnectionLost, DiskFull
+from infrastructure.database.statements import Prepared, as_keys, cursor, resolved
+
+_OLDEST = 150_000
+_CONNECT_SECONDS = 10
+_LOCK_SECONDS = 60
+_IDLE_SECONDS = 30
+"""Below the lock's: a writer that hangs is cut off before those who wait for it give up."""
+_POOL = 10
+
+_CHANNEL = "conversions_events"
+
+# Advisory locks have numbers; these begin with the letters of "CONV".
+_TURN, _LOG, _SCHEMA = (0x434F4E56 << 8 | number for number in (1, 2, 3))
+
+_SETTINGS = f"""
+SELECT set_config('lock_timeout', '{_LOCK_SECONDS}s', false),
+       set_config('idle_in_transaction_session_timeout', '{_IDLE_SECONDS}s', false),
+       set_config('TimeZone', 'UTC', false),
+       set_config('jit', 'off', false),
+       set_config('synchronous_commit',
+                  CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                  ELSE current_setting('synchronous_commit') END, false),
+       current_setting('server_version_num')::int, current_setting('server_encoding')
+"""
+
+_LOST = (
+    errors.AdminShutdown,
+    errors.CrashShutdown,
+    errors.CannotConnectNow,
+    errors.IdleInTransactionSessionTimeout,
+    errors.ReadOnlySqlTransaction,
+)
+_FASTER = (psycopg.IntegrityError, errors.DeadlockDetected, errors.SerializationFailure)
+
+_COPIED = {BigInteger: "int8", Integer: "int4"}
+
+
+class PostgreSQL(Dialect):
+    """A ledger on a server, written by many transactions at once; the log grows by one after the other."""
+
+    one_writer = False
+    poll_seconds = 0.5
+
+    def __init__(self, url: URL) -> None:
+        if url.get_driver_name() not in {"psycopg", "psycopg2"}:
+            raise UnusableDatabase(f"no support for the driver {url.get_driver_name()}; use postgresql+psycopg://")
+        self._url = url.set(drivername="postgresql+psycopg")
+        arguments = {
+            "connect_timeout": _CONNECT_SECONDS,
+            "application_name": "conversions",
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+        }
+        self.engine = create_engine(
+            self._url, pool_pre_ping=True, pool_size=_POOL, connect_args=arguments | dict(url.query)
+        )
+        event.listen(self.engine, "connect", _set_up)
+        self._announce = "SELECT pg_notify(%s, '')"
+
+    @property
+    def compiler(self) -> Compiler:
+        return self.engine.dialect
+
+    def connect(self, purpose: Purpose) -> Connection:
+        if purpose == "writing":
+            return self.engine.connect()
+        return self.engine.connect().execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+
+    def is_broken(self, connection: Connection) -> bool:
+        if connection.invalidated:
+            return True
+        return bool(connection.connection.driver_connection.closed)  # type: ignore[union-attr]
+
+    @contextmanager
+    def failures(self) -> Iterator[None]:
+        try:
+            yield
+        except (psycopg.Error, sqlalchemy_errors.DBAPIError) as error:
+            raise _translated(error) from error
+
+    def keys(self, parameter: str, **columns: type) -> FromClause:
+        rows = func.json_array_elements(cast(bindparam(parameter), JSON)).table_valued(column("value", JSON))
+        types = {int: BigInteger, str: Text}
+        values = (
+            cast(rows.c.value.op("->>")(literal_column(str(place))), types[kind]).label(name)
+            for place, (name, kind) in enumerate(columns.items())
+        )
+        return select(*values).subquery()
+
+    def filling(self, table: Table, on_conflict: OnConflict = "refuse") -> Fill:
+        if on_conflict == "refuse":
+            return _copying(table)
+        columns = {each.name: each.type.python_type for each in table.columns}
+        rows = self.keys("rows", **columns)
+        statement = insert(table).from_select(list(columns), select(*rows.columns))
+        prepared = Prepared(resolved(statement, table, on_conflict), self.compiler)
+
+        def fill(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+            if rows:
+                prepared.run(connection, rows=as_keys(rows))
+
+        return fill
+
+    def take_turn(self, connection: Connection, *, alone: bool) -> None:
+        shared = "" if alone else "_shared"
+        cursor(connection).execute(f"SELECT pg_advisory_xact_lock{shared}({_TURN})")
+
+    def lock_log(self, connection: Connection) -> None:
+        cursor(connection).execute(f"SELECT pg_advisory_xact_lock({_LOG})")
+
+    def lock_schema(self, connection: Connection) -> None:
+        cursor(connection).execute(f"SELECT pg_advisory_xact_lock({_SCHEMA})")
+
+    def announce(self, connection: Connection) -> None:
+        cursor(connection).execute(f"NOTIFY {_CHANNEL}")
+
+    @contextmanager
+    def listen(self) -> Iterator[Callable[[float], None]]:
+        with self.failures(), self.engine.connect() as pooled:
+            # Out of the pool for good: a connection that listens is of no use to others.
+            pooled.detach()
+            driver: psycopg.Connection[Any] = pooled.connection.driver_connection  # type: ignore[assignment]
+            driver.autocommit = True
+            driver.execute(f"LISTEN {_CHANNEL}")
+
+            def wait(seconds: float) -> None:
+                with self.failures():
+                    for _ in driver.notifies(timeout=seconds, stop_after=1):
+                        return
+
+            yield wait
+
+
+def _set_up(connection: Any, _record: object) -> None:  # noqa: ANN401
+    connection.autocommit = True
+    row = connection.execute(_SETTINGS).fetchone()
+    connection.autocommit = False
+    version, encoding = row[-2:]
+    if version < _OLDEST:
+        raise UnusableDatabase(f"PostgreSQL 15 or later is needed; this server is {version // 10_000}")
+    if encoding != "UTF8":
+        raise UnusableDatabase(f"the database's encoding is {encoding}; make one with ENCODING 'UTF8'")
+
+
+def _copying(table: Table) -> Fill:
+    names = ", ".join(f'"{each.name}"' for each in table.columns)
+    statement = f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)'
+    types = [_copied(each) for each in table.columns]
+
+    def fill(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            with cursor(connection).copy(statement) as copy:
+                copy.set_types(types)
+                write = copy.write_row
+                for row in rows:
+                    write(row)
+
+    return fill
+
+
+def _copied(each: Column[Any]) -> str:
+    """The type of a column as COPY sends it."""
+    for kind, name in _COPIED.items():
+        if type(each.type) is kind:
+            return name
+    return "bytea" if each.type.python_type is bytes else "text"
+
+
+def _translated(error: Exception) -> PersistenceError:
+    reason = getattr(error, "orig", None) or error
+    message = str(reason).strip() or type(reason).__name__
+    if isinstance(reason, _FASTER):
+        return IntegrityError(message)
+    if isinstance(reason, errors.DiskFull):
+        return DiskFull(f"{message}: make room, then send it again")
+    if isinstance(reason, errors.LockNotAvailable):
+        return Busy(message)
+    if isinstance(reason, _LOST) or (isinstance(reason, psycopg.OperationalError) and not reason.sqlstate):
+        return ConnectionLost(message)
+    if isinstance(reason, psycopg.OperationalError | psycopg.InternalError):
+        lost = str(reason.sqlstate or "08").startswith("08")
+        return ConnectionLost(message) if lost else OperationalError(message)
+    return ProgrammingError(message)

@@ -1,0 +1,62 @@
+"""Statements compiled once, and run past the ORM's and Core's work per call."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Integer, Table, literal_column
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import ClauseElement, ColumnElement
+
+from infrastructure.database.dialect import OnConflict
+
+
+def constant(number: int) -> ColumnElement[int]:
+    """A number written into the statement: SQLite plans a statement anew whenever a bound LIMIT is bound."""
+    return literal_column(str(number), Integer)
+
+
+class Prepared:
+    """A statement compiled once for the database's dialect."""
+
+    def __init__(self, statement: ClauseElement, compiler: Dialect) -> None:
+        compiled = statement.compile(dialect=compiler)
+        self.sql = str(compiled)
+        self._names: Sequence[str] | None = getattr(compiled, "positiontup", None)
+        stated = getattr(compiled, "params", {})
+        self._constants = {name: value for name, value in stated.items() if value is not None}
+
+    def all(self, connection: Connection, **values: Any) -> list[Any]:
+        """Every row."""
+        return self.run(connection, **values).fetchall()  # type: ignore[no-any-return]
+
+    def first(self, connection: Connection, **values: Any) -> Any:  # noqa: ANN401
+        """The first row, or None."""
+        return self.run(connection, **values).fetchone()
+
+    def run(self, connection: Connection, **values: Any) -> Any:  # noqa: ANN401
+        """The driver's cursor, after it has run the statement."""
+        if self._constants:
+            values = {**self._constants, **values}
+        given = values if self._names is None else [values[name] for name in self._names]
+        return cursor(connection).execute(self.sql, given)
+
+
+def as_keys(rows: Sequence[Sequence[Any]]) -> str:
+    """Rows as a dialect's `keys` takes them: a JSON array of arrays."""
+    return msgspec.json.encode(rows).decode()
+
+
+def resolved(statement: Any, table: Table, on_conflict: OnConflict) -> Any:  # noqa: ANN401
+    """An INSERT that says what becomes of a row whose key is taken; both dialects say it alike."""
+    if on_conflict == "refuse":
+        return statement
+    if on_conflict == "ignore":
+        return statement.on_conflict_do_nothing()
+    rest = {each.name: statement.excluded[each.name] for each in table.columns if not each.primary_key}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=rest)
+
+
+def cursor(connection: Connection) -> Any:  # noqa: ANN401
+    """A cursor of the driver, in the connection's transaction."""
+    return connection.connection.cursor()

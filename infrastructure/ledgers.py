@@ -1,0 +1,194 @@
+"""Deciding and recording units of work: one is decided while those before it are being committed.
+
+Decisions are optimistic. They rest on journeys in memory and on one consistent read, taken without a lock; the streams'
+versions, unique in the database, tell whether someone else was faster. Then memory is dropped, and every unit that was
+decided on it is decided again, alone: with all other writers held off, which cannot fail for that reason twice.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import structlog
+from eventsourcing.persistence import IntegrityError
+from sqlalchemy import Connection
+
+from application.ports import Decide, Stamp
+from infrastructure.database import Database
+from infrastructure.journey_store import JourneyStore, Range
+from infrastructure.recorder import Recorder, Unit, Writing
+from infrastructure.retrying import PASSING, Patience
+from infrastructure.units import JourneyTransaction, RowWriter, UnitOfWork
+
+log = structlog.get_logger()
+
+FLYING_EVENTS = 30_000
+"""Events decided and not yet durable, beyond which nothing more is decided: memory stays bounded."""
+
+T = TypeVar("T")
+
+
+class StoredLedgers:
+    """The write side of a database, for all threads of a process: the application's port."""
+
+    def __init__(self, database: Database, recorder: Recorder, journeys: JourneyStore) -> None:
+        self._database = database
+        self._recorder = recorder
+        self._journeys = journeys
+        self._rows = RowWriter(database.dialect, journeys.index)
+        self._deciding = threading.RLock()
+        """Held by whoever uses the journeys in memory."""
+        self._room = threading.Condition()
+        self._flying: deque[UnitOfWork] = deque()
+        self._flying_events = 0
+        self._landed: deque[UnitOfWork] = deque()
+        self._own: deque[Range] = deque()
+        self._recorded = 0
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recording")
+
+    def submit(self, stamp: Stamp, decide: Decide[T]) -> "Future[T]":
+        """Decide now and record soon, in the order given; raises what deciding raises, and then nothing is recorded."""
+        with self._room:
+            self._room.wait_for(lambda: self._flying_events <= FLYING_EVENTS)
+        with self._deciding:
+            unit = self._decided(UnitOfWork(stamp, decide=decide))
+            with self._room:
+                self._flying.append(unit)
+                self._flying_events += len(unit.payloads)
+        self._writer.submit(self._write_flying)
+        return unit.future
+
+    @contextmanager
+    def writing(self, stamp: Stamp) -> Iterator[None]:
+        """Decide while no one else writes; left with an error, nothing is recorded."""
+        unit = Unit(stamp)
+        with self._recorder.writing(alone=True) as writing:
+            with self._recorder.collecting(unit, writing.connection):
+                yield
+            self._recorder.write(writing, [unit])
+
+    def close(self) -> None:
+        """Wait until all that was submitted is recorded."""
+        self._writer.shutdown()
+
+    def _decided(self, unit: UnitOfWork) -> UnitOfWork:
+        """The unit, decided on one consistent read; tried again where the database went away meanwhile."""
+        for attempt in Patience("decision.retried"):
+            with attempt:
+                unit = unit.again()
+                # Before the read begins: it is sure to see what has landed.
+                self._settle()
+                with self._database.reading() as connection:
+                    self._decide(unit, connection)
+        return unit
+
+    def _decide(self, unit: UnitOfWork, connection: Connection) -> None:
+        unit.position = self._recorder.position(connection)
+        self._journeys.catch_up(connection, unit.position, self._own_up_to(unit.position))
+        transaction = JourneyTransaction(self._journeys, unit, connection)
+        try:
+            with self._recorder.collecting(unit, connection):
+                unit.answered = unit.decide(transaction)
+            transaction.end()
+        except BaseException:
+            if transaction.has_begun:
+                self._journeys.forget()
+            raise
+        self._journeys.shrink()
+
+    def _own_up_to(self, newest: int) -> list[Range]:
+        """The ranges of positions that this process has taken since it was asked last."""
+        own = []
+        while self._own and self._own[0][1] <= newest:
+            own.append(self._own.popleft())
+        return own
+
+    def _settle(self) -> None:
+        """Take the layers of units that have landed off the journeys in memory."""
+        while self._landed:
+            unit = self._landed.popleft()
+            for entry in unit.entries:
+                entry.history.settle(unit)
+
+    # From here on: the writer's thread
+
+    def _write_flying(self) -> None:
+        """Record all units in flight, in one transaction; what was submitted meanwhile comes next."""
+        with self._room:
+            units = list(self._flying)
+            self._flying.clear()
+        if not units:
+            return
+        try:
+            self._write(units)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait for the answers
+            self._write_again(units, error)
+        finally:
+            with self._room:
+                self._flying_events = sum(len(unit.payloads) for unit in self._flying)
+                self._room.notify_all()
+
+    def _write(self, units: list[UnitOfWork]) -> None:
+        if any(unit.payloads for unit in units):
+            with self._recorder.writing() as writing:
+                self._put(writing, units)
+            self._recorded = max(self._recorded, writing.last)
+        for unit in units:
+            self._answer(unit)
+
+    def _put(self, writing: Writing, units: list[UnitOfWork]) -> None:
+        for unit in units:
+            self._rows.write(writing.connection, unit.rows)
+        self._recorder.write(writing, units)
+        if writing.last:
+            # Before the commit: a read that sees these positions has to know whose they are.
+            self._own.append((writing.first, writing.last))
+
+    def _answer(self, unit: UnitOfWork) -> None:
+        """Give the answer to a unit that is durable."""
+        self._recorded = max(self._recorded, unit.position)
+        self._landed.append(unit)
+        try:
+            assert unit.answered is not None
+            unit.future.set_result(unit.answered(self._recorded))
+        except Exception as error:  # noqa: BLE001 - recorded all the same
+            unit.future.set_exception(error)
+
+    def _write_again(self, units: list[UnitOfWork], error: BaseException) -> None:
+        """Decide all that was decided so far again, each alone: so that one bad unit spoils no other."""
+        hopeless = len(units) == 1 and not isinstance(error, (IntegrityError, *PASSING))
+        with self._deciding:
+            self._forget()
+            with self._room:
+                units = units + list(self._flying)
+                self._flying.clear()
+            log.warning("units.decided_again", units=len(units), reason=str(error))
+            for unit in units:
+                if hopeless and unit is units[0]:
+                    unit.future.set_exception(error)
+                else:
+                    self._write_alone(unit)
+
+    def _write_alone(self, unit: UnitOfWork) -> None:
+        try:
+            for attempt in Patience("unit.retried", passing=(IntegrityError, *PASSING)):
+                with attempt:
+                    unit = unit.again()
+                    self._settle()
+                    with self._recorder.writing(alone=True) as writing:
+                        self._decide(unit, writing.connection)
+                        self._put(writing, [unit])
+            self._recorded = max(self._recorded, writing.last)
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the answer
+            self._forget()
+            unit.future.set_exception(error)
+        else:
+            self._answer(unit)
+
+    def _forget(self) -> None:
+        self._journeys.forget()
+        self._landed.clear()
+        self._own.clear()

@@ -1,0 +1,137 @@
+"""Units of work on journeys: what a command decides, and the rows that follow from it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from application.ports import Answered, LoadedJourney, Stamp
+from domain.journey.state import Definitions
+from infrastructure import journey_store
+from infrastructure.database.dialect import Dialect
+from infrastructure.database.statements import as_keys
+from infrastructure.journey_index import IndexRows, JourneyIndex, Row
+from infrastructure.journey_store import Entry, JourneyStore
+from infrastructure.recorder import Unit
+from infrastructure.schema import identities, journey_states, kept_aside
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(eq=False)
+class UnitOfWork(Unit):
+    """A command that is decided, and can be decided again; `future` holds its answer once it is durable."""
+
+    decide: Callable[["JourneyTransaction"], Answered[Any]] = field(kw_only=True)
+    future: Future[Any] = field(default_factory=Future)
+    answered: Answered[Any] | None = None
+    position: int = 0
+    """The log's end when it was decided: what it found to be a duplicate stands before it."""
+    entries: list[Entry] = field(default_factory=list)
+    rows: "Rows" = field(default_factory=lambda: Rows())
+
+    def again(self) -> "UnitOfWork":
+        """The same command, undecided."""
+        return UnitOfWork(self.stamp, decide=self.decide, future=self.future)
+
+
+@dataclass
+class Rows:
+    """What follows from a unit's events, beside the log."""
+
+    identities: list[Row] = field(default_factory=list)
+    aside: list[Row] = field(default_factory=list)
+    states: list[Row] = field(default_factory=list)
+    index: IndexRows = field(default_factory=IndexRows)
+
+
+class RowWriter:
+    """Writes the rows of units of work."""
+
+    def __init__(self, dialect: Dialect, index: JourneyIndex) -> None:
+        self._index = index
+        self._add_identities = dialect.filling(identities)
+        self._keep_aside = dialect.filling(kept_aside)
+        self._put_states = dialect.filling(journey_states, "replace")
+
+    def write(self, connection: Connection, rows: Rows) -> None:
+        """Write what follows from a unit's events; raises IntegrityError where someone else was faster."""
+        self._add_identities(connection, sorted(rows.identities))
+        self._index.write(connection, rows.index)
+        self._keep_aside(connection, sorted(rows.aside))
+        self._put_states(connection, sorted(rows.states))
+
+
+class JourneyTransaction:
+    """A unit of work while it is decided: the application's port."""
+
+    def __init__(self, store: JourneyStore, unit: UnitOfWork, connection: Connection) -> None:
+        self._store = store
+        self._unit = unit
+        self._connection = connection
+        self._begun: dict[str, int] = {}
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether journeys were loaded, which are changed from then on."""
+        return bool(self._unit.entries)
+
+    def remembered(self, stream_id: str, load: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """An aggregate as it stands."""
+        return self._store.remembered(stream_id, load)
+
+    def journeys(
+        self, app_group: str, facts: Mapping[str, Sequence[str]], definitions: Definitions
+    ) -> dict[str, LoadedJourney]:
+        """The journeys of the users, with the digests of the fact ids that are about to be asked for."""
+        entries = self._store.entries(self._connection, app_group, facts, definitions)
+        self._unit.entries = list(entries.values())
+        asked: list[tuple[str, str]] = []
+        by_journey = {}
+        for user_id, entry in entries.items():
+            entry.history.begin(self._unit, self._connection)
+            journey = entry.loaded.journey
+            self._begun[journey.id] = journey.version
+            if journey.version:
+                by_journey[journey.id] = entry.history
+                asked.extend((journey.id, fact_id) for fact_id in facts[user_id])
+        if asked:
+            digests = self._store.index.digests.all(self._connection, keys=as_keys(asked))
+            for journey_id, fact_id, digest in digests:
+                by_journey[journey_id].digests[fact_id] = digest
+        return {user_id: entry.loaded for user_id, entry in entries.items()}
+
+    def keep_aside(self, journey_id: str, fact_id: str, text: str) -> None:
+        """Keep a fact's free text outside the events."""
+        self._unit.rows.aside.append((journey_id, fact_id, text))
+
+    def end(self) -> None:
+        """All is decided: what follows from it is put into rows."""
+        for entry in self._unit.entries:
+            if entry.loaded.journey.version > self._begun[entry.loaded.journey.id]:
+                self._changed(entry)
+            else:
+                self._unchanged(entry)
+        self._unit.entries = [entry for entry in self._unit.entries if entry.history.layers]
+
+    def _changed(self, entry: Entry) -> None:
+        rows, journey = self._unit.rows, entry.loaded.journey
+        if not entry.known:
+            rows.identities.append((entry.app_group, entry.user_id, journey.id, entry.loaded.key))
+            entry.known = True
+        layer = entry.history.end()
+        if journey.version - entry.kept >= journey_store.STATE_EVERY:
+            layer.standings = journey.state.close(journey.definitions)
+            rows.states.append((journey.id, journey.version, _encode(journey.state).decode()))
+            entry.kept = journey.version
+        layer.rows(journey.id, rows.index)
+
+    def _unchanged(self, entry: Entry) -> None:
+        entry.history.end()
+        entry.history.drop(self._unit)
+        if not entry.known:
+            # All its facts were refused: the user does not exist, and someone else may make them.
+            self._store.drop(entry)
