@@ -12,7 +12,8 @@ import typer
 from pysqlite3 import dbapi2 as sqlite
 
 from benchmarks import flatness, intake, stock
-from benchmarks.ledger import folder
+from benchmarks.ledger import SQLITE
+from benchmarks.places import folder
 from benchmarks.results import Printer, Progress, Table, as_json
 from benchmarks.workload import facts, write
 from infrastructure.logging import configure
@@ -27,6 +28,9 @@ class Size(NamedTuple):
 
 
 SIZES = {"default": Size(100_000, 3), "full": Size(1_000_000, 1)}
+
+
+ASKED_FACTS_A_SECOND = 10_000
 
 
 class Part(StrEnum):
@@ -74,7 +78,9 @@ def _intake(size: Size, progress: Progress) -> Iterator[Table]:
     with folder() as path:
         progress(f"writing {size.facts:,} facts")
         write(path / "facts.jsonl", facts(size.facts))
-        yield from intake.measure(path / "facts.jsonl", size.runs, progress)
+        measured = intake.measure(path / "facts.jsonl", SQLITE, size.runs, progress)
+    yield intake.stages(measured, ASKED_FACTS_A_SECOND)
+    yield intake.beside_limit(measured)
 
 
 def _stock(_size: Size, progress: Progress) -> Iterator[Table]:

@@ -1,4 +1,4 @@
-"""A whole import on SQLite as the command line does it, the share of each stage, and the limit beside it."""
+"""A whole import as the command line does it, the share of each stage, and the limit beside it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,9 +6,10 @@ from time import perf_counter, process_time
 
 from application.fact_commands import read_fact
 from benchmarks import limit
-from benchmarks.ledger import Totals, batches, commands, fresh, totals
+from benchmarks.ledger import SQLITE, Totals, batches, commands, fresh, totals
+from benchmarks.places import Place
 from benchmarks.results import Ask, Progress, Table
-from benchmarks.stages import STAGES, time_stages
+from benchmarks.stages import DECIDING, RECORDING, time_stages
 from benchmarks.workload import CAMPAIGNS, GROUP
 from domain.errors import FactRefused
 from infrastructure.files import FactFile, open_facts
@@ -16,22 +17,16 @@ from infrastructure.importing import IMPORT_BATCH, Import, Rejected
 from infrastructure.importing import Totals as Imported
 from infrastructure.service import Service, stamp
 
-ASKED_FACTS_A_SECOND = 10_000
-
 
 @dataclass(frozen=True)
 class Run:
-    """One import: how long it took, stage by stage, and what it recorded."""
+    """One import: how long it took, thread by thread and stage by stage, and what it recorded."""
 
     facts: int
     events: int
+    whole: float
     seconds: dict[str, float]
     processor: float
-
-    @property
-    def whole(self) -> float:
-        """Seconds of all stages."""
-        return sum(self.seconds.values())
 
     @property
     def without_projector(self) -> float:
@@ -39,56 +34,74 @@ class Run:
         return self.whole - self.seconds["project"]
 
     @property
-    def storage(self) -> float:
-        """Seconds in which the database has the word."""
-        return sum(self.seconds[stage] for stage in ("events", "index", "commit"))
+    def recording(self) -> float:
+        """Seconds in which the recording thread is busy."""
+        return sum(self.seconds[stage] for stage in RECORDING)
 
 
-def measure(path: Path, runs: int, progress: Progress) -> list[Table]:
-    """Import the file a few times, and insert the rows of `events` that the last run recorded once more, bare."""
+@dataclass(frozen=True)
+class Measured:
+    """The import of median length, the bare rows beside it, and the seconds that reading and validating take alone."""
+
+    place: str
+    run: Run
+    runs: int
+    bare: limit.Bare
+    reading: tuple[float, float]
+
+    @property
+    def share_of_limit(self) -> float:
+        """How near the whole import comes to the limit."""
+        return self.bare.seconds / self.run.whole
+
+
+def measure(path: Path, place: Place, runs: int, progress: Progress) -> Measured:
+    """Import the file a few times, and put the rows of `events` that the last run recorded once more, bare."""
     reading = _read(path)
     done: list[Run] = []
     for number in range(1, runs):
-        progress(f"import, run {number} of {runs}")
-        with fresh(CAMPAIGNS) as service:
+        progress(f"import on {place.name}, run {number} of {runs}")
+        with fresh(CAMPAIGNS, place) as service:
             done.append(_run(path, service))
-    progress(f"import, run {runs} of {runs}")
-    with fresh(CAMPAIGNS) as service:
+    progress(f"import on {place.name}, run {runs} of {runs}")
+    with fresh(CAMPAIGNS, place) as service:
         before = service.recorder.max_notification_id() or 0
         done.append(_run(path, service))
-        bare = limit.measure(service, before, runs, progress)
+        bare = limit.measure(service, place, before, runs, progress)
     middle = sorted(done, key=lambda run: run.whole)[runs // 2]
-    return [_stages(middle, runs, *reading), _limit(middle, runs, bare)]
+    return Measured(place.name, middle, runs, bare, reading)
 
 
 def _run(path: Path, service: Service) -> Run:
     """Import a file as the command line does, and time its stages."""
     before = service.recorder.max_notification_id() or 0
-    watch = time_stages(service)
     importing = Import(service, GROUP, _refuse)
-    processor = process_time()
-    watch.lap("read")
-    done = importing.run([str(path)], None, _Unwatched())
-    watch.lap("")
+    watch = time_stages(service, importing)
+    started, processor = perf_counter(), process_time()
+    with watch.stage("read"):
+        done = importing.run([str(path)], None, _Unwatched())
+    whole, processor = perf_counter() - started, process_time() - processor
     events = (service.recorder.max_notification_id() or 0) - before
-    return Run(done.accepted, events, watch.seconds, process_time() - processor)
+    return Run(done.accepted, events, whole, watch.seconds, processor)
 
 
-def import_file(path: Path) -> tuple[float, int, Totals]:
+def import_file(path: Path, place: Place = SQLITE) -> tuple[float, int, Totals]:
     """Import a file untimed inside: seconds, facts, and the reports."""
-    with fresh(CAMPAIGNS) as service:
+    with fresh(CAMPAIGNS, place) as service:
         started = perf_counter()
         done = Import(service, GROUP, _refuse).run([str(path)], None, _Unwatched())
         return perf_counter() - started, done.accepted, totals(service, GROUP)
 
 
-def record_batches(path: Path, size: int, most: int, most_seconds: float) -> tuple[float, int, Totals]:
+def record_batches(
+    path: Path, size: int, most: int, most_seconds: float, place: Place = SQLITE
+) -> tuple[float, int, Totals]:
     """Record a file's first facts in batches until the time is up: seconds, reports current; facts; the reports."""
     started = perf_counter()
     facts = commands(path)[:most]
     reading = perf_counter() - started
     taken = 0
-    with fresh(CAMPAIGNS) as service:
+    with fresh(CAMPAIGNS, place) as service:
         started = perf_counter()
         for batch in batches(facts, size):
             service.intake.record(GROUP, batch, stamp())
@@ -131,41 +144,54 @@ def _read(path: Path) -> tuple[float, float]:
             validating += perf_counter() - parsed
 
 
-def _stages(run: Run, runs: int, parsing: float, validating: float) -> Table:
-    title = f"Import on SQLite: {run.facts:,} facts, {run.events:,} events, batches of {IMPORT_BATCH:,}"
-    table = Table("intake", title, ["stage", "seconds", "share %", "facts/s", "events/s"])
-    stages = [(name, run.seconds[stage]) for stage, name in STAGES.items()]
+def stages(measured: Measured, asked: int) -> Table:
+    """Where the time of the import went; so many facts a second are asked."""
+    run, (parsing, validating) = measured.run, measured.reading
+    title = (
+        f"Import on {measured.place}: {run.facts:,} facts, {run.events:,} events, batches of {IMPORT_BATCH:,}"
+    )
+    columns = ["thread and stage", "seconds", "share %", "facts/s", "events/s"]
+    table = Table(f"intake_{measured.place.lower()}", title, columns)
     for name, seconds in (
-        *stages,
+        *((f"deciding: {name}", run.seconds[stage]) for stage, name in DECIDING.items()),
+        *((f"recording: {name}", run.seconds[stage]) for stage, name in RECORDING.items()),
+        ("reading, alone: read, parse JSON", parsing),
+        ("reading, alone: validate", validating),
         ("whole import", run.whole),
         ("projector's share taken out", run.without_projector),
-        ("in the reader's thread, alone: read, parse JSON", parsing),
-        ("in the reader's thread, alone: validate", validating),
     ):
-        share = 100 * seconds / run.whole
-        table.rows.append([name, seconds, share, run.facts / seconds, run.events / seconds])
+        table.rows.append(
+            [name, seconds, 100 * seconds / run.whole, run.facts / seconds, run.events / seconds]
+        )
     table.notes += [
-        f"the import of median length of {runs}; facts in order of time, reports current at the end",
-        f"processor time {run.processor:.2f} s, both threads; both share one interpreter lock",
+        f"the import of median length of {measured.runs}; facts in order of time, reports current at the end",
+        f"processor time {run.processor:.2f} s, all threads; they share one interpreter lock, and wait for it as well",
     ]
-    table.asks.append(Ask("import, facts/s, reports current", run.facts / run.whole, ASKED_FACTS_A_SECOND))
+    text = f"import on {measured.place}, facts/s, reports current"
+    table.asks.append(Ask(text, run.facts / run.whole, asked))
     return table
 
 
-def _limit(run: Run, runs: int, bare: limit.Bare) -> Table:
+def beside_limit(measured: Measured) -> Table:
+    """The import beside the bare rows."""
+    run, bare = measured.run, measured.bare
+    title = f"The limit on {measured.place}: bare {bare.how} of the same rows"
     columns = ["what", "seconds", "events/s", "facts/s", "ratio to limit"]
-    table = Table("limit", "The limit: bare executemany of the same rows", columns)
+    table = Table(f"limit_{measured.place.lower()}", title, columns)
     for name, seconds in (
-        ("bare executemany", bare.seconds),
+        (f"bare {bare.how}, no index", bare.without_indexes),
+        (f"bare {bare.how}, both indexes: the limit", bare.seconds),
         ("ours, whole import", run.whole),
         ("ours, projector's share taken out", run.without_projector),
-        ("ours, storage alone (events, index, commit)", run.storage),
+        ("ours, the recording thread alone", run.recording),
     ):
-        ratio = bare.seconds / seconds
-        table.rows.append([name, seconds, run.events / seconds, run.facts / seconds, ratio])
+        if seconds is not None:
+            ratio = bare.seconds / seconds
+            table.rows.append([name, seconds, run.events / seconds, run.facts / seconds, ratio])
     table.notes.append(
-        f"pysqlite3 with the ledger's own PRAGMAs (WAL, synchronous=FULL), the same table and index, "
-        f"{bare.transactions} transactions as the import made them, median of {runs} runs"
+        f"the ledger's own settings, the same table and indexes, {bare.transactions} transactions, one a batch of the "
+        f"import, median of {measured.runs} runs"
     )
-    table.asks.append(Ask("whole import / bare executemany", bare.seconds / run.whole, limit.ASKED_SHARE))
+    text = f"whole import / bare {bare.how}, {measured.place}"
+    table.asks.append(Ask(text, measured.share_of_limit, limit.ASKED_SHARE))
     return table

@@ -1,7 +1,5 @@
-"""The ledger as every benchmark uses it: a fresh one in a folder of its own, and facts read from JSON lines."""
+"""The ledger as every benchmark uses it: a fresh one in a place, and facts read from JSON lines."""
 
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -11,6 +9,7 @@ from typing import Any, TypeVar
 from application.campaign_commands import read_campaigns
 from application.fact_commands import FactCommand, read_fact
 from benchmarks.garbage import less_collection
+from benchmarks.places import Place, SQLite
 from infrastructure.files.json_lines import read_json
 from infrastructure.service import Service, stamp
 from projections.campaign_report.reading import reports
@@ -21,25 +20,13 @@ Totals = dict[str, dict[str, Any]]
 """By campaign and variant: conversions on each conversion event, and revenue by currency."""
 
 
-@contextmanager
-def folder() -> Iterator[Path]:
-    """A folder that is gone afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="conversions-bench-"))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def url(path: Path) -> str:
-    """The database URL of the ledger in a folder."""
-    return f"sqlite:///{path / 'ledger.db'}"
+SQLITE = SQLite()
 
 
 @contextmanager
-def fresh(campaigns: dict[str, Any]) -> Iterator[Service]:
+def fresh(campaigns: dict[str, Any], place: Place = SQLITE) -> Iterator[Service]:
     """A new ledger with these campaigns, its read models current; gone afterwards."""
-    with folder() as path, Service(url(path)) as service, less_collection():
+    with place.empty() as url, Service(url) as service, less_collection():
         service.campaigns.apply(read_campaigns(campaigns), stamp())
         service.projector.catch_up()
         yield service

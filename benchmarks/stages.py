@@ -1,96 +1,92 @@
-"""Where the time of an import goes, timed from outside.
+"""Where the time of an import goes, timed from outside, thread by thread.
 
 Nothing in the product knows that it is measured: a few methods of one service's parts are exchanged for timed ones.
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import wraps
 from time import perf_counter
 from typing import Any
 
-from sqlalchemy import event
-
-from application.ports import Stamp, Transaction
+from infrastructure.importing import Import
 from infrastructure.service import Service
 
-STAGES = {
+DECIDING = {
     "read": "wait for the reader's thread",
-    "begin": "begin, write lock",
+    "durable": "wait for the batch before to be durable",
     "load": "load journeys, look ids up",
     "decide": "decide",
-    "events": "encode and insert events",
-    "index": "write index and states",
-    "commit": "commit (fsync)",
+    "encode": "encode events",
     "project": "bring reports up to date",
+}
+RECORDING = {
+    "begin": "begin, wait for a turn",
+    "index": "write identities, index and states",
+    "events": "number, hash and write events",
+    "commit": "commit (fsync)",
 }
 
 
 class Watch:
-    """A stop-watch that is always in exactly one stage."""
+    """Stop-watches, one a thread: each is always in one stage, and a stage that begins inside another interrupts it."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
-        self.stage = ""
-        self._since = 0.0
-
-    def lap(self, stage: str) -> None:
-        """Leave the stage for another, or with "" for none."""
-        now = perf_counter()
-        if self.stage:
-            self.seconds[self.stage] += now - self._since
-        self.stage, self._since = stage, now
-
-
-def time_stages(service: Service) -> Watch:
-    """Time what the service does from now on; the caller enters the first stage and leaves the last."""
-    watch = Watch()
-
-    def commit(_connection: object) -> None:
-        if watch.stage == "index":  # and not in the projector's transactions
-            watch.lap("commit")
-
-    event.listen(service.database.engine, "commit", commit)
-    _time(service.ledger, "save", watch, "events", "index")
-    _time(service.projector, "catch_up", watch, "project", "read")
-    _exchange(service.journeys, "writing", _timed_writing(service.journeys.writing, watch))
-    return watch
-
-
-def _time(owner: object, name: str, watch: Watch, stage: str, following: str) -> None:
-    """Let calls of a method be a stage, and what comes after it another."""
-    method = getattr(owner, name)
-
-    @wraps(method)
-    def timed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the method takes and gives
-        watch.lap(stage)
-        try:
-            return method(*args, **kwargs)
-        finally:
-            watch.lap(following)
-
-    _exchange(owner, name, timed)
-
-
-def _timed_writing(
-    writing: Callable[[Stamp], AbstractContextManager[Transaction]], watch: Watch
-) -> Callable[[Stamp], AbstractContextManager[Transaction]]:
-    """Time the life of write transactions; between them the import waits for its reader."""
+        self._threads = threading.local()
 
     @contextmanager
-    def timed(stamp: Stamp) -> Iterator[Transaction]:
-        watch.lap("begin")
-        with writing(stamp) as transaction:
-            _time(transaction, "journeys", watch, "load", "decide")
-            watch.lap("decide")
-            yield transaction
-            watch.lap("index")
-        watch.lap("read")
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what happens inside, but for stages inside it."""
+        stack: list[str] = self._threads.__dict__.setdefault("stack", [])
+        self._lap(stack)
+        stack.append(name)
+        try:
+            yield
+        finally:
+            self._lap(stack)
+            stack.pop()
 
-    return timed
+    def _lap(self, stack: list[str]) -> None:
+        now = perf_counter()
+        if stack:
+            self.seconds[stack[-1]] += now - self._threads.since
+        self._threads.since = now
+
+    @property
+    def _current(self) -> str:
+        """The stage this thread is in, or "" for none."""
+        stack = self._threads.__dict__.get("stack")
+        return stack[-1] if stack else ""
+
+    def time(self, owner: object, name: str, stage: str, *, within: str = "") -> None:
+        """Let calls of an object's method be a stage, or only those from another; the object's class stays as it is."""
+        method: Callable[..., Any] = getattr(owner, name)
+
+        @wraps(method)
+        def timed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the method takes and gives
+            if within and within != self._current:
+                return method(*args, **kwargs)
+            with self.stage(stage):
+                return method(*args, **kwargs)
+
+        setattr(owner, name, timed)
 
 
-def _exchange(owner: object, name: str, method: Callable[..., Any]) -> None:
-    """Put a method in the place of an object's own; the object's class stays as it is."""
-    setattr(owner, name, method)
+def time_stages(service: Service, importing: Import) -> Watch:
+    """Time what the import does from now on; its own thread is to be in the stage `read`."""
+    watch = Watch()
+    watch.time(importing, "_count_batch", "durable")
+    watch.time(service.intake, "submit", "decide")
+    watch.time(service.journeys, "entries", "load")
+    watch.time(service.journeys.index.digests, "all", "load")
+    watch.time(service.ledger, "save", "encode")
+    watch.time(service.projector, "catch_up", "project")
+    watch.time(service.ledgers, "_write", "begin")
+    # The first parts of the writer that stand behind attributes.
+    watch.time(service.ledgers._rows, "write", "index")  # noqa: SLF001
+    watch.time(service.recorder, "write", "events")
+    watch.time(service.database, "_commit", "commit", within="begin")
+    return watch

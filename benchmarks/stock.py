@@ -8,7 +8,8 @@ from math import inf
 from pathlib import Path
 
 from benchmarks.intake import import_file, record_batches
-from benchmarks.ledger import Totals, folder
+from benchmarks.ledger import Totals
+from benchmarks.places import folder
 from benchmarks.results import Ask, Progress, Table, Value
 
 FACTS = 20_000

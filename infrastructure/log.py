@@ -9,6 +9,7 @@ from domain.explanation import Told
 from domain.instants import from_microseconds
 from infrastructure.database import Database
 from infrastructure.database.statements import Prepared
+from infrastructure.recorder import HASH_DIFFERS, event_hash
 from infrastructure.schema import events, identities
 from infrastructure.topics import TOPICS, UnreadableEvent, decode
 from projections.projection import Logged
@@ -30,9 +31,10 @@ class EventLog:
         self, connection: Connection, after: int, last: int, types: Iterable[type[Any]]
     ) -> Iterator[Logged]:
         """The events of these types after one position, up to and including another, in order."""
-        for position, app_group, stream_id, topic, recorded_at, state in self._statement(types).all(
-            connection, after=after, last=last
-        ):
+        for row in self._statement(types).all(connection, after=after, last=last):
+            position, app_group, stream_id, _, topic, state, recorded_at, *_, hash_ = row
+            if event_hash(*row[:-1]) != hash_:
+                raise UnreadableLog(position, HASH_DIFFERS)
             try:
                 event = decode(topic, state)
             except UnreadableEvent as error:
@@ -44,14 +46,7 @@ class EventLog:
         if wanted not in self._prepared:
             columns = events.c
             query = (
-                select(
-                    columns.position,
-                    columns.app_group,
-                    columns.originator_id,
-                    columns.topic,
-                    columns.recorded_at,
-                    columns.state,
-                )
+                select(events)
                 .where(
                     columns.position > bindparam("after"),
                     columns.position <= bindparam("last"),

@@ -28,6 +28,8 @@ from infrastructure.tail import Tail
 
 log = structlog.get_logger()
 
+HASH_DIFFERS = "the event is not what was recorded: its hash differs"
+
 NOBODY = Stamp(command_id="", actor="")
 
 

@@ -12,6 +12,7 @@ from application.explanation import Explanations
 from application.intake import Intake
 from application.ledger import Ledger
 from application.ports import Stamp
+from domain.instants import microseconds
 from infrastructure.database import Database
 from infrastructure.event_store import LedgerFactory
 from infrastructure.journey_store import JourneyStore
@@ -41,7 +42,7 @@ class Service:
         self.intake = Intake(self.ledger, self.ledgers, now)
         self.explanations = Explanations(self.ledger, Streams(self.database))
         self.log = EventLog(self.database)
-        self.projector = Projector(self.database, self.log, PROJECTIONS)
+        self.projector = Projector(self.database, self.log, PROJECTIONS, lambda: microseconds(now()))
 
     def close(self) -> None:
         """Wait for what is being recorded, and close the database."""

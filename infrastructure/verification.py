@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from infrastructure.database import Database
-from infrastructure.recorder import Recorder, Row
+from infrastructure.recorder import HASH_DIFFERS, Recorder, Row
 from infrastructure.topics import UnreadableEvent, decode
 
 _PAGE = 10_000
@@ -46,7 +46,7 @@ def _problem(row: Row, position: int, recorded_at: int, versions: dict[str, int]
             else f"events {position + 1} to {last} are missing"
         )
     if row.computed_hash() != row.hash:
-        return "the event is not what was recorded: its hash differs"
+        return HASH_DIFFERS
     if row.recorded_at < recorded_at:
         return "the event was recorded before the one before it"
     if row.originator_version != versions.get(row.originator_id, 0) + 1:

@@ -17,7 +17,10 @@ checkpoints = Table(
     Column("name", Id, primary_key=True),
     Column("version", Integer, nullable=False),
     Column("position", BigInteger, nullable=False),
+    Column("moved_at", BigInteger),
+    Column("problem", Text),
 )
+"""Where each projection stands; `moved_at` in microseconds since 1970, `problem` why it stopped, if it did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """The projector: folds the log into read models, a batch and its checkpoint in one transaction, never skipping."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Protocol
 
 import structlog
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from projections.projection import Logged, Projection, checkpoints
 
@@ -60,17 +60,30 @@ class Projector:
         database: Database,
         log: Log,
         projections: Sequence[Projection],
+        clock: Callable[[], int],
     ) -> None:
+        """`clock` tells microseconds since 1970."""
         self._reading = database.reading
         self._writing = database.writing
         self._log = log
-        self._projections = projections
+        self._clock = clock
+        self.projections = projections
 
     def catch_up(self, progress: Progress | None = None) -> None:
-        """Apply everything the log holds; raises ProjectionStopped."""
-        for projection in self._projections:
-            while self._batch(projection, progress):
-                pass
+        """Apply everything the log holds; raises the first ProjectionStopped, after the others have gone on."""
+        stopped = None
+        for projection in self.projections:
+            try:
+                self.advance(projection, progress)
+            except ProjectionStopped as reason:
+                stopped = stopped or reason
+        if stopped is not None:
+            raise stopped
+
+    def advance(self, projection: Projection, progress: Progress | None = None) -> None:
+        """Apply everything the log holds to one projection; raises ProjectionStopped."""
+        while self._batch(projection, progress):
+            pass
 
     def rebuild(self, projection: Projection, progress: Progress | None = None) -> int:
         """Build the projection anew from position zero; readers see the old one until the new one is complete.
@@ -108,7 +121,7 @@ class Projector:
             with self._writing() as connection:
                 after = self._lock(connection, projection)
                 self._apply(connection, projection, after, stopped.position - 1)
-                self._check(connection, projection, stopped.position - 1)
+                self._check(connection, projection, stopped.position - 1, problem=stopped.reason)
             # The reason says it all; `exception` would bury it under a trace.
             log.error(  # noqa: TRY400
                 "projection.stopped", name=stopped.name, position=stopped.position, reason=stopped.reason
@@ -152,15 +165,18 @@ class Projector:
         position = connection.execute(query).scalar()
         if position is None:
             values = {"name": projection.name, "version": projection.version, "position": 0}
-            connection.execute(insert(checkpoints).values(values))
-            return 0
+            with suppress(IntegrityError), connection.begin_nested():
+                connection.execute(insert(checkpoints).values(values))
+            position = connection.execute(query).scalar_one()
         return int(position)
 
-    def _check(self, connection: Connection, projection: Projection, position: int) -> None:
+    def _check(
+        self, connection: Connection, projection: Projection, position: int, problem: str | None = None
+    ) -> None:
         connection.execute(
             update(checkpoints)
             .where(checkpoints.c.name == projection.name)
-            .values(position=position, version=projection.version)
+            .values(position=position, version=projection.version, moved_at=self._clock(), problem=problem)
         )
 
 

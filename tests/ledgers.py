@@ -1,7 +1,8 @@
 """Real ledgers for tests: a service over a file, filled through the intake, read back in the reference's terms."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +21,7 @@ from infrastructure.topics import decode
 from projections.campaign_report.reading import report
 from tests.domain.journeys import fold
 from tests.reference import Outcome
+from tests.servers import Server
 from tests.strategies import APP_GROUP
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -34,9 +36,45 @@ def open_ledger(directory: Path, campaigns: Sequence[dict[str, Any]] = ()) -> Se
     return service
 
 
+class Databases:
+    """Where ledgers are kept: in files, or in databases of a server, one for each directory."""
+
+    def __init__(self) -> None:
+        self._server: Server | None = None
+        self._template = ""
+        self._urls: dict[Path, str] = {}
+
+    @property
+    def are_files(self) -> bool:
+        """Whether ledgers are kept in SQLite."""
+        return self._server is None
+
+    @contextmanager
+    def on(self, server: Server, template: str) -> Iterator[None]:
+        """Keep ledgers on the server, each beginning as the template; they are dropped afterwards."""
+        self._server, self._template = server, template
+        try:
+            yield
+        finally:
+            for url in self._urls.values():
+                server.drop(url)
+            self._server, self._urls = None, {}
+
+    def url(self, directory: Path) -> str:
+        """The database of a ledger in the directory."""
+        if self._server is None:
+            return f"sqlite:///{directory / 'conversions.db'}"
+        if directory not in self._urls:
+            self._urls[directory] = self._server.fresh_database(self._template)
+        return self._urls[directory]
+
+
+databases = Databases()
+
+
 def url_of(directory: Path) -> str:
-    """The database of a ledger in the directory."""
-    return f"sqlite:///{directory / 'conversions.db'}"
+    """The database of a ledger in the directory, of the kind that the test is about."""
+    return databases.url(directory)
 
 
 def take(service: Service, raws: Iterable[dict[str, Any]], app_group: str = GROUP) -> Taken:

@@ -16,7 +16,7 @@ from benchmarks.bulk.deciding import Part, decide
 from benchmarks.bulk.facts import Group
 from benchmarks.bulk.numbering import Numbering
 from benchmarks.bulk.source import Source
-from benchmarks.ledger import folder
+from benchmarks.places import folder
 from benchmarks.results import Progress
 from infrastructure.database import sqlite_file
 from infrastructure.importing import IMPORT_BATCH

@@ -41,6 +41,7 @@ cli.command("report")(reporting.report)
 cli.command("explain")(explaining.explain)
 cli.command("verify")(operating.verify_log)
 cli.command("rebuild")(operating.rebuild)
+cli.command("project")(operating.project)
 cli.command("demo")(demo.demo)
 
 

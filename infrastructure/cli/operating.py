@@ -1,5 +1,6 @@
-"""`conversions verify` and `conversions rebuild`."""
+"""`conversions verify`, `conversions rebuild` and `conversions project`."""
 
+import signal
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from infrastructure.cli.console import (
     out,
     print_json,
 )
+from infrastructure.projecting import Projecting
 from infrastructure.service import PROJECTIONS
 from infrastructure.verification import verify
 
@@ -74,3 +76,18 @@ def rebuild(
         return
     for each in rebuilt:
         out.print(f"{each['name']} was built anew up to position {each['position']}", highlight=False)
+
+
+def project(database: DatabaseOption = None) -> None:
+    """Keep the read models current until stopped (Ctrl-C, SIGTERM): a process of its own, beside those that write.
+
+    Waits for a database that is away. Exit status: 0 when it was stopped, 1 when a read model could not go on.
+    """
+    with opened(database) as service, Bar() as progress:
+        projecting = Projecting(service.database, service.projector)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: projecting.end())
+        err.print("Keeping the read models current; Ctrl-C ends it.", highlight=False)
+        projecting.run(lambda done, newest: progress.show("reports", done, newest))
+    for stopped in projecting.stopped.values():
+        raise stopped

@@ -14,6 +14,8 @@ from infrastructure.service import Service
 from tests.infrastructure.test_offers import Silent
 from tests.ledgers import GROUP, open_ledger
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def service(tmp_path: Path) -> Service:

@@ -15,6 +15,8 @@ from tests.domain.test_journey_laws import plans
 from tests.ledgers import open_ledger, outcome, reported, streams, take
 from tests.reference import judge
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 LAWS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

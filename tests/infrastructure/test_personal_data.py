@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from infrastructure.schema import identities, kept_aside
 from tests.ledgers import open_ledger, rows, take
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 USER = "somebody@example.org"
 PRIVATE = "a very private plan"

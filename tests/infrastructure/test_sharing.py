@@ -12,6 +12,8 @@ from infrastructure.service import Service, stamp
 from tests.ledgers import GROUP, open_ledger, outcome, reported, take
 from tests.reference import judge
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 CAMPAIGN = {"id": "spring", "conversion_events": [{"type": "makes_purchase", "deadline": "3d"}]}
 
 

@@ -1,26 +1,41 @@
 """`verify` names the first position that is not as it was recorded; a projection stops there and says so."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pysqlite3 import dbapi2 as sqlite
+from sqlalchemy import select, text
 
+from infrastructure.recorder import HASH_DIFFERS
 from infrastructure.service import Service
 from infrastructure.verification import Verification, verify
 from projections.campaign_report.reading import position
+from projections.projection import checkpoints
 from projections.projector import ProjectionStopped
-from tests.ledgers import open_ledger, reported, take
+from tests.ledgers import databases, open_ledger, reported, rows, take
 
 CAMPAIGN = {"id": "spring", "conversion_events": [{"type": "makes_purchase", "deadline": "3d"}]}
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Service:
-    """A ledger with a campaign and three receipts, closed again so that its file can be tampered with."""
+def service(each_database: str, tmp_path: Path) -> Iterator[Service]:  # noqa: ARG001 - it chooses the database
+    """A ledger with a campaign and three receipts, of a process that did not record them."""
     with open_ledger(tmp_path, [CAMPAIGN]) as service:
         for number in range(3):
             take(service, [receipt(number)])
-    return open_ledger(tmp_path)
+    with open_ledger(tmp_path) as service:
+        yield service
+
+
+PURCHASE = {
+    "type": "purchase",
+    "id": "p",
+    "user_id": "u0",
+    "product_id": "x",
+    "price": "100.00",
+    "currency": "EUR",
+    "at": "2024-03-01T10:00:00Z",
+}
 
 
 def receipt(number: int) -> dict[str, str]:
@@ -35,20 +50,19 @@ def receipt(number: int) -> dict[str, str]:
 
 
 def tamper(service: Service, statement: str) -> None:
-    """Change the file behind the ledger's back."""
-    path = service.database.url.removeprefix("sqlite:///")
-    connection = sqlite.connect(path)
-    for trigger in ("events_refuse_update", "events_refuse_delete"):
-        connection.execute(f"DROP TRIGGER IF EXISTS {trigger}")
-    connection.execute(statement)
-    connection.commit()
-    connection.close()
+    """Change the log behind the ledger's back, as whoever owns the database can."""
+    triggers = ("events_refuse_update", "events_refuse_delete")
+    if not databases.are_files:
+        triggers = ("events_refuse_change ON events",)
+    with service.database.writing() as connection:
+        for trigger in triggers:
+            connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
+        connection.execute(text(statement))
 
 
 def checked(service: Service) -> Verification:
     """What verify finds."""
-    with service:
-        return verify(service.database, service.recorder, lambda _done, _newest: None)
+    return verify(service.database, service.recorder, lambda _done, _newest: None)
 
 
 def test_an_untouched_log_is_as_it_was_recorded(service: Service) -> None:
@@ -63,6 +77,7 @@ def test_an_untouched_log_is_as_it_was_recorded(service: Service) -> None:
             "UPDATE events SET state = replace(state, 'r1', 'r2') WHERE topic = 'journey.received'",
             "hash differs",
         ),
+        ("UPDATE events SET hash = substr(hash, 1, 15) WHERE position = 9", "hash differs"),
         ("UPDATE events SET actor = 'nobody' WHERE position = 9", "hash differs"),
         ("UPDATE events SET recorded_at = recorded_at + 1 WHERE position = 9", "hash differs"),
         ("UPDATE events SET app_group = 'other' WHERE position = 9", "hash differs"),
@@ -79,12 +94,49 @@ def test_the_first_bad_position_is_named(service: Service, change: str, problem:
 
 
 def test_a_projection_stops_before_an_event_it_cannot_read(service: Service) -> None:
-    """It keeps what comes before, says where it stands, and does not go on by itself."""
+    """It keeps what comes before, says where it stands and why, and does not go on by itself."""
     tamper(service, "UPDATE events SET state = '{}' WHERE topic = 'journey.received' AND state LIKE '%r2%'")
-    with service:
-        for _ in range(2):
-            with pytest.raises(ProjectionStopped, match="campaign_report stopped before position") as stopped:
-                service.projector.catch_up()
-            assert reported(service, "spring")["totals"]["receipts"] == 2
-            with service.database.reading() as connection:
-                assert position(connection, "campaign_report") == stopped.value.position - 1
+    for _ in range(2):
+        with pytest.raises(ProjectionStopped, match="campaign_report stopped before position") as stopped:
+            service.projector.catch_up()
+        assert reported(service, "spring")["totals"]["receipts"] == 2
+        with service.database.reading() as connection:
+            assert position(connection, "campaign_report") == stopped.value.position - 1
+            problems = dict(connection.execute(select(checkpoints.c.name, checkpoints.c.problem)).all())
+        assert problems == {"app_groups": None, "campaign_report": HASH_DIFFERS}
+
+
+def test_a_flipped_byte_is_named_by_verify_and_stops_the_projection_that_meets_it(service: Service) -> None:
+    """A value that still reads well, 900.00 for 100.00, is found by its hash and counted nowhere."""
+    take(service, [PURCHASE])
+    tamper(service, "UPDATE events SET state = replace(state, '100', '900')")
+    found = checked(service)
+    assert found.problem == HASH_DIFFERS
+    with pytest.raises(ProjectionStopped, match="hash differs") as stopped:
+        service.projector.catch_up()
+    assert stopped.value.position > (found.first_bad_position or 0) > 0
+    assert reported(service, "spring")["totals"]["revenue"] == {}
+    assert len(rows(service)) == position_of(service, "app_groups"), "the others go on"
+
+
+def position_of(service: Service, projection: str) -> int:
+    """Where a projection stands."""
+    with service.database.reading() as connection:
+        return position(connection, projection)
+
+
+def test_a_byte_flipped_in_the_file_is_named(tmp_path: Path) -> None:
+    """SQLite's own integrity check finds nothing wrong with it."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [receipt(0), PURCHASE])
+        newest = len(rows(service))
+    file = tmp_path / "conversions.db"
+    whole = file.read_bytes()
+    assert whole.count(b'"price":"100"') == 1
+    file.write_bytes(whole.replace(b'"price":"100"', b'"price":"900"'))
+    with open_ledger(tmp_path) as service:
+        with service.database.reading() as connection:
+            assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
+        found = checked(service)
+    assert found.problem == HASH_DIFFERS
+    assert 0 < (found.first_bad_position or 0) <= newest

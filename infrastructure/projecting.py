@@ -1,0 +1,65 @@
+"""Keeping read models current all the time, in a process of its own or in a thread.
+
+It polls the log, sooner where the database hints at new events. A database that is away is waited for. A projection
+that meets an event it cannot apply stops there, loudly, while the others go on. Nothing ends it silently.
+"""
+
+import threading
+
+import structlog
+from eventsourcing.persistence import OperationalError
+
+from infrastructure.database import Database
+from infrastructure.tail import Tail
+from projections.projector import Progress, ProjectionStopped, Projector
+
+log = structlog.get_logger()
+
+_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 10.0
+
+
+class Projecting:
+    """Projects until it is told to stop; `stopped` holds the projections that could not go on, by name."""
+
+    def __init__(self, database: Database, projector: Projector) -> None:
+        self._database = database
+        self._projector = projector
+        self._ending = threading.Event()
+        self._pause = _PAUSE_SECONDS
+        self.stopped: dict[str, ProjectionStopped] = {}
+
+    def end(self) -> None:
+        """End after the batch that is being applied."""
+        self._ending.set()
+
+    def run(self, progress: Progress | None = None) -> None:
+        """Project until `end` is called, or until every projection has stopped."""
+        tail = Tail(self._database)
+        try:
+            while not self._ending.is_set() and len(self.stopped) < len(self._projector.projections):
+                if self._advanced(progress):
+                    tail.wait()
+        finally:
+            tail.close()
+
+    def _advanced(self, progress: Progress | None) -> bool:
+        """Bring all that can go on up to date: whether the database let it be done."""
+        for projection in self._projector.projections:
+            if projection.name in self.stopped:
+                continue
+            try:
+                self._projector.advance(projection, progress)
+            except ProjectionStopped as stopped:
+                # The projector has logged it, and the checkpoint says it.
+                self.stopped[projection.name] = stopped
+            except OperationalError as error:
+                self._wait_for_the_database(error)
+                return False
+        self._pause = _PAUSE_SECONDS
+        return True
+
+    def _wait_for_the_database(self, error: OperationalError) -> None:
+        log.warning("projector.waits", reason=str(error), seconds=self._pause)
+        self._ending.wait(self._pause)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
