@@ -85,18 +85,18 @@ def _run(path: Path, service: Service) -> Run:
     return Run(done.accepted, events, whole, watch.seconds, processor)
 
 
-def import_file(path: Path, place: Place = SQLITE) -> tuple[float, int, Totals]:
-    """Import a file untimed inside: seconds, facts, and the reports."""
+def import_file(path: Path, place: Place = SQLITE) -> tuple[int, float, Totals]:
+    """Import a file untimed inside: facts, seconds, and the reports."""
     with fresh(CAMPAIGNS, place) as service:
         started = perf_counter()
         done = Import(service, GROUP, _refuse).run([str(path)], None, _Unwatched())
-        return perf_counter() - started, done.accepted, totals(service, GROUP)
+        return done.accepted, perf_counter() - started, totals(service, GROUP)
 
 
 def record_batches(
     path: Path, size: int, most: int, most_seconds: float, place: Place = SQLITE
-) -> tuple[float, int, Totals]:
-    """Record a file's first facts in batches until the time is up: seconds, reports current; facts; the reports."""
+) -> tuple[int, float, Totals]:
+    """Record a file's first facts in batches until the time is up: facts; seconds, reports current; the reports."""
     started = perf_counter()
     facts = commands(path)[:most]
     reading = perf_counter() - started
@@ -109,7 +109,7 @@ def record_batches(
             if perf_counter() - started > most_seconds:
                 break
         service.projector.catch_up()
-        return reading + perf_counter() - started, taken, totals(service, GROUP)
+        return taken, reading + perf_counter() - started, totals(service, GROUP)
 
 
 class _Unwatched:

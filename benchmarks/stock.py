@@ -25,8 +25,7 @@ class Result:
     facts: int
     seconds: float
     totals: Totals
-    events: int | None = None
-    sqlite: str = ""
+    stored_in: str = ""
 
     @property
     def speed(self) -> float:
@@ -60,50 +59,49 @@ def _table(path: Path, results: dict[str, Result]) -> Table:
         table.rows.append([name, result.facts, result.seconds, result.speed, *times])
     table.notes += [
         "reading and validating included; ours has its reports current, the library keeps none",
-        f"the library is asked for facts in order alone; it stores in {single.sqlite}",
-        *_outcome(path, results),
+        f"the library is asked for facts in order alone; it stores in {single.stored_in}",
+        *outcome(path, results, ours, MOST_SECONDS),
     ]
     table.asks.append(Ask("ours / stock library one at a time", ours.speed / single.speed, ASKED_TIMES))
     return table
 
 
-def _outcome(path: Path, results: dict[str, Result]) -> list[str]:
+def outcome(path: Path, results: dict[str, Result], ours: Result, most_seconds: float) -> list[str]:
     """Compare the campaigns' conversions and revenue; a run cut short, with ours on the same facts."""
-    *_, ours = results.values()
     same, notes = True, []
     for name, result in results.items():
         expected = ours.totals
         if result.facts < ours.facts:
-            notes.append(f"{name}: stopped after {MOST_SECONDS:.0f} s")
+            notes.append(f"{name}: stopped after {most_seconds:.0f} s")
             expected = record_batches(path, BATCH, result.facts, inf)[2]
         same = same and result.totals == expected
     return [*notes, f"same outcome: {'yes' if same else 'NO'}"]
 
 
 def _ours(path: Path, size: int) -> Result:
-    seconds, facts, totals = record_batches(path, size, FACTS, MOST_SECONDS)
-    return Result(facts, seconds, totals)
+    return Result(*record_batches(path, size, FACTS, MOST_SECONDS))
 
 
 def _import(path: Path, _size: int) -> Result:
-    seconds, facts, totals = import_file(path)
-    return Result(facts, seconds, totals)
+    return Result(*import_file(path))
 
 
 def _stock(path: Path, size: int) -> Result:
-    """In a process of its own: one process uses one SQLite library only (measured before we began)."""
+    """On SQLite."""
     with folder() as scratch:
-        command = [
-            sys.executable,
-            "-m",
-            "benchmarks.stock_library",
-            path,
-            scratch / "stock.db",
-            size,
-            MOST_SECONDS,
-        ]
-        done = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)  # noqa: S603
+        environment = {
+            "PERSISTENCE_MODULE": "eventsourcing.sqlite",
+            "SQLITE_DBNAME": str(scratch / "stock.db"),
+        }
+        return run_stock(path, environment, size, MOST_SECONDS)
+
+
+def run_stock(
+    path: Path, environment: dict[str, str], size: int, most_seconds: float, python: str = sys.executable
+) -> Result:
+    """The library, in a process of its own: one process uses one SQLite library only (measured before we began)."""
+    arguments = [path, json.dumps(environment), size, most_seconds]
+    command = [python, "-m", "benchmarks.stock_library", *map(str, arguments)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     printed = json.loads(done.stdout)
-    return Result(
-        printed["facts"], printed["seconds"], printed["totals"], printed["events"], printed["sqlite"]
-    )
+    return Result(printed["facts"], printed["seconds"], printed["totals"], printed["stored_in"])

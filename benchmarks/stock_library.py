@@ -1,7 +1,7 @@
-"""The same job on the stock library, run by stock.py in a process of its own.
+"""The same job on the stock library, run by stock.py in a process of its own; peers.py has it run in a `.venv` of its own.
 
-A decorated aggregate per user (stock_journey.py), the library's application, repository and SQLite recorder, as its
-documentation has it. No read model.
+A decorated aggregate per user (stock_journey.py), the library's application, repository and recorder, as its
+documentation has it: for SQLite, for PostgreSQL, or that of `eventsourcing-sqlalchemy`. No read model.
 """
 
 import json
@@ -77,10 +77,10 @@ def totals(journeys: Journeys, campaigns: dict[str, Campaign]) -> tuple[int, dic
     return recorded, found
 
 
-def main(facts: Path, database: Path, batch: int, most_seconds: float) -> None:
+def main(facts: Path, environment: dict[str, str], batch: int, most_seconds: float) -> None:
     """Record a file's facts in batches until the time is up, and print what came of it as JSON."""
     campaigns = {each.id: Campaign(each) for each in read_campaigns(CAMPAIGNS).campaigns or []}
-    journeys = Journeys({"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(database)})
+    journeys = Journeys(environment)
     taken, started = 0, perf_counter()
     with facts.open("rb") as lines, less_collection():
         while perf_counter() - started < most_seconds:
@@ -96,12 +96,14 @@ def main(facts: Path, database: Path, batch: int, most_seconds: float) -> None:
         "seconds": seconds,
         "events": recorded,
         "totals": found,
-        "sqlite": _sqlite(database),
+        "stored_in": _sqlite(environment["SQLITE_DBNAME"])
+        if "SQLITE_DBNAME" in environment
+        else "PostgreSQL",
     }
     print(json.dumps(result))
 
 
-def _sqlite(database: Path) -> str:
+def _sqlite(database: str) -> str:
     """What stored the events, and how safely."""
     connection = sqlite3.connect(database)
     mode, synchronous = (
@@ -114,4 +116,4 @@ def _sqlite(database: Path) -> str:
 if __name__ == "__main__":
     if "pysqlite3" in sys.modules:
         raise SystemExit("one process uses one SQLite library only (measured before we began)")
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))

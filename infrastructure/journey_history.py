@@ -111,21 +111,18 @@ class StoredHistory:
         return None if row is None else decode(*row)
 
     def before(self, lane: str, key: Key) -> AnyFact | None:
-        found = [self._standing_before(place, lane, key) for place in range(len(self.layers))]
+        found = [self._laid_before(place, lane, key) for place in range(len(self.layers))]
         found.append(self._stored_neighbour(self._index.before, lane, key))
         return max((fact for fact in found if fact is not None), key=_key, default=None)
 
     def after(self, lane: str, key: Key) -> AnyFact | None:
-        found = [self._standing_after(place, lane, key) for place in range(len(self.layers))]
+        found = [self._laid_after(place, lane, key) for place in range(len(self.layers))]
         found.append(self._stored_neighbour(self._index.after, lane, key))
         return min((fact for fact in found if fact is not None), key=_key, default=None)
 
     def between(self, lane: str, start: datetime, end: datetime | None = None) -> Iterator[AnyFact]:
-        parts = [
-            (fact for fact in layer.between(lane, start, end) if not self._is_gone(lane, fact.key, place + 1))
-            for place, layer in enumerate(self.layers)
-            if lane in layer.lanes
-        ]
+        laid = [place for place, layer in enumerate(self.layers) if lane in layer.lanes]
+        parts = [self._laid_between(place, lane, start, end) for place in laid]
         stored = self._stored_between(lane, start, end)
         return _each_once(merge(*parts, stored, key=_key)) if parts else stored
 
@@ -145,17 +142,22 @@ class StoredHistory:
         """Whether a layer from this one up has taken the place away."""
         return any((lane, key) in layer.gone for layer in self.layers[above:])
 
-    def _standing_before(self, place: int, lane: str, key: Key) -> AnyFact | None:
+    def _laid_before(self, place: int, lane: str, key: Key) -> AnyFact | None:
         layer = self.layers[place]
         while (fact := layer.before(lane, key)) is not None and self._is_gone(lane, fact.key, place + 1):
             key = fact.key
         return fact
 
-    def _standing_after(self, place: int, lane: str, key: Key) -> AnyFact | None:
+    def _laid_after(self, place: int, lane: str, key: Key) -> AnyFact | None:
         layer = self.layers[place]
         while (fact := layer.after(lane, key)) is not None and self._is_gone(lane, fact.key, place + 1):
             key = fact.key
         return fact
+
+    def _laid_between(self, place: int, lane: str, start: datetime, end: datetime | None) -> Iterator[AnyFact]:
+        for fact in self.layers[place].between(lane, start, end):
+            if not self._is_gone(lane, fact.key, place + 1):
+                yield fact
 
     def _stored_neighbour(self, statement: Prepared, lane: str, key: Key) -> AnyFact | None:
         while (row := self._first(statement, lane=lane, at=microseconds(key[0]), fact_id=key[1])) is not None:
