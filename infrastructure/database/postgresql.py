@@ -106,7 +106,7 @@ class PostgreSQL(Dialect):
     def is_broken(self, connection: Connection) -> bool:
         if connection.invalidated:
             return True
-        return bool(connection.connection.driver_connection.closed)  # type: ignore[union-attr]
+        return bool(connection.connection.dbapi_connection.closed)  # type: ignore[union-attr]
 
     @contextmanager
     def failures(self) -> Iterator[None]:
@@ -156,7 +156,7 @@ class PostgreSQL(Dialect):
         with self.failures(), self.engine.connect() as pooled:
             # Out of the pool for good: a connection that listens is of no use to others.
             pooled.detach()
-            driver: psycopg.Connection[Any] = pooled.connection.driver_connection  # type: ignore[assignment]
+            driver: psycopg.Connection[Any] = pooled.connection.dbapi_connection  # type: ignore[assignment]
             driver.autocommit = True
             driver.execute(f"LISTEN {_CHANNEL}")
 
