@@ -154,7 +154,9 @@ class StoredHistory:
             key = fact.key
         return fact
 
-    def _laid_between(self, place: int, lane: str, start: datetime, end: datetime | None) -> Iterator[AnyFact]:
+    def _laid_between(
+        self, place: int, lane: str, start: datetime, end: datetime | None
+    ) -> Iterator[AnyFact]:
         for fact in self.layers[place].between(lane, start, end):
             if not self._is_gone(lane, fact.key, place + 1):
                 yield fact

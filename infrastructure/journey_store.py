@@ -127,7 +127,9 @@ class JourneyStore:
     ) -> Iterator[Entry]:
         statements = self._statements
         given = as_keys([[user_id] for user_id in user_ids])
-        known = {row[0]: row[1:] for row in statements.identities.all(connection, app_group=app_group, keys=given)}
+        known = {
+            row[0]: row[1:] for row in statements.identities.all(connection, app_group=app_group, keys=given)
+        }
         journeys = as_keys([[journey_id] for journey_id, _ in known.values()])
         states: dict[str, Any] = {}
         tails: dict[str, list[Recorded[JourneyEvent]]] = defaultdict(list)

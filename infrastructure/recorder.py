@@ -150,7 +150,9 @@ class Recorder(ApplicationRecorder):
                     self.database.dialect.lock_log(connection)
                     found = self._hash.first(connection, position=writing.last)
         except PASSING as error:
-            raise OutcomeUnknown(f"the database went away while it committed, and is not back: {error}") from error
+            raise OutcomeUnknown(
+                f"the database went away while it committed, and is not back: {error}"
+            ) from error
         landed = found is not None and found[0] == writing.last_hash
         log.warning("outcome.found", position=writing.last, recorded=landed)
         return landed
@@ -160,7 +162,13 @@ class Recorder(ApplicationRecorder):
     ) -> Sequence[int] | None:
         """Append stored events, to the unit under way or in a transaction of their own; raises IntegrityError."""
         payloads = [
-            (app_group, str(stored.originator_id), stored.originator_version, stored.topic, stored.state.decode())
+            (
+                app_group,
+                str(stored.originator_id),
+                stored.originator_version,
+                stored.topic,
+                stored.state.decode(),
+            )
             for stored in stored_events
         ]
         return list(self.append(payloads)) or None

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from application.ports import Answered, LoadedJourney, Stamp
+from application.ports import Answered, LoadedJourney
 from domain.journey.state import Definitions
 from infrastructure import journey_store
 from infrastructure.database.dialect import Dialect

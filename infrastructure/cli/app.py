@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from typing import NoReturn
 
 import typer
 from eventsourcing.persistence import PersistenceError
@@ -22,6 +23,7 @@ from infrastructure.cli.console import (
     shown,
 )
 from infrastructure.database import UnusableDatabase
+from infrastructure.database.failures import Busy, ConnectionLost, DiskFull, OutcomeUnknown
 from infrastructure.files import UnreadableFile
 from infrastructure.migrations import NewerSchema
 from projections.projector import ProjectionStopped
@@ -68,16 +70,29 @@ def main() -> None:
     except (UnusableDatabase, NewerSchema) as error:
         _fail(str(error), "unusable_database", "", UNREADABLE)
     except (PersistenceError, SQLAlchemyError) as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
-        _fail(
-            f"the database refused: {reason}; nothing of what it refused is kept", "database", "", UNREADABLE
-        )
+        _fail_by_database(error)
     except BrokenPipeError:
         # Whoever reads has seen enough; Python would complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _fail(message: str, code: str, place: str, status: int) -> None:
+def _fail_by_database(error: Exception) -> NoReturn:
+    reason = str(error).splitlines()[0]
+    for kind, (code, advice) in _ADVICE.items():
+        if isinstance(error, kind):
+            _fail(f"{reason}{advice}", code, "", UNREADABLE)
+    _fail(f"the database refused: {reason}; nothing of what it refused is kept", "database", "", UNREADABLE)
+
+
+_ADVICE: dict[type[Exception], tuple[str, str]] = {
+    DiskFull: ("disk_full", "; make room, then run it again: nothing of what it refused is kept"),
+    Busy: ("database_busy", ": others kept the database busy; try again"),
+    ConnectionLost: ("database_away", ": is the database up? What was not acknowledged may be sent again"),
+    OutcomeUnknown: ("outcome_unknown", ": send it again, what was recorded is not recorded twice"),
+}
+
+
+def _fail(message: str, code: str, place: str, status: int) -> NoReturn:
     """Say on standard error what went wrong, as JSON where JSON was asked for."""
     if "--json" in sys.argv:
         sys.stderr.write(json.dumps({"error": {"code": code, "message": message, "place": place}}) + "\n")

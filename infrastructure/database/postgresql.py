@@ -13,7 +13,6 @@ from sqlalchemy import (
     Column,
     Connection,
     Integer,
-    String,
     Table,
     Text,
     bindparam,
@@ -77,7 +76,9 @@ class PostgreSQL(Dialect):
 
     def __init__(self, url: URL) -> None:
         if url.get_driver_name() not in {"psycopg", "psycopg2"}:
-            raise UnusableDatabase(f"no support for the driver {url.get_driver_name()}; use postgresql+psycopg://")
+            raise UnusableDatabase(
+                f"no support for the driver {url.get_driver_name()}; use postgresql+psycopg://"
+            )
         self._url = url.set(drivername="postgresql+psycopg")
         arguments = {
             "connect_timeout": _CONNECT_SECONDS,
@@ -209,7 +210,7 @@ def _translated(error: Exception) -> PersistenceError:
     if isinstance(reason, _FASTER):
         return IntegrityError(message)
     if isinstance(reason, errors.DiskFull):
-        return DiskFull(f"{message}: make room, then send it again")
+        return DiskFull(message)
     if isinstance(reason, errors.LockNotAvailable):
         return Busy(message)
     if isinstance(reason, _LOST) or (isinstance(reason, psycopg.OperationalError) and not reason.sqlstate):

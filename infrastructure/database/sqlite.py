@@ -136,6 +136,6 @@ def _translated(error: Exception) -> Exception:
         return IntegrityError(str(reason))
     if isinstance(reason, sqlite.OperationalError):
         if "full" in str(reason):
-            return DiskFull(f"{reason}: make room, then send it again")
+            return DiskFull(str(reason))
         return Busy(str(reason)) if "locked" in str(reason) else OperationalError(str(reason))
     return ProgrammingError(str(reason))

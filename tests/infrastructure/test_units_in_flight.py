@@ -122,7 +122,9 @@ def test_a_unit_that_cannot_be_recorded_spoils_no_other(
 
     monkeypatch.setattr(RowWriter, "write", refuse)
     with held(service):
-        futures = [submit(service, [receipt(n, user)]) for n, user in enumerate(["a", "bad", "a", "bad", "c"], 1)]
+        futures = [
+            submit(service, [receipt(n, user)]) for n, user in enumerate(["a", "bad", "a", "bad", "c"], 1)
+        ]
     with pytest.raises(DiskFull):
         futures[1].result()
     with pytest.raises(DiskFull):

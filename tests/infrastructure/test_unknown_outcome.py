@@ -56,7 +56,13 @@ def facts(day: int) -> list[dict[str, Any]]:
     money = {"product_id": "x", "price": "1.00", "currency": "EUR"}
     users = [f"u{number}" for number in range(5)]
     received = [
-        {"type": "received", "id": f"r{day}", "user_id": user, "campaign_id": "spring", "at": f"{at}09:00:00Z"}
+        {
+            "type": "received",
+            "id": f"r{day}",
+            "user_id": user,
+            "campaign_id": "spring",
+            "at": f"{at}09:00:00Z",
+        }
         for user in users
     ]
     bought = [
