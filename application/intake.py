@@ -106,7 +106,7 @@ class Intake:
         """Take the facts, or raise and have taken none; raises UnknownAppGroup."""
         return self.submit(app_group, commands, stamp).result()
 
-    def submit(self, app_group: str, commands: Sequence[FactCommand], stamp: Stamp) -> "Future[Outcome]":
+    def submit(self, app_group: str, commands: Sequence[FactCommand], stamp: Stamp) -> Future[Outcome]:
         """Decide the facts now; the future holds the outcome once they are durable. Raises UnknownAppGroup."""
 
         def decide(transaction: Transaction) -> Answered[Outcome]:

@@ -59,7 +59,7 @@ Decide = Callable[[Transaction], Answered[T]]
 class Ledgers(Protocol):
     """The write side of the ledger's database."""
 
-    def submit(self, stamp: Stamp, decide: Decide[T]) -> "Future[T]":
+    def submit(self, stamp: Stamp, decide: Decide[T]) -> Future[T]:
         """Decide a command now and record it soon, in the order given: the future holds its answer once it is durable.
 
         The position it is answered with is not before any event that the command found or recorded.

@@ -102,11 +102,11 @@ class Import:
             finally:
                 count_down_to(0)
 
-    def _take(self, batch: list[_Read]) -> "Future[Outcome]":
+    def _take(self, batch: list[_Read]) -> Future[Outcome]:
         commands = [read.fact for read in batch if isinstance(read.fact, FactCommand)]
         return self._service.intake.submit(self._app_group, commands, stamp())
 
-    def _count_batch(self, path: str, batch: list[_Read], future: "Future[Outcome]") -> None:
+    def _count_batch(self, path: str, batch: list[_Read], future: Future[Outcome]) -> None:
         """Count a batch once it is durable."""
         outcome = future.result()
         answers = iter(outcome.answers)

@@ -20,7 +20,7 @@ from application.ports import Decide, Stamp
 from infrastructure.database import Database
 from infrastructure.journey_store import JourneyStore, Range
 from infrastructure.recorder import Recorder, Unit, Writing
-from infrastructure.retrying import PASSING, Patience
+from infrastructure.retrying import PASSING, patiently
 from infrastructure.units import JourneyTransaction, RowWriter, UnitOfWork
 
 log = structlog.get_logger()
@@ -49,7 +49,7 @@ class StoredLedgers:
         self._recorded = 0
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recording")
 
-    def submit(self, stamp: Stamp, decide: Decide[T]) -> "Future[T]":
+    def submit(self, stamp: Stamp, decide: Decide[T]) -> Future[T]:
         """Decide now and record soon, in the order given; raises what deciding raises, and then nothing is recorded."""
         with self._room:
             self._room.wait_for(lambda: self._flying_events <= FLYING_EVENTS)
@@ -76,14 +76,16 @@ class StoredLedgers:
 
     def _decided(self, unit: UnitOfWork) -> UnitOfWork:
         """The unit, decided on one consistent read; tried again where the database went away meanwhile."""
-        for attempt in Patience("decision.retried"):
-            with attempt:
-                unit = unit.again()
-                # Before the read begins: it is sure to see what has landed.
-                self._settle()
-                with self._database.reading() as connection:
-                    self._decide(unit, connection)
-        return unit
+
+        def attempt() -> UnitOfWork:
+            fresh = unit.again()
+            # Before the read begins: it is sure to see what has landed.
+            self._settle()
+            with self._database.reading() as connection:
+                self._decide(fresh, connection)
+            return fresh
+
+        return patiently("decision.retried", attempt)
 
     def _decide(self, unit: UnitOfWork, connection: Connection) -> None:
         unit.position = self._recorder.position(connection)
@@ -91,7 +93,7 @@ class StoredLedgers:
         transaction = JourneyTransaction(self._journeys, unit, connection)
         try:
             with self._recorder.collecting(unit, connection):
-                unit.answered = unit.decide(transaction)
+                unit.answer = unit.decide(transaction)
             transaction.end()
         except BaseException:
             if transaction.has_begun:
@@ -152,8 +154,7 @@ class StoredLedgers:
         self._recorded = max(self._recorded, unit.position)
         self._landed.append(unit)
         try:
-            assert unit.answered is not None
-            unit.future.set_result(unit.answered(self._recorded))
+            unit.future.set_result(unit.answer(self._recorded))
         except Exception as error:  # noqa: BLE001 - recorded all the same
             unit.future.set_exception(error)
 
@@ -173,20 +174,20 @@ class StoredLedgers:
                     self._write_alone(unit)
 
     def _write_alone(self, unit: UnitOfWork) -> None:
-        try:
-            for attempt in Patience("unit.retried", passing=(IntegrityError, *PASSING)):
-                with attempt:
-                    unit = unit.again()
-                    self._settle()
-                    with self._recorder.writing(alone=True) as writing:
-                        self._decide(unit, writing.connection)
-                        self._put(writing, [unit])
+        def attempt() -> UnitOfWork:
+            fresh = unit.again()
+            self._settle()
+            with self._recorder.writing(alone=True) as writing:
+                self._decide(fresh, writing.connection)
+                self._put(writing, [fresh])
             self._recorded = max(self._recorded, writing.last)
+            return fresh
+
+        try:
+            self._answer(patiently("unit.retried", attempt, passing=(IntegrityError, *PASSING)))
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the answer
             self._forget()
             unit.future.set_exception(error)
-        else:
-            self._answer(unit)
 
     def _forget(self) -> None:
         self._journeys.forget()

@@ -22,7 +22,7 @@ from application.ports import Stamp
 from infrastructure.database import Database
 from infrastructure.database.failures import ConnectionLost, OutcomeUnknown
 from infrastructure.database.statements import Prepared, constant
-from infrastructure.retrying import PASSING, Patience
+from infrastructure.retrying import PASSING, patiently
 from infrastructure.schema import events
 from infrastructure.tail import Tail
 
@@ -144,15 +144,17 @@ class Recorder(ApplicationRecorder):
         """
         if not writing.last:
             return False
+
+        def sought() -> Any:  # noqa: ANN401
+            with self.database.writing() as connection:
+                self.database.dialect.lock_log(connection)
+                return self._hash.first(connection, position=writing.last)
+
         try:
-            for attempt in Patience("outcome.sought", passing=(*PASSING, OutcomeUnknown)):
-                with attempt, self.database.writing() as connection:
-                    self.database.dialect.lock_log(connection)
-                    found = self._hash.first(connection, position=writing.last)
+            found = patiently("outcome.sought", sought, passing=(*PASSING, OutcomeUnknown))
         except PASSING as error:
-            raise OutcomeUnknown(
-                f"the database went away while it committed, and is not back: {error}"
-            ) from error
+            message = f"the database went away while it committed, and is not back: {error}"
+            raise OutcomeUnknown(message) from error
         landed = found is not None and found[0] == writing.last_hash
         log.warning("outcome.found", position=writing.last, recorded=landed)
         return landed

@@ -1,8 +1,9 @@
 """Trying again what the database could not do just now: with a budget, ever longer pauses, and a word in the log."""
 
 import time
-from collections.abc import Iterator
-from types import TracebackType
+from collections.abc import Callable
+from itertools import count
+from typing import TypeVar
 
 import structlog
 
@@ -19,45 +20,22 @@ _LONGEST_PAUSE = 2.0
 PASSING = (ConnectionLost, Busy)
 """Failures that may be gone the next time."""
 
+T = TypeVar("T")
 
-class Patience:
-    """Attempts, `for attempt in Patience(...): with attempt: ...`, until one succeeds or the budget is spent.
 
-    A passing failure is logged as `noun` with its reason; the last one is raised. Any other is raised at once.
+def patiently(noun_verb: str, work: Callable[[], T], *, passing: tuple[type[Exception], ...] = PASSING) -> T:
+    """What the work returns, after as many attempts as the budget allows; its last failure is raised.
+
+    Each attempt that is followed by another is logged under the name given, with its reason.
     """
-
-    def __init__(
-        self,
-        noun: str,
-        *,
-        seconds: float | None = None,
-        passing: tuple[type[Exception], ...] = PASSING,
-        **fields: object,
-    ) -> None:
-        self._noun = noun
-        self._fields = fields
-        self._passing = passing
-        self._until = time.monotonic() + (BUDGET_SECONDS if seconds is None else seconds)
-        self._pause = _FIRST_PAUSE
-        self._tries = 0
-        self._done = False
-
-    def __iter__(self) -> Iterator["Patience"]:
-        while not self._done:
-            yield self
-
-    def __enter__(self) -> None:
-        self._tries += 1
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        if error is None:
-            self._done = True
-            return False
-        if not isinstance(error, self._passing) or time.monotonic() + self._pause > self._until:
-            return False
-        log.warning(self._noun, attempt=self._tries, reason=str(error), **self._fields)
-        time.sleep(self._pause)
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-        return True
+    until, pause = time.monotonic() + BUDGET_SECONDS, _FIRST_PAUSE
+    for attempt in count(1):
+        try:
+            return work()
+        except passing as error:
+            if time.monotonic() + pause > until:
+                raise
+            log.warning(noun_verb, attempt=attempt, reason=str(error))
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+    raise AssertionError("the budget ends")  # pragma: no cover

@@ -18,10 +18,11 @@ log = structlog.get_logger()
 class Tail:
     """Waits for new events; a lost connection only makes it poll."""
 
+    _wait: Callable[[float], None] | None = None
+
     def __init__(self, database: Database) -> None:
         self._dialect = database.dialect
         self._listening = ExitStack()
-        self._wait: Callable[[float], None] | None = None
 
     def wait(self, seconds: float | None = None) -> None:
         """Return when there may be new events, after so many seconds, by default the database's own, at the latest."""

@@ -21,23 +21,6 @@ from infrastructure.schema import identities, journey_states, kept_aside
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(eq=False)
-class UnitOfWork(Unit):
-    """A command that is decided, and can be decided again; `future` holds its answer once it is durable."""
-
-    decide: Callable[["JourneyTransaction"], Answered[Any]] = field(kw_only=True)
-    future: Future[Any] = field(default_factory=Future)
-    answered: Answered[Any] | None = None
-    position: int = 0
-    """The log's end when it was decided: what it found to be a duplicate stands before it."""
-    entries: list[Entry] = field(default_factory=list)
-    rows: "Rows" = field(default_factory=lambda: Rows())
-
-    def again(self) -> "UnitOfWork":
-        """The same command, undecided."""
-        return UnitOfWork(self.stamp, decide=self.decide, future=self.future)
-
-
 @dataclass
 class Rows:
     """What follows from a unit's events, beside the log."""
@@ -46,6 +29,23 @@ class Rows:
     aside: list[Row] = field(default_factory=list)
     states: list[Row] = field(default_factory=list)
     index: IndexRows = field(default_factory=IndexRows)
+
+
+@dataclass(eq=False)
+class UnitOfWork(Unit):
+    """A command that is decided, and can be decided again; `future` holds its answer once it is durable."""
+
+    decide: Callable[["JourneyTransaction"], Answered[Any]] = field(kw_only=True)
+    future: Future[Any] = field(default_factory=Future)
+    answer: Answered[Any] = field(init=False)
+    position: int = 0
+    """The log's end when it was decided: what it found to be a duplicate stands before it."""
+    entries: list[Entry] = field(default_factory=list)
+    rows: Rows = field(default_factory=Rows)
+
+    def again(self) -> "UnitOfWork":
+        """The same command, undecided."""
+        return UnitOfWork(self.stamp, decide=self.decide, future=self.future)
 
 
 class RowWriter:

@@ -118,7 +118,7 @@ class PostgreSQL(Dialect):
 
     def keys(self, parameter: str, **columns: type) -> FromClause:
         rows = func.json_array_elements(cast(bindparam(parameter), JSON)).table_valued(column("value", JSON))
-        types = {int: BigInteger, str: Text}
+        types: dict[type, Any] = {int: BigInteger, str: Text}
         values = (
             cast(rows.c.value.op("->>")(literal_column(str(place))), types[kind]).label(name)
             for place, (name, kind) in enumerate(columns.items())

@@ -79,8 +79,7 @@ def missed(recorder: Recorder) -> tuple[Writers, list[int]]:
     with recorder.subscribe() as subscription:
 
         def read() -> None:
-            for notification in subscription:
-                seen.append(notification.id)
+            seen.extend(notification.id for notification in subscription)
 
         reader = threading.Thread(target=read)
         reader.start()

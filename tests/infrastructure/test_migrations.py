@@ -1,24 +1,47 @@
 """Migrations: whole or not at all, equal to the tables the code uses, and never run on a newer schema."""
 
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Table, inspect, text
+from eventsourcing.persistence import PersistenceError
+from sqlalchemy import MetaData, Table, insert, inspect, text
 
 import infrastructure.migrations
 from infrastructure.database import Database
 from infrastructure.migrations import HEAD, NewerSchema, migrate
 from infrastructure.schema import metadata
+from infrastructure.service import Service
+from infrastructure.verification import Verification, verify
 from projections.projection import metadata as read_models
-from tests.ledgers import url_of
+from tests.ledgers import NOW, outcome, reported, take, url_of
+from tests.reference import judge
+
+LEDGERS = Path(__file__).parents[1] / "golden" / "ledgers"
 
 
-def test_the_migrated_schema_is_the_one_the_code_uses(tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A new database of each kind, without any table."""
+    if request.param == "sqlite":
+        database = Database(url_of(tmp_path))
+    else:
+        database = Database(request.getfixturevalue("postgresql").fresh_database())
+    yield database
+    database.close()
+
+
+def test_the_migrated_schema_is_the_one_the_code_uses(database: Database) -> None:
     """Every table, column, nullability and primary key of the code is there, and no other table."""
-    database = Database(url_of(tmp_path))
     migrate(database)
     tables: dict[str, Table] = {**metadata.tables, **read_models.tables}
     with database.reading() as connection:
@@ -38,18 +61,16 @@ def test_head_is_alembics_head() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD
 
 
-def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
+def test_migrating_again_changes_nothing(database: Database) -> None:
     """A migrated database is left alone."""
-    database = Database(url_of(tmp_path))
     migrate(database)
     migrate(database)
     with database.reading() as connection:
         assert MigrationContext.configure(connection).get_current_revision() == HEAD
 
 
-def test_a_newer_schema_is_refused_with_advice(tmp_path: Path) -> None:
+def test_a_newer_schema_is_refused_with_advice(database: Database) -> None:
     """An older version does not touch a newer ledger."""
-    database = Database(url_of(tmp_path))
     migrate(database)
     with database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -57,12 +78,88 @@ def test_a_newer_schema_is_refused_with_advice(tmp_path: Path) -> None:
         migrate(database)
 
 
-def test_a_migration_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
+def test_a_migration_that_fails_half_way_leaves_nothing(database: Database) -> None:
     """All of a migration is one transaction."""
-    database = Database(url_of(tmp_path))
     with database.writing() as connection:
         connection.execute(text("CREATE TABLE report_revenue (was INTEGER)"))
-    with pytest.raises(Exception, match="report_revenue"):
+    with pytest.raises(PersistenceError, match="report_revenue"):
         migrate(database)
     with database.reading() as connection:
         assert inspect(connection).get_table_names() == ["report_revenue"]
+
+
+def test_processes_that_open_a_new_database_at_once_migrate_it_once(database: Database) -> None:
+    """The second waits for the first, and finds nothing left to do."""
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        own = Database(database.url)
+        try:
+            migrate(own)
+        except BaseException as error:  # noqa: BLE001 - told below
+            failed.append(error)
+        finally:
+            own.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    with database.reading() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() == HEAD
+
+
+@pytest.mark.parametrize("ledger", sorted(LEDGERS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_ledger_of_an_earlier_schema_keeps_its_data_and_goes_on(database: Database, ledger: Path) -> None:
+    """Migrated with data in it: the log verifies, reports equal the reference, facts are known, new ones are taken."""
+    old = json.loads(ledger.read_text())
+    _fill(database, old["schema"], old["tables"])
+    with Service(database.url, now=lambda: NOW) as service:
+        assert verify(service.database, service.recorder, lambda *_: None) == Verification(
+            len(old["tables"]["events"])
+        )
+        expected = judge(old["campaigns"]["campaigns"], old["facts"])
+        assert outcome(service) == expected
+        for campaign in expected.campaigns:
+            assert reported(service, campaign) == expected.report(campaign)
+        assert {answer.verdict.value for answer in take(service, old["facts"]).answers} == {"duplicate"}
+        late = [
+            fact | {"id": f"late-{fact['id']}"}
+            for fact in old["facts"]
+            if fact["type"] in {"received", "purchase"}
+        ]
+        assert {answer.verdict.value for answer in take(service, late).answers} == {"accepted"}
+        service.projector.catch_up()
+        expected = judge(old["campaigns"]["campaigns"], old["facts"] + late)
+        assert outcome(service) == expected
+        for campaign in expected.campaigns:
+            assert reported(service, campaign) == expected.report(campaign)
+        with service.database.reading() as connection:
+            assert MigrationContext.configure(connection).get_current_revision() == HEAD
+
+
+def _fill(database: Database, schema: str, tables: dict[str, list[dict[str, Any]]]) -> None:
+    """Make the tables of an earlier schema, with the rows that a ledger had then."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(infrastructure.migrations.__file__).parent))
+    with database.writing() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, schema)
+    with database.writing() as connection:
+        metadata_then = MetaData()
+        metadata_then.reflect(connection)
+        for name, rows in tables.items():
+            table = metadata_then.tables[name]
+            connection.execute(insert(table), [_row(table, row) for row in rows])
+
+
+def _row(table: Table, row: dict[str, Any]) -> dict[str, Any]:
+    """A row with its types back, as JSON has no bytes, and SQLite neither booleans nor exact numbers."""
+    kinds = {column.name: column.type.python_type for column in table.columns}
+    read: dict[type, Any] = {bytes: base64.b64decode, bool: bool, Decimal: Decimal}
+    return {
+        name: value if value is None else read.get(kinds[name], lambda same: same)(value)
+        for name, value in row.items()
+    }

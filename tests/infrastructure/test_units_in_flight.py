@@ -29,7 +29,7 @@ LAWS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthChe
 CAMPAIGN = {"id": "spring", "conversion_events": [{"type": "makes_purchase", "deadline": "3d"}]}
 
 
-def submit(service: Service, raws: Sequence[dict[str, Any]]) -> "Future[Outcome]":
+def submit(service: Service, raws: Sequence[dict[str, Any]]) -> Future[Outcome]:
     """Hand a batch in without waiting for it."""
     return service.intake.submit(GROUP, [read_fact(raw) for raw in raws], stamp())
 

@@ -51,9 +51,9 @@ def receipt(number: int) -> dict[str, str]:
 
 def tamper(service: Service, statement: str) -> None:
     """Change the log behind the ledger's back, as whoever owns the database can."""
-    triggers = ("events_refuse_update", "events_refuse_delete")
+    triggers = ["events_refuse_update", "events_refuse_delete"]
     if not databases.are_files:
-        triggers = ("events_refuse_change ON events",)
+        triggers = ["events_refuse_change ON events"]
     with service.database.writing() as connection:
         for trigger in triggers:
             connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
