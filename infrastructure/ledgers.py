@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from application.ports import Decide, Stamp
 from infrastructure.database import Database
+from infrastructure.database.failures import OutcomeUnknown
 from infrastructure.journey_store import JourneyStore, Range
 from infrastructure.recorder import Recorder, Unit, Writing
 from infrastructure.retrying import PASSING, patiently
@@ -27,6 +28,9 @@ log = structlog.get_logger()
 
 FLYING_EVENTS = 30_000
 """Events decided and not yet durable, beyond which nothing more is decided: memory stays bounded."""
+
+_AGAIN = (IntegrityError, *PASSING)
+"""What may go well when everything is decided again."""
 
 T = TypeVar("T")
 
@@ -55,6 +59,8 @@ class StoredLedgers:
             self._room.wait_for(lambda: self._flying_events <= FLYING_EVENTS)
         with self._deciding:
             unit = self._decided(UnitOfWork(stamp, decide=decide))
+            # It cannot be taken back any more.
+            unit.future.set_running_or_notify_cancel()
             with self._room:
                 self._flying.append(unit)
                 self._flying_events += len(unit.payloads)
@@ -118,10 +124,8 @@ class StoredLedgers:
     # From here on: the writer's thread
 
     def _write_flying(self) -> None:
-        """Record all units in flight, in one transaction; what was submitted meanwhile comes next."""
-        with self._room:
-            units = list(self._flying)
-            self._flying.clear()
+        """Record all units in flight, in one transaction; what is submitted meanwhile comes next."""
+        units = self._taken()
         if not units:
             return
         try:
@@ -158,36 +162,56 @@ class StoredLedgers:
         except Exception as error:  # noqa: BLE001 - recorded all the same
             unit.future.set_exception(error)
 
+    def _taken(self) -> list[UnitOfWork]:
+        """The units in flight, which are thereby the caller's."""
+        with self._room:
+            units = list(self._flying)
+            self._flying.clear()
+        return units
+
     def _write_again(self, units: list[UnitOfWork], error: BaseException) -> None:
-        """Decide all that was decided so far again, each alone: so that one bad unit spoils no other."""
-        hopeless = len(units) == 1 and not isinstance(error, (IntegrityError, *PASSING))
+        """Decide all that was decided so far again, each alone: so that one bad unit spoils no other.
+
+        An unknown outcome is told, and not tried again.
+        """
         with self._deciding:
             self._forget()
-            with self._room:
-                units = units + list(self._flying)
-                self._flying.clear()
-            log.warning("units.decided_again", units=len(units), reason=str(error))
-            for unit in units:
-                if hopeless and unit is units[0]:
+            later = self._taken()
+            log.warning("units.decided_again", units=len(units) + len(later), reason=str(error))
+            if isinstance(error, OutcomeUnknown) or (len(units) == 1 and not isinstance(error, _AGAIN)):
+                for unit in units:
                     unit.future.set_exception(error)
-                else:
-                    self._write_alone(unit)
+                units = []
+            self._write_each_alone(units + later)
 
-    def _write_alone(self, unit: UnitOfWork) -> None:
+    def _write_each_alone(self, units: list[UnitOfWork]) -> None:
+        away: Exception | None = None
+        for unit in units:
+            try:
+                if away is not None:
+                    raise away
+                self._answer(self._write_alone(unit))
+            except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the answer
+                unit.future.set_exception(error)
+                if isinstance(error, PASSING):
+                    # The budget was spent on this one; those behind it do not wait as long again.
+                    away = error
+
+    def _write_alone(self, unit: UnitOfWork) -> UnitOfWork:
         def attempt() -> UnitOfWork:
             fresh = unit.again()
             self._settle()
-            with self._recorder.writing(alone=True) as writing:
-                self._decide(fresh, writing.connection)
-                self._put(writing, [fresh])
+            try:
+                with self._recorder.writing(alone=True) as writing:
+                    self._decide(fresh, writing.connection)
+                    self._put(writing, [fresh])
+            except BaseException:
+                self._forget()
+                raise
             self._recorded = max(self._recorded, writing.last)
             return fresh
 
-        try:
-            self._answer(patiently("unit.retried", attempt, passing=(IntegrityError, *PASSING)))
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the answer
-            self._forget()
-            unit.future.set_exception(error)
+        return patiently("unit.retried", attempt, passing=_AGAIN)
 
     def _forget(self) -> None:
         self._journeys.forget()

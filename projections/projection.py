@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text
 from sqlalchemy.engine import Connection
@@ -23,8 +23,7 @@ checkpoints = Table(
 """Where each projection stands; `moved_at` in microseconds since 1970, `problem` why it stopped, if it did."""
 
 
-@dataclass(frozen=True, slots=True)
-class Logged:
+class Logged(NamedTuple):
     """An event as the log holds it; `recorded_at` in microseconds since 1970."""
 
     position: int

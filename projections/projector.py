@@ -91,6 +91,8 @@ class Projector:
         Returns the position it stands at.
         """
         with self._writing() as connection:
+            # The checkpoint first: whoever else projects waits here, and not half way.
+            self._lock(connection, projection)
             for table in projection.tables:
                 connection.execute(delete(table))
             last = self._log.last_position(connection)
@@ -98,7 +100,6 @@ class Projector:
                 self._apply(connection, projection, after, min(after + BATCH, last))
                 if progress is not None:
                     progress(min(after + BATCH, last), last)
-            self._lock(connection, projection)
             self._check(connection, projection, last)
         log.info("projection.rebuilt", name=projection.name, position=last)
         return last
