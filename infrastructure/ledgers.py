@@ -185,17 +185,16 @@ class StoredLedgers:
             self._write_each_alone(units + later)
 
     def _write_each_alone(self, units: list[UnitOfWork]) -> None:
-        away: Exception | None = None
-        for unit in units:
+        for place, unit in enumerate(units):
             try:
-                if away is not None:
-                    raise away
                 self._answer(self._write_alone(unit))
+            except PASSING as error:
+                # The budget was spent on this one; those behind it do not wait as long again.
+                for behind in units[place:]:
+                    behind.future.set_exception(error)
+                return
             except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the answer
                 unit.future.set_exception(error)
-                if isinstance(error, PASSING):
-                    # The budget was spent on this one; those behind it do not wait as long again.
-                    away = error
 
     def _write_alone(self, unit: UnitOfWork) -> UnitOfWork:
         def attempt() -> UnitOfWork:
