@@ -67,6 +67,7 @@ def assert_expected(service: Service) -> None:
                 assert wanted.items() <= variants[variant_id].items()
 
 
+@pytest.mark.usefixtures("each_database")
 def test_the_offers_as_they_stand(service: Service) -> None:
     """R6 to R11, R18, R19: every figure that two implementations computed elsewhere comes out."""
     importing = Import(service, "offers", lambda rejected: pytest.fail(str(rejected)))
@@ -94,6 +95,7 @@ def test_r14_the_offers_shuffled_doubled_and_split(service: Service, tmp_path: P
     assert_expected(service)
 
 
+@pytest.mark.usefixtures("each_database")
 def test_the_first_users_one_by_one_are_as_in_large_batches(service: Service, tmp_path: Path) -> None:
     """R13, R14: in batches of one, and everything twice, the first users' reports are as in one batch."""
     facts = list(of_first_users(json.loads(line) for line in lines()))
