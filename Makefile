@@ -40,7 +40,7 @@ format: $(DEV) ## sort imports and format
 	$(BIN)/ruff check --quiet --select I --fix
 	$(BIN)/ruff format
 
-bench: $(RUNTIME) ## measure; SIZE=full for the large runs
+bench: $(DEV) ## measure; SIZE=full for the large runs
 	@$(BIN)/python -m benchmarks
 
 lock: $(BIN)/python ## pin the newest releases, with hashes, in requirements*.lock
@@ -49,7 +49,7 @@ lock: $(BIN)/python ## pin the newest releases, with hashes, in requirements*.lo
 	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean: ## remove .venv, caches and what was built
-	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-peers build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
