@@ -27,7 +27,8 @@ from infrastructure.schema import events, identities, journey_states
 from infrastructure.topics import decode
 
 STATE_EVERY = 32
-CACHED_JOURNEYS = 20_000
+CACHED = 200_000
+"""Journeys in memory, and their standings with campaigns: about a kilobyte each."""
 LONG_AGO = 100_000
 """Events that others have recorded, beyond which looking through them costs more than loading anew."""
 
@@ -47,13 +48,15 @@ class Entry:
     history: StoredHistory
     kept: int
     known: bool
+    weight: int = 0
 
 
 class JourneyStore:
     """The journeys of a database, as one process sees them; used by one thread at a time."""
 
-    def __init__(self, dialect: Dialect, *, cached: int = CACHED_JOURNEYS) -> None:
+    def __init__(self, dialect: Dialect, *, cached: int = CACHED) -> None:
         self._cached = cached
+        self._weight = 0
         self._entries: OrderedDict[tuple[str, str], Entry] = OrderedDict()
         self._by_stream: dict[str, Entry] = {}
         self._others: dict[str, Any] = {}
@@ -66,7 +69,7 @@ class JourneyStore:
         self._entries.clear()
         self._by_stream.clear()
         self._others.clear()
-        self._seen = 0
+        self._seen = self._weight = 0
 
     def remembered(self, stream_id: str, load: Callable[[], Any]) -> Any:  # noqa: ANN401
         """Another aggregate as it stands, loaded unless it is in memory."""
@@ -92,12 +95,19 @@ class JourneyStore:
 
     def drop(self, entry: Entry) -> None:
         """Drop a journey from memory."""
-        self._entries.pop((entry.app_group, entry.user_id), None)
-        self._by_stream.pop(entry.history.journey_id, None)
+        if self._entries.pop((entry.app_group, entry.user_id), None) is not None:
+            del self._by_stream[entry.history.journey_id]
+            self._weight -= entry.weight
+
+    def weigh(self, entry: Entry) -> None:
+        """Reckon with what the journey takes in memory now."""
+        weight = 1 + len(entry.loaded.journey.state.standings)
+        self._weight += weight - entry.weight
+        entry.weight = weight
 
     def shrink(self) -> None:
         """Drop the journeys that were used longest ago, but for those whose last unit is not settled."""
-        while len(self._entries) > self._cached:
+        while self._entries and self._weight > self._cached:
             oldest = next(iter(self._entries.values()))
             if oldest.history.layers:
                 return
@@ -120,6 +130,7 @@ class JourneyStore:
             for entry in self._load(connection, app_group, missing, definitions):
                 found[entry.user_id] = self._entries[app_group, entry.user_id] = entry
                 self._by_stream[entry.history.journey_id] = entry
+                self.weigh(entry)
         return found
 
     def _load(

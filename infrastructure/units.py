@@ -128,6 +128,7 @@ class JourneyTransaction:
             rows.states.append((journey.id, journey.version, _encode(journey.state).decode()))
             entry.kept = journey.version
         layer.rows(journey.id, rows.index)
+        self._store.weigh(entry)
 
     def _unchanged(self, entry: Entry) -> None:
         entry.history.end()

@@ -38,7 +38,7 @@ def test_the_command_line_does_the_whole_job(server: Server, tmp_path: Path) -> 
     """R7 to R19: campaigns, import, report, explain, rebuild and verify, on every version."""
     database = {"CONVERSIONS_DATABASE_URL": server.fresh_database()}
 
-    def answer(*arguments: str) -> Any:  # noqa: ANN401
+    def answer(*arguments: str) -> Any:
         done = run(tmp_path, *arguments, "--json", settings=database)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -85,7 +85,7 @@ def test_an_event_it_cannot_apply_stops_one_projection_loudly(tmp_path: Path) ->
     """The log names it, the position and the reason; the others go on; in the end the exit status is 1."""
     with open_ledger(tmp_path, [CAMPAIGN]) as service:
         take(service, [receipt(1)])
-        tamper(service, "UPDATE events SET state = replace(state, '\"id\":\"r\"', '\"id\":\"x\"')")
+        tamper(service, 'UPDATE events SET state = replace(state, \'"id":"r"\', \'"id":"x"\')')
         with projecting(tmp_path, url_of(tmp_path)) as process:
             assert process.stderr is not None
             told = process.stderr.readline() + process.stderr.readline()
