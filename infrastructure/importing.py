@@ -91,7 +91,7 @@ class Import:
 
             def count_down_to(left: int) -> None:
                 while len(taken) > left:
-                    self._count_batch(path, *taken.popleft())
+                    self._count_batch(path, *_durable(taken))
                     watcher.reading(file, self.totals)
 
             try:
@@ -103,12 +103,10 @@ class Import:
                 count_down_to(0)
 
     def _take(self, batch: list[_Read]) -> Future[Outcome]:
-        commands = [read.fact for read in batch if isinstance(read.fact, FactCommand)]
+        commands = [read.fact for read in batch if not isinstance(read.fact, FactRefused)]
         return self._service.intake.submit(self._app_group, commands, stamp())
 
-    def _count_batch(self, path: str, batch: list[_Read], future: Future[Outcome]) -> None:
-        """Count a batch once it is durable."""
-        outcome = future.result()
+    def _count_batch(self, path: str, batch: list[_Read], outcome: Outcome) -> None:
         answers = iter(outcome.answers)
         for read in batch:
             if isinstance(read.fact, FactRefused):
@@ -127,6 +125,18 @@ class Import:
             self.totals.rejected += 1
             fact = None if isinstance(read.raw, FactRefused) else read.raw
             self._reject(Rejected(path, read.line, answer.code, answer.message, fact))
+
+
+def _durable(taken: deque[tuple[list[_Read], Future[Outcome]]]) -> tuple[list[_Read], Outcome]:
+    """The first batch and its outcome, waited for; an interruption leaves it where it is, to be counted later."""
+    batch, future = taken[0]
+    try:
+        outcome = future.result()
+    except Exception:
+        taken.popleft()
+        raise
+    taken.popleft()
+    return batch, outcome
 
 
 def _batches(file: FactFile) -> Iterator[list[_Read]]:

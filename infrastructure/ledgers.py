@@ -87,24 +87,31 @@ class StoredLedgers:
             fresh = unit.again()
             # Before the read begins: it is sure to see what has landed.
             self._settle()
-            with self._database.reading() as connection:
+            with self._forgetting(fresh), self._database.reading() as connection:
                 self._decide(fresh, connection)
             return fresh
 
         return patiently("decision.retried", attempt)
 
+    @contextmanager
+    def _forgetting(self, unit: UnitOfWork) -> Iterator[None]:
+        """Drop everything from memory where a unit fails that may have changed it."""
+        try:
+            yield
+        except BaseException:
+            if unit.touched:
+                self._forget()
+            raise
+
     def _decide(self, unit: UnitOfWork, connection: Connection) -> None:
         unit.position = self._recorder.position(connection)
+        unit.touched = True
         self._journeys.catch_up(connection, unit.position, self._own_up_to(unit.position))
+        unit.touched = False
         transaction = JourneyTransaction(self._journeys, unit, connection)
-        try:
-            with self._recorder.collecting(unit, connection):
-                unit.answer = unit.decide(transaction)
-            transaction.end()
-        except BaseException:
-            if transaction.has_begun:
-                self._journeys.forget()
-            raise
+        with self._recorder.collecting(unit, connection):
+            unit.answer = unit.decide(transaction)
+        transaction.end()
         self._journeys.shrink()
 
     def _own_up_to(self, newest: int) -> list[Range]:
@@ -131,7 +138,12 @@ class StoredLedgers:
         try:
             self._write(units)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait for the answers
-            self._write_again(units, error)
+            try:
+                self._write_again(units, error)
+            except BaseException as failure:  # noqa: BLE001 - nobody waits for ever
+                for unit in units:
+                    if not unit.future.done():
+                        unit.future.set_exception(failure)
         finally:
             with self._room:
                 self._flying_events = sum(len(unit.payloads) for unit in self._flying)
@@ -200,13 +212,9 @@ class StoredLedgers:
         def attempt() -> UnitOfWork:
             fresh = unit.again()
             self._settle()
-            try:
-                with self._recorder.writing(alone=True) as writing:
-                    self._decide(fresh, writing.connection)
-                    self._put(writing, [fresh])
-            except BaseException:
-                self._forget()
-                raise
+            with self._forgetting(fresh), self._recorder.writing(alone=True) as writing:
+                self._decide(fresh, writing.connection)
+                self._put(writing, [fresh])
             self._recorded = max(self._recorded, writing.last)
             return fresh
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import structlog
+from eventsourcing.persistence import OperationalError
 
 from infrastructure.database import Database
-from infrastructure.database.failures import ConnectionLost
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ class Tail:
             if self._wait is None:
                 self._wait = self._listening.enter_context(self._dialect.listen())
             self._wait(seconds)
-        except ConnectionLost as lost:
+        except OperationalError as lost:
             log.warning("tail.lost", reason=str(lost))
             self.close()
             time.sleep(seconds)

@@ -40,6 +40,8 @@ class UnitOfWork(Unit):
     answer: Answered[Any] = field(init=False)
     position: int = 0
     """The log's end when it was decided: what it found to be a duplicate stands before it."""
+    touched: bool = False
+    """Whether deciding it changes what is in memory, also where it fails."""
     entries: list[Entry] = field(default_factory=list)
     rows: Rows = field(default_factory=Rows)
 
@@ -74,11 +76,6 @@ class JourneyTransaction:
         self._connection = connection
         self._begun: dict[str, int] = {}
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether journeys were loaded, which are changed from then on."""
-        return bool(self._unit.entries)
-
     def remembered(self, stream_id: str, load: Callable[[], Any]) -> Any:  # noqa: ANN401
         """An aggregate as it stands."""
         return self._store.remembered(stream_id, load)
@@ -87,6 +84,7 @@ class JourneyTransaction:
         self, app_group: str, facts: Mapping[str, Sequence[str]], definitions: Definitions
     ) -> dict[str, LoadedJourney]:
         """The journeys of the users, with the digests of the fact ids that are about to be asked for."""
+        self._unit.touched = True
         entries = self._store.entries(self._connection, app_group, facts, definitions)
         self._unit.entries = list(entries.values())
         asked: list[tuple[str, str]] = []

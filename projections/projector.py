@@ -92,7 +92,7 @@ class Projector:
         """
         with self._writing() as connection:
             # The checkpoint first: whoever else projects waits here, and not half way.
-            self._lock(connection, projection)
+            self._lock(connection, projection, rebuild=True)
             for table in projection.tables:
                 connection.execute(delete(table))
             last = self._log.last_position(connection)
@@ -118,58 +118,65 @@ class Projector:
                 self._apply(connection, projection, after, last)
                 self._check(connection, projection, last)
         except ProjectionStopped as stopped:
-            # What comes before the event that failed is good, and stays.
-            with self._writing() as connection:
-                after = self._lock(connection, projection)
-                self._apply(connection, projection, after, stopped.position - 1)
-                self._check(connection, projection, stopped.position - 1, problem=stopped.reason)
-            # The reason says it all; `exception` would bury it under a trace.
-            log.error(  # noqa: TRY400
-                "projection.stopped", name=stopped.name, position=stopped.position, reason=stopped.reason
-            )
+            self._stop(projection, stopped)
             raise
         if progress is not None:
             progress(last, newest)
         return True
 
+    def _stop(self, projection: Projection, stopped: ProjectionStopped) -> None:
+        """Keep what comes before the event that failed, unless someone else could apply it meanwhile."""
+        with self._writing() as connection:
+            after = self._lock(connection, projection)
+            if after < stopped.position:
+                self._apply(connection, projection, after, stopped.position - 1)
+                self._check(connection, projection, stopped.position - 1, problem=stopped.reason)
+        log.error("projection.stopped", name=stopped.name, position=stopped.position, reason=stopped.reason)
+
     def _is_current(self, projection: Projection) -> bool:
         """Whether there is nothing to do, found out without the write lock: readers need not wait for writers."""
         with self._reading() as connection:
-            query = select(checkpoints).where(checkpoints.c.name == projection.name)
-            found = connection.execute(query).one_or_none()
-            if found is not None and found.version != projection.version:
-                reason = (
-                    f"it was built by version {found.version}; run `conversions rebuild {projection.name}`"
-                )
-                raise ProjectionStopped(projection.name, found.position + 1, reason)
-            return found is not None and found.position == self._log.last_position(connection)
+            found = connection.execute(
+                select(checkpoints).where(checkpoints.c.name == projection.name)
+            ).one_or_none()
+            if found is None:
+                return False
+            _refuse_other_version(projection, found.version, found.position)
+            return bool(found.position == self._log.last_position(connection))
 
     def _apply(self, connection: Connection, projection: Projection, after: int, last: int) -> None:
-        fold = projection.fold(connection)
-        handlers = projection.handlers
-        position = after
+        """Apply the events between two positions. What the database cannot do is no fault of an event, and passes."""
+        fold, handlers, position = projection.fold(connection), projection.handlers, after
         try:
             for logged in self._log.between(connection, after, last, handlers):
                 position = logged.position
-                handlers[type(logged.event)](fold, logged)
+                try:
+                    handlers[type(logged.event)](fold, logged)
+                except SQLAlchemyError:
+                    raise
+                except Exception as error:
+                    raise ProjectionStopped(projection.name, position, repr(error)) from error
+        except UnreadableLog as error:
+            raise ProjectionStopped(projection.name, error.position, error.reason) from error
+        try:
             projection.write(fold)
         except SQLAlchemyError:
             raise
-        except UnreadableLog as error:
-            raise ProjectionStopped(projection.name, error.position, error.reason) from error
         except Exception as error:
             raise ProjectionStopped(projection.name, position, repr(error)) from error
 
-    def _lock(self, connection: Connection, projection: Projection) -> int:
+    def _lock(self, connection: Connection, projection: Projection, *, rebuild: bool = False) -> int:
         """The position the projection stands at, its checkpoint locked so that no one counts the same events."""
-        query = select(checkpoints.c.position).where(checkpoints.c.name == projection.name).with_for_update()
-        position = connection.execute(query).scalar()
-        if position is None:
+        query = select(checkpoints).where(checkpoints.c.name == projection.name).with_for_update()
+        found = connection.execute(query).one_or_none()
+        if found is None:
             values = {"name": projection.name, "version": projection.version, "position": 0}
             with suppress(IntegrityError), connection.begin_nested():
                 connection.execute(insert(checkpoints).values(values))
-            position = connection.execute(query).scalar_one()
-        return int(position)
+            found = connection.execute(query).one()
+        if not rebuild:
+            _refuse_other_version(projection, found.version, found.position)
+        return int(found.position)
 
     def _check(
         self, connection: Connection, projection: Projection, position: int, problem: str | None = None
@@ -179,6 +186,12 @@ class Projector:
             .where(checkpoints.c.name == projection.name)
             .values(position=position, version=projection.version, moved_at=self._clock(), problem=problem)
         )
+
+
+def _refuse_other_version(projection: Projection, version: int, position: int) -> None:
+    if version != projection.version:
+        reason = f"it was built by version {version}; run `conversions rebuild {projection.name}`"
+        raise ProjectionStopped(projection.name, position + 1, reason)
 
 
 class UnreadableLog(Exception):

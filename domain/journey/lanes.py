@@ -4,8 +4,9 @@ A lane is a name; in it facts stand by instant, then id. What an event adds to o
 event alone, so the index of lanes can be made again from the log.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from domain.instants import EPOCH
 from domain.journey.decisions import FactDisregarded, JourneyEvent, UpgradeRecorded, UpgradeWithdrawn
@@ -58,39 +59,35 @@ def month(at: datetime) -> int:
     return (at - EPOCH) // _MONTH
 
 
-def of(fact: Fact) -> Iterator[str]:
+_OWN: dict[type[Fact], Callable[[Any], str]] = {
+    Received: lambda fact: receipts(fact.campaign_id),
+    SessionStarted: lambda _: SESSIONS,
+    Purchase: lambda _: PURCHASES,
+    CustomEvent: lambda fact: custom_events(fact.name),
+    Refund: lambda fact: refunds(fact.purchase_id),
+    Void: lambda fact: voids(fact.fact_id),
+}
+
+
+def of(fact: Fact) -> list[str]:
     """The lanes in which a fact stands."""
-    match fact:
-        case Received():
-            yield receipts(fact.campaign_id)
-        case SessionStarted():
-            yield SESSIONS
-        case Purchase():
-            yield PURCHASES
-        case CustomEvent():
-            yield custom_events(fact.name)
-        case Refund():
-            yield refunds(fact.purchase_id)
-        case Void():
-            yield voids(fact.fact_id)
+    own = _OWN.get(type(fact))
+    found = [] if own is None else [own(fact)]
     if (report := reported_version(fact)) is not None:
-        yield versions(report[0])
+        found.append(versions(report[0]))
+    return found
 
 
-def added(event: JourneyEvent) -> Iterator[tuple[str, Key]]:
+def added(event: JourneyEvent) -> list[tuple[str, Key]]:
     """What the event puts into lanes."""
     if isinstance(event, Fact):
         key = event.key
-        for lane in of(event):
-            yield lane, key
-    elif type(event) is UpgradeRecorded:
-        yield UPGRADES, event.report.key
+        return [(lane, key) for lane in of(event)]
+    return [(UPGRADES, event.report.key)] if type(event) is UpgradeRecorded else []
 
 
-def removed(event: JourneyEvent) -> Iterator[tuple[str, Key]]:
+def removed(event: JourneyEvent) -> list[tuple[str, Key]]:
     """What the event takes out of lanes."""
     if type(event) is FactDisregarded:
-        for lane in of(event.fact):
-            yield lane, event.fact.key
-    elif type(event) is UpgradeWithdrawn:
-        yield UPGRADES, event.report.key
+        return [(lane, event.fact.key) for lane in of(event.fact)]
+    return [(UPGRADES, event.report.key)] if type(event) is UpgradeWithdrawn else []

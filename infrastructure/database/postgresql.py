@@ -38,6 +38,9 @@ _CONNECT_SECONDS = 10
 _LOCK_SECONDS = 60
 _IDLE_SECONDS = 30
 """Below the lock's: a writer that hangs is cut off before those who wait for it give up."""
+_LOCKED_SECONDS = 30
+"""How long a transaction may hold the log's lock: far longer than the largest batch takes."""
+_TRANSACTION_TIMEOUT = 170_000
 _POOL = 10
 
 _CHANNEL = "conversions_events"
@@ -48,6 +51,8 @@ _TURN, _LOG, _SCHEMA = (0x434F4E56 << 8 | number for number in (1, 2, 3))
 _SETTINGS = f"""
 SELECT set_config('lock_timeout', '{_LOCK_SECONDS}s', false),
        set_config('idle_in_transaction_session_timeout', '{_IDLE_SECONDS}s', false),
+       set_config('idle_session_timeout', '0', false),
+       set_config('statement_timeout', '0', false),
        set_config('TimeZone', 'UTC', false),
        set_config('jit', 'off', false),
        set_config('synchronous_commit',
@@ -60,7 +65,10 @@ _LOST = (
     errors.AdminShutdown,
     errors.CrashShutdown,
     errors.CannotConnectNow,
+    errors.DatabaseDropped,
+    errors.IdleSessionTimeout,
     errors.IdleInTransactionSessionTimeout,
+    errors.lookup("25P04"),  # TransactionTimeout
     errors.ReadOnlySqlTransaction,
 )
 _FASTER = (psycopg.IntegrityError, errors.DeadlockDetected, errors.SerializationFailure)
@@ -87,11 +95,16 @@ class PostgreSQL(Dialect):
             "keepalives_interval": 10,
             "keepalives_count": 3,
         }
+        # What the URL says goes before.
+        arguments = {name: value for name, value in arguments.items() if name not in url.query}
         self.engine = create_engine(
-            self._url, pool_pre_ping=True, pool_size=_POOL, connect_args=arguments | dict(url.query)
+            self._url,
+            pool_pre_ping=True,
+            pool_size=_POOL,
+            isolation_level="READ COMMITTED",
+            connect_args=arguments,
         )
         event.listen(self.engine, "connect", _set_up)
-        self._announce = "SELECT pg_notify(%s, '')"
 
     @property
     def compiler(self) -> Compiler:
@@ -144,7 +157,15 @@ class PostgreSQL(Dialect):
         cursor(connection).execute(f"SELECT pg_advisory_xact_lock{shared}({_TURN})")
 
     def lock_log(self, connection: Connection) -> None:
-        cursor(connection).execute(f"SELECT pg_advisory_xact_lock({_LOG})")
+        run = cursor(connection).execute
+        run(f"SELECT pg_advisory_xact_lock({_LOG})")
+        if self._ends_transactions(connection):
+            run(f"SET LOCAL transaction_timeout = '{_LOCKED_SECONDS}s'")
+
+    def _ends_transactions(self, connection: Connection) -> bool:
+        """Whether the server can end a transaction whose client hangs in the middle of a COPY: from version 17 on."""
+        driver: Any = connection.connection.dbapi_connection
+        return bool(driver.info.server_version >= _TRANSACTION_TIMEOUT)
 
     def lock_schema(self, connection: Connection) -> None:
         cursor(connection).execute(f"SELECT pg_advisory_xact_lock({_SCHEMA})")
