@@ -45,6 +45,7 @@ class Database:
         with self.dialect.failures(), self._turns, self._connected("writing") as connection:
             yield connection
             self._commit(connection)
+            self.dialect.tidy(connection)
 
     def _commit(self, connection: Connection) -> None:
         try:

@@ -60,6 +60,9 @@ class Dialect(Protocol):
     def lock_schema(self, connection: Connection) -> None:
         """Let no one else migrate until the transaction ends."""
 
+    def tidy(self, connection: Connection) -> None:
+        """Do what keeps the database in good order, after a transaction has committed and before the next begins."""
+
     def announce(self, connection: Connection) -> None:
         """Hint to whoever listens that events were recorded, once they are committed."""
 

@@ -170,6 +170,9 @@ class PostgreSQL(Dialect):
     def lock_schema(self, connection: Connection) -> None:
         cursor(connection).execute(f"SELECT pg_advisory_xact_lock({_SCHEMA})")
 
+    def tidy(self, connection: Connection) -> None:
+        """The server does it."""
+
     def announce(self, connection: Connection) -> None:
         cursor(connection).execute(f"NOTIFY {_CHANNEL}")
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from eventsourcing.persistence import IntegrityError, OperationalError, ProgrammingError
@@ -24,6 +25,9 @@ from infrastructure.database.statements import cursor, resolved
 _BUSY_SECONDS = 60
 _CACHE_KIB = 64 * 1024
 _CHECKPOINT_PAGES = 32_768
+_LONG_LOG = 256 * 1024 * 1024
+"""Bytes of the write-ahead log. An import decides while it commits: there is always a reader, who keeps it growing."""
+_TIDY_MILLISECONDS = 3_000
 
 # WAL with FULL loses nothing acknowledged at a power cut; with NORMAL it did (measured before we began).
 _SETTINGS = (
@@ -47,6 +51,8 @@ class SQLite(Dialect):
     def __init__(self, url: URL) -> None:
         if url.database in (None, "", ":memory:"):
             raise UnusableDatabase("an in-memory database cannot keep a ledger; try sqlite:///conversions.db")
+        self._long_log = _LONG_LOG
+        self._log_file = Path(f"{url.database}-wal")
         arguments = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
         self.engine = create_engine(url, module=sqlite, connect_args=arguments)
         event.listen(self.engine, "connect", _set_up)
@@ -102,12 +108,31 @@ class SQLite(Dialect):
     def lock_schema(self, connection: Connection) -> None:
         """BEGIN IMMEDIATE has locked everything."""
 
+    def tidy(self, connection: Connection) -> None:
+        """Begin the write-ahead log anew where it is long: as long as someone reads all the time, it would only grow."""
+        size = _size(self._log_file)
+        if size <= self._long_log:
+            return
+        run = cursor(connection).execute
+        run(f"PRAGMA busy_timeout={_TIDY_MILLISECONDS}").fetchall()
+        ((busy, *_),) = run("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        run(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}").fetchall()
+        # Where someone reads for long, not every commit shall wait for them.
+        self._long_log = size + _LONG_LOG if busy else _LONG_LOG
+
     def announce(self, connection: Connection) -> None:
         """Whoever follows the log looks often."""
 
     @contextmanager
     def listen(self) -> Iterator[Callable[[float], None]]:
         yield time.sleep
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _parts(table: Table, on_conflict: OnConflict, compiler: Compiler) -> tuple[str, str, str]:

@@ -18,7 +18,7 @@ from application.ports import Transaction
 from benchmarks import bulk
 from benchmarks.crowd import Crowd, campaigns
 from benchmarks.ledger import batches
-from benchmarks.workload import GROUP, Fact
+from benchmarks.workload import GROUP, Fact, write
 from domain.journey.state import JourneyState, Standing
 from infrastructure.journey_store import STATE_EVERY
 from infrastructure.schema import identities, journey_facts, journey_lanes, journey_states, kept_aside
@@ -86,9 +86,11 @@ def urls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="module")
-def pair(urls: list[str], facts: list[Fact]) -> Iterator[Pair]:
+def pair(urls: list[str], facts: list[Fact], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """One ledger filled by the intake in batches, one by the bulk writer in chunks of the same size."""
-    bulk.write(urls[1], campaigns(), bulk.Given(facts), print, chunk=CHUNK)
+    file = tmp_path_factory.mktemp("facts") / "facts.jsonl"
+    write(file, iter(facts))
+    bulk.write(urls[1], campaigns(), bulk.FromFile(file, len(facts)), print, chunk=CHUNK)
     with Service(urls[0]) as service:
         service.campaigns.apply(read_campaigns(campaigns()), stamp())
         assert set(take(service, facts)) == {Verdict.ACCEPTED, Verdict.DUPLICATE}
@@ -219,6 +221,20 @@ def test_reports_are_equal_and_the_log_verifies(pair: Pair) -> None:
     assert (
         sum(sum(variant["conversions"]) for report in said[1] for variant in report["variants"]) > FACTS // 20
     )
+
+
+def test_tables_have_their_indexes_again(pair: Pair) -> None:
+    """What was dropped to load faster is back as it was, options included."""
+    query = {
+        "sqlite": "SELECT name, sql FROM sqlite_master",
+        "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' UNION ALL "
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype IN ('p', 'u')",
+    }
+    found = []
+    for service in (pair.imported, pair.bulk):
+        with service.database.reading() as connection:
+            found.append(set(map(tuple, connection.exec_driver_sql(query[connection.dialect.name]))))
+    assert found[0] == found[1]
 
 
 def test_what_comes_after_is_decided_alike(pair: Pair, facts: list[Fact]) -> None:

@@ -74,6 +74,24 @@ def test_what_was_acknowledged_survives_a_process_killed_right_afterwards(tmp_pa
     assert {answer.verdict.value for answer in answers} == {"duplicate"}
 
 
+def test_the_write_ahead_log_ends_though_someone_reads_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches are decided while others are committed, so that a reader is always there: the log begins anew."""
+    monkeypatch.setattr("infrastructure.database.sqlite._LONG_LOG", 400_000)
+    facts = [read_fact(fact) for fact in islice(shop.facts(), 6_000)]
+    longest = 0
+    with Service(url_of(tmp_path)) as service:
+        service.campaigns.apply(read_campaigns(shop.CAMPAIGNS), stamp())
+        futures = []
+        for start in range(0, len(facts), 200):
+            futures.append(service.intake.submit(GROUP, facts[start : start + 200], stamp()))
+            longest = max(longest, (tmp_path / "conversions.db-wal").stat().st_size)
+        assert all(future.result().answers for future in futures)
+        whole = (tmp_path / "conversions.db").stat().st_size
+    assert longest < whole
+
+
 @pytest.mark.parametrize(
     "command",
     [
