@@ -1,8 +1,10 @@
-"""`python -m benchmarks`: all tables in one run; SIZE=full for a million facts."""
+"""`python -m benchmarks`: all tables in one run; SIZE=full for a million facts, and stores of ten million."""
 
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
@@ -11,9 +13,9 @@ from typing import Annotated, NamedTuple
 import typer
 from pysqlite3 import dbapi2 as sqlite
 
-from benchmarks import flatness, intake, stock
+from benchmarks import flatness, growth, intake, postgresql, stock
 from benchmarks.ledger import SQLITE
-from benchmarks.places import folder
+from benchmarks.places import PostgreSQL, folder, production_server
 from benchmarks.results import Printer, Progress, Table, as_json
 from benchmarks.workload import facts, write
 from infrastructure.logging import configure
@@ -21,15 +23,17 @@ from infrastructure.settings import Settings
 
 
 class Size(NamedTuple):
-    """How many facts to import, and how often."""
+    """How many facts to import, how often, and on top of how many."""
 
     facts: int
     runs: int
+    stores: Sequence[int]
 
 
-SIZES = {"default": Size(100_000, 3), "full": Size(1_000_000, 1)}
-
-
+SIZES = {
+    "default": Size(100_000, 3, (1_000, 1_000_000)),
+    "full": Size(1_000_000, 1, (1_000, 1_000_000, 10_000_000)),
+}
 ASKED_FACTS_A_SECOND = 10_000
 
 
@@ -39,23 +43,41 @@ class Part(StrEnum):
     INTAKE = "intake"
     STOCK = "stock"
     FLAT = "flat"
+    POSTGRESQL = "postgresql"
+    GROWTH = "growth"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One run: its size, who is told how it goes, and the server, where a part needs one."""
+
+    size: Size
+    progress: Progress
+    server: PostgreSQL | None
+
+    @property
+    def postgresql(self) -> PostgreSQL:
+        """The server, for the parts that have one."""
+        assert self.server is not None
+        return self.server
 
 
 def main(
     json: Annotated[Path | None, typer.Option(help="Write what was measured to this file.")] = None,
     only: Annotated[list[Part] | None, typer.Option(help="Run this part alone; may be repeated.")] = None,
 ) -> None:
-    """Measure the ledger on this machine: import, its limit, the stock library, and the cost of long journeys."""
+    """Measure the ledger on this machine: import, its limit, the stock library, long journeys, and large stores."""
     size = os.environ.get("SIZE", "default")
     if size not in SIZES:
         raise typer.BadParameter(f"SIZE is one of {', '.join(SIZES)}")
     configure(Settings())
-    printer, started = Printer(), perf_counter()
-    machine = _machine()
-    printer.table(Table("machine", "Machine", ["what", "is"], [list(each) for each in machine.items()]))
-    tables = []
-    for part in only or list(Part):
-        for table in _PARTS[part](SIZES[size], printer.progress):
+    printer, started, parts = Printer(), perf_counter(), only or list(Part)
+    with ExitStack() as stack:
+        server = stack.enter_context(production_server()) if {*parts} & _ON_POSTGRESQL else None
+        machine = _machine() | (server.machine() if server is not None else {})
+        printer.table(Table("machine", "Machine", ["what", "is"], [list(each) for each in machine.items()]))
+        bench, tables = Bench(SIZES[size], printer.progress, server), []
+        for table in (table for part in parts for table in _PARTS[part](bench)):
             printer.table(table)
             tables.append(table)
     printer.asks([ask for table in tables for ask in table.asks])
@@ -74,30 +96,45 @@ def _machine() -> dict[str, str]:
     }
 
 
-def _intake(size: Size, progress: Progress) -> Iterator[Table]:
+def _intake(bench: Bench) -> Iterator[Table]:
     with folder() as path:
-        progress(f"writing {size.facts:,} facts")
-        write(path / "facts.jsonl", facts(size.facts))
-        measured = intake.measure(path / "facts.jsonl", SQLITE, size.runs, progress)
+        bench.progress(f"writing {bench.size.facts:,} facts")
+        write(path / "facts.jsonl", facts(bench.size.facts))
+        measured = intake.measure(path / "facts.jsonl", SQLITE, bench.size.runs, bench.progress)
     yield intake.stages(measured, ASKED_FACTS_A_SECOND)
     yield intake.beside_limit(measured)
 
 
-def _stock(_size: Size, progress: Progress) -> Iterator[Table]:
+def _stock(bench: Bench) -> Iterator[Table]:
     with folder() as path:
         write(path / "facts.jsonl", facts(stock.FACTS))
-        yield stock.measure(path / "facts.jsonl", progress)
+        yield stock.measure(path / "facts.jsonl", bench.progress)
 
 
-def _flat(_size: Size, progress: Progress) -> Iterator[Table]:
-    yield from flatness.measure(progress)
+def _flat(bench: Bench) -> Iterator[Table]:
+    yield from flatness.measure(bench.progress)
 
 
-_PARTS: dict[Part, Callable[[Size, Progress], Iterator[Table]]] = {
+def _postgresql(bench: Bench) -> Iterator[Table]:
+    with folder() as path:
+        write(path / "facts.jsonl", facts(bench.size.facts))
+        yield from postgresql.measure(path / "facts.jsonl", bench.postgresql, bench.size.runs, bench.progress)
+        write(path / "few.jsonl", facts(stock.FACTS))
+        yield postgresql.beside_stock(path / "few.jsonl", bench.postgresql, bench.progress)
+
+
+def _growth(bench: Bench) -> Iterator[Table]:
+    yield growth.measure(bench.size.stores, bench.postgresql, bench.progress)
+
+
+_PARTS: dict[Part, Callable[[Bench], Iterator[Table]]] = {
     Part.INTAKE: _intake,
     Part.STOCK: _stock,
     Part.FLAT: _flat,
+    Part.POSTGRESQL: _postgresql,
+    Part.GROWTH: _growth,
 }
+_ON_POSTGRESQL = {Part.POSTGRESQL, Part.GROWTH}
 
 if __name__ == "__main__":
     typer.run(main)

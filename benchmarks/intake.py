@@ -6,15 +6,14 @@ from time import perf_counter, process_time
 
 from application.fact_commands import read_fact
 from benchmarks import limit
-from benchmarks.ledger import SQLITE, Totals, batches, commands, fresh, totals
+from benchmarks.ledger import SQLITE, Totals, Unwatched, batches, commands, fresh, refuse, totals
 from benchmarks.places import Place
 from benchmarks.results import Ask, Progress, Table
 from benchmarks.stages import DECIDING, RECORDING, time_stages
 from benchmarks.workload import CAMPAIGNS, GROUP
 from domain.errors import FactRefused
-from infrastructure.files import FactFile, open_facts
-from infrastructure.importing import IMPORT_BATCH, Import, Rejected
-from infrastructure.importing import Totals as Imported
+from infrastructure.files import open_facts
+from infrastructure.importing import IMPORT_BATCH, Import
 from infrastructure.service import Service, stamp
 
 
@@ -75,11 +74,11 @@ def measure(path: Path, place: Place, runs: int, progress: Progress) -> Measured
 def _run(path: Path, service: Service) -> Run:
     """Import a file as the command line does, and time its stages."""
     before = service.recorder.max_notification_id() or 0
-    importing = Import(service, GROUP, _refuse)
+    importing = Import(service, GROUP, refuse)
     watch = time_stages(service, importing)
     started, processor = perf_counter(), process_time()
     with watch.stage("read"):
-        done = importing.run([str(path)], None, _Unwatched())
+        done = importing.run([str(path)], None, Unwatched())
     whole, processor = perf_counter() - started, process_time() - processor
     events = (service.recorder.max_notification_id() or 0) - before
     return Run(done.accepted, events, whole, watch.seconds, processor)
@@ -89,7 +88,7 @@ def import_file(path: Path, place: Place = SQLITE) -> tuple[int, float, Totals]:
     """Import a file untimed inside: facts, seconds, and the reports."""
     with fresh(CAMPAIGNS, place) as service:
         started = perf_counter()
-        done = Import(service, GROUP, _refuse).run([str(path)], None, _Unwatched())
+        done = Import(service, GROUP, refuse).run([str(path)], None, Unwatched())
         return done.accepted, perf_counter() - started, totals(service, GROUP)
 
 
@@ -110,20 +109,6 @@ def record_batches(
                 break
         service.projector.catch_up()
         return taken, reading + perf_counter() - started, totals(service, GROUP)
-
-
-class _Unwatched:
-    """Nobody wants to know how the import goes."""
-
-    def reading(self, file: FactFile, totals: Imported) -> None:
-        pass
-
-    def projecting(self, done: int, newest: int) -> None:
-        pass
-
-
-def _refuse(rejected: Rejected) -> None:
-    raise AssertionError(rejected)
 
 
 def _read(path: Path) -> tuple[float, float]:

@@ -10,7 +10,10 @@ from application.campaign_commands import read_campaigns
 from application.fact_commands import FactCommand, read_fact
 from benchmarks.garbage import less_collection
 from benchmarks.places import Place, SQLite
+from infrastructure.files import FactFile
 from infrastructure.files.json_lines import read_json
+from infrastructure.importing import Rejected
+from infrastructure.importing import Totals as Imported
 from infrastructure.service import Service, stamp
 from projections.campaign_report.reading import reports
 
@@ -21,6 +24,21 @@ Totals = dict[str, dict[str, Any]]
 
 
 SQLITE = SQLite()
+
+
+class Unwatched:
+    """Nobody wants to know how an import goes."""
+
+    def reading(self, file: FactFile, totals: Imported) -> None:
+        pass
+
+    def projecting(self, done: int, newest: int) -> None:
+        pass
+
+
+def refuse(rejected: Rejected) -> None:
+    """No fact of a benchmark is ever rejected."""
+    raise AssertionError(rejected)
 
 
 @contextmanager

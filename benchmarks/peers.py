@@ -1,7 +1,7 @@
-"""The stock library on PostgreSQL: with its own recorder, and with that of `eventsourcing-sqlalchemy`, on the same facts.
+"""The stock library on PostgreSQL, with its own recorder and with that of `eventsourcing-sqlalchemy`.
 
 Both need packages that the ledger can do without, one of them an older SQLAlchemy: they run in `.venv-peers`, made from
-peers.lock when it is missing.
+peers.lock where it is missing.
 """
 
 import hashlib
@@ -53,13 +53,13 @@ def measure(path: Path, place: PostgreSQL, progress: Progress) -> dict[Peer, Res
 
 def _environment(peer: Peer, url: str) -> dict[str, str]:
     """What the library is told of the database."""
+    # By TCP: over a Unix socket, libpq's pipeline mode, which its recorder uses, hangs in batches of 1,000 facts.
     parsed = make_url(url)
-    place = {name: str(value) for name, value in parsed.query.items()}
     return {
         "PERSISTENCE_MODULE": peer.module,
         "POSTGRES_DBNAME": parsed.database or "",
-        "POSTGRES_HOST": place["host"],
-        "POSTGRES_PORT": place["port"],
+        "POSTGRES_HOST": parsed.host or "",
+        "POSTGRES_PORT": str(parsed.port),
         "POSTGRES_USER": parsed.username or "",
         "POSTGRES_PASSWORD": "",
         "SQLALCHEMY_URL": url,
@@ -73,9 +73,9 @@ def _interpreter(progress: Progress) -> str:
     if not installed.exists() or installed.read_text() != wanted:
         progress("installing the peers into .venv-peers")
         venv.create(_VENV, clear=True, with_pip=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--quiet", "--no-deps", "--require-hashes"]
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--quiet", "--no-deps", "--require-hashes"]
         try:
-            subprocess.run([*pip, "--requirement", _LOCK], check=True, capture_output=True, text=True)  # noqa: S603
+            subprocess.run([*pip, "--requirement", str(_LOCK)], check=True, capture_output=True, text=True)  # noqa: S603
         except subprocess.CalledProcessError as error:
             said = error.stderr.strip().splitlines()
             raise NotInstalled(said[-1] if said else f"pip ended with {error.returncode}") from error

@@ -62,7 +62,7 @@ class Printer:
             self._out.print(_rich(table, cells))
         else:
             print(f"\n{table.title}")
-            for line in _plain([table.columns, *cells]):
+            for line in _plain(table, [table.columns, *cells]):
                 print(line)
         for note in table.notes:
             print(f"  {note}")
@@ -115,10 +115,12 @@ def _is_number(table: Table, place: int) -> bool:
     return any(isinstance(row[place], int | float) for row in table.rows)
 
 
-def _plain(rows: list[list[str]]) -> list[str]:
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+def _plain(table: Table, rows: list[list[str]]) -> list[str]:
+    places = range(len(table.columns))
+    widths = [max(len(row[place]) for row in rows) for place in places]
+    right = [place > 0 and _is_number(table, place) for place in places]
     return [
-        "  " + "  ".join(cell.rjust(width) if place else cell.ljust(width)
-                         for place, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
+        "  " + "  ".join(cell.rjust(width) if to_the_right else cell.ljust(width)
+                         for cell, width, to_the_right in zip(row, widths, right, strict=True)).rstrip()
         for row in rows
     ]  # fmt: skip

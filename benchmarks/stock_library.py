@@ -1,4 +1,4 @@
-"""The same job on the stock library, run by stock.py in a process of its own; peers.py has it run in a `.venv` of its own.
+"""The same job on the stock library, run by stock.py and peers.py in a process of its own.
 
 A decorated aggregate per user (stock_journey.py), the library's application, repository and recorder, as its
 documentation has it: for SQLite, for PostgreSQL, or that of `eventsourcing-sqlalchemy`. No read model.

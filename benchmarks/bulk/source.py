@@ -1,7 +1,9 @@
 """Where the facts of a bulk come from; sent to worker processes, each of which draws those of its own users."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 from zlib import crc32
 
@@ -32,17 +34,15 @@ class FromCrowd:
 
 
 @dataclass(frozen=True)
-class Given:
-    """A few facts, held in memory."""
+class FromFile:
+    """The facts of a file of JSON lines."""
 
-    facts: Sequence[Fact]
-
-    @property
-    def number(self) -> int:
-        """How many facts there are."""
-        return len(self.facts)
+    path: Path
+    number: int
 
     def part(self, index: int, of: int) -> Iterator[tuple[int, Fact]]:
-        for number, fact in enumerate(self.facts):
-            if crc32(fact["user_id"].encode()) % of == index:
-                yield number, fact
+        with self.path.open("rb") as lines:
+            for number, line in enumerate(lines):
+                fact: Fact = json.loads(line)
+                if crc32(fact["user_id"].encode()) % of == index:
+                    yield number, fact

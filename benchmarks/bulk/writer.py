@@ -2,9 +2,12 @@
 
 import os
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -33,29 +36,48 @@ class Written:
     seconds: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Decided:
+    """The rows of a bulk, spooled in a folder, and the processes that may load them."""
+
+    folder: Path
+    numbering: Numbering
+    events: int
+    executor: Executor
+
+
 def write(
     url: str, campaigns: dict[str, Any], source: Source, progress: Progress, *, chunk: int = IMPORT_BATCH
 ) -> Written:
     """Fill a new ledger with campaigns and facts, its read models current. No process may have the database open."""
     seconds, started = {}, perf_counter()
+    with decided(url, campaigns, source, progress, chunk=chunk) as made:
+        seconds["decide"] = perf_counter() - started
+        if sqlite_file(url):
+            sqlite.load(url, made.folder, made.numbering, progress)
+        else:
+            postgresql.load(url, made.folder, made.numbering, made.executor, progress)
+        seconds["load"] = perf_counter() - started - seconds["decide"]
+    progress("bulk: bringing the read models up to date")
+    with Service(url) as service:
+        service.projector.catch_up()
+    seconds["project"] = perf_counter() - started - sum(seconds.values())
+    return Written(source.number, made.events, seconds)
+
+
+@contextmanager
+def decided(
+    url: str, campaigns: dict[str, Any], source: Source, progress: Progress, *, chunk: int = IMPORT_BATCH
+) -> Iterator[Decided]:
+    """Launch the campaigns in a new ledger and decide the facts, without loading them."""
     group, last = _prepare(url, campaigns)
     workers = os.cpu_count() or 1
     with folder() as path, ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
         progress(f"bulk: deciding {source.number:,} facts")
         parts = [Part(source, index, workers, group, chunk, path) for index in range(workers)]
         counted: Counter[int] = sum(executor.map(decide, parts), Counter())
-        seconds["decide"] = perf_counter() - started
         numbering = Numbering.of(counted, last, group.app_group, stamp())
-        if sqlite_file(url):
-            sqlite.load(url, path, numbering, progress)
-        else:
-            postgresql.load(url, path, numbering, executor, progress)
-        seconds["load"] = perf_counter() - started - seconds["decide"]
-    progress("bulk: bringing the read models up to date")
-    with Service(url) as service:
-        service.projector.catch_up()
-    seconds["project"] = perf_counter() - started - sum(seconds.values())
-    return Written(source.number, sum(counted.values()), seconds)
+        yield Decided(path, numbering, sum(counted.values()), executor)
 
 
 def _prepare(url: str, campaigns: dict[str, Any]) -> tuple[Group, tuple[int, int]]:

@@ -109,7 +109,7 @@ class SQLite(Dialect):
         """BEGIN IMMEDIATE has locked everything."""
 
     def tidy(self, connection: Connection) -> None:
-        """Begin the write-ahead log anew where it is long: as long as someone reads all the time, it would only grow."""
+        """Begin the write-ahead log anew where it is long: while someone always reads, it would only grow."""
         size = _size(self._log_file)
         if size <= self._long_log:
             return
