@@ -1,5 +1,6 @@
 """Several who work on one ledger: services on one file, threads on one service, commands between batches."""
 
+import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,3 +98,23 @@ def test_threads_of_one_process_take_facts_of_the_same_users(ledger: Service) ->
     expected = judge([CAMPAIGN], facts)
     assert outcome(ledger) == expected
     assert reported(ledger, "spring") == expected.report("spring")
+
+
+def test_ids_may_have_255_characters_of_any_script_everywhere(tmp_path: Path) -> None:
+    """Docs/rules.md, Words: no index is too narrow for them, so that one group's ids stop nobody's reports."""
+    draw = random.Random(255)
+    group, campaign, user, *others = (
+        "".join(chr(draw.randint(0x20000, 0x2A000)) for _ in range(255)) for _ in range(9)
+    )
+    variants = others[:2]
+    received = receipt(1, user) | {"campaign_id": campaign, "variant_id": variants[0], "id": others[2]}
+    bought = purchase(2, user) | {"id": others[3], "product_id": others[4], "app_id": others[5]}
+    event = {"type": "makes_purchase", "deadline": "3d", "product_id": others[4]}
+    stated = {"id": campaign, "variants": [{"id": v} for v in variants], "conversion_events": [event]}
+    with open_ledger(tmp_path) as service:
+        apply = {"app_group": group, "apps": [others[5]], "custom_events": [others[0]], "campaigns": [stated]}
+        service.campaigns.apply(read_campaigns(apply), stamp())
+        answers = take(service, [received, bought], group).answers
+        assert {answer.verdict.value for answer in answers} == {"accepted"}
+        service.projector.catch_up()
+        assert reported(service, campaign, group)["totals"]["conversions"] == [1]
