@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from application.ports import Decide, Stamp
 from infrastructure.database import Database
-from infrastructure.database.failures import OutcomeUnknown
+from infrastructure.database.failures import ConnectionLost, OutcomeUnknown
 from infrastructure.journey_store import JourneyStore, Range
 from infrastructure.recorder import Recorder, Unit, Writing
 from infrastructure.retrying import PASSING, patiently
@@ -141,9 +141,7 @@ class StoredLedgers:
             try:
                 self._write_again(units, error)
             except BaseException as failure:  # noqa: BLE001 - nobody waits for ever
-                for unit in units:
-                    if not unit.future.done():
-                        unit.future.set_exception(failure)
+                _fail(units, failure)
         finally:
             with self._room:
                 self._flying_events = sum(len(unit.payloads) for unit in self._flying)
@@ -184,29 +182,30 @@ class StoredLedgers:
     def _write_again(self, units: list[UnitOfWork], error: BaseException) -> None:
         """Decide all that was decided so far again, each alone: so that one bad unit spoils no other.
 
-        An unknown outcome is told, and not tried again.
+        An unknown outcome is told, and not tried again. `units` takes in what was submitted meanwhile.
         """
         with self._deciding:
             self._forget()
-            later = self._taken()
-            log.warning("units.decided_again", units=len(units) + len(later), reason=str(error))
-            if isinstance(error, OutcomeUnknown) or (len(units) == 1 and not isinstance(error, _AGAIN)):
-                for unit in units:
-                    unit.future.set_exception(error)
-                units = []
-            self._write_each_alone(units + later)
+            log.warning("units.decided_again", units=len(units), reason=str(error))
+            failed = len(units) if isinstance(error, OutcomeUnknown) else 0
+            if len(units) == 1 and not isinstance(error, _AGAIN):
+                failed = 1
+            units.extend(self._taken())
+            _fail(units[:failed], error)
+            if isinstance(error, OutcomeUnknown):
+                _fail(units, ConnectionLost(f"it was not sent, as the database is away: {error}"))
+            self._write_each_alone([unit for unit in units if not unit.future.done()])
 
     def _write_each_alone(self, units: list[UnitOfWork]) -> None:
         for place, unit in enumerate(units):
             try:
                 self._answer(self._write_alone(unit))
-            except PASSING as error:
-                # The budget was spent on this one; those behind it do not wait as long again.
-                for behind in units[place:]:
-                    behind.future.set_exception(error)
-                return
             except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the answer
-                unit.future.set_exception(error)
+                _fail([unit], error)
+                if isinstance(error, (OutcomeUnknown, *PASSING)):
+                    # The budget was spent on this one; those behind it do not wait as long again.
+                    _fail(units[place:], ConnectionLost(f"it was not sent, as the database is away: {error}"))
+                    return
 
     def _write_alone(self, unit: UnitOfWork) -> UnitOfWork:
         def attempt() -> UnitOfWork:
@@ -224,3 +223,10 @@ class StoredLedgers:
         self._journeys.forget()
         self._landed.clear()
         self._own.clear()
+
+
+def _fail(units: list[UnitOfWork], error: BaseException) -> None:
+    """Tell the error to whoever still waits for one of the units."""
+    for unit in units:
+        if not unit.future.done():
+            unit.future.set_exception(error)

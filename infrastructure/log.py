@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
 
 from domain.explanation import Told
 from domain.instants import from_microseconds
@@ -22,6 +22,7 @@ class EventLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._prepared: dict[frozenset[type[Any]], Prepared] = {}
+        self._count = self._within(select(func.count()))
 
     def last_position(self, connection: Connection) -> int:
         """The position of the last event, 0 when there is none."""
@@ -31,6 +32,8 @@ class EventLog:
         self, connection: Connection, after: int, last: int, types: Iterable[type[Any]]
     ) -> Iterator[Logged]:
         """The events of these types after one position, up to and including another, in order."""
+        if self._count.first(connection, after=after, last=last)[0] != last - after:
+            raise UnreadableLog(self._first_missing(connection, after), "the event is missing")
         for row in self._statement(types).all(connection, after=after, last=last):
             position, app_group, stream_id, _, topic, state, recorded_at, *_, hash_ = row
             if event_hash(*row[:-1]) != hash_:
@@ -41,20 +44,30 @@ class EventLog:
                 raise UnreadableLog(position, str(error)) from error
             yield Logged(position, app_group, stream_id, topic, recorded_at, event)
 
+    def _within(self, query: Select[Any]) -> Prepared:
+        """A query of the events after one position, up to and including another."""
+        position = events.c.position
+        query = query.where(position > bindparam("after"), position <= bindparam("last"))
+        return Prepared(query, self._database.dialect.compiler)
+
+    def _first_missing(self, connection: Connection, after: int) -> int:
+        """The first position after one at which no event stands."""
+        query = select(events.c.position).where(events.c.position > after).order_by(events.c.position)
+        for expected, position in enumerate(connection.execute(query).scalars(), after + 1):
+            if position != expected:
+                return expected
+        raise LookupError("no event is missing")
+
     def _statement(self, types: Iterable[type[Any]]) -> Prepared:
         wanted = frozenset(types)
         if wanted not in self._prepared:
-            columns = events.c
-            query = (
-                select(events)
-                .where(
-                    columns.position > bindparam("after"),
-                    columns.position <= bindparam("last"),
-                    or_(*(columns.topic == topic for topic in sorted(TOPICS[each] for each in wanted))),
-                )
-                .order_by(columns.position)
+            topic = events.c.topic
+            named = or_(*(topic == each for each in sorted(TOPICS[each] for each in wanted)))
+            # A topic that no one knows is damage, and is to be met.
+            unknown = and_(*(topic != each for each in sorted(TOPICS.values())))
+            self._prepared[wanted] = self._within(
+                select(events).where(or_(named, unknown)).order_by(events.c.position)
             )
-            self._prepared[wanted] = Prepared(query, self._database.dialect.compiler)
         return self._prepared[wanted]
 
 

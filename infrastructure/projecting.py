@@ -7,7 +7,7 @@ that meets an event it cannot apply stops there, loudly, while the others go on.
 import threading
 
 import structlog
-from eventsourcing.persistence import OperationalError
+from eventsourcing.persistence import IntegrityError, OperationalError
 
 from infrastructure.database import Database
 from infrastructure.tail import Tail
@@ -51,15 +51,18 @@ class Projecting:
             try:
                 self._projector.advance(projection, progress)
             except ProjectionStopped as stopped:
-                # The projector has logged it, and the checkpoint says it.
+                # The reason says it all; `exception` would bury it under a trace.
+                log.error(  # noqa: TRY400
+                    "projection.stopped", name=stopped.name, position=stopped.position, reason=stopped.reason
+                )
                 self.stopped[projection.name] = stopped
-            except OperationalError as error:
+            except (IntegrityError, OperationalError) as error:
                 self._wait_for_the_database(error)
                 return False
         self._pause = _PAUSE_SECONDS
         return True
 
-    def _wait_for_the_database(self, error: OperationalError) -> None:
+    def _wait_for_the_database(self, error: Exception) -> None:
         log.warning("projector.waits", reason=str(error), seconds=self._pause)
         self._ending.wait(self._pause)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)

@@ -15,16 +15,22 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent, Subscription
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    Notification,
+    PersistenceError,
+    StoredEvent,
+    Subscription,
+)
 from sqlalchemy import Connection, bindparam, func, select
 
 from application.ports import Stamp
 from infrastructure.database import Database
-from infrastructure.database.failures import ConnectionLost, OutcomeUnknown
+from infrastructure.database.failures import Busy, ConnectionLost, OutcomeUnknown
 from infrastructure.database.statements import Prepared, constant
 from infrastructure.retrying import PASSING, patiently
 from infrastructure.schema import events
-from infrastructure.tail import Tail
+from infrastructure.tail import TailingSubscription
 
 log = structlog.get_logger()
 
@@ -127,6 +133,9 @@ class Recorder(ApplicationRecorder):
                 self.database.dialect.take_turn(connection, alone=alone)
                 writing = Writing(connection)
                 yield writing
+        except Busy:
+            self.database.dialect.unblock()
+            raise
         except OutcomeUnknown as unknown:
             if writing is None or not self._landed(writing):
                 raise ConnectionLost(f"{unknown}; nothing of it was recorded") from unknown
@@ -166,7 +175,7 @@ class Recorder(ApplicationRecorder):
 
         try:
             found = patiently("outcome.sought", sought, passing=(*PASSING, OutcomeUnknown))
-        except PASSING as error:
+        except PersistenceError as error:
             message = f"the database went away while it committed, and is not back: {error}"
             raise OutcomeUnknown(message) from error
         landed = found is not None and found[0] == writing.last_hash
@@ -269,7 +278,7 @@ class Recorder(ApplicationRecorder):
         self, gt: int | None = None, topics: Sequence[str] = ()
     ) -> "Subscription[ApplicationRecorder]":
         """Follow the log: what is there and what comes, in order and without gaps."""
-        return TailingSubscription(self, gt, topics)
+        return TailingSubscription(self, self.database, gt, topics)
 
     def rows(self, connection: Connection, after: int, limit: int) -> list[Row]:
         """Whole rows of the log after a position, in order."""
@@ -284,30 +293,3 @@ class Recorder(ApplicationRecorder):
         else:
             with self.database.reading() as connection:
                 yield connection
-
-
-class TailingSubscription(Subscription[Recorder]):
-    """Yields events as they are recorded, looking again after a moment, or at a hint, when there are none."""
-
-    PAGE = 500
-
-    def __init__(self, recorder: Recorder, gt: int | None, topics: Sequence[str]) -> None:
-        super().__init__(recorder, gt)
-        self._wanted = topics
-        self._after = gt
-        self._page: list[Notification] = []
-        self._tail = Tail(recorder.database)
-
-    def __next__(self) -> Notification:
-        while not self._page:
-            if self._has_been_stopped:
-                self._tail.close()
-                raise StopIteration
-            self._page = self._recorder.select_notifications(
-                self._after, self.PAGE, topics=self._wanted, inclusive_of_start=False
-            )
-            if not self._page:
-                self._tail.wait()
-        notification = self._page.pop(0)
-        self._after = notification.id
-        return notification

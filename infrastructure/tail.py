@@ -4,11 +4,11 @@ A hint may be lost, doubled or late without harm: whoever waits looks at the log
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 import structlog
-from eventsourcing.persistence import OperationalError
+from eventsourcing.persistence import ApplicationRecorder, Notification, OperationalError, Subscription
 
 from infrastructure.database import Database
 
@@ -40,3 +40,34 @@ class Tail:
         """Stop listening."""
         self._listening.close()
         self._wait = None
+
+
+class TailingSubscription(Subscription[ApplicationRecorder]):
+    """Yields events as they are recorded, looking again after a moment, or at a hint, when there are none."""
+
+    PAGE = 500
+
+    def __init__(
+        self, recorder: ApplicationRecorder, database: Database, gt: int | None, topics: Sequence[str]
+    ) -> None:
+        super().__init__(recorder, gt)
+        self._wanted = topics
+        self._after = gt
+        self._page: list[Notification] = []
+        self._tail = Tail(database)
+
+    def __next__(self) -> Notification:
+        while not self._page:
+            if self._has_been_stopped:
+                self._tail.close()
+                raise StopIteration
+            self._page = list(
+                self._recorder.select_notifications(
+                    self._after, self.PAGE, topics=self._wanted, inclusive_of_start=False
+                )
+            )
+            if not self._page:
+                self._tail.wait()
+        notification = self._page.pop(0)
+        self._after = notification.id
+        return notification

@@ -131,7 +131,6 @@ class Projector:
             if after < stopped.position:
                 self._apply(connection, projection, after, stopped.position - 1)
                 self._check(connection, projection, stopped.position - 1, problem=stopped.reason)
-        log.error("projection.stopped", name=stopped.name, position=stopped.position, reason=stopped.reason)
 
     def _is_current(self, projection: Projection) -> bool:
         """Whether there is nothing to do, found out without the write lock: readers need not wait for writers."""

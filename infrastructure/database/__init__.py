@@ -52,7 +52,8 @@ class Database:
             connection.commit()
         except Exception as error:
             if self.dialect.is_broken(connection):
-                raise OutcomeUnknown(f"the database went away while it committed: {error}") from error
+                reason = getattr(error, "orig", error)
+                raise OutcomeUnknown(f"the database went away while it committed: {reason}") from error
             raise
 
     @contextmanager

@@ -57,6 +57,9 @@ class Dialect(Protocol):
     def lock_log(self, connection: Connection) -> None:
         """Let no one else append to the log until the transaction ends: the last lock that a transaction takes."""
 
+    def unblock(self) -> None:
+        """End a writer that hangs while others wait for it, if there is one."""
+
     def lock_schema(self, connection: Connection) -> None:
         """Let no one else migrate until the transaction ends."""
 

@@ -1,10 +1,11 @@
 """PostgreSQL 15 and later, by psycopg 3. The locks it takes are described in docs/decisions/0006."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
+import structlog
 from eventsourcing.persistence import IntegrityError, OperationalError, PersistenceError, ProgrammingError
 from psycopg import errors
 from sqlalchemy import (
@@ -33,14 +34,15 @@ from infrastructure.database.dialect import Dialect, Fill, OnConflict, Purpose, 
 from infrastructure.database.failures import Busy, ConnectionLost, DiskFull
 from infrastructure.database.statements import Prepared, as_keys, cursor, resolved
 
+log = structlog.get_logger()
+
 _OLDEST = 150_000
 _CONNECT_SECONDS = 10
 _LOCK_SECONDS = 60
 _IDLE_SECONDS = 30
 """Below the lock's: a writer that hangs is cut off before those who wait for it give up."""
-_LOCKED_SECONDS = 30
-"""How long a transaction may hold the log's lock: far longer than the largest batch takes."""
-_TRANSACTION_TIMEOUT = 170_000
+_HANGING_SECONDS = 30
+"""A COPY whose client sends nothing holds the log's lock no longer than this where someone waits for it."""
 _POOL = 10
 
 _CHANNEL = "conversions_events"
@@ -61,6 +63,18 @@ SELECT set_config('lock_timeout', '{_LOCK_SECONDS}s', false),
        current_setting('server_version_num')::int, current_setting('server_encoding')
 """
 
+# Materialised first, so that no one else is ended while the server still looks for whom it should.
+_END_HANGING = """
+WITH hanging AS MATERIALIZED (
+    SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (classid::bigint << 32 | objid::bigint) = ANY(%s)
+    AND state = 'active' AND wait_event = 'ClientRead' AND query_start < now() - make_interval(secs => %s)
+)
+SELECT pid FROM hanging WHERE pg_terminate_backend(pid)
+"""
+
 _LOST = (
     errors.AdminShutdown,
     errors.CrashShutdown,
@@ -68,7 +82,6 @@ _LOST = (
     errors.DatabaseDropped,
     errors.IdleSessionTimeout,
     errors.IdleInTransactionSessionTimeout,
-    errors.lookup("25P04"),  # TransactionTimeout
     errors.ReadOnlySqlTransaction,
 )
 _FASTER = (psycopg.IntegrityError, errors.DeadlockDetected, errors.SerializationFailure)
@@ -88,21 +101,22 @@ class PostgreSQL(Dialect):
                 f"no support for the driver {url.get_driver_name()}; use postgresql+psycopg://"
             )
         self._url = url.set(drivername="postgresql+psycopg")
-        arguments = {
+        self._arguments: dict[str, Any] = {
             "connect_timeout": _CONNECT_SECONDS,
             "application_name": "conversions",
             "keepalives_idle": 30,
             "keepalives_interval": 10,
             "keepalives_count": 3,
+            "tcp_user_timeout": 1000 * _LOCK_SECONDS,
         }
         # What the URL says goes before.
-        arguments = {name: value for name, value in arguments.items() if name not in url.query}
+        self._arguments = {name: value for name, value in self._arguments.items() if name not in url.query}
         self.engine = create_engine(
             self._url,
             pool_pre_ping=True,
             pool_size=_POOL,
             isolation_level="READ COMMITTED",
-            connect_args=arguments,
+            connect_args=self._arguments,
         )
         event.listen(self.engine, "connect", _set_up)
 
@@ -157,15 +171,14 @@ class PostgreSQL(Dialect):
         cursor(connection).execute(f"SELECT pg_advisory_xact_lock{shared}({_TURN})")
 
     def lock_log(self, connection: Connection) -> None:
-        run = cursor(connection).execute
-        run(f"SELECT pg_advisory_xact_lock({_LOG})")
-        if self._ends_transactions(connection):
-            run(f"SET LOCAL transaction_timeout = '{_LOCKED_SECONDS}s'")
+        cursor(connection).execute(f"SELECT pg_advisory_xact_lock({_LOG})")
 
-    def _ends_transactions(self, connection: Connection) -> bool:
-        """Whether the server can end a transaction whose client hangs in the middle of a COPY: from version 17 on."""
-        driver: Any = connection.connection.dbapi_connection
-        return bool(driver.info.server_version >= _TRANSACTION_TIMEOUT)
+    def unblock(self) -> None:
+        # No timeout of the server's reaches a backend that waits for the rest of a COPY.
+        with self.failures(), self.engine.connect() as connection, connection.begin():
+            hanging = cursor(connection).execute(_END_HANGING, ([_TURN, _LOG], _HANGING_SECONDS))
+            for (process,) in hanging.fetchall():
+                log.warning("writer.ended", process=process, reason=f"hung for {_HANGING_SECONDS} s")
 
     def lock_schema(self, connection: Connection) -> None:
         cursor(connection).execute(f"SELECT pg_advisory_xact_lock({_SCHEMA})")
@@ -178,10 +191,10 @@ class PostgreSQL(Dialect):
 
     @contextmanager
     def listen(self) -> Iterator[Callable[[float], None]]:
-        with self.failures(), self.engine.connect() as pooled:
-            # Out of the pool for good: a connection that listens is of no use to others.
-            pooled.detach()
-            driver: psycopg.Connection[Any] = pooled.connection.dbapi_connection  # type: ignore[assignment]
+        # Not of the pool: a connection that listens is of no use to others.
+        positional, named = self.engine.dialect.create_connect_args(self._url)
+        with self.failures(), closing(psycopg.connect(*positional, **{**self._arguments, **named})) as driver:
+            _set_up(driver, None)
             driver.autocommit = True
             driver.execute(f"LISTEN {_CHANNEL}")
 
@@ -230,7 +243,8 @@ def _copied(each: Column[Any]) -> str:
 
 def _translated(error: Exception) -> PersistenceError:
     reason = getattr(error, "orig", None) or error
-    message = str(reason).strip() or type(reason).__name__
+    # The first line alone: details name ids of users.
+    message = next(iter(str(reason).splitlines()), type(reason).__name__)
     if isinstance(reason, _FASTER):
         return IntegrityError(message)
     if isinstance(reason, errors.DiskFull):

@@ -105,6 +105,9 @@ class SQLite(Dialect):
     def lock_log(self, connection: Connection) -> None:
         """BEGIN IMMEDIATE has locked everything."""
 
+    def unblock(self) -> None:
+        """A process that hangs keeps its lock until it ends; nobody else can end it."""
+
     def lock_schema(self, connection: Connection) -> None:
         """BEGIN IMMEDIATE has locked everything."""
 

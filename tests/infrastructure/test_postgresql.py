@@ -1,19 +1,25 @@
 """PostgreSQL: every version that is found here does the whole job, and connections are set up as production needs them."""
 
 import json
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from eventsourcing.persistence import PersistenceError
+from sqlalchemy import text
 
 from infrastructure.database import Database, UnusableDatabase
+from infrastructure.database import postgresql as postgresql_dialect
+from infrastructure.database.failures import Busy
+from infrastructure.database.statements import cursor
 from infrastructure.demo import shop
 from infrastructure.migrations import migrate
-from infrastructure.recorder import Recorder
-from infrastructure.schema import events, identities, journey_facts
+from infrastructure.recorder import NOBODY, Recorder, Unit
 from infrastructure.service import Service
 from tests.infrastructure.commands import run
 from tests.ledgers import databases, open_ledger, outcome, reported
@@ -95,8 +101,6 @@ def test_ids_are_kept_in_the_c_collation(server: Server) -> None:
             "AND collation_name IS DISTINCT FROM 'C'"
         )
         assert connection.execute(query).scalars().all() == []
-        for column in (events.c.originator_id, identities.c.user_id, journey_facts.c.fact_id):
-            connection.execute(select(column).order_by(column))
     database.close()
 
 
@@ -106,7 +110,9 @@ def test_a_hint_wakes_whoever_follows_the_log(postgresql: Server, template: str,
         recorder = Recorder(service.database)
         with service.database.dialect.listen() as wait:
             recorder.append([("shop", "s", 1, "t", "{}")])
+            began = time.monotonic()
             wait(30.0)
+        assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(
@@ -130,3 +136,33 @@ def test_a_server_that_refuses_the_password_is_an_error_without_the_password(tmp
     assert done.returncode == 2
     assert json.loads(done.stderr)["error"]["code"] == "database_away"
     assert "secret" not in done.stderr
+
+
+def test_a_writer_that_hangs_in_the_middle_of_a_copy_is_ended_by_who_waits_for_it(
+    postgresql: Server, template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds the log's lock, and no timeout of the server's reaches it; the others go on soon."""
+    monkeypatch.setattr(postgresql_dialect, "_HANGING_SECONDS", 1)
+    with databases.on(postgresql, template), open_ledger(tmp_path, [{"id": "spring"}]) as service:
+        hanging = Recorder(service.database)
+        newest = hanging.max_notification_id() or 0
+
+        def hang() -> None:
+            with suppress(PersistenceError), hanging.writing() as writing:
+                service.database.dialect.lock_log(writing.connection)
+                with cursor(writing.connection).copy("COPY events FROM STDIN (FORMAT BINARY)"):
+                    ended.wait(60)
+
+        ended = threading.Event()
+        thread = threading.Thread(target=hang)
+        thread.start()
+        with service.database.writing() as connection:
+            connection.execute(text("SELECT pg_sleep(1.5)"))
+        for _ in range(2):
+            with suppress(Busy), Recorder(service.database).writing() as writing:
+                connection = writing.connection
+                connection.execute(text("SET LOCAL lock_timeout = '1s'"))
+                Recorder(service.database).write(writing, [Unit(NOBODY, [("shop", "s", 1, "t", "{}")])])
+        ended.set()
+        thread.join()
+        assert hanging.max_notification_id() == newest + 1

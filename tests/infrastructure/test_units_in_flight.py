@@ -1,6 +1,7 @@
 """Units of work in flight: decided before those they rest on are durable, by several writers at once, and still right."""
 
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from application.fact_commands import read_fact
 from application.intake import Outcome
 from infrastructure import ledgers
+from infrastructure.database import Database
 from infrastructure.database.failures import DiskFull
 from infrastructure.ledgers import StoredLedgers
 from infrastructure.service import Service, stamp
@@ -156,16 +158,63 @@ def test_deciding_waits_while_too_much_is_in_flight(
 ) -> None:
     """Memory stays bounded: whoever hands in more waits until something is durable."""
     monkeypatch.setattr(ledgers, "FLYING_EVENTS", 5)
-    futures = [submit(service, [receipt(n)]) for n in range(1, 29)]
-    assert service.ledgers._flying_events <= 10
+    one_more = threading.Thread(target=lambda: submit(service, [receipt(9)]).result())
+    with held(service):
+        futures = [submit(service, [receipt(n)]) for n in range(1, 5)]
+        assert service.ledgers._flying_events > 5
+        one_more.start()
+        one_more.join(0.3)
+        assert one_more.is_alive()
+    one_more.join(30)
+    assert not one_more.is_alive()
     assert all(future.result().answers[0].verdict.value == "accepted" for future in futures)
 
 
-def test_nothing_is_answered_before_it_is_durable(service: Service) -> None:
-    """A duplicate of a fact that is in flight is answered with that fact's position, or a later one."""
+def test_what_has_landed_leaves_memory(service: Service) -> None:
+    """Layers are taken off, and the cache keeps to its bound, however long it goes on."""
+    service.journeys._cached = 6
+    for number in range(1, 29):
+        take(service, [receipt(number, f"u{number % 9}"), receipt(number, "always")])
+    take(service, [])
+    assert not any(entry.history.layers for entry in service.journeys._entries.values())
+    assert service.journeys._weight <= 6
+    assert service.journeys._entries.keys() == {
+        (entry.app_group, entry.user_id) for entry in service.journeys._by_stream.values()
+    }
+
+
+def test_nothing_is_answered_before_it_is_durable(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the moment of COMMIT nobody has an answer; a duplicate of a fact in flight gets its position, or a later one."""
+    answered_early: list[bool] = []
+    futures: list[Future[Outcome]] = []
+    commit = Database._commit
+
+    def watch(self: Database, connection: Any) -> None:
+        answered_early.extend(future.done() for future in futures)
+        commit(self, connection)
+
+    monkeypatch.setattr(Database, "_commit", watch)
     with held(service):
-        first, again = submit(service, [receipt(1)]), submit(service, [receipt(1)])
-        assert not first.done()
-        assert not again.done()
-    assert again.result().answers[0].verdict.value == "duplicate"
-    assert again.result().position >= first.result().position > 0
+        futures += [submit(service, [receipt(1)]), submit(service, [receipt(1)])]
+    first, again = (future.result() for future in futures)
+    assert answered_early == [False, False]
+    assert again.answers[0].verdict.value == "duplicate"
+    assert again.position >= first.position > 0
+
+
+def test_whoever_waits_is_told_though_recording_itself_breaks(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where the log of the service cannot be written: no future stays open."""
+    monkeypatch.setattr(StoredLedgers, "_put", _clash)
+    monkeypatch.setattr(ledgers, "log", _Broken())
+    with held(service):
+        futures = [submit(service, [receipt(n)]) for n in (1, 2)]
+    for future in futures:
+        with pytest.raises((IntegrityError, BrokenPipeError)):
+            future.result(timeout=20)
+
+
+class _Broken:
+    def warning(self, *_: object, **__: object) -> None:
+        raise BrokenPipeError

@@ -1,0 +1,44 @@
+"""Imports files in a process of its own, for growth.py: what each cost, and the most memory the process ever held."""
+
+import json
+import resource
+import sys
+from time import perf_counter
+
+from sqlalchemy import text
+
+from benchmarks.ledger import Unwatched, refuse
+from benchmarks.workload import GROUP
+from infrastructure.importing import Import
+from infrastructure.logging import configure
+from infrastructure.service import Service
+from infrastructure.settings import Settings
+
+_WRITTEN = "SELECT pg_current_wal_lsn() - '0/0'"
+
+
+def main(url: str, paths: list[str]) -> None:
+    """Import the files one after the other, and print what each cost as JSON."""
+    configure(Settings())
+    costs = []
+    with Service(url) as service:
+        for path in paths:
+            before, written = service.recorder.max_notification_id() or 0, _written(service)
+            started = perf_counter()
+            done = Import(service, GROUP, refuse).run([path], None, Unwatched())
+            seconds = perf_counter() - started
+            events = (service.recorder.max_notification_id() or 0) - before
+            log = _written(service) - written
+            costs.append({"facts": done.accepted, "seconds": seconds, "events": events, "log_bytes": log})
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"costs": costs, "peak_bytes": peak}))
+
+
+def _written(service: Service) -> int:
+    """Bytes that the server has written to its own log."""
+    with service.database.reading() as connection:
+        return int(connection.execute(text(_WRITTEN)).scalar_one())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
