@@ -20,7 +20,7 @@ from application.fact_commands import (
     VoidCommand,
 )
 from application.ledger import Ledger
-from application.ports import Answered, Ledgers, LoadedJourney, Stamp, Transaction
+from application.ports import Announced, Answered, Ledgers, LoadedJourney, Stamp, Transaction
 from application.properties import canonical, seal
 from domain import money
 from domain.app_group import AppGroup, stream_id
@@ -73,24 +73,19 @@ class Outcome:
     """The change in standing conversions, control included."""
 
 
-class GroupDefinitions:
+class GroupDefinitions(dict[str, Definition]):
     """The launched definitions of one app group, loaded when first asked for: they cannot change (R4)."""
 
     def __init__(self, ledger: Ledger, app_group: str) -> None:
+        super().__init__()
         self._ledger = ledger
         self._app_group = app_group
-        self._known: dict[str, Definition] = {}
 
-    def __getitem__(self, campaign_id: str, /) -> Definition:
-        return self._known.get(campaign_id) or self.checked(campaign_id)
-
-    def checked(self, campaign_id: str) -> Definition:
-        """The definition, after a fresh look where it is not known; raises for unknown campaigns and drafts."""
-        if (known := self._known.get(campaign_id)) is not None:
-            return known
+    def __missing__(self, campaign_id: str, /) -> Definition:
+        """The definition, after a fresh look; raises for unknown campaigns and drafts."""
         campaign = self._ledger.existing_campaign(self._app_group, campaign_id)
         campaign.refuse_receipts_of_draft()
-        return self._known.setdefault(campaign_id, campaign.definition)
+        return self.setdefault(campaign_id, campaign.definition)
 
 
 class Intake:
@@ -150,7 +145,8 @@ class _Batch:
         """Decide the facts one by one, in the order given."""
         asked = defaultdict(list)
         for command in commands:
-            asked[command.user_id].append(command.id)
+            campaign_id = command.campaign_id if isinstance(command, ReceivedCommand) else None
+            asked[command.user_id].append(Announced(command.id, campaign_id))
         self._journeys = self._transaction.journeys(self._group.app_group, asked, self._definitions)
         return [self._answer(command) for command in commands]
 
@@ -215,7 +211,7 @@ class _Batch:
         if campaign_id in self._refused_campaigns:
             raise self._refused_campaigns[campaign_id]
         try:
-            return self._definitions.checked(campaign_id)
+            return self._definitions[campaign_id]
         except DomainError as refusal:
             self._refused_campaigns[campaign_id] = refusal
             raise

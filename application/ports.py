@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from domain.aggregate import Aggregate
 from domain.explanation import Told
@@ -31,6 +31,13 @@ class LoadedJourney:
     key: bytes
 
 
+class Announced(NamedTuple):
+    """A fact about to be taken: what is known of its id, and of its campaign if it has one, is looked up beforehand."""
+
+    fact_id: str
+    campaign_id: str | None
+
+
 class Transaction(Protocol):
     """One command while it is decided: it reads one consistent view, and all it records is kept or nothing is."""
 
@@ -38,9 +45,9 @@ class Transaction(Protocol):
         """An aggregate as it stands: from memory, or loaded where others have recorded events on its stream."""
 
     def journeys(
-        self, app_group: str, facts: Mapping[str, Sequence[str]], definitions: Definitions
+        self, app_group: str, facts: Mapping[str, Sequence[Announced]], definitions: Definitions
     ) -> dict[str, LoadedJourney]:
-        """The journeys of the users, made where new; `facts` are the fact ids to be asked about, by user id.
+        """The journeys of the users, made where new; `facts` are those to be taken, by user id.
 
         Asked for once in a transaction.
         """

@@ -11,7 +11,14 @@ import msgspec
 
 from domain.errors import BadDefinition, UnknownApp, UnknownCustomEvent
 from domain.journey import lanes
-from domain.journey.facts import CustomEvent, Fact, Purchase, SessionStarted, reported_version
+from domain.journey.facts import (
+    AppVersionReported,
+    CustomEvent,
+    Fact,
+    Purchase,
+    SessionStarted,
+    reported_version,
+)
 
 LONGEST_DEADLINE = timedelta(days=30)
 LETTERS = "ABCD"
@@ -21,6 +28,8 @@ class _Base(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     deadline_seconds: int
 
     of_upgrades: ClassVar[bool] = False
+    behaviours: ClassVar[tuple[type[Fact], ...]] = ()
+    """The types of behaviour that can match."""
 
     @property
     def deadline(self) -> timedelta:
@@ -65,6 +74,8 @@ class _InApps(_Base, frozen=True):
 class StartsSession(_InApps, frozen=True, tag="starts_session"):
     """Opens any of the given apps; any app at all when none is given (R2)."""
 
+    behaviours: ClassVar[tuple[type[Fact], ...]] = (SessionStarted,)
+
     @property
     def lane(self) -> str:
         return lanes.SESSIONS
@@ -75,6 +86,8 @@ class StartsSession(_InApps, frozen=True, tag="starts_session"):
 
 class MakesPurchase(_Base, frozen=True, tag="makes_purchase"):
     """Buys the given product; anything when none is given (R2)."""
+
+    behaviours: ClassVar[tuple[type[Fact], ...]] = (Purchase,)
 
     product_id: str | None = None
 
@@ -88,6 +101,8 @@ class MakesPurchase(_Base, frozen=True, tag="makes_purchase"):
 
 class PerformsCustomEvent(_Base, frozen=True, tag="performs_custom_event", kw_only=True):
     """Performs the named custom event (R2)."""
+
+    behaviours: ClassVar[tuple[type[Fact], ...]] = (CustomEvent,)
 
     name: str
 
@@ -110,6 +125,7 @@ class UpgradesApp(_InApps, frozen=True, tag="upgrades_app"):
     """Upgrades any of the given apps; any app at all when none is given (R2, R10)."""
 
     of_upgrades: ClassVar[bool] = True
+    behaviours: ClassVar[tuple[type[Fact], ...]] = (SessionStarted, Purchase, CustomEvent, AppVersionReported)
 
     @property
     def lane(self) -> str:

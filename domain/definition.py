@@ -9,6 +9,7 @@ from domain.app_group import AppGroup
 from domain.conversion_events import LETTERS, ConversionEvent
 from domain.errors import BadDefinition, DomainError, UnknownVariant
 from domain.journey.attribution import DEFAULT_REVENUE_WINDOW
+from domain.journey.facts import Fact
 
 
 class Variant(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -23,6 +24,10 @@ Weights = dict[str, int]
 """The share of users by variant id: whole numbers, any sum (R5)."""
 
 
+Window = tuple[int, ConversionEvent, timedelta]
+"""A conversion event's index, itself, and how long it stays open after a receipt."""
+
+
 class Definition:
     """What receipts and behaviours are judged by: fixed once the campaign is launched (R4)."""
 
@@ -30,6 +35,15 @@ class Definition:
         self.variants = {variant.id: variant for variant in variants}
         self.conversion_events = conversion_events
         self.windows = [(index, event, event.deadline) for index, event in enumerate(conversion_events)]
+        self._windows_of: dict[type[Fact], list[Window]] = {}
+
+    def windows_of(self, behaviour: type[Fact]) -> list[Window]:
+        """The conversion events that a behaviour of the type can match."""
+        found = self._windows_of.get(behaviour)
+        if found is None:
+            found = [window for window in self.windows if behaviour in window[1].behaviours]
+            self._windows_of[behaviour] = found
+        return found
 
     @cached_property
     def control(self) -> str | None:

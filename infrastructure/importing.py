@@ -17,7 +17,7 @@ from domain.errors import FactRefused
 from infrastructure.files import FactFile, Raw, open_facts
 from infrastructure.service import Service, stamp
 
-IMPORT_BATCH = 10_000
+IMPORT_BATCH = 8_000
 """Facts in a transaction: large enough that journeys share the pages they dirty."""
 
 BATCH_BYTES = 4 * 1024 * 1024

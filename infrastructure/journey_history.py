@@ -69,6 +69,8 @@ class StoredHistory:
         self.journey_id = journey_id
         self.connection: Connection | None = None
         self.digests: dict[str, bytes] = {}
+        self.standings: dict[str, str | None] = {}
+        """Standings looked up beforehand, as stored; None for a campaign that none was put away of."""
         self.layers: list[Layer] = []
         self._index = index
         self._new = new
@@ -81,7 +83,7 @@ class StoredHistory:
     def end(self) -> Layer:
         """Work on the journey has ended, as far as it can be decided: the layer that was laid."""
         self.connection = None
-        self.digests = {}
+        self.digests, self.standings = {}, {}
         return self.layers[-1]
 
     def settle(self, unit: object) -> None:
@@ -135,8 +137,12 @@ class StoredHistory:
         for layer in reversed(self.layers):
             if (found := layer.standing(campaign_id)) is not None:
                 return found
-        row = self._first(self._index.standing, campaign_id=campaign_id)
-        return None if row is None else _decode_standing(row[0])
+        if campaign_id in self.standings:
+            stored = self.standings[campaign_id]
+        else:
+            row = self._first(self._index.standing, campaign_id=campaign_id)
+            stored = None if row is None else row[0]
+        return None if stored is None else _decode_standing(stored)
 
     def _is_gone(self, lane: str, key: Key, above: int) -> bool:
         """Whether a layer from this one up has taken the place away."""

@@ -70,7 +70,11 @@ class JourneyIndex:
         self._remove_lanes = self._prepared(delete(journey_lanes).where(place.in_(select(*gone.columns))))
 
     def _prepare_standings(self) -> None:
-        rows = journey_standings.c
+        rows, keys = journey_standings.c, self._dialect.keys("keys", journey_id=str, campaign_id=str)
+        asked = and_(rows.journey_id == keys.c.journey_id, rows.campaign_id == keys.c.campaign_id)
+        self.standings = self._prepared(
+            select(rows.journey_id, rows.campaign_id, rows.state).join_from(keys, journey_standings, asked)
+        )
         self.standing = self._prepared(
             select(rows.state).where(
                 rows.journey_id == bindparam("journey_id"), rows.campaign_id == bindparam("campaign_id")

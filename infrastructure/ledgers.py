@@ -29,6 +29,9 @@ log = structlog.get_logger()
 FLYING_EVENTS = 30_000
 """Events decided and not yet durable, beyond which nothing more is decided: memory stays bounded."""
 
+WARY_UNITS = 16
+"""Units that are decided alone at once after someone else was faster: they race for the same users, and will again."""
+
 _AGAIN = (IntegrityError, *PASSING)
 """What may go well when everything is decided again."""
 
@@ -48,24 +51,35 @@ class StoredLedgers:
         self._room = threading.Condition()
         self._flying: deque[UnitOfWork] = deque()
         self._flying_events = 0
+        self._flying_undecided = 0
+        self._wary = 0
         self._landed: deque[UnitOfWork] = deque()
         self._own: deque[Range] = deque()
         self._recorded = 0
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recording")
 
     def submit(self, stamp: Stamp, decide: Decide[T]) -> Future[T]:
-        """Decide now and record soon, in the order given; raises what deciding raises, and then nothing is recorded."""
+        """Decide now and record soon, in the order given; what deciding raises is raised here or by the future.
+
+        Then nothing is recorded.
+        """
         with self._room:
-            self._room.wait_for(lambda: self._flying_events <= FLYING_EVENTS)
+            self._room.wait_for(self._has_room)
         with self._deciding:
-            unit = self._decided(UnitOfWork(stamp, decide=decide))
+            unit = UnitOfWork(stamp, decide=decide)
+            if not self._wary and not self._flying_undecided:
+                unit = self._decided(unit)
             # It cannot be taken back any more.
             unit.future.set_running_or_notify_cancel()
             with self._room:
                 self._flying.append(unit)
                 self._flying_events += len(unit.payloads)
+                self._flying_undecided += not unit.decided
         self._writer.submit(self._write_flying)
         return unit.future
+
+    def _has_room(self) -> bool:
+        return self._flying_events <= FLYING_EVENTS and self._flying_undecided <= 1
 
     @contextmanager
     def writing(self, stamp: Stamp) -> Iterator[None]:
@@ -112,6 +126,7 @@ class StoredLedgers:
         with self._recorder.collecting(unit, connection):
             unit.answer = unit.decide(transaction)
         transaction.end()
+        unit.decided = True
         self._journeys.shrink()
 
     def _own_up_to(self, newest: int) -> list[Range]:
@@ -131,21 +146,29 @@ class StoredLedgers:
     # From here on: the writer's thread
 
     def _write_flying(self) -> None:
-        """Record all units in flight, in one transaction; what is submitted meanwhile comes next."""
+        """Record all units in flight, the decided ones in one transaction; what is submitted meanwhile comes next."""
         units = self._taken()
         if not units:
             return
         try:
-            self._write(units)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait for the answers
-            try:
-                self._write_again(units, error)
-            except BaseException as failure:  # noqa: BLE001 - nobody waits for ever
-                _fail(units, failure)
+            self._write_all(units)
+        except BaseException as failure:  # noqa: BLE001 - nobody waits for ever
+            _fail(units, failure)
         finally:
             with self._room:
                 self._flying_events = sum(len(unit.payloads) for unit in self._flying)
+                self._flying_undecided = sum(not unit.decided for unit in self._flying)
                 self._room.notify_all()
+
+    def _write_all(self, units: list[UnitOfWork]) -> None:
+        try:
+            self._write([unit for unit in units if unit.decided])
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait for the answers
+            self._write_again(units, error)
+            return
+        if undecided := [unit for unit in units if not unit.decided]:
+            with self._deciding:
+                self._write_each_alone(undecided)
 
     def _write(self, units: list[UnitOfWork]) -> None:
         if any(unit.payloads for unit in units):
@@ -187,11 +210,12 @@ class StoredLedgers:
         with self._deciding:
             self._forget()
             log.warning("units.decided_again", units=len(units), reason=str(error))
-            failed = len(units) if isinstance(error, OutcomeUnknown) else 0
-            if len(units) == 1 and not isinstance(error, _AGAIN):
-                failed = 1
+            if isinstance(error, IntegrityError):
+                self._wary = WARY_UNITS
+            sent = [unit for unit in units if unit.decided]
+            if isinstance(error, OutcomeUnknown) or (len(sent) == 1 and not isinstance(error, _AGAIN)):
+                _fail(sent, error)
             units.extend(self._taken())
-            _fail(units[:failed], error)
             if isinstance(error, OutcomeUnknown):
                 _fail(units, ConnectionLost(f"it was not sent, as the database is away: {error}"))
             self._write_each_alone([unit for unit in units if not unit.future.done()])
@@ -200,6 +224,7 @@ class StoredLedgers:
         for place, unit in enumerate(units):
             try:
                 self._answer(self._write_alone(unit))
+                self._wary = max(0, self._wary - 1)
             except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the answer
                 _fail([unit], error)
                 if isinstance(error, (OutcomeUnknown, *PASSING)):

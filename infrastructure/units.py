@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from application.ports import Answered, LoadedJourney
+from application.ports import Announced, Answered, LoadedJourney
 from domain.journey.state import Definitions
 from infrastructure import journey_store
 from infrastructure.database.dialect import Dialect
@@ -40,6 +40,7 @@ class UnitOfWork(Unit):
     answer: Answered[Any] = field(init=False)
     position: int = 0
     """The log's end when it was decided: what it found to be a duplicate stands before it."""
+    decided: bool = False
     touched: bool = False
     """Whether deciding it changes what is in memory, also where it fails."""
     entries: list[Entry] = field(default_factory=list)
@@ -81,26 +82,41 @@ class JourneyTransaction:
         return self._store.remembered(stream_id, load)
 
     def journeys(
-        self, app_group: str, facts: Mapping[str, Sequence[str]], definitions: Definitions
+        self, app_group: str, facts: Mapping[str, Sequence[Announced]], definitions: Definitions
     ) -> dict[str, LoadedJourney]:
-        """The journeys of the users, with the digests of the fact ids that are about to be asked for."""
+        """The journeys of the users, with what is known of the facts about to be taken."""
         self._unit.touched = True
         entries = self._store.entries(self._connection, app_group, facts, definitions)
         self._unit.entries = list(entries.values())
-        asked: list[tuple[str, str]] = []
-        by_journey = {}
-        for user_id, entry in entries.items():
+        for entry in self._unit.entries:
             entry.history.begin(self._unit, self._connection)
-            journey = entry.loaded.journey
-            self._begun[journey.id] = journey.version
-            if journey.version:
-                by_journey[journey.id] = entry.history
-                asked.extend((journey.id, fact_id) for fact_id in facts[user_id])
+            self._begun[entry.loaded.journey.id] = entry.loaded.journey.version
+        announced = [(entry, each) for user_id, entry in entries.items() for each in facts[user_id]]
+        self._look_up_ids(announced)
+        self._look_up_standings(announced)
+        return {user_id: entry.loaded for user_id, entry in entries.items()}
+
+    def _look_up_ids(self, announced: list[tuple[Entry, Announced]]) -> None:
+        histories = {e.history.journey_id: e.history for e, _ in announced if e.loaded.journey.version}
+        asked = [(e.history.journey_id, each.fact_id) for e, each in announced if e.loaded.journey.version]
         if asked:
             digests = self._store.index.digests.all(self._connection, keys=as_keys(asked))
             for journey_id, fact_id, digest in digests:
-                by_journey[journey_id].digests[fact_id] = digest
-        return {user_id: entry.loaded for user_id, entry in entries.items()}
+                histories[journey_id].digests[fact_id] = digest
+
+    def _look_up_standings(self, announced: list[tuple[Entry, Announced]]) -> None:
+        """Of the campaigns received that are not at hand, where some were put away."""
+        histories, asked = {}, set()
+        for entry, (_, campaign_id) in announced:
+            state, history = entry.loaded.journey.state, entry.history
+            if campaign_id and state.closed_until is not None and campaign_id not in state.standings:
+                history.standings[campaign_id] = None
+                histories[history.journey_id] = history
+                asked.add((history.journey_id, campaign_id))
+        if asked:
+            standings = self._store.index.standings.all(self._connection, keys=as_keys(sorted(asked)))
+            for journey_id, campaign_id, state in standings:
+                histories[journey_id].standings[campaign_id] = state
 
     def keep_aside(self, journey_id: str, fact_id: str, text: str) -> None:
         """Keep a fact's free text outside the events."""

@@ -23,7 +23,7 @@ def judge(journey: Journey, behaviour: Behaviour, *, upgrade: bool) -> None:
     for campaign_id in journey.campaigns_around(behaviour.at):
         wanted = [
             (index, deadline)
-            for index, event, deadline in journey.definitions[campaign_id].windows
+            for index, event, deadline in journey.definitions[campaign_id].windows_of(type(behaviour))
             if event.matches(behaviour, upgrade=upgrade)
             and not _earlier(journey, campaign_id, index, behaviour.key)
         ]

@@ -56,10 +56,14 @@ class Journey(Aggregate[JourneyEvent]):
             first = lanes.month(at - LONGEST_DEADLINE)
             for campaign_id in self.history.campaigns_received(first, lanes.month(at)):
                 self.standing(campaign_id)
+        definitions = self.definitions
         return sorted(
-            campaign_id
-            for campaign_id, standing in self.state.standings.items()
-            if standing.may_hold(at, self.definitions[campaign_id].longest_window)
+            [
+                campaign_id
+                for campaign_id, standing in self.state.standings.items()
+                if standing.received_from <= at
+                and at - standing.received_until <= definitions[campaign_id].longest_window
+            ]
         )
 
     def reigning(self, campaign_id: str, at: datetime) -> Receipt | None:

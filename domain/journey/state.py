@@ -4,7 +4,7 @@ It is bounded by the campaigns with open windows, not by the journey's length: `
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -84,10 +84,6 @@ class Standing(msgspec.Struct, omit_defaults=True):
             self.latest = receipt
         self.received_from = min(self.received_from, receipt.at)
         self.received_until = max(self.received_until, receipt.at)
-
-    def may_hold(self, at: datetime, longest_window: timedelta) -> bool:
-        """Whether a window of any of its receipts may hold the instant."""
-        return self.received_from <= at <= self.received_until + longest_window
 
 
 class JourneyState(msgspec.Struct, omit_defaults=True):

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from application.campaign_commands import read_campaigns
 from application.fact_commands import read_fact
 from application.intake import Verdict
-from application.ports import Transaction
+from application.ports import Announced, Transaction
 from benchmarks import bulk
 from benchmarks.crowd import Crowd, campaigns
 from benchmarks.ledger import batches
@@ -149,7 +149,7 @@ def states(service: Service) -> dict[str, tuple[int, JourneyState, dict[str, Sta
     loaded = {}
     named = [each["id"] for each in campaigns()["campaigns"]]
     definitions = {id_: service.ledger.existing_campaign(GROUP, id_).definition for id_ in named}
-    asked: dict[str, list[str]] = {user_id: [] for user_id in users(service).values()}
+    asked: dict[str, list[Announced]] = {user_id: [] for user_id in users(service).values()}
 
     def look(transaction: Transaction) -> NoReturn:
         for user_id, found in transaction.journeys(GROUP, asked, definitions).items():

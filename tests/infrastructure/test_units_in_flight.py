@@ -137,6 +137,28 @@ def test_a_unit_that_cannot_be_recorded_spoils_no_other(
     assert take(service, [receipt(2, "bad")]).answers[0].verdict.value == "accepted"
 
 
+def test_after_a_race_units_are_decided_alone_for_a_while(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes that race for the same users do not decide everything twice: one conflict makes them wary."""
+    conflicts: list[int] = []
+    again = StoredLedgers._write_again
+
+    def count(self: StoredLedgers, units: Any, error: BaseException) -> None:
+        conflicts.append(len(units))
+        again(self, units, error)
+
+    monkeypatch.setattr(StoredLedgers, "_write_again", count)
+    with open_ledger(tmp_path) as other:
+        for number in range(1, 21, 2):
+            with held(service), held(other):
+                futures = [submit(service, [receipt(number)]), submit(other, [receipt(number + 1)])]
+            assert all(future.result().answers[0].verdict.value == "accepted" for future in futures)
+        assert 1 <= len(conflicts) <= 2, "one for each process"
+        assert take(service, [receipt(21)]).answers[0].verdict.value == "accepted"
+    assert outcome(service) == judge([CAMPAIGN], [*map(receipt, range(1, 22))])
+
+
 def test_a_conflict_that_does_not_pass_is_told_when_patience_ends(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
