@@ -47,6 +47,8 @@ lock: $(BIN)/python ## pin the newest releases, with hashes, in requirements*.lo
 	@$(PIP) uv
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --upgrade --generate-hashes \
+		--no-emit-index-url --custom-compile-command "make lock" benchmarks/peers.in --output-file benchmarks/peers.lock
 
 clean: ## remove .venv, caches and what was built
 	rm -rf $(VENV) .venv-peers build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
