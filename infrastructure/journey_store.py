@@ -27,7 +27,7 @@ from infrastructure.schema import events, identities, journey_states
 from infrastructure.topics import decode
 
 STATE_EVERY = 32
-CACHED = 120_000
+CACHED = 150_000
 """Journeys in memory, and their standings with campaigns: about a kilobyte each."""
 LONG_AGO = 100_000
 """Events that others have recorded, beyond which looking through them costs more than loading anew."""
