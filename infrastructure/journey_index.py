@@ -82,7 +82,7 @@ class JourneyIndex:
         )
 
     def write(self, connection: Connection, rows: IndexRows) -> None:
-        """Write one unit's rows in the order of their keys: so that writers of one unit each wait, but not in a ring."""
+        """Write one unit's rows by their keys: writers of one unit each wait for one another, but never in a ring."""
         self._add_facts(connection, sorted(rows.facts))
         if rows.gone:
             self._remove_lanes.run(connection, keys=as_keys(sorted(rows.gone)))
