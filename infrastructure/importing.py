@@ -15,7 +15,7 @@ from application.fact_commands import FactCommand, read_fact
 from application.intake import Answer, Outcome, Verdict
 from domain.errors import FactRefused
 from infrastructure.files import FactFile, Raw, open_facts
-from infrastructure.service import Service, stamp
+from infrastructure.service import REPORTS, Service, stamp
 
 IMPORT_BATCH = 8_000
 """Facts in a transaction: large enough that journeys share the pages they dirty."""
@@ -81,7 +81,7 @@ class Import:
                 for path in paths:
                     self._file(path, file_format, watcher)
         finally:
-            self._service.projector.catch_up(watcher.projecting)
+            self._service.projector.catch_up(*REPORTS, progress=watcher.projecting)
             self.totals.seconds = round(time.monotonic() - started, 3)
         return self.totals
 

@@ -3,17 +3,24 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, literal_column, select
 
 from domain.explanation import Told
 from domain.instants import from_microseconds
+from domain.journey.decisions import (
+    FactDisregarded,
+    RecipientCounted,
+    RecipientRestated,
+    RecipientWithdrawn,
+)
 from infrastructure.database import Database
 from infrastructure.database.statements import Prepared
 from infrastructure.recorder import HASH_DIFFERS, event_hash
 from infrastructure.schema import events, identities
 from infrastructure.topics import TOPICS, UnreadableEvent, decode
-from projections.projection import Logged
-from projections.projector import UnreadableLog
+from projections.projection import Logged, Tally, UnreadableLog
+
+_NAMES = {topic: event.__name__ for event, topic in TOPICS.items()}
 
 
 class EventLog:
@@ -22,18 +29,39 @@ class EventLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._prepared: dict[frozenset[type[Any]], Prepared] = {}
-        self._count = self._within(select(func.count()))
+        self._tally = self._within(_marked())
 
     def last_position(self, connection: Connection) -> int:
         """The position of the last event, 0 when there is none."""
         return connection.execute(select(func.max(events.c.position))).scalar() or 0
 
+    def tally(self, connection: Connection, after: int, last: int) -> Tally:
+        """Count the events after one position, up to and including another; raises UnreadableLog where one is missing.
+
+        Counted by the database, and by nothing that reads payloads here: a rebuild is checked by it.
+        """
+        found = Tally(
+            {
+                (_NAMES.get(topic, topic), mark): number
+                for topic, mark, number in self._tally.all(connection, after=after, last=last)
+            }
+        )
+        if found.total() != last - after:
+            raise UnreadableLog(self._first_missing(connection, after), "the event is missing")
+        return found
+
+    def recorded_at(self, connection: Connection, position: int) -> int | None:
+        """When the event at a position was recorded, in microseconds since 1970; None where there is none."""
+        query = select(events.c.recorded_at).where(events.c.position == position)
+        return connection.execute(query).scalar()
+
     def between(
         self, connection: Connection, after: int, last: int, types: Iterable[type[Any]]
     ) -> Iterator[Logged]:
-        """The events of these types after one position, up to and including another, in order."""
-        if self._count.first(connection, after=after, last=last)[0] != last - after:
-            raise UnreadableLog(self._first_missing(connection, after), "the event is missing")
+        """The events of these types after one position, up to and including another, in order; raises UnreadableLog.
+
+        Also where there is an event of a topic that no one knows: that is damage, and is to be met.
+        """
         for row in self._statement(types).all(connection, after=after, last=last):
             position, app_group, stream_id, _, topic, state, recorded_at, *_, hash_ = row
             if event_hash(*row[:-1]) != hash_:
@@ -61,14 +89,36 @@ class EventLog:
     def _statement(self, types: Iterable[type[Any]]) -> Prepared:
         wanted = frozenset(types)
         if wanted not in self._prepared:
-            topic = events.c.topic
-            named = or_(*(topic == each for each in sorted(TOPICS[each] for each in wanted)))
-            # A topic that no one knows is damage, and is to be met.
-            unknown = and_(*(topic != each for each in sorted(TOPICS.values())))
-            self._prepared[wanted] = self._within(
-                select(events).where(or_(named, unknown)).order_by(events.c.position)
+            # Whatever is not of the other topics: an unknown one is then met.
+            others = sorted(topic for event, topic in TOPICS.items() if event not in wanted)
+            query = select(events).where(
+                events.c.topic.not_in([literal_column(f"'{each}'") for each in others])
             )
+            self._prepared[wanted] = self._within(query.order_by(events.c.position))
         return self._prepared[wanted]
+
+
+def _marked() -> Select[Any]:
+    """Events counted by topic and mark (projections/projection.py, Tally).
+
+    Payloads are JSON without spaces, and quotes within their texts are escaped: the patterns match nothing else.
+    """
+    topic, state = events.c.topic, events.c.state
+
+    def of(*types: type[Any]) -> ColumnElement[bool]:
+        return topic.in_([literal_column(f"'{TOPICS[each]}'") for each in types])
+
+    def holds(part: str) -> ColumnElement[bool]:
+        return state.like(literal_column(f"'%{part}%'"))
+
+    disregarded, recipient = of(FactDisregarded), of(RecipientCounted, RecipientRestated, RecipientWithdrawn)
+    mark = case(
+        (and_(recipient, holds('"variant_id":null')), literal_column("'campaign'")),
+        (and_(disregarded, holds('"fact":{"type":"received"')), literal_column("'received'")),
+        (and_(disregarded, holds('"fact":{"type":"purchase"')), literal_column("'purchase'")),
+        else_=literal_column("''"),
+    )
+    return select(topic, mark.label("mark"), func.count()).group_by(topic, literal_column("2"))
 
 
 class Streams:

@@ -11,7 +11,8 @@ from eventsourcing.persistence import IntegrityError, OperationalError
 
 from infrastructure.database import Database
 from infrastructure.tail import Tail
-from projections.projector import Progress, ProjectionStopped, Projector
+from projections.projection import ProjectionStopped
+from projections.projector import Progress, Projector
 
 log = structlog.get_logger()
 

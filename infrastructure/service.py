@@ -16,16 +16,26 @@ from domain.instants import microseconds
 from infrastructure.database import Database
 from infrastructure.event_store import LedgerFactory
 from infrastructure.journey_store import JourneyStore
+from infrastructure.known import KnownFromStreams
 from infrastructure.ledgers import StoredLedgers
 from infrastructure.log import EventLog, Streams
 from infrastructure.mapper import LedgerMapper
 from infrastructure.migrations import migrate
 from infrastructure.recorder import Recorder
+from infrastructure.stores import Stores
 from projections.app_groups import APP_GROUPS
 from projections.campaign_report import CAMPAIGN_REPORT
+from projections.conversions import CONVERSIONS
+from projections.overlap import OVERLAP
 from projections.projector import Projector
+from projections.recipients import RECIPIENTS
+from projections.series import SERIES
 
-PROJECTIONS = (APP_GROUPS, CAMPAIGN_REPORT)
+PROJECTIONS = (APP_GROUPS, CAMPAIGN_REPORT, OVERLAP, CONVERSIONS, SERIES, RECIPIENTS)
+
+
+REPORTS = (APP_GROUPS, CAMPAIGN_REPORT)
+"""What an import brings up to date: the others are brought so when they are asked for, or by `conversions project`."""
 
 
 class Service:
@@ -41,8 +51,7 @@ class Service:
         self.campaigns = Campaigns(self.ledger, self.ledgers)
         self.intake = Intake(self.ledger, self.ledgers, now)
         self.explanations = Explanations(self.ledger, Streams(self.database))
-        self.log = EventLog(self.database)
-        self.projector = Projector(self.database, self.log, PROJECTIONS, lambda: microseconds(now()))
+        self.projector = projector(self.database, self.ledger, lambda: microseconds(now()))
 
     def close(self) -> None:
         """Wait for what is being recorded, and close the database."""
@@ -55,6 +64,13 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def projector(database: Database, ledger: Ledger, clock: Callable[[], int]) -> Projector:
+    """What keeps the read models; `clock` tells microseconds since 1970."""
+    known = KnownFromStreams(ledger)
+    stores = Stores(database.dialect, known)
+    return Projector(database, EventLog(database), known, stores, PROJECTIONS, clock)
 
 
 def stamp() -> Stamp:

@@ -3,22 +3,24 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, PrimaryKeyConstraint, Table, Text, insert, select
+from sqlalchemy import Column, PrimaryKeyConstraint, Table, Text, select
 from sqlalchemy.engine import Connection
 
 from domain import app_group as events
-from projections.projection import Id, Logged, Projection, metadata
+from projections import generations, verifying
+from projections.columns import Id, read_models
+from projections.projection import Fold, Known, Logged, Projection, Store, Tables, Tally
 
 app_groups = Table(
     "app_groups",
-    metadata,
+    read_models,
     Column("app_group", Id, primary_key=True),
     Column("time_zone", Text, nullable=False),
 )
 
 app_group_apps = Table(
     "app_group_apps",
-    metadata,
+    read_models,
     Column("app_group", Id, nullable=False),
     Column("app_id", Id, nullable=False),
     PrimaryKeyConstraint("app_group", "app_id"),
@@ -26,7 +28,7 @@ app_group_apps = Table(
 
 app_group_custom_events = Table(
     "app_group_custom_events",
-    metadata,
+    read_models,
     Column("app_group", Id, nullable=False),
     Column("name", Id, nullable=False),
     PrimaryKeyConstraint("app_group", "name"),
@@ -54,13 +56,16 @@ class AppGroupRow:
 
 def listed(connection: Connection) -> list[AppGroupRow]:
     """All app groups, by id."""
-    rows = connection.execute(select(app_groups).order_by(app_groups.c.app_group)).all()
+    tables = generations.current(connection, APP_GROUPS)
+    apps, custom_events = tables[app_group_apps], tables[app_group_custom_events]
+    groups = tables[app_groups]
+    rows = connection.execute(select(groups).order_by(groups.c.app_group)).all()
     return [
         AppGroupRow(
             row.app_group,
             row.time_zone,
-            _ids(connection, app_group_apps.c.app_id, row.app_group),
-            _ids(connection, app_group_custom_events.c.name, row.app_group),
+            _ids(connection, apps.c.app_id, row.app_group),
+            _ids(connection, custom_events.c.name, row.app_group),
         )
         for row in rows
     ]
@@ -71,30 +76,55 @@ def _ids(connection: Connection, column: Any, app_group: str) -> list[str]:  # n
     return list(connection.execute(query).scalars())
 
 
-def _made(connection: Connection, logged: Logged) -> None:
-    values = {"app_group": logged.event.app_group, "time_zone": logged.event.time_zone}
-    connection.execute(insert(app_groups).values(values))
+class AppGroupsFold(Fold):
+    """New rows of the three tables."""
+
+    def __init__(self, known: Known) -> None:
+        super().__init__(known)
+        self.made: list[tuple[str, str]] = []
+        self.apps: list[tuple[str, str]] = []
+        self.custom_events: list[tuple[str, str]] = []
 
 
-def _app_added(connection: Connection, logged: Logged) -> None:
-    values = {"app_group": logged.app_group, "app_id": logged.event.app_id}
-    connection.execute(insert(app_group_apps).values(values))
+def _made(fold: AppGroupsFold, logged: Logged) -> None:
+    fold.made.append((logged.event.app_group, logged.event.time_zone))
 
 
-def _custom_event_known(connection: Connection, logged: Logged) -> None:
-    values = {"app_group": logged.app_group, "name": logged.event.name}
-    connection.execute(insert(app_group_custom_events).values(values))
+def _app_added(fold: AppGroupsFold, logged: Logged) -> None:
+    fold.apps.append((logged.app_group, logged.event.app_id))
 
 
-def _write(_connection: Connection) -> None:
-    """Nothing is left to write: these events are few, and written one by one."""
+def _custom_event_known(fold: AppGroupsFold, logged: Logged) -> None:
+    fold.custom_events.append((logged.app_group, logged.event.name))
+
+
+def _write(fold: AppGroupsFold, store: Store) -> None:
+    store.put(app_groups, fold.made)
+    store.put(app_group_apps, fold.apps)
+    store.put(app_group_custom_events, fold.custom_events)
+
+
+def _expected(tally: Tally) -> dict[str, int]:
+    return {
+        "app groups": tally.of(events.AppGroupMade),
+        "apps": tally.of(events.AppAdded),
+        "custom events": tally.of(events.CustomEventDeclared) + tally.of(events.CustomEventSeen),
+    }
+
+
+def _held(connection: Connection, tables: Tables) -> dict[str, int]:
+    return {
+        "app groups": verifying.total(connection, tables[app_groups]),
+        "apps": verifying.total(connection, tables[app_group_apps]),
+        "custom events": verifying.total(connection, tables[app_group_custom_events]),
+    }
 
 
 APP_GROUPS = Projection(
     name="app_groups",
-    version=1,
+    version=2,
     tables=(app_groups, app_group_apps, app_group_custom_events),
-    fold=lambda connection: connection,
+    fold=AppGroupsFold,
     handlers={
         events.AppGroupMade: _made,
         events.AppAdded: _app_added,
@@ -102,4 +132,6 @@ APP_GROUPS = Projection(
         events.CustomEventSeen: _custom_event_known,
     },
     write=_write,
+    expected=_expected,
+    held=_held,
 )

@@ -1,15 +1,17 @@
 """The projector: folds the log into read models, a batch and its checkpoint in one transaction, never skipping."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, suppress
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 import structlog
-from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from projections.projection import Logged, Projection, checkpoints
+from projections import generations
+from projections.folding import fold
+from projections.generations import Generation
+from projections.projection import Known, Log, Projection, ProjectionStopped, Store, UnreadableLog
 
 log = structlog.get_logger()
 
@@ -30,49 +32,34 @@ class Database(Protocol):
         """A write transaction that has the write lock from its start."""
 
 
-class Log(Protocol):
-    """The event log as projections read it."""
-
-    def last_position(self, connection: Connection) -> int:
-        """The position of the last event, 0 when there is none."""
-
-    def between(
-        self, connection: Connection, after: int, last: int, types: Iterable[type[Any]]
-    ) -> Iterable[Logged]:
-        """The events of these types after one position, up to and including another, in order."""
-
-
-class ProjectionStopped(Exception):
-    """An event could not be applied: the projection stands just before it."""
-
-    def __init__(self, name: str, position: int, reason: str) -> None:
-        super().__init__(f"{name} stopped before position {position}: {reason}")
-        self.name = name
-        self.position = position
-        self.reason = reason
+Stores = Callable[[Connection, Generation], Store]
+"""Makes the store of a generation's tables in a transaction."""
 
 
 class Projector:
-    """Keeps projections current."""
+    """Keeps the current generations of projections up to date."""
 
     def __init__(
         self,
         database: Database,
         log: Log,
+        known: Known,
+        stores: Stores,
         projections: Sequence[Projection],
         clock: Callable[[], int],
     ) -> None:
         """`clock` tells microseconds since 1970."""
-        self._reading = database.reading
-        self._writing = database.writing
-        self._log = log
-        self._clock = clock
+        self.database = database
+        self.log = log
+        self.known = known
+        self.stores = stores
+        self.clock = clock
         self.projections = projections
 
-    def catch_up(self, progress: Progress | None = None) -> None:
-        """Apply everything the log holds; raises the first ProjectionStopped, after the others have gone on."""
+    def catch_up(self, *projections: Projection, progress: Progress | None = None) -> None:
+        """Apply everything the log holds, by default to all; the others go on before a ProjectionStopped is raised."""
         stopped = None
-        for projection in self.projections:
+        for projection in projections or self.projections:
             try:
                 self.advance(projection, progress)
             except ProjectionStopped as reason:
@@ -85,38 +72,18 @@ class Projector:
         while self._batch(projection, progress):
             pass
 
-    def rebuild(self, projection: Projection, progress: Progress | None = None) -> int:
-        """Build the projection anew from position zero; readers see the old one until the new one is complete.
-
-        Returns the position it stands at.
-        """
-        with self._writing() as connection:
-            # The checkpoint first: whoever else projects waits here, and not half way.
-            self._lock(connection, projection, rebuild=True)
-            for table in projection.tables:
-                connection.execute(delete(table))
-            last = self._log.last_position(connection)
-            for after in range(0, last, BATCH):
-                self._apply(connection, projection, after, min(after + BATCH, last))
-                if progress is not None:
-                    progress(min(after + BATCH, last), last)
-            self._check(connection, projection, last)
-        log.info("projection.rebuilt", name=projection.name, position=last)
-        return last
-
     def _batch(self, projection: Projection, progress: Progress | None) -> bool:
         """Apply one batch; False when there was nothing to do."""
         if self._is_current(projection):
             return False
         try:
-            with self._writing() as connection:
-                after = self._lock(connection, projection)
-                newest = self._log.last_position(connection)
+            with self.database.writing() as connection:
+                generation = generations.locked(connection, projection, self.clock())
+                after, newest = generation.position, self.log.last_position(connection)
                 last = min(after + BATCH, newest)
                 if last <= after:
                     return False
-                self._apply(connection, projection, after, last)
-                self._check(connection, projection, last)
+                self._apply(connection, projection, generation, last)
         except ProjectionStopped as stopped:
             self._stop(projection, stopped)
             raise
@@ -124,79 +91,54 @@ class Projector:
             progress(last, newest)
         return True
 
-    def _stop(self, projection: Projection, stopped: ProjectionStopped) -> None:
-        """Keep what comes before the event that failed, unless someone else could apply it meanwhile."""
-        with self._writing() as connection:
-            after = self._lock(connection, projection)
-            if after < stopped.position:
-                self._apply(connection, projection, after, stopped.position - 1)
-                self._check(connection, projection, stopped.position - 1, problem=stopped.reason)
-
     def _is_current(self, projection: Projection) -> bool:
         """Whether there is nothing to do, found out without the write lock: readers need not wait for writers."""
-        with self._reading() as connection:
-            found = connection.execute(
-                select(checkpoints).where(checkpoints.c.name == projection.name)
-            ).one_or_none()
+        with self.database.reading() as connection:
+            found = generations.find(connection, projection)
             if found is None:
                 return False
-            _refuse_other_version(projection, found.version, found.position)
-            return bool(found.position == self._log.last_position(connection))
+            generations.refuse_other_code(projection, found)
+            return found.position == self.log.last_position(connection)
 
-    def _apply(self, connection: Connection, projection: Projection, after: int, last: int) -> None:
-        """Apply the events between two positions. What the database cannot do is no fault of an event, and passes."""
-        fold, handlers, position = projection.fold(connection), projection.handlers, after
+    def _apply(
+        self,
+        connection: Connection,
+        projection: Projection,
+        generation: Generation,
+        last: int,
+        problem: str | None = None,
+    ) -> None:
+        """Apply the events up to a position, and move the checkpoint."""
         try:
-            for logged in self._log.between(connection, after, last, handlers):
-                position = logged.position
-                try:
-                    handlers[type(logged.event)](fold, logged)
-                except SQLAlchemyError:
-                    raise
-                except Exception as error:
-                    raise ProjectionStopped(projection.name, position, repr(error)) from error
+            self.log.tally(connection, generation.position, last)
         except UnreadableLog as error:
             raise ProjectionStopped(projection.name, error.position, error.reason) from error
+        folded = fold(self.log, connection, self.known, [projection], generation.position, last)
+        write(projection, folded[projection.name], self.stores(connection, generation), last)
+        generations.move(connection, generation, last, self.clock(), problem=problem)
+
+    def _stop(self, projection: Projection, stopped: ProjectionStopped) -> None:
+        """Keep what comes before the event that failed, unless someone else could apply it meanwhile."""
         try:
-            projection.write(fold)
-        except SQLAlchemyError:
-            raise
-        except Exception as error:
-            raise ProjectionStopped(projection.name, position, repr(error)) from error
-
-    def _lock(self, connection: Connection, projection: Projection, *, rebuild: bool = False) -> int:
-        """The position the projection stands at, its checkpoint locked so that no one counts the same events."""
-        query = select(checkpoints).where(checkpoints.c.name == projection.name).with_for_update()
-        found = connection.execute(query).one_or_none()
-        if found is None:
-            values = {"name": projection.name, "version": projection.version, "position": 0}
-            with suppress(IntegrityError), connection.begin_nested():
-                connection.execute(insert(checkpoints).values(values))
-            found = connection.execute(query).one()
-        if not rebuild:
-            _refuse_other_version(projection, found.version, found.position)
-        return int(found.position)
-
-    def _check(
-        self, connection: Connection, projection: Projection, position: int, problem: str | None = None
-    ) -> None:
-        connection.execute(
-            update(checkpoints)
-            .where(checkpoints.c.name == projection.name)
-            .values(position=position, version=projection.version, moved_at=self._clock(), problem=problem)
-        )
+            with self.database.writing() as connection:
+                generation = generations.locked(connection, projection, self.clock())
+                if generation.position < stopped.position:
+                    self._apply(connection, projection, generation, stopped.position - 1, stopped.reason)
+        except ProjectionStopped as again:
+            with self.database.writing() as connection:
+                generation = generations.locked(connection, projection, self.clock())
+                generations.move(
+                    connection, generation, generation.position, self.clock(), problem=again.reason
+                )
 
 
-def _refuse_other_version(projection: Projection, version: int, position: int) -> None:
-    if version != projection.version:
-        reason = f"it was built by version {version}; run `conversions rebuild {projection.name}`"
-        raise ProjectionStopped(projection.name, position + 1, reason)
-
-
-class UnreadableLog(Exception):
-    """The log holds an event that cannot be read."""
-
-    def __init__(self, position: int, reason: str) -> None:
-        super().__init__(f"position {position}: {reason}")
-        self.position = position
-        self.reason = reason
+def write(projection: Projection, folded: object, store: Store, last: int) -> None:
+    """Write what was folded; raises ProjectionStopped where it does not fit what the tables hold."""
+    if isinstance(folded, ProjectionStopped):
+        raise folded
+    try:
+        projection.write(folded, store)
+    except SQLAlchemyError:
+        raise
+    except Exception as error:
+        raise ProjectionStopped(projection.name, last, repr(error)) from error

@@ -19,6 +19,9 @@ from infrastructure.schema import identities
 from infrastructure.service import Service, stamp
 from infrastructure.topics import decode
 from projections.campaign_report.reading import report
+from projections.generations import checkpoints
+from projections.projection import Projection
+from projections.rebuilding import Rebuilding, Rebuilt, here
 from tests.domain.journeys import fold
 from tests.reference import Outcome
 from tests.servers import Server
@@ -113,6 +116,22 @@ def reported(service: Service, campaign_id: str, app_group: str = GROUP) -> dict
         "totals": _figures(found.totals),
         "variants": {variant.variant_id: _figures(variant.figures) for variant in found.variants},
     }
+
+
+def rebuilt(service: Service, *projections: Projection, keep_old: bool = False) -> list[Rebuilt]:
+    """Build read models anew, in this process."""
+    folding = here(service.projector, projections)
+    rebuilding = Rebuilding(service.projector, projections, folding)
+    return rebuilding.run(lambda *_: None, keep_old=keep_old)
+
+
+def position_of(service: Service, projection: str) -> int:
+    """Where the generation of a projection that is read stands; 0 where there is none."""
+    query = select(checkpoints.c.position).where(
+        checkpoints.c.name == projection, checkpoints.c.status == "current"
+    )
+    with service.database.reading() as connection:
+        return connection.execute(query).scalar() or 0
 
 
 def _figures(figures: Any) -> dict[str, Any]:

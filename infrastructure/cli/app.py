@@ -11,7 +11,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain.errors import DomainError
 from infrastructure import logging
-from infrastructure.cli import app_groups, campaigns, demo, explaining, importing, operating, reporting
+from infrastructure.cli import (
+    app_groups,
+    campaigns,
+    demo,
+    explaining,
+    importing,
+    operating,
+    read_models,
+    reporting,
+)
 from infrastructure.cli.console import (
     REFUSED,
     UNREADABLE,
@@ -26,7 +35,7 @@ from infrastructure.database import UnusableDatabase
 from infrastructure.database.failures import Busy, ConnectionLost, DiskFull, OutcomeUnknown
 from infrastructure.files import UnreadableFile
 from infrastructure.migrations import NewerSchema
-from projections.projector import ProjectionStopped
+from projections.projection import ProjectionStopped
 
 cli = typer.Typer(
     name="conversions",
@@ -42,7 +51,9 @@ cli.command("import")(importing.import_facts)
 cli.command("report")(reporting.report)
 cli.command("explain")(explaining.explain)
 cli.command("verify")(operating.verify_log)
-cli.command("rebuild")(operating.rebuild)
+cli.command("projections")(read_models.projections)
+cli.command("rebuild")(read_models.rebuild)
+cli.command("rollback")(read_models.rollback)
 cli.command("project")(operating.project)
 cli.command("demo")(demo.demo)
 

@@ -25,6 +25,7 @@ from infrastructure.cli.console import (
 )
 from infrastructure.cli.figures import conversion_event, deadline, percent, thousands
 from infrastructure.service import Service, stamp
+from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.reading import CampaignReport, report, reports
 
 commands = typer.Typer(
@@ -76,6 +77,7 @@ def list_campaigns(
     """List campaigns with their status and headline figures."""
     with opened(database) as service:
         group = only_app_group(service, app_group)
+        service.projector.catch_up(CAMPAIGN_REPORT)
         with service.database.reading() as connection:
             found = reports(connection, group)
     if json_output:
@@ -122,6 +124,7 @@ def show(
     with opened(database) as service:
         group = only_app_group(service, app_group)
         service.ledger.existing_campaign(group, campaign)
+        service.projector.catch_up(CAMPAIGN_REPORT)
         with service.database.reading() as connection:
             found = report(connection, group, campaign)
     if found is None:

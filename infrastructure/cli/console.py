@@ -102,7 +102,7 @@ def opened(database: str | None, *, make: bool = False) -> Iterator[Service]:
 
 def only_app_group(service: Service, app_group: str | None) -> str:
     """The app group a command is about: the one named, or the only one there is."""
-    service.projector.catch_up()
+    service.projector.catch_up(app_groups.APP_GROUPS)
     with service.database.reading() as connection:
         groups = [row.app_group for row in app_groups.listed(connection)]
     if app_group is not None:

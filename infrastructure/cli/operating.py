@@ -1,7 +1,6 @@
-"""`conversions verify`, `conversions rebuild` and `conversions project`."""
+"""`conversions verify` and `conversions project`."""
 
 import signal
-from typing import Annotated, Any
 
 import typer
 
@@ -10,14 +9,12 @@ from infrastructure.cli.console import (
     Bar,
     DatabaseOption,
     JsonOption,
-    Refused,
     err,
     opened,
     out,
     print_json,
 )
 from infrastructure.projecting import Projecting
-from infrastructure.service import PROJECTIONS
 from infrastructure.verification import verify
 
 
@@ -48,34 +45,6 @@ def verify_log(database: DatabaseOption = None, json_output: JsonOption = False)
         )
     if not good:
         raise typer.Exit(REFUSED)
-
-
-def rebuild(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Read models; all of them when none is named."),
-    ] = None,
-    database: DatabaseOption = None,
-    json_output: JsonOption = False,  # noqa: FBT002
-) -> None:
-    """Build read models anew from position zero; readers see the old ones until the new ones are complete."""
-    known = {projection.name: projection for projection in PROJECTIONS}
-    unknown = [name for name in names or () if name not in known]
-    if unknown:
-        raise Refused(f"there is no read model {unknown[0]!r}: {', '.join(known)}", code="unknown_read_model")
-    rebuilt: list[dict[str, Any]] = []
-    with opened(database) as service, Bar() as progress:
-        for name in names or known:
-            position = service.projector.rebuild(
-                known[name],
-                lambda done, last, name=name: progress.show(name, done, last),  # type: ignore[misc]
-            )
-            rebuilt.append({"name": name, "position": str(position)})
-    if json_output:
-        print_json({"rebuilt": rebuilt})
-        return
-    for each in rebuilt:
-        out.print(f"{each['name']} was built anew up to position {each['position']}", highlight=False)
 
 
 def project(database: DatabaseOption = None) -> None:

@@ -20,7 +20,7 @@ from infrastructure.cli.console import (
 )
 from infrastructure.cli.figures import NO_FIGURE, bar, conversion_event, deadline, percent, thousands
 from infrastructure.service import Service
-from projections.campaign_report import reading
+from projections.campaign_report import CAMPAIGN_REPORT, reading
 from projections.campaign_report.reading import CampaignReport, Figures
 
 _ROOMY = 80
@@ -46,7 +46,7 @@ def report(
 
 def current(service: Service, app_group: str, campaign_id: str) -> CampaignReport:
     """The report with every fact acknowledged so far in it; raises Refused for an unknown campaign."""
-    service.projector.catch_up()
+    service.projector.catch_up(CAMPAIGN_REPORT)
     with service.database.reading() as connection:
         found = reading.report(connection, app_group, campaign_id)
     if found is None:

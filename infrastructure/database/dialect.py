@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 from sqlalchemy import URL, Connection, Engine, Table
 from sqlalchemy.engine import Dialect as Compiler
 from sqlalchemy.sql import FromClause
+from sqlalchemy.types import TypeEngine
 
 Purpose = Literal["reading", "writing"]
 
@@ -45,8 +46,8 @@ class Dialect(Protocol):
     def failures(self) -> AbstractContextManager[None]:
         """Raises the driver's errors under the names of failures.py."""
 
-    def keys(self, parameter: str, **columns: type) -> FromClause:
-        """Many keys in one parameter, a JSON array of arrays, as a table of its own with these columns."""
+    def keys(self, parameter: str, **columns: type | TypeEngine[Any]) -> FromClause:
+        """Many keys in one parameter, a JSON array of arrays, as a table of its own with columns of these types."""
 
     def filling(self, table: Table, on_conflict: OnConflict = "refuse") -> Fill:
         """What fills the table with rows, thousands at a time."""

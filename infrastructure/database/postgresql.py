@@ -29,6 +29,7 @@ from sqlalchemy import exc as sqlalchemy_errors
 from sqlalchemy.dialects.postgresql import JSON, insert
 from sqlalchemy.engine import Dialect as Compiler
 from sqlalchemy.sql import FromClause
+from sqlalchemy.types import TypeEngine
 
 from infrastructure.database.dialect import Dialect, Fill, OnConflict, Purpose, UnusableDatabase
 from infrastructure.database.failures import Busy, ConnectionLost, DiskFull
@@ -143,11 +144,11 @@ class PostgreSQL(Dialect):
         except (psycopg.Error, sqlalchemy_errors.DBAPIError) as error:
             raise _translated(error) from error
 
-    def keys(self, parameter: str, **columns: type) -> FromClause:
+    def keys(self, parameter: str, **columns: type | TypeEngine[Any]) -> FromClause:
         rows = func.json_array_elements(cast(bindparam(parameter), JSON)).table_valued(column("value", JSON))
-        types: dict[type, Any] = {int: BigInteger, str: Text}
+        types: dict[Any, Any] = {int: BigInteger, str: Text}
         values = (
-            cast(rows.c.value.op("->>")(literal_column(str(place))), types[kind]).label(name)
+            cast(rows.c.value.op("->>")(literal_column(str(place))), types.get(kind, kind)).label(name)
             for place, (name, kind) in enumerate(columns.items())
         )
         return select(*values).subquery()
@@ -155,9 +156,9 @@ class PostgreSQL(Dialect):
     def filling(self, table: Table, on_conflict: OnConflict = "refuse") -> Fill:
         if on_conflict == "refuse":
             return _copying(table)
-        columns = {each.name: each.type.python_type for each in table.columns}
-        rows = self.keys("rows", **columns)
-        statement = insert(table).from_select(list(columns), select(*rows.columns))
+        rows = self.keys("rows", **{each.name: each.type for each in table.columns})
+        names = [each.name for each in table.columns]
+        statement = insert(table).from_select(names, select(*rows.columns))
         prepared = Prepared(resolved(statement, table, on_conflict), self.compiler)
 
         def fill(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import exc as sqlalchemy_errors
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Dialect as Compiler
 from sqlalchemy.sql import FromClause
+from sqlalchemy.types import TypeEngine
 
 from infrastructure.database.dialect import Dialect, Fill, OnConflict, Purpose, UnusableDatabase
 from infrastructure.database.failures import Busy, DiskFull
@@ -75,7 +76,7 @@ class SQLite(Dialect):
         except (sqlite.Error, sqlalchemy_errors.DBAPIError) as error:
             raise _translated(error) from error
 
-    def keys(self, parameter: str, **columns: type) -> FromClause:
+    def keys(self, parameter: str, **columns: type | TypeEngine[Any]) -> FromClause:
         rows = func.json_each(bindparam(parameter)).table_valued(column("value", String))
         values = (
             func.json_extract(rows.c.value, f"$[{place}]").label(name) for place, name in enumerate(columns)
@@ -84,6 +85,7 @@ class SQLite(Dialect):
 
     def filling(self, table: Table, on_conflict: OnConflict = "refuse") -> Fill:
         head, row, tail = _parts(table, on_conflict, self.compiler)
+        given = _given(table, self.compiler)
 
         @cache
         def statement(rows: int) -> str:
@@ -94,7 +96,7 @@ class SQLite(Dialect):
             while done < len(rows):
                 # Powers of two, so that there are few statements to plan.
                 size = min(_MOST_ROWS, 1 << ((len(rows) - done).bit_length() - 1))
-                run(statement(size), [value for row in rows[done : done + size] for value in row])
+                run(statement(size), [value for row in given(rows[done : done + size]) for value in row])
                 done += size
 
         return fill
@@ -144,6 +146,23 @@ def _parts(table: Table, on_conflict: OnConflict, compiler: Compiler) -> tuple[s
     head, _, values = str(statement.compile(dialect=compiler)).partition(" VALUES ")
     row, close, tail = values.partition(")")
     return head, row + close, tail
+
+
+def _given(table: Table, compiler: Compiler) -> Callable[[Any], Any]:
+    """What turns rows into values that the driver takes: instants, days and money are text."""
+    made = [each.type.dialect_impl(compiler).bind_processor(compiler) for each in table.columns]
+    makers = [(place, maker) for place, maker in enumerate(made) if maker is not None]
+    if not makers:
+        return lambda rows: rows
+
+    def given(rows: Sequence[tuple[Any, ...]]) -> Iterator[list[Any]]:
+        for row in rows:
+            values = list(row)
+            for place, maker in makers:
+                values[place] = maker(values[place])
+            yield values
+
+    return given
 
 
 def _set_up(connection: Any, _record: object) -> None:  # noqa: ANN401

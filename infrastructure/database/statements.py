@@ -51,9 +51,9 @@ def resolved(statement: Any, table: Table, on_conflict: OnConflict) -> Any:  # n
     """An INSERT that says what becomes of a row whose key is taken; both dialects say it alike."""
     if on_conflict == "refuse":
         return statement
-    if on_conflict == "ignore":
-        return statement.on_conflict_do_nothing()
     rest = {each.name: statement.excluded[each.name] for each in table.columns if not each.primary_key}
+    if on_conflict == "ignore" or not rest:
+        return statement.on_conflict_do_nothing()
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=rest)
 
 

@@ -3,9 +3,12 @@
 tables.py: what it owns. fold.py, campaigns.py: how events change it. reading.py: the report.
 """
 
-from domain import campaign
+from sqlalchemy.engine import Connection
+
+from domain.campaign import CampaignDrafted
 from domain.journey import decisions
 from domain.journey.facts import Received
+from projections import verifying
 from projections.campaign_report import campaigns, fold
 from projections.campaign_report.tables import (
     report_campaigns,
@@ -13,24 +16,38 @@ from projections.campaign_report.tables import (
     report_revenue,
     report_variants,
 )
-from projections.projection import Projection
+from projections.projection import Projection, Tables, Tally
+
+
+def _expected(tally: Tally) -> dict[str, int]:
+    return {
+        "campaigns": tally.of(CampaignDrafted),
+        "receipts": verifying.receipts(tally),
+        "recipients of campaigns": verifying.recipients_of_campaigns(tally),
+        "recipients of variants": verifying.recipients_of_variants(tally),
+        "conversions": verifying.conversions(tally),
+        "purchases": verifying.purchases(tally),
+    }
+
+
+def _held(connection: Connection, tables: Tables) -> dict[str, int]:
+    return {
+        "campaigns": verifying.total(connection, tables[report_campaigns]),
+        "receipts": verifying.total(connection, tables[report_variants], "receipts"),
+        "recipients of campaigns": verifying.total(connection, tables[report_campaigns], "unique_recipients"),
+        "recipients of variants": verifying.total(connection, tables[report_variants], "unique_recipients"),
+        "conversions": verifying.total(connection, tables[report_conversions], "conversions"),
+        "purchases": verifying.total(connection, tables[report_revenue], "purchases"),
+    }
+
 
 CAMPAIGN_REPORT = Projection(
     name="campaign_report",
-    version=1,
+    version=2,
     tables=(report_campaigns, report_variants, report_conversions, report_revenue),
-    fold=fold.Fold,
+    fold=fold.ReportFold,
     handlers={
-        campaign.CampaignDrafted: campaigns.drafted,
-        campaign.CampaignRenamed: campaigns.renamed,
-        campaign.ChannelChanged: campaigns.channel_changed,
-        campaign.VariantsChanged: campaigns.variants_changed,
-        campaign.VariantsRenamed: campaigns.variants_renamed,
-        campaign.ConversionEventsChanged: campaigns.conversion_events_changed,
-        campaign.WeightsSet: campaigns.weights_set,
-        campaign.CampaignLaunched: campaigns.launched,
-        campaign.CampaignStopped: campaigns.stopped,
-        campaign.CampaignArchived: campaigns.archived,
+        **dict.fromkeys(campaigns.EVENTS, fold.of_campaign),
         Received: fold.received,
         decisions.FactDisregarded: fold.disregarded,
         decisions.RecipientCounted: fold.recipient_counted,
@@ -43,4 +60,6 @@ CAMPAIGN_REPORT = Projection(
         decisions.RevenueWithdrawn: fold.revenue,
     },
     write=fold.write,
+    expected=_expected,
+    held=_held,
 )

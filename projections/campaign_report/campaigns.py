@@ -1,22 +1,27 @@
-"""What the events of campaigns change in the campaign report: few, and so written one by one."""
+"""What the events of campaigns change in the campaign report: few, and written one by one before all others."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.engine import Connection
 
+from domain import campaign
 from domain.campaign import CampaignDrafted, Status
 from domain.definition import Variant, Weights
-from projections.campaign_report.fold import Fold
 from projections.campaign_report.tables import report_campaigns, report_variants
-from projections.projection import Logged
+from projections.projection import Logged, Store
 
 
-def drafted(fold: Fold, logged: Logged) -> None:
+def write(events: Sequence[Logged], store: Store) -> None:
+    for logged in events:
+        _WRITERS[type(logged.event)](store, logged)
+
+
+def _drafted(store: Store, logged: Logged) -> None:
     event: CampaignDrafted = logged.event
-    fold.connection.execute(
-        insert(report_campaigns).values(
+    store.connection.execute(
+        insert(store[report_campaigns]).values(
             app_group=event.app_group,
             campaign_id=event.campaign_id,
             stream_id=logged.stream_id,
@@ -24,96 +29,81 @@ def drafted(fold: Fold, logged: Logged) -> None:
             kind=event.kind.value,
             channel=event.channel,
             status=Status.DRAFT.value,
-            conversion_events=msgspec.json.encode(event.conversion_events).decode(),
+            conversion_events=_encoded(event.conversion_events),
             unique_recipients=0,
         )
     )
-    _put_variants(fold.connection, event.app_group, event.campaign_id, event.variants, event.weights)
+    ids = (logged.stream_id, event.app_group, event.campaign_id)
+    _put_variants(store, ids, event.variants, event.weights)
+
+
+def _encoded(conversion_events: object) -> str:
+    return msgspec.json.encode(conversion_events).decode()
 
 
 def _put_variants(
-    connection: Connection, app_group: str, campaign_id: str, variants: tuple[Variant, ...], weights: Weights
+    store: Store, ids: tuple[str, str, str], variants: tuple[Variant, ...], weights: Weights
 ) -> None:
-    connection.execute(
-        insert(report_variants),
+    """Put the variants of a campaign, named by its stream, app group and id."""
+    store.put(
+        report_variants,
         [
-            {
-                "app_group": app_group,
-                "campaign_id": campaign_id,
-                "variant_id": variant.id,
-                "place": place,
-                "name": variant.name,
-                "control": variant.control,
-                "weight": weights[variant.id],
-                "receipts": 0,
-                "unique_recipients": 0,
-            }
+            (*ids, variant.id, place, variant.name, variant.control, weights[variant.id], 0, 0)
             for place, variant in enumerate(variants)
         ],
     )
 
 
-def _changed(fold: Fold, logged: Logged, **values: object) -> None:
-    fold.connection.execute(
-        update(report_campaigns).where(report_campaigns.c.stream_id == logged.stream_id).values(**values)
-    )
+def _changing(**values: Callable[[Any], object]) -> Callable[[Store, Logged], None]:
+    """A writer that changes columns of the campaign to what the functions make of the event."""
+
+    def change(store: Store, logged: Logged) -> None:
+        table = store[report_campaigns]
+        now = {name: value(logged.event) for name, value in values.items()}
+        store.connection.execute(update(table).where(table.c.stream_id == logged.stream_id).values(now))
+
+    return change
 
 
-def renamed(fold: Fold, logged: Logged) -> None:
-    _changed(fold, logged, name=logged.event.name)
-
-
-def channel_changed(fold: Fold, logged: Logged) -> None:
-    _changed(fold, logged, channel=logged.event.channel)
-
-
-def launched(fold: Fold, logged: Logged) -> None:
-    _changed(fold, logged, status=Status.LAUNCHED.value)
-
-
-def stopped(fold: Fold, logged: Logged) -> None:
-    _changed(fold, logged, status=Status.STOPPED.value)
-
-
-def archived(fold: Fold, logged: Logged) -> None:
-    _changed(fold, logged, status=Status.ARCHIVED.value)
-
-
-def conversion_events_changed(fold: Fold, logged: Logged) -> None:
-    _changed(fold, logged, conversion_events=msgspec.json.encode(logged.event.conversion_events).decode())
-
-
-def variants_changed(fold: Fold, logged: Logged) -> None:
+def _variants_changed(store: Store, logged: Logged) -> None:
     """Only of drafts (R4), which have no receipts: the rows can be made anew."""
-    fold.connection.execute(delete(report_variants).where(_of_stream(logged)))
-    campaign_id = fold.connection.execute(
-        select(report_campaigns.c.campaign_id).where(report_campaigns.c.stream_id == logged.stream_id)
+    variants, stands = store[report_variants], store[report_campaigns]
+    store.connection.execute(delete(variants).where(variants.c.stream_id == logged.stream_id))
+    campaign_id = store.connection.execute(
+        select(stands.c.campaign_id).where(stands.c.stream_id == logged.stream_id)
     ).scalar_one()
-    _put_variants(fold.connection, logged.app_group, campaign_id, logged.event.variants, logged.event.weights)
+    ids = (logged.stream_id, logged.app_group, campaign_id)
+    _put_variants(store, ids, logged.event.variants, logged.event.weights)
 
 
-def variants_renamed(fold: Fold, logged: Logged) -> None:
-    _set_by_variant(fold, logged, "name", logged.event.names)
+def _by_variant(column: str, values_of: Callable[[Any], dict[str, Any]]) -> Callable[[Store, Logged], None]:
+    """A writer that sets a column of each variant."""
+
+    def change(store: Store, logged: Logged) -> None:
+        table = store[report_variants]
+        of_variant = (table.c.stream_id == logged.stream_id, table.c.variant_id == bindparam("variant"))
+        store.connection.execute(
+            update(table).where(*of_variant).values({column: bindparam("value")}),
+            [{"variant": key, "value": value} for key, value in values_of(logged.event).items()],
+        )
+
+    return change
 
 
-def weights_set(fold: Fold, logged: Logged) -> None:
-    _set_by_variant(fold, logged, "weight", logged.event.weights)
+_WRITERS: dict[type[Any], Callable[[Store, Logged], None]] = {
+    campaign.CampaignDrafted: _drafted,
+    campaign.CampaignRenamed: _changing(name=lambda event: event.name),
+    campaign.ChannelChanged: _changing(channel=lambda event: event.channel),
+    campaign.VariantsChanged: _variants_changed,
+    campaign.VariantsRenamed: _by_variant("name", lambda event: event.names),
+    campaign.ConversionEventsChanged: _changing(
+        conversion_events=lambda event: _encoded(event.conversion_events)
+    ),
+    campaign.WeightsSet: _by_variant("weight", lambda event: event.weights),
+    campaign.CampaignLaunched: _changing(status=lambda _: Status.LAUNCHED.value),
+    campaign.CampaignStopped: _changing(status=lambda _: Status.STOPPED.value),
+    campaign.CampaignArchived: _changing(status=lambda _: Status.ARCHIVED.value),
+}
 
-
-def _set_by_variant(fold: Fold, logged: Logged, column: str, values: dict[str, Any]) -> None:
-    statement = update(report_variants).where(
-        _of_stream(logged), report_variants.c.variant_id == bindparam("variant")
-    )
-    fold.connection.execute(
-        statement.values({column: bindparam("value")}),
-        [{"variant": variant_id, "value": value} for variant_id, value in values.items()],
-    )
-
-
-def _of_stream(logged: Logged) -> Any:  # noqa: ANN401
-    campaign_id = select(report_campaigns.c.campaign_id).where(
-        report_campaigns.c.stream_id == logged.stream_id
-    )
-    return (report_variants.c.app_group == logged.app_group) & (
-        report_variants.c.campaign_id == campaign_id.scalar_subquery()
-    )
+EVENTS = tuple(_WRITERS)
+"""The events of campaigns that the report reads."""

@@ -1,79 +1,69 @@
-"""What a batch of journey events changes in the campaign report, folded in memory and then added to the tables.
+"""What a batch of events changes in the campaign report, folded in memory and then added to the tables.
 
 Decisions say what stood before and what stands now, so that every handler takes away one and adds the other.
 """
 
-from collections import Counter, defaultdict
-from decimal import Context, Decimal
+from collections import Counter
 from typing import Any
 
-from sqlalchemy import Table, insert, select, update
-from sqlalchemy.engine import Connection
-
-from domain.journey import decisions
 from domain.journey.facts import Received
+from projections import sums
+from projections.campaign_report import campaigns
 from projections.campaign_report.tables import (
     report_campaigns,
     report_conversions,
     report_revenue,
     report_variants,
 )
-from projections.projection import Logged
-
-_EXACT = Context(prec=60)
-
-Key = tuple[Any, ...]
+from projections.projection import Fold, Known, Logged, Store
+from projections.sums import Key, stream
 
 
-class Fold:
-    """What a batch changes: differences by key, and the tables' connection for the few events of campaigns."""
+class ReportFold(Fold):
+    """Events of campaigns, which are few, as they came; of everything else, differences by key."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, known: Known) -> None:
+        super().__init__(known)
+        self.campaigns: list[Logged] = []
         self.receipts: Counter[Key] = Counter()
         self.variant_recipients: Counter[Key] = Counter()
         self.campaign_recipients: Counter[Key] = Counter()
         self.conversions: Counter[Key] = Counter()
-        self.purchases: Counter[Key] = Counter()
-        self.amounts: defaultdict[Key, Decimal] = defaultdict(Decimal)
-
-    def revenue(
-        self, app_group: str, campaign_id: str, currency: str, revenue: decisions.Revenue, sign: int
-    ) -> None:
-        """Add, or with sign -1 take away, a purchase that counts."""
-        key = (app_group, campaign_id, revenue.receipt.variant_id, currency)
-        self.purchases[key] += sign
-        self.amounts[key] = _EXACT.add(self.amounts[key], revenue.net * sign)
+        self.revenue = sums.Money()
 
 
-def received(fold: Fold, logged: Logged) -> None:
+def of_campaign(fold: ReportFold, logged: Logged) -> None:
+    fold.campaigns.append(logged)
+
+
+def received(fold: ReportFold, logged: Logged) -> None:
     event: Received = logged.event
     fold.receipts[logged.app_group, event.campaign_id, event.variant_id] += 1
 
 
-def disregarded(fold: Fold, logged: Logged) -> None:
+def disregarded(fold: ReportFold, logged: Logged) -> None:
     fact = logged.event.fact
     if isinstance(fact, Received):
         fold.receipts[logged.app_group, fact.campaign_id, fact.variant_id] -= 1
 
 
-def _recipient(fold: Fold, logged: Logged, difference: int) -> None:
-    event: decisions.RecipientCounted | decisions.RecipientWithdrawn = logged.event
+def _recipient(fold: ReportFold, logged: Logged, difference: int) -> None:
+    event = logged.event
     if event.variant_id is None:
         fold.campaign_recipients[logged.app_group, event.campaign_id] += difference
     else:
         fold.variant_recipients[logged.app_group, event.campaign_id, event.variant_id] += difference
 
 
-def recipient_counted(fold: Fold, logged: Logged) -> None:
+def recipient_counted(fold: ReportFold, logged: Logged) -> None:
     _recipient(fold, logged, 1)
 
 
-def recipient_withdrawn(fold: Fold, logged: Logged) -> None:
+def recipient_withdrawn(fold: ReportFold, logged: Logged) -> None:
     _recipient(fold, logged, -1)
 
 
-def conversion(fold: Fold, logged: Logged) -> None:
+def conversion(fold: ReportFold, logged: Logged) -> None:
     event = logged.event
     for conversion, sign in ((getattr(event, "before", None), -1), (getattr(event, "now", None), 1)):
         if conversion is not None:
@@ -81,51 +71,48 @@ def conversion(fold: Fold, logged: Logged) -> None:
             fold.conversions[logged.app_group, event.campaign_id, variant_id, event.index] += sign
 
 
-def revenue(fold: Fold, logged: Logged) -> None:
+def revenue(fold: ReportFold, logged: Logged) -> None:
     event = logged.event
     for revenue, sign in ((getattr(event, "before", None), -1), (getattr(event, "now", None), 1)):
         if revenue is not None:
-            fold.revenue(logged.app_group, event.campaign_id, event.currency, revenue, sign)
+            key = (logged.app_group, event.campaign_id, revenue.receipt.variant_id, event.currency)
+            fold.revenue.add(key, revenue.net, sign)
 
 
-def write(fold: Fold) -> None:
-    campaign = ("app_group", "campaign_id")
-    variant = (*campaign, "variant_id")
-    _add(fold.connection, report_campaigns, campaign, "unique_recipients", fold.campaign_recipients)
-    _add(fold.connection, report_variants, variant, "receipts", fold.receipts)
-    _add(fold.connection, report_variants, variant, "unique_recipients", fold.variant_recipients)
-    _add(fold.connection, report_conversions, (*variant, "conversion_event"), "conversions", fold.conversions)
-    _add_revenue(fold)
+def write(fold: ReportFold, store: Store) -> None:
+    campaigns.write(fold.campaigns, store)
+    variants: dict[Key, list[int]] = {}
+    for place, counted in enumerate((fold.receipts, fold.variant_recipients)):
+        for key, difference in counted.items():
+            variants.setdefault(_keyed(key), [0, 0])[place] += difference
+    recipients = {(stream(*key),): (difference,) for key, difference in fold.campaign_recipients.items()}
+    _count(store, report_campaigns, recipients)
+    _count(store, report_variants, variants)
+    conversions = {key: (difference,) for key, difference in fold.conversions.items()}
+    _add(store, report_conversions, conversions)
+    _add(store, report_revenue, fold.revenue.differences())
 
 
-def _add(connection: Connection, table: Table, names: Key, column: str, differences: Counter[Key]) -> None:
-    """Add differences to a count; rows of report_conversions are made when first needed."""
-    for key, difference in differences.items():
-        if not difference:
-            continue
-        where = [table.c[name] == value for name, value in zip(names, key, strict=True)]
-        added = update(table).where(*where).values({column: table.c[column] + difference})
-        if connection.execute(added).rowcount:
-            continue
-        if table is not report_conversions:
-            raise LookupError(f"{table.name} has no row for {key}")
-        connection.execute(insert(table).values({**dict(zip(names, key, strict=True)), column: difference}))
+def _keyed(key: Key) -> Key:
+    """A key with the campaign's stream in the place of app group and campaign."""
+    return (stream(*key[:2]), *key[2:])
 
 
-def _add_revenue(fold: Fold) -> None:
-    table = report_revenue
-    for key, purchases in fold.purchases.items():
-        amount = fold.amounts[key]
-        if not purchases and not amount:
-            continue
-        names = ("app_group", "campaign_id", "variant_id", "currency")
-        where = [table.c[name] == value for name, value in zip(names, key, strict=True)]
-        stands = fold.connection.execute(
-            select(table.c.purchases, table.c.amount).where(*where)
-        ).one_or_none()
-        if stands is None:
-            row = dict(zip(names, key, strict=True)) | {"purchases": purchases, "amount": amount}
-            fold.connection.execute(insert(table).values(row))
-        else:
-            values = {"purchases": stands.purchases + purchases, "amount": _EXACT.add(stands.amount, amount)}
-            fold.connection.execute(update(table).where(*where).values(values))
+def _count(store: Store, table: Any, differences: dict[Key, Any]) -> None:  # noqa: ANN401
+    """Add to the counts of rows that the campaign's own events made."""
+    changed = {key: each for key, each in differences.items() if any(each)}
+    columns, put = len(table.primary_key), []
+    stands = {sums.key_of(table, row): row for row in store.find(table, changed)}
+    for key, difference in changed.items():
+        if key not in stands:
+            raise LookupError(f"{table.name} has no row for {key[:columns]}")
+        row, width = stands[key], len(difference)
+        now = [one + other for one, other in zip(row[-width:], difference, strict=True)]
+        put.append((*row[:-width], *now))
+    store.put(table, put)
+
+
+def _add(store: Store, table: Any, differences: dict[Key, Any]) -> None:  # noqa: ANN401
+    named = {_keyed(key): key[:2] for key in differences}
+    by_key = {_keyed(key): each for key, each in differences.items()}
+    sums.add(store, table, by_key, lambda key: (key[0], *named[key], *key[1:]))

@@ -3,25 +3,25 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Table, select
 from sqlalchemy.engine import Connection, Row
 
 from domain import money
 from domain.conversion_events import LETTERS, ConversionEvent
 from domain.journey.attribution import DEFAULT_REVENUE_WINDOW
+from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.tables import (
     report_campaigns,
     report_conversions,
     report_revenue,
     report_variants,
 )
-from projections.projection import checkpoints
-
-_EXACT = Context(prec=60)
+from projections.columns import EXACT
+from projections.generations import Generation, current
 
 _decode_events = msgspec.json.Decoder(tuple[ConversionEvent, ...]).decode
 
@@ -109,33 +109,25 @@ class CampaignReport:
 
 def report(connection: Connection, app_group: str, campaign_id: str) -> CampaignReport | None:
     """The report of one campaign, None where the group has no such campaign."""
+    tables = current(connection, CAMPAIGN_REPORT)
+    campaigns = tables[report_campaigns]
     row = connection.execute(
-        select(report_campaigns).where(
-            report_campaigns.c.app_group == app_group, report_campaigns.c.campaign_id == campaign_id
-        )
+        select(campaigns).where(campaigns.c.app_group == app_group, campaigns.c.campaign_id == campaign_id)
     ).one_or_none()
-    return None if row is None else _report(connection, row)
+    return None if row is None else _report(connection, tables, row)
 
 
 def reports(connection: Connection, app_group: str) -> list[CampaignReport]:
     """The reports of all campaigns of an app group, by campaign id."""
-    rows = connection.execute(
-        select(report_campaigns)
-        .where(report_campaigns.c.app_group == app_group)
-        .order_by(report_campaigns.c.campaign_id)
-    ).all()
-    return [_report(connection, row) for row in rows]
+    tables = current(connection, CAMPAIGN_REPORT)
+    campaigns = tables[report_campaigns]
+    query = select(campaigns).where(campaigns.c.app_group == app_group).order_by(campaigns.c.campaign_id)
+    return [_report(connection, tables, row) for row in connection.execute(query).all()]
 
 
-def position(connection: Connection, name: str) -> int:
-    """The position up to which a projection holds every event."""
-    found = connection.execute(select(checkpoints.c.position).where(checkpoints.c.name == name)).scalar()
-    return 0 if found is None else int(found)
-
-
-def _report(connection: Connection, row: Row[Any]) -> CampaignReport:
+def _report(connection: Connection, tables: Generation, row: Row[Any]) -> CampaignReport:
     events = _decode_events(row.conversion_events)
-    variants = _variants(connection, row.app_group, row.campaign_id, len(events))
+    variants = _variants(connection, tables, row.stream_id, len(events))
     return CampaignReport(
         app_group=row.app_group,
         campaign_id=row.campaign_id,
@@ -143,7 +135,7 @@ def _report(connection: Connection, row: Row[Any]) -> CampaignReport:
         kind=row.kind,
         channel=row.channel,
         status=row.status,
-        position=position(connection, "campaign_report"),
+        position=tables.position,
         conversion_events=[_conversion_event(index, event) for index, event in enumerate(events)],
         totals=_totals(row.unique_recipients, len(events), variants),
         variants=variants,
@@ -155,11 +147,11 @@ def _conversion_event(index: int, event: ConversionEvent) -> dict[str, Any]:
 
 
 def _variants(
-    connection: Connection, app_group: str, campaign_id: str, conversion_events: int
+    connection: Connection, tables: Generation, stream_id: str, conversion_events: int
 ) -> list[VariantFigures]:
-    def rows(table: Any) -> Sequence[Row[Any]]:  # noqa: ANN401
-        where = (table.c.app_group == app_group, table.c.campaign_id == campaign_id)
-        return connection.execute(select(table).where(*where)).all()
+    def rows(declared: Table) -> Sequence[Row[Any]]:
+        table = tables[declared]
+        return connection.execute(select(table).where(table.c.stream_id == stream_id)).all()
 
     conversions: defaultdict[str, list[int]] = defaultdict(lambda: [0] * conversion_events)
     for row in rows(report_conversions):
@@ -189,7 +181,7 @@ def _totals(unique_recipients: int, conversion_events: int, variants: list[Varia
     revenue: defaultdict[str, Decimal] = defaultdict(Decimal)
     for figures in counted:
         for currency, amount in figures.revenue.items():
-            revenue[currency] = _EXACT.add(revenue[currency], amount)
+            revenue[currency] = EXACT.add(revenue[currency], amount)
     return Figures(
         receipts=sum(figures.receipts for figures in counted),
         unique_recipients=unique_recipients,

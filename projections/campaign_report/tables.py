@@ -1,58 +1,32 @@
-"""The tables of the campaign report: plain rows that a BI tool can read."""
+"""The tables of the campaign report: plain rows that a BI tool can read.
 
-from decimal import Decimal
-from typing import Any
+Rows are kept apart by the campaign's stream, which is short: three ids of 255 characters would be more than a row of an
+index holds in PostgreSQL.
+"""
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Integer,
-    Numeric,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
-    TypeDecorator,
-)
-from sqlalchemy.engine import Dialect
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyConstraint, Table, Text
 
-from projections.projection import Id, metadata
-
-
-class ExactDecimal(TypeDecorator[Decimal]):
-    """NUMERIC where the database is exact; decimal text in SQLite, whose numbers are floats."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:  # noqa: ANN401
-        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Numeric(38, 6))
-
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:  # noqa: ANN401
-        return f"{value:f}" if value is not None and dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ANN401
-        return None if value is None else Decimal(value)
-
+from projections.columns import ExactDecimal, Id, read_models
 
 report_campaigns = Table(
     "report_campaigns",
-    metadata,
+    read_models,
+    Column("stream_id", Id, primary_key=True),
     Column("app_group", Id, nullable=False),
     Column("campaign_id", Id, nullable=False),
-    Column("stream_id", Id, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("channel", Text),
     Column("status", Text, nullable=False),
     Column("conversion_events", Text, nullable=False),
     Column("unique_recipients", BigInteger, nullable=False),
-    PrimaryKeyConstraint("app_group", "campaign_id"),
+    Index("report_campaigns_by_id", "app_group", "campaign_id", unique=True),
 )
 
 report_variants = Table(
     "report_variants",
-    metadata,
+    read_models,
+    Column("stream_id", Id, nullable=False),
     Column("app_group", Id, nullable=False),
     Column("campaign_id", Id, nullable=False),
     Column("variant_id", Id, nullable=False),
@@ -62,28 +36,30 @@ report_variants = Table(
     Column("weight", BigInteger, nullable=False),
     Column("receipts", BigInteger, nullable=False),
     Column("unique_recipients", BigInteger, nullable=False),
-    PrimaryKeyConstraint("app_group", "campaign_id", "variant_id"),
+    PrimaryKeyConstraint("stream_id", "variant_id"),
 )
 
 report_conversions = Table(
     "report_conversions",
-    metadata,
+    read_models,
+    Column("stream_id", Id, nullable=False),
     Column("app_group", Id, nullable=False),
     Column("campaign_id", Id, nullable=False),
     Column("variant_id", Id, nullable=False),
     Column("conversion_event", Integer, nullable=False),
     Column("conversions", BigInteger, nullable=False),
-    PrimaryKeyConstraint("app_group", "campaign_id", "variant_id", "conversion_event"),
+    PrimaryKeyConstraint("stream_id", "variant_id", "conversion_event"),
 )
 
 report_revenue = Table(
     "report_revenue",
-    metadata,
+    read_models,
+    Column("stream_id", Id, nullable=False),
     Column("app_group", Id, nullable=False),
     Column("campaign_id", Id, nullable=False),
     Column("variant_id", Id, nullable=False),
     Column("currency", Text, nullable=False),
     Column("purchases", BigInteger, nullable=False),
     Column("amount", ExactDecimal, nullable=False),
-    PrimaryKeyConstraint("app_group", "campaign_id", "variant_id", "currency"),
+    PrimaryKeyConstraint("stream_id", "variant_id", "currency"),
 )

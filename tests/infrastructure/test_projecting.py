@@ -14,10 +14,9 @@ import pytest
 from application.campaign_commands import read_campaigns
 from infrastructure.projecting import Projecting
 from infrastructure.service import Service, stamp
-from projections.campaign_report.reading import position
 from tests.infrastructure.commands import COMMAND, environment
-from tests.infrastructure.test_verification import position_of, tamper
-from tests.ledgers import NOW, open_ledger, reported, rows, take, url_of
+from tests.infrastructure.test_verification import tamper
+from tests.ledgers import NOW, open_ledger, position_of, reported, rows, take, url_of
 from tests.servers import running
 from tests.strategies import APP_GROUP
 
@@ -62,7 +61,8 @@ def eventually(holds: Callable[[], bool]) -> bool:
 def current(service: Service) -> bool:
     """Whether the report holds all that was acknowledged."""
     with service.database.reading() as connection:
-        return position(connection, "campaign_report") == service.log.last_position(connection)
+        newest = service.projector.log.last_position(connection)
+    return position_of(service, "campaign_report") == newest
 
 
 @pytest.mark.usefixtures("each_database")

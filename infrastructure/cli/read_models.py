@@ -1,0 +1,265 @@
+"""`conversions projections`, `rebuild` and `rollback`: how read models stand, and how they are built anew."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from infrastructure.cli.console import (
+    INTERRUPTED,
+    Bar,
+    DatabaseOption,
+    JsonOption,
+    Refused,
+    err,
+    opened,
+    out,
+    print_json,
+)
+from infrastructure.folding_pool import FoldingPool
+from infrastructure.service import PROJECTIONS, Service
+from projections.projection import Projection
+from projections.rebuilding import (
+    Folding,
+    NotVerified,
+    Rebuilding,
+    Rebuilt,
+    RebuiltElsewhere,
+    discard,
+    here,
+    roll_back,
+)
+from projections.standing import Standing, standings
+
+_SMALL = 100_000
+"""Events that one process folds before others would have begun."""
+
+_STYLES = {"current": "green", "moving": "green", "stalled": "yellow", "stopped": "red", "kept": "dim"}
+
+NamesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME]...", help="Read models; all of them when none is named.")
+]
+
+
+def projections(
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+    metrics: Annotated[  # noqa: FBT002
+        bool, typer.Option("--metrics", help="Print them in the text format of Prometheus.")
+    ] = False,
+) -> None:
+    """Say how each read model stands: version, position, lag, whether it moves, rows. Exit status 1 if one stopped."""
+    with opened(database) as service, service.database.reading() as connection:
+        projector = service.projector
+        now = projector.clock()
+        found = list(standings(connection, projector.log, PROJECTIONS, now, count=not metrics))
+    if metrics:
+        typer.echo("\n".join(_metrics(found)))
+    elif json_output:
+        print_json({"projections": [each.as_json() for each in found]})
+    else:
+        out.print(_table(found))
+        for each in found:
+            if each.problem is not None:
+                err.print(_advice(each), highlight=False, soft_wrap=True)
+    if any(each.state == "stopped" for each in found):
+        raise typer.Exit(1)
+
+
+def _advice(each: Standing) -> str:
+    return (
+        f"[red]{each.name}[/] stopped before position {each.position + 1}: {each.problem}; "
+        "`conversions verify` checks the log"
+    )
+
+
+def _table(found: list[Standing]) -> Table:
+    table = Table(title="Read models", title_justify="left")
+    for heading in ("Name", "State"):
+        table.add_column(heading)
+    for heading in ("Version", "Position", "Lag, events", "Lag, seconds", "Rows"):
+        table.add_column(heading, justify="right")
+    table.add_column("Since", no_wrap=True)
+    for each in found:
+        name = each.name if each.status == "current" else f"{each.name} ({each.status})"
+        state = f"[{_STYLES[each.state]}]{each.state}[/]"
+        table.add_row(
+            name,
+            state,
+            str(each.version),
+            f"{each.position:,}",
+            f"{each.lag_events:,}",
+            f"{each.lag_seconds:,.1f}",
+            f"{each.rows:,}",
+            each.since[:19].replace("T", " "),
+        )
+    return table
+
+
+def _metrics(found: list[Standing]) -> Iterator[str]:
+    """One gauge each, for the generation that is read and the one that is building."""
+    for name, help_, value in (
+        ("position", "Position up to which every event is in it.", lambda each: each.position),
+        ("lag_events", "Events of the log that are not in it yet.", lambda each: each.lag_events),
+        ("lag_seconds", "Age of the first event that is not in it yet.", lambda each: each.lag_seconds),
+        ("stopped", "1 where an event could not be applied.", lambda each: int(each.state == "stopped")),
+    ):
+        yield f"# HELP conversions_projection_{name} {help_}"
+        yield f"# TYPE conversions_projection_{name} gauge"
+        for each in (each for each in found if each.status != "kept"):
+            labels = f'name="{each.name}",status="{each.status}",version="{each.version}"'
+            yield f"conversions_projection_{name}{{{labels}}} {value(each)}"
+
+
+def named(names: list[str] | None) -> list[Projection]:
+    """The projections of these names, all where there are none; raises Refused."""
+    known = {projection.name: projection for projection in PROJECTIONS}
+    unknown = [name for name in names or () if name not in known]
+    if unknown:
+        raise Refused(f"there is no read model {unknown[0]!r}: {', '.join(known)}", code="unknown_read_model")
+    return [known[name] for name in dict.fromkeys(names or known)]
+
+
+def rebuild(
+    names: NamesArgument = None,
+    all_: Annotated[bool, typer.Option("--all", help="All of them, as when none is named.")] = False,  # noqa: FBT002
+    keep_old: Annotated[  # noqa: FBT002
+        bool, typer.Option("--keep-old", help="Keep the old ones, for `conversions rollback`.")
+    ] = False,
+    discard_building: Annotated[  # noqa: FBT002
+        bool,
+        typer.Option(
+            "--discard", help="Drop what an interrupted rebuild and --keep-old left; build nothing."
+        ),
+    ] = False,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Processes that fold; default: as many as cores.")
+    ] = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Build read models anew from position zero, beside those that are read, and switch them in once verified.
+
+    Interrupted or killed, it goes on where it was when it is run again. Live writes go on throughout.
+    """
+    if all_ and names:
+        raise Refused("name read models, or say --all", code="bad_option")
+    chosen = named(names)
+    with opened(database) as service:
+        if discard_building:
+            _discard(service, chosen, json_output=json_output)
+            return
+        found, seconds = _rebuild(service, chosen, processes, keep_old=keep_old)
+    if json_output:
+        print_json({"rebuilt": [_as_json(each) for each in found], "seconds": round(seconds, 3)})
+        return
+    out.print(_rebuilt(found, seconds, keep_old=keep_old))
+
+
+def _rebuild(
+    service: Service, chosen: list[Projection], processes: int | None, *, keep_old: bool
+) -> tuple[list[Rebuilt], float]:
+    started = time.monotonic()
+    told: list[int] = []
+    with Bar() as bar, _folding(service, chosen, processes) as folding:
+
+        def progress(done: int, newest: int) -> None:
+            told.append(done)
+            seconds = time.monotonic() - started
+            bar.show("rebuilding", done, newest, f"{(done - told[0]) / seconds:,.0f} events/s")
+
+        try:
+            rebuilt = Rebuilding(service.projector, chosen, folding).run(progress, keep_old=keep_old)
+        except KeyboardInterrupt:
+            err.print(
+                "Interrupted; `conversions rebuild` goes on where it was. The old read models are as they were."
+            )
+            raise typer.Exit(INTERRUPTED) from None
+        except (NotVerified, RebuiltElsewhere) as refused:
+            code = "not_verified" if isinstance(refused, NotVerified) else "rebuilt_elsewhere"
+            raise Refused(str(refused), code=code) from None
+    return rebuilt, time.monotonic() - started
+
+
+@contextmanager
+def _folding(service: Service, chosen: list[Projection], processes: int | None) -> Iterator[Folding]:
+    """As many processes that fold as were asked for; else one for each core, where there is enough to do for them."""
+    with service.database.reading() as connection:
+        newest = service.projector.log.last_position(connection)
+    if processes is None:
+        processes = 1 if newest < _SMALL else os.cpu_count() or 1
+    if processes == 1:
+        yield here(service.projector, chosen)
+        return
+    with FoldingPool(service.database.url, processes) as pool:
+        yield pool
+
+
+def _as_json(each: Rebuilt) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "generation": each.generation,
+        "position": str(each.position),
+        "resumed_from": str(each.began_from),
+        "verified": each.verified,
+    }
+
+
+def _rebuilt(found: list[Rebuilt], seconds: float, *, keep_old: bool) -> Table:
+    events = max((each.position - each.began_from for each in found), default=0)
+    table = Table(
+        title=f"Built anew in {seconds:.1f} s, {events / seconds:,.0f} events/s", title_justify="left"
+    )
+    table.add_column("Read model")
+    table.add_column("Up to position", justify="right")
+    table.add_column("Verified: as many as the log holds")
+    for each in found:
+        verified = ", ".join(f"{count:,} {what}" for what, count in each.verified.items())
+        table.add_row(each.name, f"{each.position:,}", verified)
+    if keep_old:
+        table.caption = "The old ones are kept: `conversions rollback NAME` goes back."
+    return table
+
+
+def _discard(service: Service, chosen: list[Projection], *, json_output: bool) -> None:
+    dropped = [each for projection in chosen for each in discard(service.projector, projection)]
+    if json_output:
+        print_json({"discarded": [{"name": each.name, "generation": each.generation} for each in dropped]})
+        return
+    for each in dropped:
+        out.print(f"{each.name}: generation {each.generation}, {each.status}, was dropped", highlight=False)
+    if not dropped:
+        out.print("There was nothing to drop.")
+
+
+def rollback(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Read models to go back with.")],
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Go back to the generation of a read model that `rebuild --keep-old` kept; again: forward."""
+    gone = []
+    with opened(database) as service:
+        for projection in named(names):
+            try:
+                gone.append(roll_back(service.projector, projection))
+            except LookupError as error:
+                message = f"{error.args[0]}; `conversions rebuild --keep-old` keeps one"
+                raise Refused(message, code="nothing_kept") from None
+    if json_output:
+        print_json(
+            {
+                "rolled_back": [
+                    {"name": back.name, "generation": back.generation, "version": back.version}
+                    for back in gone
+                ]
+            }
+        )
+        return
+    for back in gone:
+        told = f"{back.name}: generation {back.generation} (version {back.version}) is read again"
+        out.print(told, highlight=False)

@@ -1,0 +1,75 @@
+"""The tables of a generation as projections write them: many rows at a time, in either database."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, and_, delete, select, tuple_
+
+from infrastructure.database.dialect import Dialect
+from infrastructure.database.statements import as_keys
+from projections.generations import Generation
+from projections.projection import Known, Rows
+
+
+class Stores:
+    """Makes stores, and keeps what fills their tables compiled."""
+
+    def __init__(self, dialect: Dialect, known: Known) -> None:
+        self.dialect = dialect
+        self.known = known
+        self._fills: dict[str, Callable[[Connection, Rows], None]] = {}
+
+    def __call__(self, connection: Connection, generation: Generation) -> "GenerationStore":
+        return GenerationStore(connection, generation, self)
+
+    def fill(self, table: Table) -> Callable[[Connection, Rows], None]:
+        """What puts rows into a table, in the place of those with the same key."""
+        if table.name not in self._fills:
+            self._fills[table.name] = self.dialect.filling(table, "replace")
+        return self._fills[table.name]
+
+
+@dataclass
+class GenerationStore:
+    """The store of a generation in a transaction: the projections' port."""
+
+    connection: Connection
+    generation: Generation
+    _stores: Stores
+
+    @property
+    def known(self) -> Known:
+        """What never changes once facts refer to it."""
+        return self._stores.known
+
+    def __getitem__(self, table: Table) -> Table:
+        return self.generation[table]
+
+    def find(self, table: Table, keys: Iterable[tuple[Any, ...]], *, by: int | None = None) -> list[Row[Any]]:
+        """The rows whose first `by` columns, by default the primary key, are one of the keys."""
+        own, keys = self.generation[table], list(keys)
+        if not keys:
+            return []
+        columns = list(own.primary_key)[:by]
+        wanted = self._wanted(columns)
+        query = select(own).join(wanted, and_(*(each == wanted.c[each.name] for each in columns)))
+        return list(self.connection.execute(query, {"keys": as_keys(keys)}))
+
+    def put(self, table: Table, rows: Rows) -> None:
+        """Put rows, whole and in the order of the columns, in the place of those with the same key."""
+        if rows:
+            self._stores.fill(self.generation[table])(self.connection, rows)
+
+    def remove(self, table: Table, keys: Iterable[tuple[Any, ...]]) -> None:
+        """Remove the rows of these primary keys."""
+        own, keys = self.generation[table], list(keys)
+        if not keys:
+            return
+        columns = list(own.primary_key)
+        wanted = select(*self._wanted(columns).c)
+        self.connection.execute(delete(own).where(tuple_(*columns).in_(wanted)), {"keys": as_keys(keys)})
+
+    def _wanted(self, columns: list[Any]) -> Any:  # noqa: ANN401
+        kinds = {each.name: each.type for each in columns}
+        return self._stores.dialect.keys("keys", **kinds)

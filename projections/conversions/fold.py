@@ -1,0 +1,138 @@
+"""What a batch of events says of conversions and of purchases that count: of each, what was said last stands."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Table
+
+from domain.instants import from_microseconds
+from domain.journey.decisions import (
+    Conversion,
+    ConversionRecorded,
+    ConversionRestated,
+    ConversionWithdrawn,
+    RevenueAttributed,
+    RevenueRestated,
+    RevenueWithdrawn,
+)
+from projections.conversions.tables import conversions, counted_purchases
+from projections.projection import Fold, Known, Logged, Store
+from projections.sums import Key, key_of, stream
+
+
+class Standing(NamedTuple):
+    """A conversion's row; `recorded_at` is null where an earlier batch of events has it."""
+
+    stream_id: str
+    journey_id: str
+    conversion_event: int
+    app_group: str
+    campaign_id: str
+    variant_id: str
+    control: bool
+    receipt_id: str
+    received_at: datetime
+    window_ends_at: datetime
+    behaviour_id: str
+    behaviour_at: datetime
+    recorded_at: datetime | None
+    restated: bool
+    decided_at: datetime
+
+
+class ConversionsFold(Fold):
+    """By primary key the rows that stand after the batch, null for those that do no more."""
+
+    def __init__(self, known: Known) -> None:
+        super().__init__(known)
+        self.conversions: dict[Key, Standing | None] = {}
+        self.purchases: dict[Key, tuple[Any, ...] | None] = {}
+
+
+def recorded(fold: ConversionsFold, logged: Logged) -> None:
+    event: ConversionRecorded = logged.event
+    at = from_microseconds(logged.recorded_at)
+    row = _standing(fold, logged, event.now, at)
+    fold.conversions[row[:3]] = row
+
+
+def restated(fold: ConversionsFold, logged: Logged) -> None:
+    event: ConversionRestated = logged.event
+    row = _standing(fold, logged, event.now, None)
+    before = fold.conversions.get(row[:3])
+    if before is not None:
+        row = row._replace(recorded_at=before.recorded_at)
+    fold.conversions[row[:3]] = row
+
+
+def withdrawn(fold: ConversionsFold, logged: Logged) -> None:
+    event: ConversionWithdrawn = logged.event
+    fold.conversions[stream(logged.app_group, event.campaign_id), logged.stream_id, event.index] = None
+
+
+def _standing(
+    fold: ConversionsFold, logged: Logged, conversion: Conversion, recorded_at: datetime | None
+) -> Standing:
+    app_group, campaign_id, index = logged.app_group, logged.event.campaign_id, logged.event.index
+    definition = fold.known.definition(app_group, campaign_id)
+    receipt, behaviour = conversion.receipt, conversion.behaviour
+    _, _, deadline = definition.windows[index]
+    return Standing(
+        stream(app_group, campaign_id),
+        logged.stream_id,
+        index,
+        app_group,
+        campaign_id,
+        receipt.variant_id,
+        receipt.variant_id == definition.control,
+        receipt.id,
+        receipt.at,
+        receipt.at + deadline,
+        behaviour.id,
+        behaviour.at,
+        recorded_at,
+        recorded_at is None,
+        recorded_at or from_microseconds(logged.recorded_at),
+    )
+
+
+def revenue_stands(fold: ConversionsFold, logged: Logged) -> None:
+    event: RevenueAttributed | RevenueRestated = logged.event
+    app_group, campaign_id, purchase = logged.app_group, event.campaign_id, event.purchase
+    receipt, key = event.now.receipt, (stream(app_group, campaign_id), logged.stream_id, purchase.id)
+    fold.purchases[key] = (
+        *key,
+        app_group,
+        campaign_id,
+        receipt.variant_id,
+        receipt.variant_id == fold.known.definition(app_group, campaign_id).control,
+        receipt.id,
+        receipt.at,
+        purchase.at,
+        event.currency,
+        event.now.net,
+    )
+
+
+def revenue_withdrawn(fold: ConversionsFold, logged: Logged) -> None:
+    event: RevenueWithdrawn = logged.event
+    fold.purchases[stream(logged.app_group, event.campaign_id), logged.stream_id, event.purchase.id] = None
+
+
+def write(fold: ConversionsFold, store: Store) -> None:
+    _say(store, conversions, fold.conversions | _recorded_before(fold, store))
+    _say(store, counted_purchases, fold.purchases)
+
+
+def _recorded_before(fold: ConversionsFold, store: Store) -> dict[Key, Standing | None]:
+    """The rows that were restated, with the instant at which an earlier batch of events has recorded them."""
+    wanted = {key: row for key, row in fold.conversions.items() if row and row.recorded_at is None}
+    stood = {key_of(conversions, row): row.recorded_at for row in store.find(conversions, wanted)}
+    return {key: row._replace(recorded_at=stood[key]) for key, row in wanted.items()}
+
+
+def _say(store: Store, table: Table, said: Mapping[Key, tuple[Any, ...] | None]) -> None:
+    # In the order of the key, so that neighbours are written together.
+    store.put(table, [row for _, row in sorted(said.items()) if row is not None])
+    store.remove(table, [key for key, row in said.items() if row is None])

@@ -1,0 +1,161 @@
+"""Reading conversions, page by page, and what had converted and been earned by an instant."""
+
+from collections import defaultdict
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypedDict, Unpack
+
+from sqlalchemy import ColumnElement, Select, Table, func, select, tuple_
+from sqlalchemy.engine import Connection
+
+from domain.conversion_events import LETTERS
+from domain.instants import printed
+from projections import conversions as projection
+from projections.columns import EXACT
+from projections.conversions import tables
+from projections.generations import current
+from projections.projection import Known
+from projections.sums import stream
+from projections.users import users
+
+
+class BadKey(ValueError):
+    """A key that no row of conversions has had."""
+
+
+@dataclass(frozen=True)
+class ConversionRow:
+    """A conversion that stands; `user_id` is None where the user's identity was erased."""
+
+    journey_id: str
+    user_id: str | None
+    conversion_event: int
+    variant_id: str
+    control: bool
+    receipt_id: str
+    received_at: datetime
+    window_ends_at: datetime
+    behaviour_id: str
+    behaviour_at: datetime
+    recorded_at: datetime
+    restated: bool
+    decided_at: datetime
+
+    @property
+    def key(self) -> str:
+        """Where it stands among the campaign's conversions: what the next page comes after."""
+        return f"{self.journey_id}.{self.conversion_event}"
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/files.md has it."""
+        return {
+            "user_id": self.user_id,
+            "index": self.conversion_event,
+            "letter": LETTERS[self.conversion_event],
+            "variant_id": self.variant_id,
+            "control": self.control,
+            "receipt_id": self.receipt_id,
+            "received_at": printed(self.received_at),
+            "window_ends_at": printed(self.window_ends_at),
+            "behaviour_id": self.behaviour_id,
+            "behaviour_at": printed(self.behaviour_at),
+            "recorded_at": printed(self.recorded_at),
+            "restated": self.restated,
+            "decided_at": printed(self.decided_at),
+        }
+
+
+class Wanted(TypedDict, total=False):
+    """Which conversions: those on one conversion event, credited to one variant, or of one user."""
+
+    conversion_event: int | None
+    variant_id: str | None
+    user_id: str | None
+
+
+def conversions(
+    connection: Connection,
+    known: Known,
+    app_group: str,
+    campaign_id: str,
+    *,
+    after: str | None = None,
+    limit: int,
+    **wanted: Unpack[Wanted],
+) -> list[ConversionRow]:
+    """A page of a campaign's conversions in the order of their keys; raises UnknownCampaign, UnknownVariant, BadKey."""
+    definition, table = known.definition(app_group, campaign_id), _table(connection, tables.conversions)
+    query = _with_users(table).where(table.c.stream_id == stream(app_group, campaign_id))
+    if (conversion_event := wanted.get("conversion_event")) is not None:
+        query = query.where(table.c.conversion_event == conversion_event)
+    if (variant_id := wanted.get("variant_id")) is not None:
+        query = query.where(table.c.variant_id == definition.variant(variant_id))
+    if (user_id := wanted.get("user_id")) is not None:
+        query = query.where(table.c.journey_id == _journey(app_group, user_id))
+    if after is not None:
+        query = query.where(_comes_after(table, after))
+    query = query.order_by(table.c.journey_id, table.c.conversion_event).limit(limit)
+    return [ConversionRow(*row) for row in connection.execute(query)]
+
+
+def _table(connection: Connection, declared: Table) -> Table:
+    return current(connection, projection.CONVERSIONS)[declared]
+
+
+def _with_users(table: Table) -> Select[Any]:
+    columns = [(users if each.name == "user_id" else table).c[each.name] for each in fields(ConversionRow)]
+    whose = table.outerjoin(users, users.c.journey_id == table.c.journey_id)
+    return select(*columns).select_from(whose)
+
+
+def _journey(app_group: str, user_id: str) -> Any:  # noqa: ANN401
+    whose = (users.c.app_group == app_group) & (users.c.user_id == user_id)
+    return select(users.c.journey_id).where(whose).scalar_subquery()
+
+
+def _comes_after(table: Table, key: str) -> ColumnElement[bool]:
+    journey_id, _, conversion_event = key.rpartition(".")
+    if conversion_event not in {str(index) for index in range(len(LETTERS))}:
+        raise BadKey(f"no conversion has the key {key!r}")
+    return tuple_(table.c.journey_id, table.c.conversion_event) > tuple_(journey_id, int(conversion_event))
+
+
+def conversions_until(
+    connection: Connection, app_group: str, campaign_id: str, instant: datetime
+) -> dict[tuple[str, int], int]:
+    """How many conversions of each variant, on each conversion event, had happened by the instant, itself inside."""
+    table = _table(connection, tables.conversions)
+    what = (table.c.variant_id, table.c.conversion_event)
+    query = (
+        select(*what, func.count())
+        .where(
+            table.c.stream_id == stream(app_group, campaign_id),
+            table.c.behaviour_at <= instant.astimezone(UTC),
+        )
+        .group_by(*what)
+    )
+    return {(variant_id, index): count for variant_id, index, count in connection.execute(query)}
+
+
+def revenue_until(
+    connection: Connection, app_group: str, campaign_id: str, instant: datetime
+) -> dict[tuple[str, str], tuple[int, Decimal]]:
+    """How many purchases counted for each variant in each currency by the instant, itself inside, and their net."""
+    table = _table(connection, tables.counted_purchases)
+    what = (table.c.variant_id, table.c.currency, table.c.net)
+    query = (
+        select(*what, func.count())
+        .where(
+            table.c.stream_id == stream(app_group, campaign_id),
+            table.c.purchased_at <= instant.astimezone(UTC),
+        )
+        .group_by(*what)
+    )
+    found: defaultdict[tuple[str, str], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
+    # Purchases of the same net together: SQLite keeps money as text, and cannot add it up.
+    for variant_id, currency, net, count in connection.execute(query):
+        purchases, amount = found[variant_id, currency]
+        amount = EXACT.add(amount, EXACT.multiply(net, Decimal(count)))
+        found[variant_id, currency] = (purchases + count, amount)
+    return dict(found)

@@ -1,0 +1,53 @@
+"""The tables of what stands, one row each: conversions, and the purchases that count. Rows that a BI tool can read.
+
+Rows are kept apart by the campaign's stream, which is short: several ids of 255 characters would be more than a row of
+an index holds in PostgreSQL. They have one index, the primary key: whoever reads a campaign reads its rows in order.
+"""
+
+from sqlalchemy import Boolean, Column, Integer, PrimaryKeyConstraint, Table, Text
+
+from projections.columns import ExactDecimal, Id, Instant, read_models
+
+conversions = Table(
+    "conversions",
+    read_models,
+    Column("stream_id", Id, nullable=False),
+    Column("journey_id", Id, nullable=False),
+    Column("conversion_event", Integer, nullable=False),
+    Column("app_group", Id, nullable=False),
+    Column("campaign_id", Id, nullable=False),
+    Column("variant_id", Id, nullable=False),
+    Column("control", Boolean, nullable=False),
+    Column("receipt_id", Id, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("window_ends_at", Instant, nullable=False),
+    Column("behaviour_id", Id, nullable=False),
+    Column("behaviour_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("restated", Boolean, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    PrimaryKeyConstraint("stream_id", "journey_id", "conversion_event"),
+    sqlite_with_rowid=False,
+)
+"""`window_ends_at` is inside the window (R6). `recorded_at` is when the ledger first said so, `decided_at` when it said
+so last: later where it was restated (R14)."""
+
+counted_purchases = Table(
+    "counted_purchases",
+    read_models,
+    Column("stream_id", Id, nullable=False),
+    Column("journey_id", Id, nullable=False),
+    Column("purchase_id", Id, nullable=False),
+    Column("app_group", Id, nullable=False),
+    Column("campaign_id", Id, nullable=False),
+    Column("variant_id", Id, nullable=False),
+    Column("control", Boolean, nullable=False),
+    Column("receipt_id", Id, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("purchased_at", Instant, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("net", ExactDecimal, nullable=False),
+    PrimaryKeyConstraint("stream_id", "journey_id", "purchase_id"),
+    sqlite_with_rowid=False,
+)
+"""Each campaign that a purchase counts for has a row of it; `net` is what is left of it after refunds (R12)."""

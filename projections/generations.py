@@ -1,0 +1,249 @@
+"""Generations: every time a read model is built, it is built in tables of its own, beside those that are read.
+
+`projections` says which generation of each read model is `current`; there may be one that is `building`, and others
+that are `kept` to go back to, or `retired` and about to be dropped. A reader asks for the current one in its own
+transaction, and so never sees half of one and half of another. Views with the plain names are for everyone else.
+"""
+
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.sql import quoted_name
+
+from projections.columns import Id
+from projections.fingerprint import fingerprint
+from projections.projection import Projection, ProjectionStopped, Tally
+
+Status = Literal["building", "current", "kept", "retired"]
+
+metadata = MetaData()
+
+checkpoints = Table(
+    "projections",
+    metadata,
+    Column("name", Id, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("tally", Text),
+    Column("began_at", BigInteger, nullable=False),
+    Column("moved_at", BigInteger),
+    Column("switched_at", BigInteger),
+    Column("problem", Text),
+    PrimaryKeyConstraint("name", "generation"),
+)
+"""Where each generation stands. Instants in microseconds since 1970; `tally`, while it is building, is what the log
+holds up to its position; `problem` why it stopped, if it did."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One generation of a read model, and its tables."""
+
+    name: str
+    generation: int
+    status: Status
+    version: int
+    fingerprint: str
+    position: int
+    began_at: int
+    moved_at: int | None = None
+    switched_at: int | None = None
+    problem: str | None = None
+
+    def __getitem__(self, table: Table) -> Table:
+        """The generation's own table, for the one that the projection declares."""
+        return physical(table, self.generation)
+
+    def is_of(self, projection: Projection) -> bool:
+        """Whether this code made it."""
+        return self.version == projection.version and self.fingerprint == fingerprint(projection)
+
+
+@cache
+def physical(table: Table, generation: int) -> Table:
+    """A generation's own table."""
+    own = table.to_metadata(MetaData(), name=f"{table.name}_{generation}")
+    for index in own.indexes:
+        index.name = quoted_name(f"{index.name}_{generation}", quote=False)
+    return own
+
+
+_COLUMNS = [checkpoints.c[each.name] for each in fields(Generation)]
+_at = checkpoints.c
+
+
+def current(connection: Connection, projection: Projection) -> Generation:
+    """The generation that is read; raises ProjectionStopped where there is none yet, or where other code made it."""
+    found = find(connection, projection)
+    if found is None:
+        reason = f"it was not built yet; `conversions rebuild {projection.name}` does it"
+        raise ProjectionStopped(projection.name, 1, reason)
+    refuse_other_code(projection, found)
+    return found
+
+
+def find(
+    connection: Connection, projection: Projection, *, status: Status = "current", lock: bool = False
+) -> Generation | None:
+    """The generation of that status, if there is one; locked until the transaction ends."""
+    query = select(*_COLUMNS).where(_at.name == projection.name, _at.status == status)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else Generation(*row)
+
+
+def locked(connection: Connection, projection: Projection, now: int) -> Generation:
+    """The current generation, its checkpoint locked so that no one counts the same events; made where there is none."""
+    while True:
+        # Where another generation has just been switched in, it is found the second time.
+        found = find(connection, projection, lock=True) or find(connection, projection, lock=True)
+        if found is not None:
+            refuse_other_code(projection, found)
+            return found
+        # A second one that tries waits here for the first, and then fails.
+        with suppress(IntegrityError), connection.begin_nested():
+            make(connection, projection, "current", now)
+
+
+def all_of(connection: Connection, projection: Projection) -> list[Generation]:
+    """All its generations, oldest first."""
+    query = select(*_COLUMNS).where(_at.name == projection.name).order_by(checkpoints.c.generation)
+    return [Generation(*row) for row in connection.execute(query)]
+
+
+def make(connection: Connection, projection: Projection, status: Status, now: int) -> Generation:
+    """Make an empty generation."""
+    newest = connection.execute(
+        select(func.max(checkpoints.c.generation)).where(_at.name == projection.name)
+    ).scalar()
+    generation = Generation(
+        name=projection.name,
+        generation=(newest or 0) + 1,
+        status=status,
+        version=projection.version,
+        fingerprint=fingerprint(projection),
+        position=0,
+        began_at=now,
+    )
+    connection.execute(insert(checkpoints).values(asdict(generation)))
+    for table in projection.tables:
+        generation[table].create(connection)
+    if status == "current":
+        show(connection, projection, generation)
+    return generation
+
+
+def drop(connection: Connection, projection: Projection, generation: Generation) -> None:
+    """Drop a generation and all it holds."""
+    for table in reversed(projection.tables):
+        # It may have been made by code that had other tables.
+        generation[table].drop(connection, checkfirst=True)
+    connection.execute(delete(checkpoints).where(_is(generation)))
+
+
+def move(
+    connection: Connection,
+    generation: Generation,
+    position: int,
+    now: int,
+    *,
+    problem: str | None = None,
+    tally: Tally | None = None,
+) -> None:
+    """Move a checkpoint, in the transaction that wrote what comes before it."""
+    kept = {} if tally is None else {"tally": _written(tally)}
+    values = {"position": position, "moved_at": now, "problem": problem, **kept}
+    connection.execute(update(checkpoints).where(_is(generation)).values(values))
+
+
+def tally_of(connection: Connection, generation: Generation) -> Tally:
+    """What was counted in the log so far for a generation that is building."""
+    found = connection.execute(select(checkpoints.c.tally).where(_is(generation))).scalar()
+    return Tally() if found is None else Tally({(t, m): n for t, m, n in msgspec.json.decode(found)})
+
+
+def _written(tally: Tally) -> str:
+    return msgspec.json.encode([[*key, count] for key, count in sorted(tally.items())]).decode()
+
+
+def become(connection: Connection, generation: Generation, status: Status, now: int) -> None:
+    """Give a generation another status."""
+    connection.execute(update(checkpoints).where(_is(generation)).values(status=status, switched_at=now))
+
+
+def _is(generation: Generation) -> Any:  # noqa: ANN401
+    return and_(_at.name == generation.name, _at.generation == generation.generation)
+
+
+def show(connection: Connection, projection: Projection, generation: Generation) -> None:
+    """Let the views with plain names show this generation."""
+    for table in projection.tables:
+        view = projection.views.get(table.name)
+        query = select(generation[table]) if view is None else view(generation)
+        shown = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+        if connection.dialect.name == "postgresql":
+            _replace(connection, table.name, shown)
+        else:
+            connection.execute(text(f"DROP VIEW IF EXISTS {table.name}"))
+            connection.execute(text(f"CREATE VIEW {table.name} AS {shown}"))
+
+
+def _replace(connection: Connection, name: str, shown: str) -> None:
+    """Replace a view; where its columns are others, it is made anew, and grants on it are to be given again."""
+    # Whoever reads the view for long shall not make the others wait longer than this.
+    connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+    try:
+        with connection.begin_nested():
+            connection.execute(text(f"CREATE OR REPLACE VIEW {name} AS {shown}"))
+    except SQLAlchemyError as error:
+        if "cannot" not in str(error):
+            raise
+        connection.execute(text(f"DROP VIEW {name}"))
+        connection.execute(text(f"CREATE VIEW {name} AS {shown}"))
+
+
+def refuse_other_code(projection: Projection, found: Generation) -> None:
+    """Raise ProjectionStopped unless this code made the generation: what two codes count does not add up."""
+    if found.is_of(projection):
+        return
+    advice = f"`conversions rebuild {projection.name}` builds it anew while the old one is read"
+    if found.version > projection.version:
+        reason = (
+            f"version {found.version} made it, this is version {projection.version}: run the newer release"
+        )
+    elif found.version < projection.version:
+        reason = f"version {found.version} made it, this is version {projection.version}; {advice}"
+    else:
+        reason = f"its code has changed and its version has not: raise the version; {advice}"
+    raise ProjectionStopped(projection.name, found.position + 1, reason)
+
+
+def rows(connection: Connection, projection: Projection, generation: Generation) -> int:
+    """How many rows its tables hold."""
+    return sum(
+        connection.execute(select(func.count()).select_from(generation[table])).scalar_one()
+        for table in projection.tables
+    )

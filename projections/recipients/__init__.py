@@ -1,0 +1,79 @@
+"""Recipients: who received a campaign when and in which variants, and what they did for it (R7, R11, R18).
+
+From these rows follow mature rates, which leave out those whose windows are open (R6), and reports over a period of
+receipt with exact unique recipients.
+
+tables.py: what it owns. fold.py: what events say. changes.py, hours.py, writing.py: what that makes of the tables.
+days.py: the calendar days of a time zone. reading.py: the lists and reports.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Select, Table, select
+from sqlalchemy.engine import Connection
+
+from domain.journey import decisions
+from domain.journey.facts import Received
+from projections import verifying
+from projections.projection import Projection, Tables, Tally
+from projections.recipients import fold, writing
+from projections.recipients.tables import (
+    CAMPAIGN,
+    recipient_hours,
+    recipient_receipts,
+    recipient_revenue,
+    recipients,
+)
+from projections.users import users
+
+
+def _expected(tally: Tally) -> dict[str, int]:
+    return {
+        "receipts": verifying.receipts(tally),
+        "recipients of campaigns": verifying.recipients_of_campaigns(tally),
+        "recipients of variants": verifying.recipients_of_variants(tally),
+    }
+
+
+def _held(connection: Connection, tables: Tables) -> dict[str, int]:
+    everyone = tables[recipients]
+    of_campaigns = everyone.c.variant_id == CAMPAIGN
+    return {
+        "receipts": verifying.total(connection, tables[recipient_receipts]),
+        "recipients of campaigns": verifying.total(connection, everyone, where=of_campaigns),
+        "recipients of variants": verifying.total(connection, everyone, where=~of_campaigns),
+    }
+
+
+def _with_users(declared: Table) -> Callable[[Tables], Select[Any]]:
+    """A view of the table with the user's id beside the journey's."""
+
+    def view(tables: Tables) -> Select[Any]:
+        stream_id, journey_id, *others = tables[declared].c
+        whose = tables[declared].outerjoin(users, users.c.journey_id == journey_id)
+        return select(stream_id, journey_id, users.c.user_id, *others).select_from(whose)
+
+    return view
+
+
+RECIPIENTS = Projection(
+    name="recipients",
+    version=1,
+    tables=(recipients, recipient_receipts, recipient_revenue, recipient_hours),
+    fold=fold.RecipientsFold,
+    handlers={
+        Received: fold.received,
+        decisions.FactDisregarded: fold.disregarded,
+        decisions.ConversionRecorded: fold.conversion_recorded,
+        decisions.ConversionRestated: fold.conversion_restated,
+        decisions.ConversionWithdrawn: fold.conversion_withdrawn,
+        decisions.RevenueAttributed: fold.revenue_attributed,
+        decisions.RevenueRestated: fold.revenue_restated,
+        decisions.RevenueWithdrawn: fold.revenue_withdrawn,
+    },
+    write=writing.write,
+    expected=_expected,
+    held=_held,
+    views={each.name: _with_users(each) for each in (recipients, recipient_receipts, recipient_revenue)},
+)

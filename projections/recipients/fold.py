@@ -1,0 +1,102 @@
+"""What a batch of events says of recipients: receipts that come and go, conversions and revenue.
+
+Conversions are told in order: what was said last of a recipient and a conversion event is what stands.
+"""
+
+from datetime import datetime
+
+from domain.conversion_events import LETTERS
+from domain.journey.decisions import Conversion, Revenue
+from domain.journey.facts import Received
+from projections import sums
+from projections.projection import Fold, Known, Logged
+from projections.recipients.tables import CAMPAIGN
+from projections.sums import stream
+
+WIDTH = len(LETTERS)
+
+Recipient = tuple[str, str, str]
+"""A campaign's stream, a user's journey, and a variant; or none, for any but control."""
+
+ReceiptKey = tuple[datetime, str]
+"""A receipt's place among the user's: by instant, then by id (docs/rules.md, Words)."""
+
+
+class RecipientsFold(Fold):
+    """By recipient the receipts that came, those that went (R17), and what was said last of conversions.
+
+    What was said is a bit mask of the conversion events on which the recipient converts now, and above it, as wide,
+    one of those on which they do no more.
+    """
+
+    def __init__(self, known: Known) -> None:
+        super().__init__(known)
+        self.campaigns: dict[tuple[str, str], tuple[str, str | None]] = {}
+        self.came: dict[Recipient, list[ReceiptKey]] = {}
+        self.went: dict[Recipient, set[ReceiptKey]] = {}
+        self.said: dict[Recipient, int] = {}
+        self.revenue = sums.Money()
+
+    def recipients(self, logged: Logged, campaign_id: str, variant_id: str) -> tuple[Recipient, ...]:
+        """The recipient of the variant and, unless it is control, of the campaign (R9, R18)."""
+        campaign = (logged.app_group, campaign_id)
+        found = self.campaigns.get(campaign)
+        if found is None:
+            found = (stream(*campaign), self.known.definition(*campaign).control)
+            self.campaigns[campaign] = found
+        key, control = found
+        of_variant = (key, logged.stream_id, variant_id)
+        return (of_variant,) if variant_id == control else (of_variant, (key, logged.stream_id, CAMPAIGN))
+
+    def say(self, logged: Logged, conversion: Conversion, *, stands: bool) -> None:
+        """Note that a conversion stands from here on, or that it does no more."""
+        event, now = logged.event, 1 << logged.event.index
+        no_more = now << WIDTH
+        for recipient in self.recipients(logged, event.campaign_id, conversion.receipt.variant_id):
+            said = self.said.get(recipient, 0) & ~(now | no_more)
+            self.said[recipient] = said | (now if stands else no_more)
+
+    def count(self, logged: Logged, revenue: Revenue, sign: int) -> None:
+        """Add a purchase that counts, or with sign -1 take it away."""
+        event = logged.event
+        for recipient in self.recipients(logged, event.campaign_id, revenue.receipt.variant_id):
+            self.revenue.add((*recipient, event.currency), revenue.net, sign)
+
+
+def received(fold: RecipientsFold, logged: Logged) -> None:
+    fact: Received = logged.event
+    for recipient in fold.recipients(logged, fact.campaign_id, fact.variant_id):
+        fold.came.setdefault(recipient, []).append(fact.key)
+
+
+def disregarded(fold: RecipientsFold, logged: Logged) -> None:
+    fact = logged.event.fact
+    if isinstance(fact, Received):
+        for recipient in fold.recipients(logged, fact.campaign_id, fact.variant_id):
+            fold.went.setdefault(recipient, set()).add(fact.key)
+
+
+def conversion_recorded(fold: RecipientsFold, logged: Logged) -> None:
+    fold.say(logged, logged.event.now, stands=True)
+
+
+def conversion_restated(fold: RecipientsFold, logged: Logged) -> None:
+    fold.say(logged, logged.event.before, stands=False)
+    fold.say(logged, logged.event.now, stands=True)
+
+
+def conversion_withdrawn(fold: RecipientsFold, logged: Logged) -> None:
+    fold.say(logged, logged.event.before, stands=False)
+
+
+def revenue_attributed(fold: RecipientsFold, logged: Logged) -> None:
+    fold.count(logged, logged.event.now, 1)
+
+
+def revenue_restated(fold: RecipientsFold, logged: Logged) -> None:
+    fold.count(logged, logged.event.before, -1)
+    fold.count(logged, logged.event.now, 1)
+
+
+def revenue_withdrawn(fold: RecipientsFold, logged: Logged) -> None:
+    fold.count(logged, logged.event.before, -1)

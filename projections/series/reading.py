@@ -1,0 +1,194 @@
+"""Reading the series of a campaign: a row for each day, with nothing left out between the first and the last."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Table, select
+from sqlalchemy.engine import Connection, Row
+
+from domain import money
+from domain.definition import Definition
+from projections.columns import EXACT
+from projections.generations import Generation, current
+from projections.projection import Known
+from projections.series import SERIES
+from projections.series.tables import CAMPAIGN, Clock, series_conversions, series_receipts, series_revenue
+from projections.sums import stream
+
+
+@dataclass(frozen=True)
+class DayFigures:
+    """The figures of a variant, or of a campaign, on a day; revenue exact, by currency."""
+
+    receipts: int
+    unique_recipients: int
+    conversions: list[int]
+    revenue: dict[str, Decimal]
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/files.md has them."""
+        return {
+            "receipts": self.receipts,
+            "unique_recipients": self.unique_recipients,
+            "conversions": self.conversions,
+            "revenue": {
+                currency: money.printed(amount, currency) for currency, amount in sorted(self.revenue.items())
+            },
+        }
+
+
+@dataclass(frozen=True)
+class VariantDay:
+    """A variant and its figures of the day."""
+
+    variant_id: str
+    control: bool
+    figures: DayFigures
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/files.md has it."""
+        return {"variant_id": self.variant_id, "control": self.control} | self.figures.as_json()
+
+
+@dataclass(frozen=True)
+class Day:
+    """A calendar date in the group's time zone; the totals are those of any variant but control (R9, R18)."""
+
+    date: date
+    totals: DayFigures
+    variants: list[VariantDay]
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/files.md has it."""
+        return {
+            "date": self.date.isoformat(),
+            "totals": self.totals.as_json(),
+            "variants": [variant.as_json() for variant in self.variants],
+        }
+
+
+@dataclass(frozen=True)
+class Series:
+    """A campaign's days under a clock; it holds every event up to `position`. Without a first day there are none."""
+
+    app_group: str
+    campaign_id: str
+    clock: Clock
+    time_zone: str
+    first: date | None
+    last: date | None
+    position: int
+    conversion_events: int
+    days: list[Day]
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/files.md has it."""
+        return {
+            "app_group": self.app_group,
+            "campaign_id": self.campaign_id,
+            "clock": self.clock,
+            "time_zone": self.time_zone,
+            "from": None if self.first is None else self.first.isoformat(),
+            "to": None if self.last is None else self.last.isoformat(),
+            "position": str(self.position),
+            "days": [day.as_json() for day in self.days],
+        }
+
+
+_Figures = dict[tuple[date, str], DayFigures]
+"""By day and variant, the campaign being one of them: where there is anything."""
+
+
+def series(
+    connection: Connection,
+    known: Known,
+    app_group: str,
+    campaign_id: str,
+    clock: Clock,
+    first: date | None = None,
+    last: date | None = None,
+) -> Series:
+    """The days from the first to the last, both inside; by default those with anything. Raises UnknownCampaign."""
+    definition = known.definition(app_group, campaign_id)
+    tables = current(connection, SERIES)
+    rows = _Rows(connection, tables, stream(app_group, campaign_id), clock, first, last)
+    figures = _figures(rows, definition)
+    with_anything = sorted({day for day, _ in figures})
+    if with_anything:
+        first, last = first or with_anything[0], last or with_anything[-1]
+    return Series(
+        app_group=app_group,
+        campaign_id=campaign_id,
+        clock=clock,
+        time_zone=known.zone(app_group).key,
+        first=first,
+        last=last,
+        position=tables.position,
+        conversion_events=len(definition.conversion_events),
+        days=[_day(day, figures, definition) for day in _days(first, last)],
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a campaign between two days, of any of the tables."""
+
+    connection: Connection
+    tables: Generation
+    stream_id: str
+    clock: Clock
+    first: date | None
+    last: date | None
+
+    def of(self, declared: Table) -> Sequence[Row[Any]]:
+        table = self.tables[declared]
+        query = select(table).where(table.c.stream_id == self.stream_id)
+        if "clock" in table.c:
+            query = query.where(table.c.clock == self.clock)
+        if self.first is not None:
+            query = query.where(table.c.day >= self.first)
+        if self.last is not None:
+            query = query.where(table.c.day <= self.last)
+        return self.connection.execute(query).all()
+
+
+def _figures(rows: _Rows, definition: Definition) -> _Figures:
+    found: _Figures = defaultdict(lambda: _figures_of(definition))
+    for row in rows.of(series_receipts):
+        found[row.day, row.variant_id] = _figures_of(definition, row.receipts, row.unique_recipients)
+    for row in rows.of(series_conversions):
+        for variant_id in _stands_in(row.variant_id, definition):
+            found[row.day, variant_id].conversions[row.conversion_event] += row.conversions
+    for row in rows.of(series_revenue):
+        for variant_id in _stands_in(row.variant_id, definition):
+            revenue = found[row.day, variant_id].revenue
+            revenue[row.currency] = EXACT.add(revenue.get(row.currency, Decimal(0)), row.amount)
+    return dict(found)
+
+
+def _stands_in(variant_id: str, definition: Definition) -> tuple[str, ...]:
+    """The rows that a variant's figures stand in: its own, and the campaign's unless it is control (R9)."""
+    return (variant_id,) if variant_id == definition.control else (variant_id, CAMPAIGN)
+
+
+def _figures_of(definition: Definition, receipts: int = 0, unique_recipients: int = 0) -> DayFigures:
+    """Figures in which nothing has converted or earned yet."""
+    return DayFigures(receipts, unique_recipients, [0] * len(definition.conversion_events), {})
+
+
+def _days(first: date | None, last: date | None) -> Iterator[date]:
+    if first is not None and last is not None:
+        for count in range((last - first).days + 1):
+            yield first + timedelta(days=count)
+
+
+def _day(day: date, figures: _Figures, definition: Definition) -> Day:
+    def of(variant_id: str) -> DayFigures:
+        return figures.get((day, variant_id)) or _figures_of(definition)
+
+    variants = [VariantDay(each.id, each.control, of(each.id)) for each in definition.variants.values()]
+    return Day(day, of(CAMPAIGN), variants)
