@@ -3,30 +3,38 @@
 They only read. Each ends with this process, however that ends.
 """
 
+import gc
 import os
 import signal
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from typing import Self
 
 from infrastructure.service import PROJECTIONS, Service
-from projections.projection import Projection
 from projections.rebuilding import Done, Task, do
 
 _AHEAD = 2
 """Tasks for each process that are under way or wait to be written."""
 
+_LOOK_SECONDS = 0.2
+
 
 class FoldingPool:
-    """Folds in several processes over one database."""
+    """Folds in several processes over one database.
+
+    Made before this process has opened a database or begun a thread: the others are forks of it, and there at once,
+    while new interpreters would take a second to load what this one has.
+    """
 
     def __init__(self, url: str, processes: int) -> None:
         self._processes = processes
-        # Not forked: locks and connections are not to be shared.
-        self._pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (url,))
+        self._pool = ProcessPoolExecutor(processes, get_context("fork"), _begin, (url, os.getpid()))
+        # The first task begins them all.
+        self._pool.submit(os.getpid).result()
 
     def __enter__(self) -> Self:
         return self
@@ -45,30 +53,33 @@ class FoldingPool:
             yield under_way.popleft().result()
 
 
+_url = ""
 _service: Service | None = None
-_projections: dict[str, Projection] = {}
+_projections = {projection.name: projection for projection in PROJECTIONS}
 
 
-def _begin(url: str) -> None:
-    """Open the database in a new process."""
-    global _service  # noqa: PLW0603 - a process of its own, for this alone
+def _begin(url: str, parent: int) -> None:
+    """Prepare a new process: it ends with the one that began it, which alone hears of Ctrl-C."""
+    global _url  # noqa: PLW0603 - a process of its own, for this alone
+    _url = url
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _service = Service(url)
-    _projections.update({projection.name: projection for projection in PROJECTIONS})
+    # Folds are large, live long and have no cycles.
+    gc.freeze()
+    gc.set_threshold(1_000_000, 50, 100)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _end_with(parent: int) -> None:
     """End this process when the one that began it is gone, also where that was killed."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(1)
 
 
 def _do(task: Task) -> Done:
-    assert _service is not None  # noqa: S101 - _begin has run
+    global _service  # noqa: PLW0603 - opened once, by the first task
+    if _service is None:
+        _service = Service(_url)
     projector = _service.projector
-    projections: Sequence[Projection] = [_projections[name] for name in task.names]
     with projector.database.reading() as connection:
-        return do(projector, connection, projections, task)
+        return do(projector, connection, [_projections[name] for name in task.names], task)

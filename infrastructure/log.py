@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, literal_column, select
 
 from domain.explanation import Told
@@ -13,8 +14,9 @@ from domain.journey.decisions import (
     RecipientRestated,
     RecipientWithdrawn,
 )
+from domain.journey.facts import Fact
 from infrastructure.database import Database
-from infrastructure.database.statements import Prepared
+from infrastructure.database.statements import Prepared, constant
 from infrastructure.recorder import HASH_DIFFERS, event_hash
 from infrastructure.schema import events, identities
 from infrastructure.topics import TOPICS, UnreadableEvent, decode
@@ -22,14 +24,22 @@ from projections.projection import Logged, Tally, UnreadableLog
 
 _NAMES = {topic: event.__name__ for event, topic in TOPICS.items()}
 
+_MISSING = "the event is missing"
+
+_PAGE = 20_000
+"""Positions that are looked through at once for the events of a campaign."""
+
 
 class EventLog:
     """Reads events by position, whole pages at a time."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._prepared: dict[frozenset[type[Any]], Prepared] = {}
+        self._prepared: dict[tuple[frozenset[type[Any]], bool], Prepared] = {}
         self._tally = self._within(_marked())
+        self._count = self._within(select(func.count()))
+        self._stream = self._compiled(_of_stream())
+        self._fact = self._compiled(_last_fact())
 
     def last_position(self, connection: Connection) -> int:
         """The position of the last event, 0 when there is none."""
@@ -47,7 +57,7 @@ class EventLog:
             }
         )
         if found.total() != last - after:
-            raise UnreadableLog(self._first_missing(connection, after), "the event is missing")
+            raise UnreadableLog(self._first_missing(connection, after), _MISSING)
         return found
 
     def recorded_at(self, connection: Connection, position: int) -> int | None:
@@ -62,20 +72,67 @@ class EventLog:
 
         Also where there is an event of a topic that no one knows: that is damage, and is to be met.
         """
-        for row in self._statement(types).all(connection, after=after, last=last):
-            position, app_group, stream_id, _, topic, state, recorded_at, *_, hash_ = row
-            if event_hash(*row[:-1]) != hash_:
-                raise UnreadableLog(position, HASH_DIFFERS)
-            try:
-                event = decode(topic, state)
-            except UnreadableEvent as error:
-                raise UnreadableLog(position, str(error)) from error
-            yield Logged(position, app_group, stream_id, topic, recorded_at, event)
+        return _read(self._statement(types).all(connection, after=after, last=last))
+
+    def last_recorded_at_or_before(self, connection: Connection, instant: int) -> int:
+        """The position of the last event recorded by an instant, in microseconds since 1970, itself inside; 0 for none.
+
+        Found by halving: recorded time never runs backwards. Raises UnreadableLog where an event is missing.
+        """
+        low, high = 0, self.last_position(connection)
+        while low < high:
+            middle = (low + high + 1) // 2
+            recorded_at = self.recorded_at(connection, middle)
+            if recorded_at is None:
+                raise UnreadableLog(middle, _MISSING)
+            low, high = (middle, high) if recorded_at <= instant else (low, middle - 1)
+        return low
+
+    def of_campaign(
+        self,
+        connection: Connection,
+        after: int,
+        last: int,
+        types: Iterable[type[Any]],
+        app_group: str,
+        campaign_id: str,
+    ) -> Iterator[Logged]:
+        """The events of these types that name a campaign, as `between` gives them; raises UnreadableLog.
+
+        Also where an event between the two positions is missing, whatever it was about. The database looks through the
+        payloads, a page of the log at a time.
+        """
+        statement, named = self._statement(types, of_campaign=True), _naming(campaign_id)
+        for start in range(after, last, _PAGE):
+            end = min(start + _PAGE, last)
+            if self._count.first(connection, after=start, last=end)[0] != end - start:
+                raise UnreadableLog(self._first_missing(connection, start), _MISSING)
+            rows = statement.all(connection, after=start, last=end, app_group=app_group, named=named)
+            for logged in _read(rows):
+                # SQLite's LIKE takes A for a.
+                if getattr(logged.event, "fact", logged.event).campaign_id == campaign_id:
+                    yield logged
+
+    def of_stream(self, connection: Connection, stream_id: str, last: int) -> Iterator[Logged]:
+        """All events of a stream up to and including a position, in order; raises UnreadableLog."""
+        return _read(self._stream.all(connection, stream_id=stream_id, last=last))
+
+    def cause(self, connection: Connection, decision: Logged) -> Fact:
+        """The fact that led to a decision; itself, where it is a fact. Raises UnreadableLog.
+
+        It is the last one before it: the facts of a journey and what they lead to lie beside each other in the log.
+        """
+        for found in _read(self._fact.all(connection, last=decision.position)):
+            if found.stream_id == decision.stream_id and isinstance(found.event, Fact):
+                return found.event
+        raise UnreadableLog(decision.position, "no fact stands before the decision")
 
     def _within(self, query: Select[Any]) -> Prepared:
         """A query of the events after one position, up to and including another."""
         position = events.c.position
-        query = query.where(position > bindparam("after"), position <= bindparam("last"))
+        return self._compiled(query.where(position > bindparam("after"), position <= bindparam("last")))
+
+    def _compiled(self, query: Select[Any]) -> Prepared:
         return Prepared(query, self._database.dialect.compiler)
 
     def _first_missing(self, connection: Connection, after: int) -> int:
@@ -86,16 +143,56 @@ class EventLog:
                 return expected
         raise LookupError("no event is missing")
 
-    def _statement(self, types: Iterable[type[Any]]) -> Prepared:
-        wanted = frozenset(types)
-        if wanted not in self._prepared:
+    def _statement(self, types: Iterable[type[Any]], *, of_campaign: bool = False) -> Prepared:
+        key = (frozenset(types), of_campaign)
+        if key not in self._prepared:
             # Whatever is not of the other topics: an unknown one is then met.
-            others = sorted(topic for event, topic in TOPICS.items() if event not in wanted)
+            others = sorted(topic for event, topic in TOPICS.items() if event not in key[0])
             query = select(events).where(
                 events.c.topic.not_in([literal_column(f"'{each}'") for each in others])
             )
-            self._prepared[wanted] = self._within(query.order_by(events.c.position))
-        return self._prepared[wanted]
+            if of_campaign:
+                names_it = events.c.state.like(bindparam("named"), escape="/")
+                query = query.where(events.c.app_group == bindparam("app_group"), names_it)
+            self._prepared[key] = self._within(query.order_by(events.c.position))
+        return self._prepared[key]
+
+
+def _read(rows: Iterable[Any]) -> Iterator[Logged]:
+    """The events of whole rows; raises UnreadableLog."""
+    for row in rows:
+        position, app_group, stream_id, version, topic, state, recorded_at, command_id, actor, hash_ = row
+        if hash_ != event_hash(
+            position, app_group, stream_id, version, topic, state, recorded_at, command_id, actor
+        ):
+            raise UnreadableLog(position, HASH_DIFFERS)
+        try:
+            event = decode(topic, state)
+        except UnreadableEvent as error:
+            raise UnreadableLog(position, str(error)) from error
+        yield Logged(position, app_group, stream_id, topic, recorded_at, event)
+
+
+def _naming(campaign_id: str) -> str:
+    """A pattern for payloads that name the campaign: JSON without spaces, quotes within its texts are escaped."""
+    part = f'"campaign_id":{msgspec.json.encode(campaign_id).decode()}'
+    for special in "/%_":
+        part = part.replace(special, f"/{special}")
+    return f"%{part}%"
+
+
+def _of_stream() -> Select[Any]:
+    of_stream = events.c.originator_id == bindparam("stream_id")
+    query = select(events).where(of_stream, events.c.position <= bindparam("last"))
+    return query.order_by(events.c.originator_version)
+
+
+def _last_fact() -> Select[Any]:
+    """The last fact of the log up to a position."""
+    facts = sorted(topic for event, topic in TOPICS.items() if issubclass(event, Fact))
+    is_fact = events.c.topic.in_([literal_column(f"'{each}'") for each in facts])
+    query = select(events).where(events.c.position <= bindparam("last"), is_fact)
+    return query.order_by(events.c.position.desc()).limit(constant(1)).offset(constant(0))
 
 
 def _marked() -> Select[Any]:

@@ -42,6 +42,7 @@ class Service:
     """The ledger of one database: commands in, read models out."""
 
     def __init__(self, database_url: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.now = now
         self.database = Database(database_url)
         migrate(self.database)
         self.recorder = Recorder(self.database)

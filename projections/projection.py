@@ -7,16 +7,18 @@ batch has folded is then written to the tables of one generation, in the transac
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+import msgspec
 from sqlalchemy import Row, Select, Table
 from sqlalchemy.engine import Connection
 
 from domain.definition import Definition
+from domain.journey.facts import Fact
 
 
-class Logged(NamedTuple):
+class Logged(msgspec.Struct, frozen=True, gc=False):
     """An event as the log holds it; `recorded_at` in microseconds since 1970."""
 
     position: int
@@ -125,6 +127,26 @@ class Log(Protocol):
         self, connection: Connection, after: int, last: int, types: Iterable[type[Any]]
     ) -> Iterable[Logged]:
         """The events of these types after one position, up to and including another, in order; raises UnreadableLog."""
+
+    def last_recorded_at_or_before(self, connection: Connection, instant: int) -> int:
+        """The position of the last event recorded by an instant (microseconds since 1970), itself inside; else 0."""
+
+    def of_campaign(
+        self,
+        connection: Connection,
+        after: int,
+        last: int,
+        types: Iterable[type[Any]],
+        app_group: str,
+        campaign_id: str,
+    ) -> Iterable[Logged]:
+        """The events of these types that name a campaign, as `between` gives them; raises UnreadableLog."""
+
+    def of_stream(self, connection: Connection, stream_id: str, last: int) -> Iterable[Logged]:
+        """All events of a stream up to and including a position, in order; raises UnreadableLog."""
+
+    def cause(self, connection: Connection, decision: Logged) -> Fact:
+        """The fact that led to a decision; itself, where it is a fact. Raises UnreadableLog."""
 
 
 class UnreadableLog(Exception):

@@ -16,7 +16,10 @@ from infrastructure.cli import (
     campaigns,
     demo,
     explaining,
+    exporting,
     importing,
+    model_rows,
+    models,
     operating,
     read_models,
     reporting,
@@ -51,6 +54,11 @@ cli.command("import")(importing.import_facts)
 cli.command("report")(reporting.report)
 cli.command("explain")(explaining.explain)
 cli.command("verify")(operating.verify_log)
+cli.command("series")(models.series)
+cli.command("conversions")(model_rows.conversions)
+cli.command("recipients")(model_rows.recipients)
+cli.command("overlap")(models.overlap)
+cli.command("export")(exporting.export)
 cli.command("projections")(read_models.projections)
 cli.command("rebuild")(read_models.rebuild)
 cli.command("rollback")(read_models.rollback)

@@ -86,10 +86,15 @@ def settings() -> Settings:
         raise Refused(message, code="bad_setting", status=UNREADABLE) from None
 
 
+def database_url(database: str | None) -> str:
+    """The URL of the chosen database."""
+    return database or _chosen.get("database_url") or settings().database_url
+
+
 @contextmanager
 def opened(database: str | None, *, make: bool = False) -> Iterator[Service]:
     """The service over the chosen database, migrated where need be; only with `make` is a new one made."""
-    url = database or _chosen.get("database_url") or settings().database_url
+    url = database_url(database)
     file = sqlite_file(url)
     if file is not None and not file.parent.exists():
         raise Refused(f"there is no directory {file.parent}", code="no_database", status=UNREADABLE)

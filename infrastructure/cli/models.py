@@ -1,12 +1,11 @@
-"""`conversions series`, `conversions`, `recipients` and `overlap`: a campaign by day, and the rows behind its figures."""
+"""`conversions series` and `conversions overlap`; and what every command shares that reads a model of one campaign."""
 
 import csv
-import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, NamedTuple, cast, get_args
 
 import typer
@@ -16,14 +15,12 @@ from sqlalchemy.engine import Connection
 from application.ledger import UnknownCampaign
 from domain.conversion_events import LETTERS
 from domain.definition import Definition
-from domain.instants import printed
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import (
     AppGroupOption,
     DatabaseOption,
     JsonOption,
     Refused,
-    err,
     only_app_group,
     opened,
     out,
@@ -31,9 +28,6 @@ from infrastructure.cli.console import (
     shown,
 )
 from infrastructure.cli.figures import NO_FIGURE, bar, conversion_event, deadline, percent, thousands
-from projections.conversions import CONVERSIONS
-from projections.conversions import reading as conversions_reading
-from projections.conversions.reading import BadKey, ConversionRow
 from projections.overlap import OVERLAP
 from projections.overlap import reading as overlap_reading
 from projections.overlap.reading import Overlap
@@ -46,16 +40,11 @@ from projections.series.tables import Clock
 _ROOMY = 80
 
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
-VariantOption = Annotated[str | None, typer.Option("--variant", metavar="ID", help="Of this variant alone.")]
-UserOption = Annotated[str | None, typer.Option("--user", metavar="ID", help="Of this user alone.")]
-LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="So many rows at most.")]
-AfterOption = Annotated[
-    str | None, typer.Option("--after", metavar="KEY", help="Go on after the row that a page before named.")
-]
+VariantOption = Annotated[str | None, typer.Option("--variant", metavar="ID", help="This variant alone.")]
 
 
-class _Read(NamedTuple):
-    """A read transaction in which a model holds every fact acknowledged so far."""
+class Read(NamedTuple):
+    """A read transaction in which a model holds every fact acknowledged so far, and the campaign it is about."""
 
     connection: Connection
     known: Known
@@ -64,76 +53,221 @@ class _Read(NamedTuple):
 
 
 @contextmanager
-def _reading(
+def reading(
     database: str | None, app_group: str | None, campaign: str, projection: Projection
-) -> Iterator[_Read]:
-    """Bring a model up to date and read it; raises Refused for an unknown campaign."""
+) -> Iterator[Read]:
+    """Bring a model up to date and begin to read it; raises Refused for an unknown campaign."""
     with opened(database) as service:
         group, known = only_app_group(service, app_group), service.projector.known
         try:
             definition = known.definition(group, campaign)
         except UnknownCampaign as unknown:
-            advice = f"{unknown.message} in {group!r}; `conversions campaigns list` shows them all"
-            raise Refused(advice, code=unknown.code) from None
+            message = f"{unknown.message} in {group!r}; `conversions campaigns list` shows them all"
+            raise Refused(message, code=unknown.code) from None
         service.projector.catch_up(projection)
         with service.database.reading() as connection:
-            yield _Read(connection, known, group, definition)
+            yield Read(connection, known, group, definition)
 
 
-def _day(option: str, text: str | None) -> date | None:
-    """A day as 2026-03-01; raises Refused."""
-    try:
-        day = None if text is None else date.fromisoformat(text)
-    except ValueError:
-        day = None
-    if text is not None and (day is None or day.isoformat() != text):
-        raise _bad(option, f"{text!r} is no day; write it as 2026-03-01")
-    return day
-
-
-def _index(letter: str | None, option: str, definition: Definition) -> int | None:
-    """The index of a conversion event of the campaign, by its letter; raises Refused."""
-    if letter is None:
-        return None
-    has = LETTERS[: len(definition.conversion_events)]
-    if len(letter) != 1 or letter.upper() not in has:
-        offer = f"it has {', '.join(has)}" if has else "it has none"
-        raise _bad(option, f"the campaign has no conversion event {letter!r}; {offer}")
-    return has.index(letter.upper())
-
-
-def _bad(option: str, message: str) -> Refused:
+def bad_option(option: str, message: str) -> Refused:
+    """What is raised where an option's value makes no sense."""
     return Refused(message, code="bad_option", place=option)
 
 
-def _bar_width() -> int:
+def roomy_bar() -> int:
+    """How wide a bar may be on this terminal."""
     return 20 if out.width >= _ROOMY else 8
-
-
-def _when(at: datetime) -> str:
-    return printed(at).removesuffix("Z").replace("T", " ")
-
-
-def _whose(user_id: str | None) -> str:
-    return "[dim](erased)[/]" if user_id is None else shown(user_id)
-
-
-# --- series -------------------------------------------------------------------------------------------------------
 
 
 def series(  # noqa: PLR0913 - a command's options
     campaign: CampaignArgument,
     *,
     clock: Annotated[
-        str,
-        typer.Option(metavar="CLOCK", help="conversion: the day it happened; receipt: the day it is credited to."),
+        str, typer.Option(metavar="|".join(get_args(Clock)), help="Whose day: its own, or the receipt's.")
     ] = "conversion",
     first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="The first day.")] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last day, itself inside.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last day.")] = None,
     variant: VariantOption = None,
     app_group: AppGroupOption = None,
     database: DatabaseOption = None,
     csv_output: CsvOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Report a campaign by day, in the app group's time zone."""
+    """Report a campaign by day, in the app group's time zone.
+
+    Conversions and revenue stand on the day they happened, or on that of the receipt they are credited to.
+    """
+    if clock not in get_args(Clock):
+        raise bad_option("--clock", f"{clock!r} is no clock: {' or '.join(get_args(Clock))}")
+    days = _days(first, last)
+    with reading(database, app_group, campaign, SERIES) as (connection, known, group, definition):
+        found = series_reading.series(connection, known, group, campaign, cast(Clock, clock), *days)
+    if variant is not None:
+        found = _of_variant(found, definition.variant(variant))
+    if json_output:
+        print_json(found.as_json())
+    elif csv_output:
+        _write_series(found, totals=variant is None)
+    else:
+        _show_series(found, variant)
+
+
+def _days(first: str | None, last: str | None) -> tuple[date | None, date | None]:
+    days = (_day("--from", first), _day("--to", last))
+    if days[0] is not None and days[1] is not None and days[0] > days[1]:
+        raise bad_option("--from", f"{first} comes after --to {last}")
+    return days
+
+
+def _day(option: str, text: str | None) -> date | None:
+    """A day as 2026-03-01, and not as ISO 8601 would have it too; raises Refused."""
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        raise bad_option(option, f"{text!r} is no day; write it as 2026-03-01")
+    return day
+
+
+def _of_variant(found: Series, variant_id: str) -> Series:
+    """The series with one variant alone beside the totals."""
+    days = [
+        replace(day, variants=[each for each in day.variants if each.variant_id == variant_id])
+        for day in found.days
+    ]
+    return replace(found, days=days)
+
+
+def _show_series(found: Series, variant: str | None) -> None:
+    of = "" if variant is None else f", variant {shown(variant)}"
+    when = "when they happened" if found.clock == "conversion" else "by the day of the receipt"
+    out.print(
+        f"\n[bold]{shown(found.campaign_id)}[/] of {shown(found.app_group)}{of}: conversions and revenue {when}; "
+        f"days in {found.time_zone}, up to position {found.position}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if found.days:
+        out.print(_series(found, variant))
+    else:
+        out.print("There is nothing on any day yet.", highlight=False)
+
+
+def _series(found: Series, variant: str | None) -> Table:
+    letters, width = LETTERS[: found.conversion_events], roomy_bar()
+    table = Table()
+    table.add_column("Day", no_wrap=True)
+    for heading in ("Receipts", "Unique recipients", *letters):
+        table.add_column(heading, justify="right")
+    table.add_column("", min_width=width, no_wrap=True)
+    table.add_column("Revenue", justify="right")
+    days = [(day, _figures(day, variant)) for day in found.days]
+    longest = max(_primary(figures) for _, figures in days)
+    for day, figures in days:
+        counts = (figures.receipts, figures.unique_recipients, *figures.conversions)
+        table.add_row(
+            day.date.isoformat(),
+            *(f"{count:,}" for count in counts),
+            bar(_primary(figures), longest, width),
+            money(figures.as_json()["revenue"]),
+        )
+    return table
+
+
+def _figures(day: Day, variant: str | None) -> DayFigures:
+    return day.totals if variant is None else day.variants[0].figures
+
+
+def _primary(figures: DayFigures) -> int:
+    """Conversions on the primary conversion event, which is drawn."""
+    return figures.conversions[0] if figures.conversions else 0
+
+
+def money(revenue: dict[str, str]) -> str:
+    """Revenue as people read it, a line for each currency."""
+    return "\n".join(f"{thousands(amount)} {currency}" for currency, amount in revenue.items()) or NO_FIGURE
+
+
+def _write_series(found: Series, *, totals: bool) -> None:
+    """A row a figure, as of a report, on its day."""
+    writer = csv.writer(sys.stdout)
+    head = ["campaign_id", "clock", "date", "variant_id", "control", "figure", "conversion_event"]
+    writer.writerow([*head, "currency", "value"])
+    for day in found.days:
+        rows = [("", "", day.totals)] if totals else []
+        rows += [(each.variant_id, str(each.control).lower(), each.figures) for each in day.variants]
+        for variant_id, control, figures in rows:
+            place = [found.campaign_id, found.clock, day.date.isoformat(), variant_id, control]
+            writer.writerows([*place, *cells] for cells in _cells(figures))
+
+
+def _cells(figures: DayFigures) -> Iterator[tuple[Any, ...]]:
+    yield "receipts", "", "", figures.receipts
+    yield "unique_recipients", "", "", figures.unique_recipients
+    for letter, count in zip(LETTERS, figures.conversions, strict=False):
+        yield "conversions", letter, "", count
+    for currency, amount in figures.as_json()["revenue"].items():
+        yield "revenue", "", currency, amount
+
+
+def overlap(
+    campaign: CampaignArgument,
+    *,
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Tell how many of a campaign's conversions share their behaviour with other campaigns, and with which.
+
+    Conversions of several campaigns added up are no number of users, nor of behaviours. Control takes no part.
+    """
+    with reading(database, app_group, campaign, OVERLAP) as (connection, known, group, definition):
+        found = overlap_reading.overlap(connection, known, group, campaign)
+    if json_output:
+        print_json(found.as_json())
+        return
+    out.print(
+        f"\n[bold]{shown(found.campaign_id)}[/] of {shown(found.app_group)}, without its control group, "
+        f"up to position {found.position}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if found.conversion_events:
+        out.print(_shares(found, definition))
+    if found.shared_with:
+        out.print(_others(found))
+    else:
+        out.print("No behaviour converted on another campaign too.", highlight=False)
+
+
+def _shares(found: Overlap, definition: Definition) -> Table:
+    table = Table()
+    table.add_column("Conversion event")
+    for heading in ("Conversions", "Overlapping", "Share"):
+        table.add_column(heading, justify="right")
+    table.add_column("", min_width=roomy_bar(), no_wrap=True)
+    for counted, event in zip(found.conversion_events, definition.conversion_events, strict=True):
+        hope = f"{conversion_event(event.stated())} within {deadline(event.deadline_seconds)}"
+        table.add_row(
+            f"{LETTERS[counted.index]}  {shown(hope)}",
+            f"{counted.conversions:,}",
+            f"{counted.overlapping:,}",
+            percent(counted.share),
+            bar(counted.share, 1, roomy_bar()),
+        )
+    return table
+
+
+def _others(found: Overlap) -> Table:
+    table = Table(title="Converted on both by the same behaviour", title_justify="left", title_style="bold")
+    table.add_column("Campaign")
+    table.add_column("Behaviours", justify="right")
+    table.add_column("", min_width=roomy_bar(), no_wrap=True)
+    longest = found.shared_with[0].behaviours
+    for other in found.shared_with:
+        drawn = bar(other.behaviours, longest, roomy_bar())
+        table.add_row(shown(other.campaign_id), f"{other.behaviours:,}", drawn)
+    return table

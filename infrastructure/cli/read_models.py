@@ -15,6 +15,7 @@ from infrastructure.cli.console import (
     DatabaseOption,
     JsonOption,
     Refused,
+    database_url,
     err,
     opened,
     out,
@@ -149,11 +150,13 @@ def rebuild(
     if all_ and names:
         raise Refused("name read models, or say --all", code="bad_option")
     chosen = named(names)
-    with opened(database) as service:
-        if discard_building:
+    if discard_building:
+        with opened(database) as service:
             _discard(service, chosen, json_output=json_output)
-            return
-        found, seconds = _rebuild(service, chosen, processes, keep_old=keep_old)
+        return
+    with _pool(database, processes or os.cpu_count() or 1) as pool, opened(database) as service:
+        folding = _folding(service, chosen, pool, asked=processes is not None)
+        found, seconds = _rebuild(service, chosen, folding, keep_old=keep_old)
     if json_output:
         print_json({"rebuilt": [_as_json(each) for each in found], "seconds": round(seconds, 3)})
         return
@@ -161,11 +164,11 @@ def rebuild(
 
 
 def _rebuild(
-    service: Service, chosen: list[Projection], processes: int | None, *, keep_old: bool
+    service: Service, chosen: list[Projection], folding: Folding, *, keep_old: bool
 ) -> tuple[list[Rebuilt], float]:
     started = time.monotonic()
     told: list[int] = []
-    with Bar() as bar, _folding(service, chosen, processes) as folding:
+    with Bar() as bar:
 
         def progress(done: int, newest: int) -> None:
             told.append(done)
@@ -186,17 +189,22 @@ def _rebuild(
 
 
 @contextmanager
-def _folding(service: Service, chosen: list[Projection], processes: int | None) -> Iterator[Folding]:
-    """As many processes that fold as were asked for; else one for each core, where there is enough to do for them."""
+def _pool(database: str | None, processes: int) -> Iterator[FoldingPool | None]:
+    """Processes that fold, begun before the database is opened; none where this one is enough."""
+    if processes == 1:
+        yield None
+        return
+    with FoldingPool(database_url(database), processes) as pool:
+        yield pool
+
+
+def _folding(service: Service, chosen: list[Projection], pool: FoldingPool | None, *, asked: bool) -> Folding:
+    """The processes, where they were asked for, or there is enough to do for them."""
     with service.database.reading() as connection:
         newest = service.projector.log.last_position(connection)
-    if processes is None:
-        processes = 1 if newest < _SMALL else os.cpu_count() or 1
-    if processes == 1:
-        yield here(service.projector, chosen)
-        return
-    with FoldingPool(service.database.url, processes) as pool:
-        yield pool
+    if pool is None or (newest < _SMALL and not asked):
+        return here(service.projector, chosen)
+    return pool
 
 
 def _as_json(each: Rebuilt) -> dict[str, Any]:

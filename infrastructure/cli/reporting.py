@@ -1,160 +1,182 @@
-"""`conversions report`: a campaign's report as a table, JSON or CSV."""
+"""`conversions report`: a campaign's report as a table, JSON or CSV; of now, of another time, or between two."""
 
-import csv
-import sys
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol, get_args
 
 import typer
-from rich.table import Table
 
+from infrastructure.cli import as_of as other_times
+from infrastructure.cli import report_tables
+from infrastructure.cli.as_of import Asked, unknown_campaign
+from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import (
     AppGroupOption,
     DatabaseOption,
     JsonOption,
-    Refused,
     only_app_group,
     opened,
-    out,
     print_json,
-    shown,
 )
-from infrastructure.cli.figures import NO_FIGURE, bar, conversion_event, deadline, percent, thousands
+from infrastructure.cli.options import bad_option, day, instant
+from infrastructure.cli.snapshots import together
 from infrastructure.service import Service
 from projections.campaign_report import CAMPAIGN_REPORT, reading
-from projections.campaign_report.reading import CampaignReport, Figures
+from projections.campaign_report.as_of import Clock
+from projections.campaign_report.reading import CampaignReport
+from projections.recipients import RECIPIENTS
+from projections.recipients.reading import Mature, mature
 
-_ROOMY = 80
+_LIMIT = 20
+_MOST = 10_000
+"""Changes that are shown: each is looked up."""
 
 
-def report(
-    campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id.")],
+def report(  # noqa: PLR0913 - a command's options
+    campaign: CampaignArgument,
+    *,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of", metavar="INSTANT", help="As of an instant: RFC 3339 with an offset, itself inside."
+        ),
+    ] = None,
+    diff: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--diff", metavar="INSTANT INSTANT", help="What changed from one instant to another."),
+    ] = None,
+    clock: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(get_args(Clock)),
+            help="With --as-of and --diff: what the report said then (the default), or what is known now to "
+            "have been true of it.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, max=_MOST, help=f"With --diff: the changes shown; {_LIMIT}."),
+    ] = None,
+    received_from: Annotated[
+        str | None,
+        typer.Option("--received-from", metavar="DATE", help="Of the receipts from this day on."),
+    ] = None,
+    received_to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="DATE", help="Of the receipts up to this day, itself inside."),
+    ] = None,
     app_group: AppGroupOption = None,
-    csv_output: Annotated[bool, typer.Option("--csv", help="Print CSV, a row a figure.")] = False,  # noqa: FBT002
+    csv_output: Annotated[bool, typer.Option("--csv", help="Print CSV, a row a figure.")] = False,
     database: DatabaseOption = None,
-    json_output: JsonOption = False,  # noqa: FBT002
+    json_output: JsonOption = False,
 ) -> None:
-    """Report a campaign: receipts, unique recipients, conversions and revenue, by variant."""
+    """Report a campaign: receipts, unique recipients, conversions and revenue, by variant.
+
+    Also as it was at an instant, between two instants, or of what was received on some days.
+    """
+    given = {
+        "--as-of": as_of,
+        "--diff": diff,
+        "--received-from": received_from,
+        "--to": received_to,
+        "--clock": clock,
+        "--limit": limit,
+        "--csv": csv_output or None,
+        "--json": json_output or None,
+    }
+    answer = _answering({option: value for option, value in given.items() if value is not None})
     with opened(database) as service:
-        found = current(service, only_app_group(service, app_group), campaign)
+        found = answer(Asked(service, only_app_group(service, app_group), campaign))
     if json_output:
         print_json(found.as_json())
     elif csv_output:
-        _write_csv(found)
+        found.write_csv()
     else:
-        show(found)
+        found.show()
 
 
-def current(service: Service, app_group: str, campaign_id: str) -> CampaignReport:
+class Answer(Protocol):
+    """What is reported."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/files.md has it."""
+
+    def write_csv(self) -> None:
+        """A row a figure."""
+
+    def show(self) -> None:
+        """Tables for people."""
+
+
+@dataclass(frozen=True)
+class Current:
+    """A campaign's report, and beside it the rates of those whose windows are over."""
+
+    report: CampaignReport
+    mature: Mature
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/files.md has it."""
+        return self.report.as_json() | {"mature": self.mature.as_json()}
+
+    def write_csv(self) -> None:
+        """A row a figure."""
+        report_tables.write_csv(self.report, self.mature)
+
+    def show(self) -> None:
+        """Tables for people."""
+        report_tables.show(self.report, self.mature)
+
+
+def current(service: Service, app_group: str, campaign_id: str) -> Current:
     """The report with every fact acknowledged so far in it; raises Refused for an unknown campaign."""
-    service.projector.catch_up(CAMPAIGN_REPORT)
-    with service.database.reading() as connection:
+    with together(service, CAMPAIGN_REPORT, RECIPIENTS) as (connection, _):
         found = reading.report(connection, app_group, campaign_id)
-    if found is None:
-        raise Refused(
-            f"there is no campaign {campaign_id!r} in {app_group!r}; `conversions campaigns list` shows them all",
-            code="unknown_campaign",
-        )
-    return found
+        if found is None:
+            raise unknown_campaign(Asked(service, app_group, campaign_id))
+        rates = mature(connection, service.projector.known, app_group, campaign_id, service.now())
+    return Current(found, rates)
 
 
-def show(found: CampaignReport) -> None:
-    """Print the report as tables: the variants' figures, then each conversion event with bars."""
-    out.print(
-        f"\n[bold]{shown(found.name)}[/]  {found.kind} {shown(found.campaign_id)} of {shown(found.app_group)}, "
-        f"{found.status}, up to position {found.position}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    out.print(_figures(found))
-    parts = sum(variant.figures.unique_recipients for variant in found.variants if not variant.control)
-    if parts > found.totals.unique_recipients:
-        out.print("[dim]Who received several variants is a recipient of each, but one of the campaign.[/]")
-    for event in found.conversion_events:
-        out.print(_conversions(found, event))
+def show(found: Current) -> None:
+    """Print a report as tables."""
+    found.show()
 
 
-def _rows(found: CampaignReport) -> list[tuple[str, Figures, str]]:
-    """The table's rows with their style: the variants, the total without control, and control below it."""
-    rows = []
-    for variant in found.variants:
-        label = shown(variant.variant_id) + (f"  {shown(variant.name)}" if variant.name else "")
-        if not variant.control:
-            rows.append((label, variant.figures, ""))
-    controlled = any(variant.control for variant in found.variants)
-    rows.append(("campaign (without control)" if controlled else "campaign", found.totals, "bold"))
-    rows.extend(
-        (f"{shown(variant.variant_id)}  (control group)", variant.figures, "dim")
-        for variant in found.variants
-        if variant.control
-    )
-    return rows
+_EXCLUSIVE = (("--as-of", "--diff"), ("--json", "--csv"))
+_ONLY_WITH = {"--clock": ("--as-of", "--diff"), "--limit": ("--diff",)}
 
 
-def _figures(found: CampaignReport) -> Table:
-    table = Table()
-    table.add_column("Variant")
-    for heading in (
-        "Receipts",
-        "Unique recipients",
-        f"Revenue within {deadline(found.revenue_window_seconds)}",
-    ):
-        table.add_column(heading, justify="right")
-    for label, figures, style in _rows(found):
-        revenue = figures.as_json()["revenue"]
-        table.add_row(
-            label,
-            f"{figures.receipts:,}",
-            f"{figures.unique_recipients:,}",
-            "\n".join(f"{thousands(amount)} {currency}" for currency, amount in revenue.items()) or NO_FIGURE,
-            style=style,
-        )
-    return table
+def _answering(given: Mapping[str, Any]) -> Callable[[Asked], Answer]:
+    """What answers a command with these options; raises Refused where they exclude one another."""
+    days = [option for option in ("--received-from", "--to") if option in given]
+    for one, other in (*_EXCLUSIVE, *((time, each) for time in ("--as-of", "--diff") for each in days)):
+        if one in given and other in given:
+            raise bad_option(one, f"{one} and {other} exclude one another")
+    for option, others in _ONLY_WITH.items():
+        if option in given and not any(other in given for other in others):
+            raise bad_option(option, f"{option} goes with {' or '.join(others)}")
+    clock = given.get("--clock", "recorded")
+    if clock not in get_args(Clock):
+        raise bad_option("--clock", f"{clock!r} is no clock: {' or '.join(get_args(Clock))}")
+    if "--as-of" in given:
+        at = instant("--as-of", given["--as-of"])
+        return lambda asked: other_times.as_of(asked, at, clock)
+    if "--diff" in given:
+        first, last = given["--diff"]
+        return _between(first, last, clock, given.get("--limit", _LIMIT))
+    return _of_days(given) if days else lambda asked: current(*asked)
 
 
-def _conversions(found: CampaignReport, event: dict[str, Any]) -> Table:
-    """A table of one conversion event, its rates drawn against the best."""
-    index = event["index"]
-    hope = f"{conversion_event(event)} within {deadline(event['deadline_seconds'])}"
-    table = Table(title=f"{event['letter']}  {shown(hope)}", title_justify="left", title_style="bold")
-    table.add_column("Variant")
-    for heading in ("Conversions", "Rate"):
-        table.add_column(heading, justify="right", min_width=len(heading))
-    width = 20 if out.width >= _ROOMY else 8
-    table.add_column("", min_width=width, no_wrap=True)
-    rows = _rows(found)
-    longest = max((figures.conversion_rates[index] or 0 for _, figures, _ in rows), default=0)
-    for label, figures, style in rows:
-        rate = figures.conversion_rates[index]
-        table.add_row(
-            label, f"{figures.conversions[index]:,}", percent(rate), bar(rate, longest, width), style=style
-        )
-    return table
+def _between(first: str, last: str, clock: Clock, limit: int) -> Callable[[Asked], Answer]:
+    instants = (instant("--diff", first), instant("--diff", last))
+    if instants[0] > instants[1]:
+        raise bad_option("--diff", f"{first} comes after {last}: the earlier instant stands first")
+    return lambda asked: other_times.between(asked, *instants, clock, limit)
 
 
-def _write_csv(found: CampaignReport) -> None:
-    """A row a figure: campaign or variant, what is counted, of which conversion event or currency, how much."""
-    writer = csv.writer(sys.stdout)
-    writer.writerow(
-        ["campaign_id", "variant_id", "control", "figure", "conversion_event", "currency", "value"]
-    )
-    for variant_id, control, figures in [
-        ("", "", found.totals),
-        *((v.variant_id, str(v.control).lower(), v.figures) for v in found.variants),
-    ]:
-        for figure, event, currency, value in _cells(found, figures):
-            writer.writerow([found.campaign_id, variant_id, control, figure, event, currency, value])
-
-
-def _cells(found: CampaignReport, figures: Figures) -> list[tuple[str, str, str, Any]]:
-    cells: list[tuple[str, str, str, Any]] = [
-        ("receipts", "", "", figures.receipts),
-        ("unique_recipients", "", "", figures.unique_recipients),
-    ]
-    for event in found.conversion_events:
-        rate = figures.conversion_rates[event["index"]]
-        cells.append(("conversions", event["letter"], "", figures.conversions[event["index"]]))
-        cells.append(("conversion_rate", event["letter"], "", "" if rate is None else rate))
-    cells.extend(
-        ("revenue", "", currency, amount) for currency, amount in figures.as_json()["revenue"].items()
-    )
-    return cells
+def _of_days(given: Mapping[str, Any]) -> Callable[[Asked], Answer]:
+    days = [day(option, given.get(option)) for option in ("--received-from", "--to")]
+    if days[0] is not None and days[1] is not None and days[0] > days[1]:
+        raise bad_option("--received-from", f"{days[0]} comes after --to {days[1]}")
+    return lambda asked: other_times.received(asked, *days)

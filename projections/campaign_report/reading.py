@@ -136,13 +136,14 @@ def _report(connection: Connection, tables: Generation, row: Row[Any]) -> Campai
         channel=row.channel,
         status=row.status,
         position=tables.position,
-        conversion_events=[_conversion_event(index, event) for index, event in enumerate(events)],
-        totals=_totals(row.unique_recipients, len(events), variants),
+        conversion_events=[as_stated(index, event) for index, event in enumerate(events)],
+        totals=totals(row.unique_recipients, len(events), variants),
         variants=variants,
     )
 
 
-def _conversion_event(index: int, event: ConversionEvent) -> dict[str, Any]:
+def as_stated(index: int, event: ConversionEvent) -> dict[str, Any]:
+    """A conversion event as docs/files.md has it."""
     return {"index": index, "letter": LETTERS[index], "primary": index == 0, **event.stated()}
 
 
@@ -175,7 +176,7 @@ def _variants(
     ]
 
 
-def _totals(unique_recipients: int, conversion_events: int, variants: list[VariantFigures]) -> Figures:
+def totals(unique_recipients: int, conversion_events: int, variants: list[VariantFigures]) -> Figures:
     """The campaign's own figures: all variants but control (R9, R18)."""
     counted = [variant.figures for variant in variants if not variant.control]
     revenue: defaultdict[str, Decimal] = defaultdict(Decimal)

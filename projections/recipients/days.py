@@ -18,8 +18,8 @@ Span = tuple[datetime, datetime]
 def spans(zone: tzinfo, first: date, last: date) -> list[Span]:
     """The instants whose date in the zone is one of these days, both inside, in order.
 
-    One span as a rule. Where clocks were set back over midnight (St. John's, until 2011) a day has two; where they leapt
-    over a day (Apia in 2011) it has none.
+    One span as a rule. Where clocks were set back over midnight (St. John's, until 2011) a day has two; where they
+    leapt over a day (Apia, in 2011) it has none.
     """
     first, end = max(first, _EARLIEST), min(last, _LATEST) + _DAY
     if first >= end:
@@ -41,7 +41,9 @@ def _edges(zone: tzinfo, day: date) -> Iterator[datetime]:
     # The date turns when midnight comes by some offset in force around then, or when the offset changes.
     around = [midnight + hours * _HOUR for hours in range(-48, 49)]
     offsets = {_offset(zone, at) for at in around}
-    changes = (_change(zone, *each) for each in pairwise(around) if _offset(zone, each[0]) != _offset(zone, each[1]))
+    changes = (
+        _change(zone, *each) for each in pairwise(around) if _offset(zone, each[0]) != _offset(zone, each[1])
+    )
     for at in {*(midnight - offset for offset in offsets), *changes}:
         if (at.astimezone(zone).date() >= day) != ((at - _TICK).astimezone(zone).date() >= day):
             yield at

@@ -1,24 +1,204 @@
-"""Reading recipients: the list of a campaign's users, mature rates, and reports over a period of receipt."""
+"""Reading recipients: the list of a campaign's users, page by page; and what maturity.py and periods.py read."""
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Select, case, distinct, func, literal_column, or_, select
-from sqlalchemy.engine import Connection
+from sqlalchemy import Select, Subquery, case, func, select
+from sqlalchemy.engine import Connection, Row
 
+from domain import money
 from domain.conversion_events import LETTERS
 from domain.definition import Definition
 from domain.instants import printed
-from projections.campaign_report.reading import Figures
 from projections.columns import EXACT
-from projections.generations import current
+from projections.generations import Generation, current
 from projections.projection import Known
 from projections.recipients import RECIPIENTS, tables
-from projections.recipients.days import spans
-from projections.recipients.hours import floored
+from projections.recipients.fold import ReceiptKey
+from projections.recipients.maturity import EventMature, Mature, VariantMature, mature
+from projections.recipients.periods import Period, Until, VariantPeriod, receipts_until, received_between
 from projections.recipients.tables import CAMPAIGN
 from projections.sums import stream
+from projections.users import users
+
+__all__ = [
+    "EventMature",
+    "Mature",
+    "Period",
+    "RecipientRow",
+    "Until",
+    "VariantMature",
+    "VariantOfUser",
+    "VariantPeriod",
+    "Wanted",
+    "mature",
+    "receipts_until",
+    "received_between",
+    "recipients",
+]
+
+_FLAGS = [f"converted_{letter.lower()}" for letter in LETTERS]
+
+
+@dataclass(frozen=True)
+class VariantOfUser:
+    """A variant that a user received, and how often."""
+
+    variant_id: str
+    control: bool
+    receipts: int
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/files.md has it."""
+        return {"variant_id": self.variant_id, "control": self.control, "receipts": self.receipts}
+
+
+@dataclass(frozen=True)
+class RecipientRow:
+    """A user who received a campaign, in whichever variants, control too.
+
+    `user_id` is None where the user's identity was erased; `credited` has for each conversion event the variant that
+    the user's conversion is credited to, None where there is no conversion; revenue is exact, by currency.
+    """
+
+    journey_id: str
+    user_id: str | None
+    variants: list[VariantOfUser]
+    first: ReceiptKey
+    last: ReceiptKey
+    credited: list[str | None]
+    revenue: dict[str, Decimal]
+
+    @property
+    def key(self) -> str:
+        """Where it stands among the campaign's recipients: what the next page comes after."""
+        return self.journey_id
+
+    @property
+    def receipts(self) -> int:
+        """How many receipts of the campaign the user has."""
+        return sum(variant.receipts for variant in self.variants)
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/files.md has it."""
+        (first_at, first_id), (last_at, last_id) = self.first, self.last
+        return {
+            "user_id": self.user_id,
+            "journey_id": self.journey_id,
+            "variants": [variant.as_json() for variant in self.variants],
+            "receipts": self.receipts,
+            "first_receipt_id": first_id,
+            "first_received_at": printed(first_at),
+            "last_receipt_id": last_id,
+            "last_received_at": printed(last_at),
+            "conversion_events": [
+                {
+                    "index": index,
+                    "letter": LETTERS[index],
+                    "converted": variant_id is not None,
+                    "variant_id": variant_id,
+                }
+                for index, variant_id in enumerate(self.credited)
+            ],
+            "revenue": {
+                currency: money.printed(amount, currency) for currency, amount in sorted(self.revenue.items())
+            },
+        }
+
+
+class Wanted(TypedDict, total=False):
+    """Which recipients: one user, those of several variants (control counts), those who converted on an event."""
+
+    user_id: str | None
+    several_variants: bool
+    converted_on: int | None
+
+
+def recipients(
+    connection: Connection,
+    known: Known,
+    app_group: str,
+    campaign_id: str,
+    *,
+    after: str | None = None,
+    limit: int,
+    **wanted: Unpack[Wanted],
+) -> list[RecipientRow]:
+    """A page of the users who received a campaign, in the order of their keys; raises UnknownCampaign."""
+    definition, own = known.definition(app_group, campaign_id), current(connection, RECIPIENTS)
+    page = _page(own, app_group, campaign_id, after, wanted).limit(limit).subquery()
+    of_users: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+    for row in connection.execute(_on_page(own, page)):
+        of_users[row.journey_id].append(row)
+    revenue = _revenue(connection, own, page)
+    return [_recipient(definition, rows, revenue[journey]) for journey, rows in of_users.items()]
+
+
+def _page(
+    own: Generation, app_group: str, campaign_id: str, after: str | None, wanted: Wanted
+) -> Select[Any]:
+    """The journeys on a page; a campaign's own rows only repeat what those of its variants say."""
+    at = own[tables.recipients].c
+    query = (
+        select(at.stream_id, at.journey_id)
+        .where(at.stream_id == stream(app_group, campaign_id), at.variant_id != CAMPAIGN)
+        .group_by(at.stream_id, at.journey_id)
+        # By both, or SQLite reads all of the campaign to sort it.
+        .order_by(at.stream_id, at.journey_id)
+    )
+    if after is not None:
+        query = query.where(at.journey_id > after)
+    if (user_id := wanted.get("user_id")) is not None:
+        whose = (users.c.app_group == app_group) & (users.c.user_id == user_id)
+        query = query.where(at.journey_id == select(users.c.journey_id).where(whose).scalar_subquery())
+    if wanted.get("several_variants"):
+        query = query.having(func.count() > 1)
+    if (index := wanted.get("converted_on")) is not None:
+        query = query.having(func.max(case((at[_FLAGS[index]], 1), else_=0)) == 1)
+    return query
+
+
+def _on_page(own: Generation, page: Subquery) -> Select[Any]:
+    table = own[tables.recipients]
+    of_page = (table.c.stream_id == page.c.stream_id) & (table.c.journey_id == page.c.journey_id)
+    joined = table.join(page, of_page).outerjoin(users, users.c.journey_id == table.c.journey_id)
+    query = select(table, users.c.user_id).select_from(joined).where(table.c.variant_id != CAMPAIGN)
+    return query.order_by(table.c.journey_id, table.c.variant_id)
+
+
+def _revenue(connection: Connection, own: Generation, page: Subquery) -> defaultdict[str, dict[str, Decimal]]:
+    """By journey and currency what its purchases come to, whichever variant they are credited to."""
+    table = own[tables.recipient_revenue]
+    of_page = (table.c.stream_id == page.c.stream_id) & (table.c.journey_id == page.c.journey_id)
+    query = select(table).join(page, of_page).where(table.c.variant_id != CAMPAIGN)
+    found: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
+    for row in connection.execute(query):
+        # A currency appears once a purchase counts in it, even at 0 (R11).
+        if row.purchases:
+            amounts = found[row.journey_id]
+            amounts[row.currency] = EXACT.add(amounts.get(row.currency, Decimal(0)), row.amount)
+    return found
+
+
+def _recipient(definition: Definition, rows: Sequence[Row[Any]], revenue: dict[str, Decimal]) -> RecipientRow:
+    receipts = {row.variant_id: row.receipts for row in rows}
+    return RecipientRow(
+        journey_id=rows[0].journey_id,
+        user_id=rows[0].user_id,
+        variants=[
+            VariantOfUser(variant_id, variant.control, receipts[variant_id])
+            for variant_id, variant in definition.variants.items()
+            if variant_id in receipts
+        ],
+        first=min((row.first_received_at, row.first_receipt_id) for row in rows),
+        last=max((row.last_received_at, row.last_receipt_id) for row in rows),
+        credited=[_credited(rows, flag) for _, flag in zip(definition.windows, _FLAGS, strict=False)],
+        revenue=revenue,
+    )
+
+
+def _credited(rows: Iterable[Row[Any]], flag: str) -> str | None:
+    return next((row.variant_id for row in rows if getattr(row, flag)), None)

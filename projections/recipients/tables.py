@@ -44,7 +44,8 @@ recipient_receipts = Table(
     Column("variant_id", Id, nullable=False),
     Column("received_at", Instant, nullable=False),
     PrimaryKeyConstraint("stream_id", "journey_id", "receipt_id"),
-    Index("recipient_receipts_by_instant", "stream_id", "received_at"),
+    # All that counting a period needs, so that SQLite need not look up each row: half the time.
+    Index("recipient_receipts_by_instant", "stream_id", "received_at", "variant_id", "journey_id"),
     sqlite_with_rowid=False,
 )
 """Every receipt that stands."""

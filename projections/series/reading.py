@@ -1,11 +1,11 @@
 """Reading the series of a campaign: a row for each day, with nothing left out between the first and the last."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Table, select
 from sqlalchemy.engine import Connection, Row
@@ -113,24 +113,16 @@ def series(
     last: date | None = None,
 ) -> Series:
     """The days from the first to the last, both inside; by default those with anything. Raises UnknownCampaign."""
-    definition = known.definition(app_group, campaign_id)
+    definition, zone = known.definition(app_group, campaign_id), known.zone(app_group)
     tables = current(connection, SERIES)
     rows = _Rows(connection, tables, stream(app_group, campaign_id), clock, first, last)
     figures = _figures(rows, definition)
     with_anything = sorted({day for day, _ in figures})
     if with_anything:
         first, last = first or with_anything[0], last or with_anything[-1]
-    return Series(
-        app_group=app_group,
-        campaign_id=campaign_id,
-        clock=clock,
-        time_zone=known.zone(app_group).key,
-        first=first,
-        last=last,
-        position=tables.position,
-        conversion_events=len(definition.conversion_events),
-        days=[_day(day, figures, definition) for day in _days(first, last)],
-    )
+    days = [_day(day, figures, definition) for day in _days(first, last)]
+    conversion_events, position = len(definition.conversion_events), tables.position
+    return Series(app_group, campaign_id, clock, zone.key, first, last, position, conversion_events, days)
 
 
 @dataclass(frozen=True)
@@ -154,6 +146,28 @@ class _Rows:
         if self.last is not None:
             query = query.where(table.c.day <= self.last)
         return self.connection.execute(query).all()
+
+
+class Credited(NamedTuple):
+    """Conversions by variant and index, and revenue by variant and currency, where a purchase counted."""
+
+    conversions: Counter[tuple[str, int]]
+    revenue: dict[tuple[str, str], Decimal]
+
+
+def credited_to_receipts(
+    connection: Connection, app_group: str, campaign_id: str, first: date | None, last: date | None
+) -> Credited:
+    """What is credited to the receipts of some days, both inside; without a first or last one, of all on that side."""
+    tables = current(connection, SERIES)
+    rows = _Rows(connection, tables, stream(app_group, campaign_id), "receipt", first, last)
+    found = Credited(Counter(), {})
+    for row in rows.of(series_conversions):
+        found.conversions[row.variant_id, row.conversion_event] += row.conversions
+    for row in rows.of(series_revenue):
+        key = (row.variant_id, row.currency)
+        found.revenue[key] = EXACT.add(found.revenue.get(key, Decimal(0)), row.amount)
+    return found
 
 
 def _figures(rows: _Rows, definition: Definition) -> _Figures:

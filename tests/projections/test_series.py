@@ -30,7 +30,7 @@ from tests.strategies import APP_GROUP
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ZONES = ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia", "UTC"]
 CLOCKS: tuple[Clock, ...] = get_args(Clock)
 CAMPAIGN = {
@@ -38,6 +38,7 @@ CAMPAIGN = {
     "variants": [{"id": "A"}, {"id": "B"}, {"id": "holdout", "control": True}],
     "conversion_events": [{"type": "makes_purchase", "deadline": "30d"}],
 }
+NOTHING = {"receipts": 0, "unique_recipients": 0, "conversions": [0], "revenue": {}}
 
 ByDay = dict[tuple[str | None, date], dict[str, Any]]
 
@@ -148,7 +149,7 @@ def test_r20_any_order_and_batches_give_the_references_days(plan: Any, zone: str
 
 
 @pytest.mark.parametrize("span", [1, 3, 20_000])
-@settings(LAWS, max_examples=25)
+@settings(LAWS, max_examples=15)
 @given(plan=plans(), zone=st.sampled_from(ZONES))
 def test_r20_ranges_folded_apart_give_the_same_rows(plan: Any, zone: str, span: int) -> None:
     """R20: one event at a time, a few, or all; by one process or several: the same rows."""
@@ -301,7 +302,7 @@ def test_r20_r12_a_refund_changes_the_day_of_the_purchase() -> None:
     with ledger_in("UTC") as service:
         take(service, [received("2024-03-01T09:00:00Z"), bought("2024-03-02T09:00:00Z")])
         refund = {"type": "refund", "id": "f", "user_id": "u1", "purchase_id": "p", "amount": "20.00"}
-        take(service, [refund | {"currency": "EUR", "at": "2024-04-01T09:00:00Z"}])
+        take(service, [refund | {"at": "2024-04-01T09:00:00Z"}])
         service.projector.catch_up(SERIES)
         assert read(service, "spring", "conversion").days[-1].totals.revenue == {"EUR": Decimal(0)}
         assert read(service, "spring", "receipt").days[0].totals.revenue == {"EUR": Decimal(0)}
@@ -315,7 +316,6 @@ def test_r20_control_has_its_own_row_and_no_part_in_the_totals() -> None:
         take(service, [bought("2024-03-03T09:00:00Z", "5", user="u2")])
         service.projector.catch_up(SERIES)
         found = read(service, "spring", "conversion")
-    nothing = {"receipts": 0, "unique_recipients": 0, "conversions": [0], "revenue": {}}
     everything = {"receipts": 1, "unique_recipients": 1, "conversions": [1]}
     assert found.as_json() | {"days": None} == {
         "app_group": GROUP,
@@ -328,16 +328,15 @@ def test_r20_control_has_its_own_row_and_no_part_in_the_totals() -> None:
         "days": None,
     }
     assert found.as_json()["days"] == [
-        day_of("2024-03-01", totals=everything | {"revenue": {"EUR": "20.00"}}, holdout=nothing),
-        day_of("2024-03-02", totals=nothing, holdout=nothing),
-        day_of("2024-03-03", totals=nothing, holdout=everything | {"revenue": {"EUR": "5.00"}}),
+        day_of("2024-03-01", totals=everything | {"revenue": {"EUR": "20.00"}}, holdout=NOTHING),
+        day_of("2024-03-02", totals=NOTHING, holdout=NOTHING),
+        day_of("2024-03-03", totals=NOTHING, holdout=everything | {"revenue": {"EUR": "5.00"}}),
     ]
 
 
 def day_of(day: str, totals: dict[str, Any], holdout: dict[str, Any]) -> dict[str, Any]:
     """A day as JSON has it, on which B has nothing and A all there is but for control's."""
-    nothing = {"receipts": 0, "unique_recipients": 0, "conversions": [0], "revenue": {}}
-    variants = [("A", False, totals), ("B", False, nothing), ("holdout", True, holdout)]
+    variants = [("A", False, totals), ("B", False, NOTHING), ("holdout", True, holdout)]
     return {
         "date": day,
         "totals": totals,
@@ -363,7 +362,8 @@ def test_r20_days_are_those_asked_for_and_by_default_those_with_anything() -> No
 
         assert days() == [(2, 1), (3, 0), (4, 1), (5, 0), (6, 1)]
         assert days(date(2024, 3, 4), None) == [(4, 1), (5, 0), (6, 1)]
-        assert days(None, date(2024, 3, 3)) == [(2, 1)]
+        assert days(None, date(2024, 3, 3)) == [(2, 1), (3, 0)]
+        assert days(None, date(2024, 3, 1)) == []
         assert days(date(2024, 3, 1), date(2024, 3, 2)) == [(1, 0), (2, 1)]
         assert days(date(2024, 3, 7), date(2024, 3, 8)) == [(7, 0), (8, 0)]
         assert days(date(2024, 3, 6), date(2024, 3, 2)) == []

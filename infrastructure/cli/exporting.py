@@ -1,0 +1,104 @@
+"""`conversions export`: what stands, or the log, into files for warehouses, spreadsheets and archives."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from infrastructure.cli.console import (
+    INTERRUPTED,
+    UNREADABLE,
+    AppGroupOption,
+    Bar,
+    DatabaseOption,
+    JsonOption,
+    Refused,
+    err,
+    only_app_group,
+    opened,
+    out,
+    plain,
+    print_json,
+)
+from infrastructure.export import FORMATS, WHAT, Asked, BadExport, Export, Manifest, source
+from projections.projection import UnreadableLog
+
+
+def export(
+    what: Annotated[str, typer.Argument(metavar="|".join(WHAT), help="What to export.")],
+    to: Annotated[
+        Path,
+        typer.Option("--to", metavar="DIR", help="An empty directory, or one that holds this very export."),
+    ],
+    file_format: Annotated[
+        str, typer.Option("--format", metavar="|".join(FORMATS), help="The format of the part files.")
+    ] = "jsonl",
+    campaign: Annotated[
+        str | None, typer.Option("--campaign", metavar="ID", help="Only this campaign's rows.")
+    ] = None,
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Export rows as part files, with a manifest of positions, counts and hashes; again, an export goes on.
+
+    Killed at any moment, run it again. Of events only what was recorded since is added, as further parts; read models
+    that have moved meanwhile are exported anew.
+    """
+    if what not in WHAT:
+        raise Refused(f"export one of {', '.join(WHAT)}", code="bad_export", status=UNREADABLE)
+    if file_format not in FORMATS:
+        raise Refused(f"--format is one of {', '.join(FORMATS)}", code="bad_format", status=UNREADABLE)
+    with opened(database) as service, Bar() as bar, _refusing():
+        asked = Asked(what, file_format, only_app_group(service, app_group), campaign)
+        exporting = Export(service.database, source(service, asked), asked, to, bar.show, _tell)
+        with _saying_what_is_done(exporting):
+            manifest = exporting.run()
+    if json_output:
+        print_json(msgspec.to_builtins(manifest))
+    else:
+        out.print(_table(manifest))
+
+
+def _tell(message: str) -> None:
+    err.print(f"{message[0].upper()}{message[1:]}.", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What ends an export, as commands fail."""
+    try:
+        yield
+    except BadExport as bad:
+        raise Refused(str(bad), code="bad_export", status=UNREADABLE) from None
+    except UnreadableLog as bad:
+        message = f"{bad}; the parts before it stay; `conversions verify` checks the log"
+        raise Refused(message, code="unreadable_log") from None
+    except OSError as error:
+        message = f"it cannot be written: {error}; what is done stays, run the same command again"
+        raise Refused(message, code="unwritable_file", status=UNREADABLE) from None
+
+
+@contextmanager
+def _saying_what_is_done(exporting: Export) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        parts = len(exporting.manifest.parts) if exporting.manifest is not None else 0
+        err.print(
+            f"Stopped: {parts:,} parts are done; run the same command again for the rest.", highlight=False
+        )
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _table(manifest: Manifest) -> Table:
+    table = Table(title=plain(str(manifest.asked)), title_justify="left")
+    for heading in ("Parts", "Rows", "Bytes", "Up to position"):
+        table.add_column(heading, justify="right")
+    figures = (len(manifest.parts), manifest.rows, manifest.size, int(manifest.position))
+    table.add_row(*(f"{figure:,}" for figure in figures))
+    return table

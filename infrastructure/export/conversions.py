@@ -1,0 +1,47 @@
+"""Conversions that stand, a row each."""
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import select
+
+from domain.conversion_events import LETTERS
+from infrastructure.export.columns import Column, Row
+from infrastructure.export.manifest import Key
+from infrastructure.export.of_campaigns import Campaign, Rows
+from infrastructure.export.pages import pages, user_id
+from projections.conversions import CONVERSIONS
+from projections.conversions.tables import conversions
+
+_REST = (
+    Column("variant_id"),
+    Column("control", "boolean"),
+    Column("receipt_id"),
+    Column("received_at", "instant"),
+    Column("window_ends_at", "instant"),
+    Column("behaviour_id"),
+    Column("behaviour_at", "instant"),
+    Column("recorded_at", "instant"),
+    Column("restated", "boolean"),
+    Column("decided_at", "instant"),
+)
+COLUMNS = (Column("campaign_id"), Column("journey_id"), Column("user_id"), Column("conversion_event"), *_REST)
+
+
+def _key(row: Row) -> Key:
+    campaign_id, journey_id, _, letter, *_ = row
+    return [campaign_id, journey_id, letter]
+
+
+def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
+    table, campaign_id = campaign.tables[conversions], campaign.campaign_id
+    key = (table.c.journey_id, table.c.conversion_event)
+    query = select(*key, user_id(table.c.journey_id), *(table.c[each.name] for each in _REST)).where(
+        table.c.stream_id == campaign.stream_id
+    )
+    begin = None if after is None else (after[1], LETTERS.index(after[2]))
+    for page in pages(campaign.connection, query, key, begin):
+        for journey_id, index, user, *rest in page:
+            yield (campaign_id, journey_id, user, LETTERS[index], *rest)
+
+
+ROWS = Rows(CONVERSIONS, COLUMNS, _key, _read)

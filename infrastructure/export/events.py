@@ -1,0 +1,98 @@
+"""The events of an app group, by position, each checked against its hash while it is read."""
+
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from domain.instants import from_microseconds
+from infrastructure.database import Database
+from infrastructure.database.statements import Prepared
+from infrastructure.export.columns import Column, Row
+from infrastructure.export.manifest import BadExport, Cut, Key
+from infrastructure.export.pages import PAGE_ROWS
+from infrastructure.recorder import HASH_DIFFERS, event_hash
+from infrastructure.schema import events
+from projections.projection import Log, UnreadableLog
+from projections.projector import Progress
+
+COLUMNS = (
+    Column("position", "whole"),
+    Column("recorded_at", "instant"),
+    Column("topic"),
+    Column("stream_id"),
+    Column("stream_version", "whole"),
+    Column("command_id"),
+    Column("actor"),
+    Column("hash"),
+    Column("event", "json"),
+)
+
+
+def _key(row: Row) -> Key:
+    return str(row[0])
+
+
+class Events:
+    """The source of an export of events."""
+
+    columns = COLUMNS
+    key: Callable[[Row], Key] = staticmethod(_key)
+
+    def __init__(self, database: Database, log: Log, app_group: str) -> None:
+        self._log = log
+        self._app_group = app_group
+        position, compiler = events.c.position, database.dialect.compiler
+        page = (position > bindparam("after"), position <= bindparam("last"))
+        own = select(events).where(*page, events.c.app_group == bindparam("app_group")).order_by(position)
+        self._own = Prepared(own, compiler)
+        self._number = Prepared(select(func.count()).select_from(events).where(*page), compiler)
+
+    def prepare(self, progress: Progress) -> None:
+        """The log is always up to date."""
+
+    def cut(self, connection: Connection) -> Cut:
+        return Cut(self._log.last_position(connection))
+
+    def goes_on(self, stood: Cut, now: Cut) -> bool:
+        """Whether the log is as long as it was: what was recorded stays."""
+        if now.position < stood.position:
+            raise BadExport(
+                f"the log ends at position {now.position}, the export at {stood.position}: it is of another "
+                "ledger, or this one lost events; export into another directory"
+            )
+        return True
+
+    def rows(self, connection: Connection, cut: Cut, after: Key | None) -> Iterator[Row]:
+        """The events after a position up to the cut; raises UnreadableLog where one was changed or is missing."""
+        done = int(str(after or 0))
+        while done < cut.position:
+            last = min(done + PAGE_ROWS, cut.position)
+            # A page is a stretch of the log, not a number of rows: so a missing event is met, and not passed over.
+            (number,) = self._number.first(connection, after=done, last=last)
+            if number != last - done:
+                # It finds out which one.
+                self._log.tally(connection, done, last)
+            for row in self._own.all(connection, after=done, last=last, app_group=self._app_group):
+                if event_hash(*row[:-1]) != row[-1]:
+                    raise UnreadableLog(row[0], HASH_DIFFERS)
+                yield _exported(*row)
+            done = last
+
+    def done(self, key: Key, cut: Cut, rows: int) -> tuple[int, int | None]:
+        return int(str(key)), cut.position
+
+
+def _exported(  # noqa: PLR0913, PLR0917 - a row's columns, one after the other
+    position: int,
+    _app_group: str,
+    stream_id: str,
+    version: int,
+    topic: str,
+    state: str,
+    recorded_at: int,
+    command_id: str,
+    actor: str,
+    digest: bytes,
+) -> Row:
+    at = from_microseconds(recorded_at)
+    return (position, at, topic, stream_id, version, command_id, actor, digest.hex(), state)

@@ -1,0 +1,139 @@
+"""The manifest: what was asked for, up to which position of the log, and the parts that are done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+Key = str | list[str]
+"""Where a row stands in an export: a position of the log, or what the rows of a read model are in order of."""
+
+
+class BadExport(Exception):
+    """The directory does not hold what this export could go on with; the message says what to do."""
+
+
+class ReadModel(msgspec.Struct, frozen=True):
+    """The generation of a read model that rows were read from."""
+
+    name: str
+    version: int
+    generation: int
+
+
+class Cut(NamedTuple):
+    """What an export is of: every event up to a position is in it."""
+
+    position: int
+    read_model: ReadModel | None = None
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A part file that is done, and the keys of its first and last row."""
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+    first: Key
+    last: Key
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an export is asked for; without a campaign, of all campaigns of the app group."""
+
+    what: str
+    format: str
+    app_group: str
+    campaign_id: str | None = None
+
+    def __str__(self) -> str:
+        of = "" if self.campaign_id is None else f" of campaign {self.campaign_id!r}"
+        return f"{self.what}{of} of app group {self.app_group!r} as {self.format}"
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """As docs/files.md has it. Until it is complete, some rows up to `position` are still missing."""
+
+    what: str
+    format: str
+    app_group: str
+    campaign_id: str | None
+    position: str
+    read_model: ReadModel | None
+    complete: bool
+    rows: int
+    columns: list[str]
+    parts: list[Part]
+
+    @property
+    def asked(self) -> Asked:
+        """What it was asked for."""
+        return Asked(self.what, self.format, self.app_group, self.campaign_id)
+
+    @property
+    def size(self) -> int:
+        """How many bytes all parts have."""
+        return sum(part.bytes for part in self.parts)
+
+    @property
+    def after(self) -> Key | None:
+        """The key after which rows are missing; None where all are."""
+        if self.complete:
+            return self.position
+        return self.parts[-1].last if self.parts else None
+
+    @property
+    def cut(self) -> Cut:
+        """What its rows are of, or will be once it is complete."""
+        return Cut(int(self.position), self.read_model)
+
+    def up_to(self, cut: Cut) -> "Manifest":
+        """The same parts, on their way to the cut."""
+        return msgspec.structs.replace(self, position=str(cut.position), complete=False)
+
+    def with_part(self, part: Part) -> "Manifest":
+        """The manifest with one more part done."""
+        return msgspec.structs.replace(self, rows=self.rows + part.rows, parts=[*self.parts, part])
+
+    def completed(self) -> "Manifest":
+        """The manifest with nothing missing."""
+        return msgspec.structs.replace(self, complete=True)
+
+    def encoded(self) -> bytes:
+        """As it stands in the file."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+def begun(asked: Asked, cut: Cut, columns: Sequence[str]) -> Manifest:
+    """The manifest of an export without any part yet."""
+    return Manifest(
+        what=asked.what,
+        format=asked.format,
+        app_group=asked.app_group,
+        campaign_id=asked.campaign_id,
+        position=str(cut.position),
+        read_model=cut.read_model,
+        complete=False,
+        rows=0,
+        columns=list(columns),
+        parts=[],
+    )
+
+
+def part_name(number: int, file_format: str) -> str:
+    """The file of a part, numbered from 0."""
+    return f"part-{number:05}.{file_format}"
+
+
+def decoded(content: bytes) -> Manifest:
+    """The manifest in a file's content; raises ValueError where it is none."""
+    found = msgspec.json.decode(content, type=Manifest)
+    names = [part_name(number, found.format) for number in range(len(found.parts))]
+    if [part.file for part in found.parts] != names:
+        raise ValueError("its parts are not named as parts are")
+    if not found.position.isdecimal():
+        raise ValueError("its position is none")
+    return found

@@ -1,0 +1,92 @@
+"""The rows of a read model, campaign by campaign, from the generation that is read."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from sqlalchemy import Connection
+
+from infrastructure.export.columns import Column, Row
+from infrastructure.export.manifest import Cut, Key, ReadModel
+from infrastructure.service import Service
+from projections.generations import Generation, current
+from projections.projection import Known, Projection
+from projections.projector import Progress
+from projections.sums import stream
+
+
+class Campaign(NamedTuple):
+    """A campaign's rows in the tables of a generation."""
+
+    connection: Connection
+    tables: Generation
+    known: Known
+    app_group: str
+    campaign_id: str
+
+    @property
+    def stream_id(self) -> str:
+        """What its rows begin with."""
+        return stream(self.app_group, self.campaign_id)
+
+
+class Reads(Protocol):
+    """Reads a campaign's rows, all of them or those after a key, whose first part is the campaign."""
+
+    def __call__(self, campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]: ...
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What rows a read model gives, and the key they are in order of within a campaign."""
+
+    projection: Projection
+    columns: Sequence[Column]
+    key: Callable[[Row], Key]
+    read: Reads
+
+
+class OfCampaigns:
+    """The source of an export of a campaign's rows, or of all campaigns of an app group."""
+
+    def __init__(self, service: Service, rows: Rows, app_group: str, campaign_id: str | None) -> None:
+        """Raises UnknownCampaign."""
+        self._service = service
+        self._of = rows
+        self._app_group = app_group
+        self._campaign_id = campaign_id
+        self.columns, self.key = rows.columns, rows.key
+        if campaign_id is not None:
+            service.ledger.existing_campaign(app_group, campaign_id)
+
+    def prepare(self, progress: Progress) -> None:
+        self._service.projector.catch_up(self._of.projection, progress=progress)
+
+    def cut(self, connection: Connection) -> Cut:
+        """Where the generation stands in this transaction; raises ProjectionStopped."""
+        found = current(connection, self._of.projection)
+        return Cut(found.position, ReadModel(found.name, found.version, found.generation))
+
+    def goes_on(self, stood: Cut, now: Cut) -> bool:
+        """Whether the read model has not moved: rows of two cuts do not belong together."""
+        return stood == now
+
+    def rows(self, connection: Connection, cut: Cut, after: Key | None) -> Iterator[Row]:
+        """The rows of one campaign after the other, in the order of their ids."""
+        tables, known = current(connection, self._of.projection), self._service.projector.known
+        begin = list(after) if after is not None else None
+        for campaign_id in self._campaigns():
+            if begin is not None and campaign_id < begin[0]:
+                continue
+            campaign = Campaign(connection, tables, known, self._app_group, campaign_id)
+            yield from self._of.read(campaign, begin)
+            begin = None
+
+    def _campaigns(self) -> list[str]:
+        if self._campaign_id is not None:
+            return [self._campaign_id]
+        # One that was added after the cut has no rows in it.
+        return sorted(self._service.ledger.existing_app_group(self._app_group).campaigns)
+
+    def done(self, key: Key, cut: Cut, rows: int) -> tuple[int, int | None]:
+        return rows, None

@@ -1,0 +1,142 @@
+"""The series by day, a row for each figure of each variant and of the campaign, under both clocks (R20).
+
+In the tables the campaign stands beside the variants only for receipts; its other figures are the sums of all variants
+but control (R9), and are worked out here, a day at a time.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from sqlalchemy import Table, select, tuple_
+
+from domain import money
+from domain.conversion_events import LETTERS
+from infrastructure.export.columns import Column, Row
+from infrastructure.export.manifest import Key
+from infrastructure.export.of_campaigns import Campaign, Rows
+from infrastructure.export.pages import pages
+from projections.columns import EXACT
+from projections.series import SERIES
+from projections.series.tables import CAMPAIGN, series_conversions, series_receipts, series_revenue
+
+COLUMNS = (
+    Column("campaign_id"),
+    Column("clock"),
+    Column("day", "day"),
+    Column("variant_id"),
+    Column("figure"),
+    Column("conversion_event"),
+    Column("currency"),
+    Column("value", "decimal"),
+)
+"""`clock` is empty for receipts, which are the same under both; `variant_id` for the campaign."""
+
+_FIGURES = ("receipts", "unique_recipients", "conversions", "purchases", "revenue")
+
+_Cell = tuple[str, str, tuple[Any, ...]]
+"""A variant, a conversion event or currency, and its figures."""
+
+
+class _Stage(NamedTuple):
+    """A table of the series: which figures it has, and by what they are kept apart beside the variant."""
+
+    table: Table
+    figures: tuple[str, ...]
+    by: str | None
+    printed: Callable[[str, Any], tuple[str, str, str]]
+    """Conversion event, currency and value of a figure."""
+
+
+def _of_currency(currency: str, value: Any) -> tuple[str, str, str]:  # noqa: ANN401 - a count or an amount
+    return "", currency, money.printed(value, currency) if isinstance(value, Decimal) else str(value)
+
+
+_STAGES = (
+    _Stage(series_receipts, _FIGURES[:2], None, lambda _, value: ("", "", str(value))),
+    _Stage(
+        series_conversions,
+        _FIGURES[2:3],
+        "conversion_event",
+        lambda index, value: (LETTERS[int(index)], "", str(value)),
+    ),
+    _Stage(series_revenue, _FIGURES[3:], "currency", _of_currency),
+)
+_STAGE_OF = {figure: number for number, stage in enumerate(_STAGES) for figure in stage.figures}
+
+
+def _key(row: Row) -> Key:
+    return [str(each) for each in row[:-1]]
+
+
+def _order(key: Sequence[str]) -> tuple[Any, ...]:
+    """What keys are in order of: the table, and then as its rows are."""
+    campaign_id, clock, day, variant_id, figure, conversion_event, currency = key
+    of = (clock, day, variant_id, conversion_event, currency, _FIGURES.index(figure))
+    return campaign_id, _STAGE_OF[figure], *of
+
+
+def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
+    begun = after is not None and after[0] == campaign.campaign_id
+    first = _STAGE_OF[after[4]] if after is not None and begun else 0
+    for number, stage in enumerate(_STAGES[first:], first):
+        goes_on = after is not None and begun and number == first
+        rows = _rows(campaign, stage, (after[1], after[2]) if after is not None and goes_on else None)
+        if after is not None and goes_on:
+            # The day is read once more from its begin, for the campaign's sums.
+            done = _order(after)
+            rows = (row for row in rows if _order([str(each) for each in row[:-1]]) > done)
+        yield from rows
+
+
+def _rows(campaign: Campaign, stage: _Stage, begin: tuple[str, str] | None) -> Iterator[Row]:
+    """A table's rows, from a clock and day on."""
+    for (clock, day), cells in groupby(_cells(campaign, stage, begin), lambda cell: cell[:2]):
+        for variant_id, of, values in _with_campaign(campaign, stage, [cell[2] for cell in cells]):
+            for figure, value in zip(stage.figures, values, strict=True):
+                yield (campaign.campaign_id, clock, day, variant_id, figure, *stage.printed(of, value))
+
+
+def _cells(
+    campaign: Campaign, stage: _Stage, begin: tuple[str, str] | None
+) -> Iterator[tuple[str, date, _Cell]]:
+    table = campaign.tables[stage.table]
+    clock = [table.c.clock] if stage.by else []
+    key = [*clock, table.c.day, table.c.variant_id, *([table.c[stage.by]] if stage.by else [])]
+    values = list(table.c)[-len(stage.figures) :]
+    query = select(*key, *values).where(table.c.stream_id == campaign.stream_id)
+    if begin is not None:
+        from_day = (*([begin[0]] if clock else []), date.fromisoformat(begin[1]))
+        query = query.where(tuple_(*clock, table.c.day) >= tuple_(*from_day))
+    for page in pages(campaign.connection, query, key, None):
+        for row in page:
+            of_clock, day, variant_id, of, *figures = row if stage.by else ("", *row[:2], "", *row[2:])
+            yield of_clock, day, (variant_id, of, tuple(figures))
+
+
+def _with_campaign(campaign: Campaign, stage: _Stage, cells: list[_Cell]) -> list[_Cell]:
+    """The cells of a day, before them the campaign's, where the table leaves it to a sum."""
+    if stage.by is None:
+        return cells
+    control = campaign.known.definition(campaign.app_group, campaign.campaign_id).control
+    sums: defaultdict[Any, list[tuple[Any, ...]]] = defaultdict(list)
+    for variant_id, of, values in cells:
+        if variant_id != control:
+            sums[of].append(values)
+    total = [(CAMPAIGN, of, tuple(map(_sum, zip(*each, strict=True)))) for of, each in sorted(sums.items())]
+    return [*total, *cells]
+
+
+def _sum(values: Sequence[Any]) -> Any:  # noqa: ANN401 - counts or amounts
+    if not isinstance(values[0], Decimal):
+        return sum(values)
+    total = Decimal(0)
+    for value in values:
+        total = EXACT.add(total, value)
+    return total
+
+
+ROWS = Rows(SERIES, COLUMNS, _key, _read)

@@ -1,0 +1,53 @@
+"""What can be exported, and what an export asks of the source of its rows."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from infrastructure.export import conversions, recipients, series
+from infrastructure.export.columns import Column, Row
+from infrastructure.export.events import Events
+from infrastructure.export.manifest import Asked, BadExport, Cut, Key
+from infrastructure.export.of_campaigns import OfCampaigns
+from infrastructure.service import Service
+from projections.projector import Progress
+
+WHAT = ("conversions", "recipients", "series", "events")
+
+
+class Source(Protocol):
+    """Where the rows of an export come from, in the order of their keys."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns of a row."""
+
+    @property
+    def key(self) -> Callable[[Row], Key]:
+        """The key of a row."""
+
+    def prepare(self, progress: Progress) -> None:
+        """Bring what is read up to date."""
+
+    def cut(self, connection: Connection) -> Cut:
+        """What is read in this transaction."""
+
+    def goes_on(self, stood: Cut, now: Cut) -> bool:
+        """Whether rows of the cut `now` can follow those of another; raises BadExport where it cannot be said."""
+
+    def rows(self, connection: Connection, cut: Cut, after: Key | None) -> Iterator[Row]:
+        """The rows after a key, read page by page; raises UnreadableLog."""
+
+    def done(self, key: Key, cut: Cut, rows: int) -> tuple[int, int | None]:
+        """How far an export is, of how much, where that is known."""
+
+
+def source(service: Service, asked: Asked) -> Source:
+    """The source of what is asked for; raises UnknownCampaign, BadExport."""
+    if asked.what == "events":
+        if asked.campaign_id is not None:
+            raise BadExport("an export of events holds those of all campaigns; leave out --campaign")
+        return Events(service.database, service.projector.log, asked.app_group)
+    of = {"conversions": conversions.ROWS, "recipients": recipients.ROWS, "series": series.ROWS}[asked.what]
+    return OfCampaigns(service, of, asked.app_group, asked.campaign_id)

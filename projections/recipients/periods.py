@@ -1,0 +1,195 @@
+"""Reports over a period of receipt, and over everything received until an instant: distinct users, counted exactly."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import Subquery, Table, distinct, false, func, or_, select
+from sqlalchemy.engine import Connection
+
+from domain.definition import Definition
+from projections.campaign_report.reading import Figures
+from projections.columns import EXACT
+from projections.generations import Generation, current
+from projections.projection import Known
+from projections.recipients import RECIPIENTS
+from projections.recipients.days import Span, spans
+from projections.recipients.tables import recipient_receipts, recipients
+from projections.sums import stream
+
+
+@dataclass(frozen=True)
+class VariantPeriod:
+    """A variant and its figures."""
+
+    variant_id: str
+    control: bool
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Period:
+    """The report of the receipts of some days, and of what is credited to them; recipients as of `position`."""
+
+    app_group: str
+    campaign_id: str
+    first: date
+    last: date
+    time_zone: str
+    position: int
+    totals: Figures
+    variants: list[VariantPeriod]
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/files.md has it."""
+        return {
+            "app_group": self.app_group,
+            "campaign_id": self.campaign_id,
+            "from": self.first.isoformat(),
+            "to": self.last.isoformat(),
+            "time_zone": self.time_zone,
+            "position": str(self.position),
+            "totals": self.totals.as_json(),
+            "variants": [
+                {"variant_id": variant.variant_id, "control": variant.control} | variant.figures.as_json()
+                for variant in self.variants
+            ],
+        }
+
+
+class Until(NamedTuple):
+    """Receipts by variant, and unique recipients by variant, of the campaign by None (R18)."""
+
+    receipts: Counter[str]
+    unique_recipients: Counter[str | None]
+
+
+def received_between(
+    connection: Connection,
+    known: Known,
+    app_group: str,
+    campaign_id: str,
+    first: date,
+    last: date,
+    *,
+    conversions: Mapping[tuple[str, int], int],
+    revenue: Mapping[tuple[str, str], Decimal],
+) -> Period:
+    """The report of the receipts of these days in the app group's time zone, both inside; raises UnknownCampaign.
+
+    What is credited to receipts of these days is told by the series: conversions by variant and index, revenue by
+    variant and currency.
+    """
+    definition, own = known.definition(app_group, campaign_id), current(connection, RECIPIENTS)
+    zone = known.zone(app_group)
+    counted = _Counted(connection, _of_days(own, stream(app_group, campaign_id), spans(zone, first, last)))
+    receipts, users = counted.by_variant()
+    credited = _credited(definition, conversions, revenue)
+    variants = [
+        VariantPeriod(key, each.control, Figures(receipts[key], users[key], *credited[key]))
+        for key, each in definition.variants.items()
+    ]
+    return Period(
+        app_group=app_group,
+        campaign_id=campaign_id,
+        first=first,
+        last=last,
+        time_zone=zone.key,
+        position=own.position,
+        totals=_totals(variants, counted.users(definition.control), len(definition.conversion_events)),
+        variants=variants,
+    )
+
+
+def receipts_until(connection: Connection, app_group: str, campaign_id: str, instant: datetime) -> Until:
+    """What had been received by an instant, itself inside, of all that stands now."""
+    own, at = current(connection, RECIPIENTS), instant.astimezone(UTC)
+    key = stream(app_group, campaign_id)
+
+    def counts(declared: Table, column: str) -> Counter[str]:
+        table = own[declared]
+        query = (
+            select(table.c.variant_id, func.count().label("number"))
+            .where(table.c.stream_id == key, table.c[column] <= at)
+            .group_by(table.c.variant_id)
+        )
+        return Counter({row.variant_id: row.number for row in connection.execute(query)})
+
+    users = counts(recipients, "first_received_at")
+    return Until(
+        receipts=counts(recipient_receipts, "received_at"),
+        unique_recipients=Counter({variant_id or None: count for variant_id, count in users.items()}),
+    )
+
+
+def _of_days(own: Generation, stream_id: str, days: Sequence[Span]) -> Subquery:
+    """The receipts of a campaign in these spans."""
+    at = own[recipient_receipts].c
+    inside = [(at.received_at >= start) & (at.received_at < end) for start, end in days]
+    query = select(at.variant_id, at.journey_id).where(at.stream_id == stream_id, or_(false(), *inside))
+    return query.subquery()
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Counts over some receipts."""
+
+    connection: Connection
+    receipts: Subquery
+
+    def by_variant(self) -> tuple[Counter[str], Counter[str]]:
+        """Receipts and unique recipients of each variant."""
+        at = self.receipts.c
+        query = select(at.variant_id, func.count(), func.count(distinct(at.journey_id))).group_by(
+            at.variant_id
+        )
+        receipts, users = Counter[str](), Counter[str]()
+        for variant_id, received, distinct_users in self.connection.execute(query):
+            receipts[variant_id], users[variant_id] = received, distinct_users
+        return receipts, users
+
+    def users(self, control: str | None) -> int:
+        """Unique recipients of any variant but control."""
+        at = self.receipts.c
+        query = select(func.count(distinct(at.journey_id)))
+        if control is not None:
+            query = query.where(at.variant_id != control)
+        return self.connection.execute(query).scalar_one()
+
+
+_Credited = tuple[list[int], dict[str, Decimal]]
+"""Conversions by index, and revenue by currency."""
+
+
+def _credited(
+    definition: Definition,
+    conversions: Mapping[tuple[str, int], int],
+    revenue: Mapping[tuple[str, str], Decimal],
+) -> dict[str, _Credited]:
+    """What each variant is credited with."""
+    indexes = range(len(definition.conversion_events))
+    return {
+        variant_id: (
+            [conversions.get((variant_id, index), 0) for index in indexes],
+            {currency: amount for (of, currency), amount in revenue.items() if of == variant_id},
+        )
+        for variant_id in definition.variants
+    }
+
+
+def _totals(variants: Iterable[VariantPeriod], users: int, conversion_events: int) -> Figures:
+    """The campaign's own figures: all variants but control (R9, R18)."""
+    counted = [variant.figures for variant in variants if not variant.control]
+    revenue: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for figures in counted:
+        for currency, amount in figures.revenue.items():
+            revenue[currency] = EXACT.add(revenue[currency], amount)
+    return Figures(
+        receipts=sum(figures.receipts for figures in counted),
+        unique_recipients=users,
+        conversions=[sum(figures.conversions[i] for figures in counted) for i in range(conversion_events)],
+        revenue=dict(revenue),
+    )

@@ -1,0 +1,387 @@
+"""Conversions and counted purchases, one by one: judged by the reference, in any order and batches."""
+
+import pickle
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import column, delete, select, table
+
+from application.ledger import UnknownCampaign
+from domain.errors import UnknownVariant
+from domain.instants import from_microseconds
+from infrastructure.schema import identities
+from infrastructure.service import Service
+from projections import generations, projector, rebuilding
+from projections.conversions import CONVERSIONS
+from projections.conversions.reading import (
+    BadKey,
+    ConversionRow,
+    conversions,
+    conversions_until,
+    revenue_until,
+)
+from projections.conversions.tables import conversions as conversions_table
+from projections.conversions.tables import counted_purchases
+from projections.rebuilding import Done, Rebuilding, Task, here
+from tests import reference, reference_reports
+from tests.domain.test_journey_laws import plans
+from tests.ledgers import GROUP, open_ledger, rows, take
+from tests.strategies import START
+
+pytestmark = pytest.mark.usefixtures("each_database")
+
+LAWS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SPRING = {
+    "id": "spring",
+    "variants": [{"id": "A"}, {"id": "B"}, {"id": "holdout", "control": True}],
+    "conversion_events": [
+        {"type": "makes_purchase", "deadline": "3d"},
+        {"type": "starts_session", "deadline": "1d"},
+    ],
+}
+
+
+def read(service: Service, campaign_id: str = "spring", **asked: Any) -> list[ConversionRow]:
+    """A campaign's conversions as readers find them, everything acknowledged being in them."""
+    service.projector.catch_up(CONVERSIONS)
+    with service.database.reading() as connection:
+        return conversions(connection, service.projector.known, GROUP, campaign_id, **{"limit": 1000} | asked)
+
+
+def contents(service: Service) -> list[dict[tuple[Any, ...], dict[str, Any]]]:
+    """All rows of both its tables by primary key."""
+    with service.database.reading() as connection:
+        tables = generations.current(connection, CONVERSIONS)
+        return [
+            {tuple(row)[:3]: dict(row._mapping) for row in connection.execute(tables[each].select())}
+            for each in CONVERSIONS.tables
+        ]
+
+
+def check(service: Service, campaigns: Any, facts: Any) -> None:
+    """Both tables hold what the reference finds, and as much as the log lets one expect."""
+    service.projector.catch_up(CONVERSIONS)
+    with service.database.reading() as connection:
+        users = {row.journey_id: row.user_id for row in connection.execute(select(identities))}
+    expected: list[dict[Any, dict[str, Any]]] = [
+        reference_reports.conversions(campaigns, facts),
+        reference_reports.counted_purchases(campaigns, facts),
+    ]
+    names = [conversions_table.c.conversion_event.name, counted_purchases.c.purchase_id.name]
+    for found, told, name in zip(contents(service), expected, names, strict=True):
+        by_user = {(users[row["journey_id"]], row["campaign_id"], row[name]): row for row in found.values()}
+        assert by_user.keys() == told.keys()
+        for key, row in by_user.items():
+            assert {field: row[field] for field in told[key]} == told[key]
+            assert row["control"] == (row["variant_id"] == control_of(campaigns, row["campaign_id"]))
+    check_verified(service)
+
+
+def control_of(campaigns: Any, campaign_id: str) -> str | None:
+    """The campaign's control group."""
+    return reference.control_of(reference_reports.campaign_named(campaigns, campaign_id))
+
+
+def check_verified(service: Service) -> None:
+    """What a rebuild would compare is equal."""
+    with service.database.reading() as connection:
+        log = service.projector.log
+        tally = log.tally(connection, 0, log.last_position(connection))
+        current = generations.current(connection, CONVERSIONS)
+        assert CONVERSIONS.expected(tally) == CONVERSIONS.held(connection, current)
+
+
+def rebuild_apart(service: Service) -> None:
+    """Build it anew: all ranges folded, each by itself and sent from elsewhere, before the first is written."""
+    fold_here = here(service.projector, [CONVERSIONS])
+
+    def folding(tasks: Iterable[Task]) -> Iterator[Done]:
+        yield from [pickle.loads(pickle.dumps(done)) for done in fold_here(tasks)]  # noqa: S301 - its own
+
+    Rebuilding(service.projector, [CONVERSIONS], folding).run(lambda *_: None)
+
+
+@LAWS
+@given(plan=plans())
+def test_r14_any_order_and_batches_give_what_the_reference_finds(plan: Any) -> None:
+    """R7, R9, R11, R12, R17: caught up after every batch, each row is the reference's."""
+    campaigns, facts, batches = plan
+    with tempfile.TemporaryDirectory() as directory, open_ledger(Path(directory), campaigns) as service:
+        for batch in batches:
+            take(service, batch)
+            service.projector.catch_up(CONVERSIONS)
+        check(service, campaigns, facts)
+
+
+@pytest.mark.parametrize("span", [1, 3, 20_000])
+@settings(LAWS, max_examples=15)
+@given(plan=plans())
+def test_r14_ranges_folded_apart_give_the_same_rows(plan: Any, span: int) -> None:
+    """R14: one event at a time, a few, or all; by one process or several: the same rows, whoever recorded them when."""
+    campaigns, facts, batches = plan
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory() as directory,
+        open_ledger(Path(directory), campaigns) as service,
+    ):
+        for module in (projector, rebuilding):
+            patch.setattr(module, "BATCH", span)
+        for batch in batches:
+            take(service, batch)
+        check(service, campaigns, facts)
+        caught_up = contents(service)
+        rebuild_apart(service)
+        assert contents(service) == caught_up
+        check_verified(service)
+
+
+@LAWS
+@given(plan=plans(), place=st.integers(0, 100), step=st.sampled_from([-1, 0, 1]))
+def test_r12_r17_what_was_true_by_an_instant_is_the_references(plan: Any, place: int, step: int) -> None:
+    """R12, R17: conversions and revenue up to some fact's instant, or a microsecond beside it."""
+    campaigns, facts, batches = plan
+    at = reference.instant(facts[place % len(facts)]) if facts else START
+    instant = at + timedelta(microseconds=step)
+    with tempfile.TemporaryDirectory() as directory, open_ledger(Path(directory), campaigns) as service:
+        for batch in batches:
+            take(service, batch)
+        service.projector.catch_up(CONVERSIONS)
+        for campaign in campaigns:
+            assert until(service, campaign["id"], instant) == true_as_of(campaigns, facts, campaign, instant)
+
+
+def until(service: Service, campaign_id: str, instant: datetime) -> tuple[Any, Any]:
+    """Conversions and revenue by an instant, as readers find them."""
+    with service.database.reading() as connection:
+        return (
+            conversions_until(connection, GROUP, campaign_id, instant),
+            {key: net for key, (_, net) in revenue_until(connection, GROUP, campaign_id, instant).items()},
+        )
+
+
+def true_as_of(campaigns: Any, facts: Any, campaign: Any, instant: datetime) -> tuple[Any, Any]:
+    """The same of the reference."""
+    variants = reference_reports.true_as_of(campaigns, facts, campaign["id"], instant)["variants"]
+    counts = {
+        (variant_id, index): count
+        for variant_id, figures in variants.items()
+        for index, count in enumerate(figures["conversions"])
+        if count
+    }
+    revenue = {
+        (variant_id, currency): net
+        for variant_id, figures in variants.items()
+        for currency, net in figures["revenue"].items()
+    }
+    return counts, revenue
+
+
+def at(day: int) -> str:
+    """09:00 of a day in March."""
+    return f"2024-03-{day:02}T09:00:00Z"
+
+
+def received(day: int, variant: str = "A", user: str = "u1") -> dict[str, Any]:
+    """A receipt."""
+    fact = {"type": "received", "id": f"r{day}", "user_id": user, "campaign_id": "spring"}
+    return fact | {"variant_id": variant, "at": at(day)}
+
+
+def bought(day: int, price: str = "20.00", user: str = "u1", currency: str = "EUR") -> dict[str, Any]:
+    """A purchase."""
+    fact = {"type": "purchase", "id": f"p{day}", "user_id": user, "product_id": "x", "at": at(day)}
+    return fact | {"price": price, "currency": currency}
+
+
+def opened(day: int, user: str = "u1") -> dict[str, Any]:
+    """A session."""
+    return {"type": "session_started", "id": f"s{day}", "user_id": user, "app_id": "ios", "at": at(day)}
+
+
+def void(fact_id: str) -> dict[str, Any]:
+    """A void."""
+    return {"type": "void", "id": f"void {fact_id}", "user_id": "u1", "fact_id": fact_id, "at": at(20)}
+
+
+def march(day: int) -> datetime:
+    """The same instant as `at` gives."""
+    return datetime(2024, 3, day, 9, tzinfo=UTC)
+
+
+def instants_of(service: Service, topic: str) -> list[datetime]:
+    """When the events of a topic were recorded."""
+    return [from_microseconds(row.recorded_at) for row in rows(service) if row.topic == topic]
+
+
+def test_example_3_a_restated_conversion_keeps_the_instant_at_which_it_was_recorded(tmp_path: Path) -> None:
+    """R14: restated from B's to A's window; recorded as before, decided later, in a batch that had not seen it."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        take(service, [received(1, "A"), received(10, "B"), bought(11)])
+        [before] = read(service)
+        assert (before.variant_id, before.receipt_id, before.behaviour_id) == ("B", "r10", "p11")
+        assert (before.received_at, before.window_ends_at, before.behaviour_at) == (
+            march(10),
+            march(13),
+            march(11),
+        )
+        assert (before.restated, before.decided_at) == (False, before.recorded_at)
+        take(service, [bought(3)])
+        [now] = read(service)
+        assert (now.variant_id, now.receipt_id, now.behaviour_id) == ("A", "r1", "p3")
+        assert (now.received_at, now.window_ends_at, now.behaviour_at) == (march(1), march(4), march(3))
+        assert now.restated
+        assert [now.recorded_at] == instants_of(service, "journey.conversion_recorded")
+        assert [now.decided_at] == instants_of(service, "journey.conversion_restated")
+        assert now.recorded_at == before.recorded_at < now.decided_at
+
+
+def test_r14_recorded_and_restated_within_one_batch_it_keeps_both_instants(tmp_path: Path) -> None:
+    """R14: what a batch of events has recorded itself is not asked of the table."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        take(service, [received(1, "A"), received(10, "B"), bought(11)])
+        take(service, [bought(3)])
+        take(service, [void("p3")])
+        [found] = read(service)
+        assert (found.behaviour_id, found.restated) == ("p11", True)
+        assert [found.recorded_at] == instants_of(service, "journey.conversion_recorded")
+        assert found.decided_at == instants_of(service, "journey.conversion_restated")[-1]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_example_10_a_withdrawn_conversion_has_no_row_until_it_is_recorded_again(
+    tmp_path: Path, at_once: bool
+) -> None:
+    """R17: restated, withdrawn, and recorded again as a new row, in one batch of events or in several."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        told: list[Any] = []
+        steps = [[received(1), bought(2), bought(3)], [void("p2")], [void("p3")], [bought(4)]]
+        for facts in steps:
+            take(service, facts)
+            if not at_once:
+                told.append([(row.behaviour_id, row.restated) for row in read(service)])
+        assert at_once or told == [[("p2", False)], [("p3", True)], [], [("p4", False)]]
+        [found] = read(service)
+        assert (found.behaviour_id, found.restated) == ("p4", False)
+        assert (
+            found.recorded_at == instants_of(service, "journey.conversion_recorded")[-1] == found.decided_at
+        )
+
+
+def test_r9_control_is_marked_and_an_instant_is_inside(tmp_path: Path) -> None:
+    """R9, R11: control's conversions and purchases stand by themselves; so far is up to the instant, itself inside."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        take(service, [received(1, "holdout"), bought(2), received(5, "B"), bought(6, "0.10"), bought(7)])
+        take(service, [received(1, "A", "u2"), bought(2, "5", "u2", "USD")])
+        assert {(row.variant_id, row.control) for row in read(service)} == {("holdout", True), ("A", False)}
+        assert until(service, "spring", march(2) - timedelta(microseconds=1)) == ({}, {})
+        twentieth = march(2).astimezone(timezone(timedelta(hours=14)))
+        assert until(service, "spring", twentieth) == (
+            {("holdout", 0): 1, ("A", 0): 1},
+            {("holdout", "EUR"): Decimal(20), ("A", "USD"): Decimal(5)},
+        )
+        with service.database.reading() as connection:
+            found = revenue_until(connection, GROUP, "spring", march(9))
+        assert found == {
+            ("holdout", "EUR"): (1, Decimal(20)),
+            ("A", "USD"): (1, Decimal(5)),
+            ("B", "EUR"): (2, Decimal("20.10")),
+        }
+
+
+def test_r12_a_purchase_refunded_in_full_counts_with_a_net_of_nothing(tmp_path: Path) -> None:
+    """R12: its row says 0, and it is one purchase; voided, it has no row."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        take(service, [received(1), bought(2)])
+        refund = {"type": "refund", "id": "f", "user_id": "u1", "purchase_id": "p2", "amount": "30.00"}
+        take(service, [refund | {"at": at(9)}])
+        service.projector.catch_up(CONVERSIONS)
+        with service.database.reading() as connection:
+            assert revenue_until(connection, GROUP, "spring", march(2)) == {("A", "EUR"): (1, Decimal(0))}
+        take(service, [void("p2")])
+        assert read(service) == []
+        assert contents(service) == [{}, {}]
+
+
+def test_pages_come_one_after_the_other_in_the_order_of_their_keys(tmp_path: Path) -> None:
+    """R7: page by page every conversion comes once, whatever the page's length; filters leave the others out."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        for number in range(7):
+            variant, user = "AB"[number % 2], f"u{number}"
+            take(service, [received(1, variant, user), bought(2, user=user), opened(1, user)])
+        everything = read(service)
+        assert len(everything) == 14
+        assert [row.key for row in everything] == sorted(row.key for row in everything)
+        for limit in (1, 3, 14):
+            assert paged(service, limit) == everything
+        assert paged(service, 2, variant_id="B") == [row for row in everything if row.variant_id == "B"]
+        assert paged(service, 2, conversion_event=1) == [
+            row for row in everything if row.conversion_event == 1
+        ]
+        assert paged(service, 1, user_id="u3") == [row for row in everything if row.user_id == "u3"]
+        assert read(service, user_id="nobody") == []
+
+
+def paged(service: Service, limit: int, **asked: Any) -> list[ConversionRow]:
+    """All pages, of so many rows each."""
+    found: list[ConversionRow] = []
+    while page := read(service, limit=limit, after=found[-1].key if found else None, **asked):
+        assert len(page) <= limit
+        found += page
+    return found
+
+
+def test_r9_a_conversion_as_json_has_letters_and_instants(tmp_path: Path) -> None:
+    """R1, R6: the second conversion event is B; an instant has microseconds only where there are any."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        take(service, [received(1), opened(1)])
+        [found] = read(service)
+        told = found.as_json()
+        assert told.pop("recorded_at") == told.pop("decided_at")
+        assert told == {
+            "user_id": "u1",
+            "index": 1,
+            "letter": "B",
+            "variant_id": "A",
+            "control": False,
+            "receipt_id": "r1",
+            "received_at": "2024-03-01T09:00:00Z",
+            "window_ends_at": "2024-03-02T09:00:00Z",
+            "behaviour_id": "s1",
+            "behaviour_at": "2024-03-01T09:00:00Z",
+            "restated": False,
+        }
+
+
+def test_what_is_not_there_is_said_so(tmp_path: Path) -> None:
+    """An unknown campaign, an unknown variant, and a key that no row has had are no empty pages."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        with pytest.raises(UnknownCampaign):
+            read(service, "nowhere")
+        with pytest.raises(UnknownVariant):
+            read(service, variant_id="C")
+        for key in ("", "journey", "journey.4", "journey.-1", "journey.x"):
+            with pytest.raises(BadKey):
+                read(service, after=key)
+
+
+def test_views_show_users_and_null_for_those_erased(tmp_path: Path) -> None:
+    """BI tools read user ids beside journeys; whose identity was erased has none, and still counts."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        take(service, [received(1), bought(2)])
+        assert [row.user_id for row in read(service)] == ["u1"]
+        views = [table(name, column("user_id")) for name in ("conversions", "counted_purchases")]
+        with service.database.writing() as connection:
+            for view in views:
+                assert connection.execute(select(view)).scalars().all() == ["u1"]
+            connection.execute(delete(identities))
+            for view in views:
+                assert connection.execute(select(view)).scalars().all() == [None]
+        assert [row.user_id for row in read(service)] == [None]
+        assert read(service)[0].as_json()["user_id"] is None

@@ -1,0 +1,289 @@
+"""What is read of recipients, by example: lists with filters and pages, mature rates and periods as JSON has them."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from application.ledger import UnknownCampaign
+from infrastructure.service import Service
+from projections import projector
+from projections.recipients import RECIPIENTS, reading
+from tests.ledgers import GROUP, open_ledger, take
+
+pytestmark = pytest.mark.usefixtures("each_database")
+
+CAMPAIGN: dict[str, Any] = {
+    "id": "spring",
+    "variants": [{"id": "A"}, {"id": "B"}, {"id": "holdout", "control": True}],
+    "conversion_events": [
+        {"type": "makes_purchase", "deadline": "3d"},
+        {"type": "starts_session", "deadline": "30m"},
+    ],
+}
+
+
+def at(day: int, time: str = "09:00:00") -> str:
+    """An instant of a day in March."""
+    return f"2024-03-{day:02}T{time}Z"
+
+
+def received(
+    variant: str, day: int = 1, user: str = "u1", time: str = "09:00:00", fact_id: str | None = None
+) -> dict[str, Any]:
+    """A receipt."""
+    fact = {"type": "received", "id": fact_id or f"r{day}", "user_id": user, "campaign_id": "spring"}
+    return fact | {"at": at(day, time), "variant_id": variant}
+
+
+def bought(day: int, price: str = "1", currency: str = "EUR", user: str = "u1") -> dict[str, Any]:
+    """A purchase."""
+    fact = {"type": "purchase", "id": f"p{day} {currency}", "user_id": user, "at": at(day)}
+    return fact | {"product_id": "x", "price": price, "currency": currency}
+
+
+def void(fact_id: str, user: str = "u1") -> dict[str, Any]:
+    """A void."""
+    return {"type": "void", "id": f"void {fact_id}", "user_id": user, "at": at(9), "fact_id": fact_id}
+
+
+def listed(service: Service, **wanted: Any) -> list[reading.RecipientRow]:
+    """A page of recipients, everything acknowledged being in them."""
+    service.projector.catch_up(RECIPIENTS)
+    with service.database.reading() as connection:
+        known = service.projector.known
+        return reading.recipients(connection, known, GROUP, "spring", **({"limit": 10} | wanted))
+
+
+def mature(service: Service, as_of: datetime) -> reading.Mature:
+    """Mature rates, everything acknowledged being in them."""
+    service.projector.catch_up(RECIPIENTS)
+    with service.database.reading() as connection:
+        return reading.mature(connection, service.projector.known, GROUP, "spring", as_of)
+
+
+def instant(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    """An instant of a day in March."""
+    return datetime(2024, 3, day, hour, minute, tzinfo=UTC)
+
+
+def test_r9_a_recipient_of_control_and_a_variant_as_json_has_it(tmp_path: Path) -> None:
+    """R9, R11, R18: each variant with its receipts, what converted and for which variant, and all revenue."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        facts = [received("holdout", 1), received("A", 10), bought(2, "20"), bought(11, "0.5")]
+        take(service, [*facts, bought(12, "0", "JPY")])
+        [row] = listed(service)
+        assert row.as_json() == {
+            "user_id": "u1",
+            "journey_id": row.key,
+            "variants": [
+                {"variant_id": "A", "control": False, "receipts": 1},
+                {"variant_id": "holdout", "control": True, "receipts": 1},
+            ],
+            "receipts": 2,
+            "first_receipt_id": "r1",
+            "first_received_at": "2024-03-01T09:00:00Z",
+            "last_receipt_id": "r10",
+            "last_received_at": "2024-03-10T09:00:00Z",
+            "conversion_events": [
+                {"index": 0, "letter": "A", "converted": True, "variant_id": "holdout"},
+                {"index": 1, "letter": "B", "converted": False, "variant_id": None},
+            ],
+            "revenue": {"EUR": "20.50", "JPY": "0"},
+        }
+
+
+def test_pages_of_any_size_hold_each_user_once_and_in_order(tmp_path: Path) -> None:
+    """A user of several variants is one row, and no page ends within them."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(
+            service,
+            [received(variant, day, f"u{n}") for n in range(5) for day, variant in enumerate("AB", 1)],
+        )
+        everyone = listed(service)
+        assert {row.user_id for row in everyone} == {f"u{n}" for n in range(5)}
+        for limit in (1, 2, 3):
+            found = listed(service, limit=limit)
+            while page := listed(service, limit=limit, after=found[-1].key):
+                found += page
+            assert found == everyone
+
+
+def test_filters_find_a_user_those_of_several_variants_and_those_who_converted(tmp_path: Path) -> None:
+    """R5, R9: control counts as a variant; a conversion counts whichever variant it is credited to."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A"), received("A", 5), bought(2), received("A", user="u2")])
+        take(service, [received("A", user="u3"), received("holdout", 4, user="u3"), bought(5, user="u3")])
+
+        def users(**wanted: Any) -> set[str | None]:
+            return {row.user_id for row in listed(service, **wanted)}
+
+        assert users(user_id="u2") == {"u2"}
+        assert users(user_id="u9") == set()
+        assert users(several_variants=True) == {"u3"}
+        assert users(converted_on=0) == {"u1", "u3"}
+        assert users(converted_on=1) == set()
+        assert users(converted_on=0, several_variants=True, user_id="u1") == set()
+
+
+@pytest.mark.parametrize("batch", [1, 2, 20_000])
+def test_r17_where_the_first_or_last_receipt_is_voided_the_next_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    """R17: also where the void and what follows from it are folded apart; with the last receipt the user is gone."""
+    monkeypatch.setattr(projector, "BATCH", batch)
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A", 1), received("B", 2), received("A", 4), received("A", 8), bought(4)])
+
+        def ends() -> list[tuple[str, str]]:
+            return [(row.first[1], row.last[1]) for row in listed(service)]
+
+        assert ends() == [("r1", "r8")]
+        take(service, [void("r8")])
+        assert ends() == [("r1", "r4")]
+        take(service, [void("r1"), received("A", 3)])
+        assert ends() == [("r2", "r4")]
+        [totals, _] = mature(service, instant(8)).totals
+        assert (totals.recipients, totals.converted, totals.open) == (1, 1, 0)
+        take(service, [void("r2"), void("r3"), void("r4"), void("r7"), received("B", 7)])
+        assert ends() == []
+        [totals, _] = mature(service, instant(20)).totals
+        assert (totals.recipients, totals.converted, totals.open, totals.rate) == (0, 0, 0, None)
+
+
+def test_r17_a_receipt_voided_before_it_comes_counts_for_no_one(tmp_path: Path) -> None:
+    """R17: beside receipts that were counted before, and alone."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A", 1)])
+        [before] = listed(service)
+        take(service, [void("r2"), received("A", 2), void("r3", "u2"), received("A", 3, "u2")])
+        assert listed(service) == [before]
+
+
+def test_r17_r9_controls_receipts_are_none_of_the_campaigns_after_a_void(tmp_path: Path) -> None:
+    """R9, R18: where all but control's are voided the campaign has a recipient less, and control keeps its own."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("holdout", 1), received("A", 2), received("B", 3), received("holdout", 4)])
+        service.projector.catch_up(RECIPIENTS)
+        take(service, [void("r3")])
+        [totals, _] = mature(service, instant(5, 9)).totals
+        assert (totals.recipients, totals.open) == (0, 1)
+        [totals, _] = mature(service, instant(5, 10)).totals
+        assert (totals.recipients, totals.open) == (1, 0)
+        take(service, [void("r2")])
+        found = mature(service, instant(5, 10))
+        assert [each.recipients + each.open for each in found.totals] == [0, 0]
+        assert [each.conversion_events[0].open for each in found.variants] == [0, 0, 1]
+        [row] = listed(service)
+        assert [(variant.variant_id, variant.receipts) for variant in row.variants] == [("holdout", 2)]
+
+
+def test_r6_a_recipient_is_mature_after_the_end_of_the_last_window_and_not_at_it(tmp_path: Path) -> None:
+    """R6: the end, a full hour here, is inside the window: not yet mature as of it, and mature as of the next."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A", 1), bought(2), received("A", 1, "u2"), received("A", 2, "u2")])
+        take(service, [received("holdout", 1, "u3", "08:59:59.999999")])
+        found = mature(service, instant(4, 9, 59))
+        assert [(each.recipients, each.open) for each in found.totals] == [(0, 2), (2, 0)]
+        [_, _, control] = found.variants
+        assert [(each.recipients, each.open) for each in control.conversion_events] == [(1, 0), (1, 0)]
+        found = mature(service, instant(4, 10, 30))
+        assert found.as_json() == {
+            "as_of": "2024-03-04T10:00:00Z",
+            "position": str(found.position),
+            "totals": [
+                {"index": 0, "letter": "A", "recipients": 1, "converted": 1, "rate": 1.0, "open": 1},
+                {"index": 1, "letter": "B", "recipients": 2, "converted": 0, "rate": 0.0, "open": 0},
+            ],
+            "variants": [
+                {"variant_id": "A", "control": False, "conversion_events": found.as_json()["totals"]},
+                {
+                    "variant_id": "B",
+                    "control": False,
+                    "conversion_events": [
+                        {"index": 0, "letter": "A", "recipients": 0, "converted": 0, "rate": None, "open": 0},
+                        {"index": 1, "letter": "B", "recipients": 0, "converted": 0, "rate": None, "open": 0},
+                    ],
+                },
+                {
+                    "variant_id": "holdout",
+                    "control": True,
+                    "conversion_events": [
+                        {"index": 0, "letter": "A", "recipients": 1, "converted": 0, "rate": 0.0, "open": 0},
+                        {"index": 1, "letter": "B", "recipients": 1, "converted": 0, "rate": 0.0, "open": 0},
+                    ],
+                },
+            ],
+        }
+
+
+def test_r18_a_period_as_json_has_it(tmp_path: Path) -> None:
+    """R18, R20: whoever received on several of the days is one unique recipient; control is not in the totals."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A", 1), received("A", 2), received("B", 3), received("A", 4)])
+        take(service, [received("holdout", 2, "u2")])
+        service.projector.catch_up(RECIPIENTS)
+        days = (date(2024, 3, 1), date(2024, 3, 3))
+        told = {
+            "conversions": {("A", 0): 1},
+            "revenue": {("A", "EUR"): Decimal(3), ("holdout", "USD"): Decimal(0)},
+        }
+        with service.database.reading() as connection:
+            known = service.projector.known
+            found = reading.received_between(connection, known, GROUP, "spring", *days, **told)  # type: ignore[arg-type]
+
+        def figures(receipts: int, users: int, conversions: int, revenue: dict[str, str]) -> dict[str, Any]:
+            return {
+                "receipts": receipts,
+                "unique_recipients": users,
+                "conversions": [conversions, 0],
+                "conversion_rates": [conversions / users, 0.0],
+                "revenue": revenue,
+            }
+
+        assert found.as_json() == {
+            "app_group": GROUP,
+            "campaign_id": "spring",
+            "from": "2024-03-01",
+            "to": "2024-03-03",
+            "time_zone": "UTC",
+            "position": str(found.position),
+            "totals": figures(3, 1, 1, {"EUR": "3.00"}),
+            "variants": [
+                {"variant_id": "A", "control": False} | figures(2, 1, 1, {"EUR": "3.00"}),
+                {"variant_id": "B", "control": False} | figures(1, 1, 0, {}),
+                {"variant_id": "holdout", "control": True} | figures(1, 1, 0, {"USD": "0.00"}),
+            ],
+        }
+
+
+def test_an_unknown_campaign_has_no_recipients_to_read(tmp_path: Path) -> None:
+    """It is said so, and not answered with nothing."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        service.projector.catch_up(RECIPIENTS)
+        known = service.projector.known
+        with service.database.reading() as connection:
+            with pytest.raises(UnknownCampaign):
+                reading.recipients(connection, known, GROUP, "nowhere", limit=1)
+            with pytest.raises(UnknownCampaign):
+                reading.mature(connection, known, GROUP, "nowhere", instant(1))
+
+
+def test_lists_and_views_show_users_and_null_for_those_erased(tmp_path: Path) -> None:
+    """BI tools read user ids beside journeys; whose identity was erased has none, and counts as before."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A"), bought(2)])
+        assert [row.user_id for row in listed(service)] == ["u1"]
+        with service.database.writing() as connection:
+
+            def shown() -> list[list[str | None]]:
+                names = ("recipients", "recipient_receipts", "recipient_revenue")
+                queries = [f"SELECT user_id FROM {name}" for name in names]  # noqa: S608 - names of its own
+                return [[row.user_id for row in connection.exec_driver_sql(query)] for query in queries]
+
+            assert shown() == [["u1", "u1"], ["u1"], ["u1", "u1"]]
+            connection.exec_driver_sql("DELETE FROM identities")
+            assert shown() == [[None, None], [None], [None, None]]
+        assert [row.user_id for row in listed(service)] == [None]
