@@ -138,10 +138,12 @@ class EventLog:
     def _first_missing(self, connection: Connection, after: int) -> int:
         """The first position after one at which no event stands."""
         query = select(events.c.position).where(events.c.position > after).order_by(events.c.position)
-        for expected, position in enumerate(connection.execute(query).scalars(), after + 1):
+        expected = after + 1
+        for position in connection.execute(query).scalars():
             if position != expected:
                 return expected
-        raise LookupError("no event is missing")
+            expected += 1
+        return expected
 
     def _statement(self, types: Iterable[type[Any]], *, of_campaign: bool = False) -> Prepared:
         key = (frozenset(types), of_campaign)

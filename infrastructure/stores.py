@@ -54,7 +54,7 @@ class GenerationStore:
         columns = list(own.primary_key)[:by]
         wanted = self._wanted(columns)
         query = select(own).join(wanted, and_(*(each == wanted.c[each.name] for each in columns)))
-        return list(self.connection.execute(query, {"keys": as_keys(keys)}))
+        return list(self.connection.execute(query, {"keys": self._written(columns, keys)}).all())
 
     def put(self, table: Table, rows: Rows) -> None:
         """Put rows, whole and in the order of the columns, in the place of those with the same key."""
@@ -68,8 +68,19 @@ class GenerationStore:
             return
         columns = list(own.primary_key)
         wanted = select(*self._wanted(columns).c)
-        self.connection.execute(delete(own).where(tuple_(*columns).in_(wanted)), {"keys": as_keys(keys)})
+        self.connection.execute(
+            delete(own).where(tuple_(*columns).in_(wanted)), {"keys": self._written(columns, keys)}
+        )
 
     def _wanted(self, columns: list[Any]) -> Any:  # noqa: ANN401
         kinds = {each.name: each.type for each in columns}
         return self._stores.dialect.keys("keys", **kinds)
+
+    def _written(self, columns: list[Any], keys: list[tuple[Any, ...]]) -> str:
+        """Keys as the columns hold them."""
+        compiler = self.connection.dialect
+        makers = [each.type.dialect_impl(compiler).bind_processor(compiler) for each in columns]
+        if not any(makers):
+            return as_keys([key[: len(columns)] for key in keys])
+        plain: list[Any] = [maker or (lambda value: value) for maker in makers]
+        return as_keys([[make(value) for make, value in zip(plain, key, strict=False)] for key in keys])

@@ -118,13 +118,18 @@ class Rebuilding:
         return found
 
     def _build(self, progress: Progress) -> None:
-        """Bring the new generations near the end of the log, those that are behind first."""
+        """Bring the new generations to an end of the log that is near the newest, those that are behind first.
+
+        An end of the log, and no other position: between a fact and what was decided of it, nothing can be verified.
+        """
+        reached = 0
         while True:
             with self._database.reading() as connection:
                 newest = self._projector.log.last_position(connection)
                 stands = {name: self._building(connection, name).position for name in self._projections}
-            if not stands or min(stands.values()) + BATCH > newest:
+            if {*stands.values()} <= {reached} and newest - reached <= BATCH:
                 return
+            reached = newest
             after = min(stands.values())
             behind = tuple(name for name, position in stands.items() if position == after)
             until = min([newest, *(position for position in stands.values() if position > after)])

@@ -72,10 +72,12 @@ class Received:
     def show(self) -> None:
         """Tables for people."""
         if self.last is None:
-            days = f"from {self.first} on"
+            days = f"from {self.first} on, that day inside"
+        elif self.first is None:
+            days = f"up to {self.last}, that day inside"
         else:
-            days = f"up to {self.last}" if self.first is None else f"from {self.first} to {self.last}"
-        about = f"Of what was received {days}, that day inside; days in {self.time_zone}."
+            days = f"from {self.first} to {self.last}, both days inside"
+        about = f"Of what was received {days}; days in {self.time_zone}."
         report_tables.show(self.report, about=about)
 
     def as_json(self) -> dict[str, Any]:

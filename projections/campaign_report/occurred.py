@@ -106,11 +106,11 @@ def _receipt(row: Row[Any]) -> Change:
         variant=int(row.receipt_id == row.first_of_variant),
         campaign=int(row.receipt_id == row.first_of_campaign),
     )
-    receipt = Receipt(row.receipt_id, row.received_at, row.variant_id)
-    return Change(row.received_at, row.journey_id, "receipt", None, receipt, unique_recipients=first)
+    return Change(row.received_at, row.journey_id, "receipt", None, _credited(row), unique_recipients=first)
 
 
 def _credited(row: Row[Any]) -> Receipt:
+    """The receipt of a row, or the one that it is credited to."""
     return Receipt(row.receipt_id, row.received_at, row.variant_id)
 
 

@@ -6,11 +6,9 @@ They follow from each recipient's row as it was and as it is, so that they are e
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlalchemy import Row
 
 from domain.instants import EPOCH
+from projections import sums
 from projections.projection import Known, Store
 from projections.recipients.changes import Change
 from projections.recipients.tables import recipient_hours
@@ -32,21 +30,10 @@ def floored(instant: datetime) -> datetime:
 def write(changes: Iterable[Change], store: Store, campaigns: _Campaigns) -> None:
     """Add what the changes make of the counts."""
     differences = {
-        key: each for key, each in _differences(changes, store.known, campaigns).items() if any(each)
+        (*key[:3], EPOCH + key[3] * _HOUR): each
+        for key, each in _differences(changes, store.known, campaigns).items()
     }
-    rows = store.find(recipient_hours, [_found_by(key) for key in differences])
-    stood = {_key(row): row for row in rows}
-    put, gone = [], []
-    for key, (more, more_converted) in differences.items():
-        row = stood.get(key)
-        recipients = more if row is None else more + row.recipients
-        converted = more_converted if row is None else more_converted + row.converted
-        if recipients:
-            put.append((*key[:3], EPOCH + key[3] * _HOUR, *campaigns[key[0]], recipients, converted))
-        else:
-            gone.append(_found_by(key))
-    store.put(recipient_hours, put)
-    store.remove(recipient_hours, gone)
+    sums.add(store, recipient_hours, differences, lambda key: (*key, *campaigns[key[0]]))
 
 
 def _differences(changes: Iterable[Change], known: Known, campaigns: _Campaigns) -> dict[_Key, list[int]]:
@@ -63,12 +50,3 @@ def _differences(changes: Iterable[Change], known: Known, campaigns: _Campaigns)
                 counts[0] += sign
                 counts[1] += sign * (converted >> index & 1)
     return found
-
-
-def _key(row: Row[Any]) -> _Key:
-    return (row.stream_id, row.variant_id, row.conversion_event, (row.hour - EPOCH) // _HOUR)
-
-
-def _found_by(key: _Key) -> tuple[Any, ...]:
-    """A key with its hour as text that both databases take for an Instant."""
-    return (*key[:3], f"{EPOCH + key[3] * _HOUR:%Y-%m-%dT%H:%M:%S.%fZ}")

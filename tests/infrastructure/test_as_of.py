@@ -2,42 +2,45 @@
 
 import itertools
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
-from domain.instants import from_microseconds
+from domain.instants import EPOCH, from_microseconds
 from domain.journey.decisions import Conversion, Receipt, Revenue
+from domain.journey.facts import Received
 from infrastructure.cli import snapshots
 from infrastructure.cli.as_of import Asked, as_of, between, received
-from infrastructure.cli.differences import figure_changes
-from infrastructure.schema import events
-from infrastructure.service import Service
+from infrastructure.cli.console import Refused
+from infrastructure.cli.differences import sentence
+from infrastructure.schema import events, identities
+from infrastructure.service import Service, stamp
 from projections.campaign_report import CAMPAIGN_REPORT, occurred
 from projections.campaign_report.as_of import ReportHistory
 from projections.campaign_report.changes import Change
 from projections.campaign_report.counts import CampaignThen, Counts
 from projections.campaign_report.reading import CampaignReport
 from projections.columns import EXACT
+from projections.generations import checkpoints
 from projections.projection import Projection, UnreadableLog
 from projections.recipients import RECIPIENTS
 from projections.series import SERIES
 from tests import reference, reference_reports
 from tests.domain.test_journey_laws import plans
-from tests.ledgers import GROUP, _figures, open_ledger, reported, take
+from tests.ledgers import GROUP, NOW, _figures, open_ledger, reported, take
 from tests.strategies import TICK, identity
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 EVERYTHING = 10_000
 
 Shape = dict[str, Any]
@@ -243,7 +246,7 @@ def test_r20_the_report_of_some_days_is_what_the_reference_finds(plan: Any, data
             assert (found.first, found.last, found.time_zone) == (first, last, "UTC")
 
 
-CAMPAIGNS = [
+CAMPAIGNS: list[dict[str, Any]] = [
     {"id": "Sale", "conversion_events": [{"type": "starts_session", "deadline": "1d"}]},
     {"id": "sale"},
     {"id": '100%_/\\"\n'},
@@ -287,7 +290,7 @@ def test_a_campaign_is_told_as_it_was_then(service: Service) -> None:
     """R4: name and status of the instant, not of now."""
     with history_of(service, "sale") as history:
         before = history.log.last_position(history.connection)
-    service.campaigns.stop(GROUP, "sale", stamp_of_test())
+    service.campaigns.stop(GROUP, "sale", stamp())
     with history_of(service, "sale") as history:
         now = history.log.last_position(history.connection)
         assert [then(history, position).status for position in (before, now)] == ["launched", "stopped"]
@@ -298,8 +301,106 @@ def test_a_campaign_is_told_as_it_was_then(service: Service) -> None:
     assert (found.before.totals.receipts, found.after.totals.receipts) == (0, 1)
 
 
-def stamp_of_test() -> Any:
-    """A stamp."""
-    from infrastructure.service import stamp  # noqa: PLC0415
+def test_who_led_to_a_change_is_not_known_once_the_identity_was_erased(service: Service) -> None:
+    """The change still stands, with its fact; the user is null."""
+    with service.database.writing() as connection:
+        connection.execute(delete(identities).where(identities.c.user_id == "u2"))
+    with history_of(service, "sale") as history:
+        found = history.difference(0, history.log.last_position(history.connection), 10)
+    assert found is not None
+    told = [change.as_json() for change in found.changes]
+    assert [(each["user_id"], each["because"]["id"]) for each in told] == [(None, "r2")]
+    assert sentence(found.changes[0], set()).startswith("a user whose identity was erased: receipt r2")
 
-    return stamp()
+
+def test_as_of_does_without_a_read_model_that_other_code_made(service: Service) -> None:
+    """The read model only saves reading: where it cannot be used, the log is read from its beginning."""
+    service.projector.catch_up(CAMPAIGN_REPORT)
+    with service.database.writing() as connection:
+        connection.execute(update(checkpoints).values(fingerprint="another"))
+    with history_of(service, "Sale") as history:
+        last = history.log.last_position(history.connection)
+        found = history.report(last)
+    assert found is not None
+    assert found.totals.receipts == 2
+
+
+def test_a_gap_and_a_changed_event_are_met(service: Service) -> None:
+    """What the log lost, or what is not what was recorded, gives no figure but an error that says where."""
+    with history_of(service, "sale") as history:
+        last = history.log.last_position(history.connection)
+        [receipt] = history.log.of_campaign(history.connection, 0, last, [Received], GROUP, "sale")
+    at = events.c.position == receipt.position
+    with service.database.writing() as connection:
+        state = connection.execute(select(events.c.state).where(at)).scalar_one()
+        connection.execute(update(events).where(at).values(state=state.replace('"r2"', '"r8"')))
+    with pytest.raises(Refused, match=f"position {receipt.position}: .*hash differs"):
+        between(Asked(service, GROUP, "sale"), EPOCH, NOW + timedelta(days=3650), "recorded", 1)
+    with service.database.writing() as connection:
+        connection.execute(delete(events).where(at))
+    with history_of(service, "Sale") as history:
+        with pytest.raises(UnreadableLog, match=f"position {receipt.position}: the event is missing"):
+            history.fold(0, last)
+        with pytest.raises(UnreadableLog, match=f"position {last + 1}: the event is missing"):
+            history.fold(last, last + 1)
+
+
+def test_an_instant_is_not_looked_for_where_an_event_is_missing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Halving needs every event it meets."""
+    monkeypatch.setattr(service.projector.log, "recorded_at", lambda *_: None)
+    with history_of(service, "sale") as history, pytest.raises(UnreadableLog, match="the event is missing"):
+        history.position(NOW)
+
+
+def test_a_decision_without_a_fact_before_it_is_damage(service: Service) -> None:
+    """What led to a decision lies before it in its stream: where another stream's event does, the log is damaged."""
+    with history_of(service, "Sale") as history:
+        last = history.log.last_position(history.connection)
+        one, other = history.log.of_campaign(history.connection, 0, last, [Received], GROUP, "Sale")
+        elsewhere = msgspec.structs.replace(one, stream_id=other.stream_id)
+        with pytest.raises(UnreadableLog, match="no fact stands before the decision"):
+            history.log.cause(history.connection, elsewhere)
+
+
+def test_models_that_others_move_apart_are_read_at_one_position(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are brought up to date again while they differ, five times; then the smaller position is told."""
+    advance, left = service.projector.advance, 2
+
+    def overtaken(projection: Projection, progress: Any = None) -> None:
+        nonlocal left
+        advance(projection, progress)
+        if projection is RECIPIENTS and left:
+            left -= 1
+            take(service, [SESSION | {"id": f"s{left}"}])
+
+    monkeypatch.setattr(service.projector, "advance", overtaken)
+    with snapshots.together(service, RECIPIENTS, SERIES) as (connection, position):
+        assert position == service.projector.log.last_position(connection)
+    assert left == 0
+    left = 99
+    with snapshots.together(service, RECIPIENTS, SERIES) as (connection, position):
+        assert position == service.projector.log.last_position(connection) - 1
+    assert left == 99 - 5
+
+
+def test_what_is_asked_of_no_campaign_is_refused(service: Service) -> None:
+    """Whatever is asked, and whether there never was one or was none yet."""
+    asked, sale = Asked(service, GROUP, "nope"), Asked(service, GROUP, "sale")
+    for ask in (
+        lambda: as_of(asked, NOW, "recorded"),
+        lambda: as_of(asked, NOW, "occurred"),
+        lambda: between(asked, EPOCH, NOW, "occurred", 1),
+        lambda: received(asked, None, None),
+    ):
+        with pytest.raises(Refused, match="there is no campaign 'nope'"):
+            ask()
+    with pytest.raises(
+        Refused, match="no campaign 'sale' in 'shop' yet at 1970-01-01T00:00:00Z: it was drafted at 2"
+    ):
+        as_of(sale, EPOCH, "recorded")
+    with pytest.raises(Refused, match="yet at 1970-01-01T00:00:00Z"):
+        between(sale, EPOCH, EPOCH, "recorded", 1)

@@ -121,6 +121,7 @@ def test_a_rebuild_gone_on_with_equals_the_running_read_models(plan: Any, interr
         for batch in batches:
             take(service, batch)
             service.projector.catch_up()
+        service.projector.catch_up()
         before = {projection.name: dump(service, projection) for projection in PROJECTIONS}
         if len(rows(service)) > (interrupted + 1) * SMALL:
             interrupted_after(service, interrupted, *PROJECTIONS)
