@@ -11,10 +11,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-versio
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test check format bench lock clean
+.PHONY: help setup dev demo test check format bench pictures lock clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(RUNTIME) ## build .venv; the command is then .venv/bin/conversions
 	@echo "Ready: $(BIN)/conversions --help"
@@ -42,6 +42,9 @@ format: $(DEV) ## sort imports and format
 
 bench: $(DEV) ## measure; SIZE=full for the large runs
 	@$(BIN)/python -m benchmarks
+
+pictures: $(RUNTIME) ## draw the pictures of the README anew
+	@$(BIN)/python docs/pictures/make.py
 
 lock: $(BIN)/python ## pin the newest releases, with hashes, in requirements*.lock
 	@$(PIP) uv

@@ -1,12 +1,9 @@
 """Import: the facts of files through the intake, batch by batch, and the reports brought current after them."""
 
-import gc
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -15,6 +12,7 @@ from application.fact_commands import FactCommand, read_fact
 from application.intake import Answer, Outcome, Verdict
 from domain.errors import FactRefused
 from infrastructure.files import FactFile, Raw, open_facts
+from infrastructure.garbage import less_garbage_collection
 from infrastructure.service import REPORTS, Service, stamp
 
 IMPORT_BATCH = 8_000
@@ -77,7 +75,7 @@ class Import:
         """Take the facts of all files; raises UnreadableFile, and what was taken before stays."""
         started = time.monotonic()
         try:
-            with _less_garbage_collection():
+            with less_garbage_collection():
                 for path in paths:
                     self._file(path, file_format, watcher)
         finally:
@@ -180,16 +178,3 @@ def _ahead(items: Iterable[T]) -> Iterator[T]:
 
 def _next(source: Iterator[T]) -> T | None:
     return next(source, None)
-
-
-@contextmanager
-def _less_garbage_collection() -> Iterator[None]:
-    """Collect cycles less often: journeys in memory are many and live long, and an import makes hardly any cycle."""
-    before, interval = gc.get_threshold(), sys.getswitchinterval()
-    gc.set_threshold(1_000_000, 50, 100)
-    sys.setswitchinterval(0.002)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        sys.setswitchinterval(interval)

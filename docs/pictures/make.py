@@ -14,12 +14,12 @@ from rich.text import Text
 
 HERE = Path(__file__).parent
 COMMAND = [sys.executable, "-c", "from infrastructure.cli import main; main()"]
-WIDTH = 104
+WIDTH = 120
 
 PICTURES = {
     "report": "report spring-sale",
-    "as-of": "report spring-sale --as-of 2026-03-10T00:00:00Z --clock occurred",
-    "diff": "report spring-sale --diff 2026-03-09T00:00:00Z 2026-03-09T03:00:00Z --clock occurred --limit 5",
+    "as-of": "report spring-sale --as-of 2026-03-12T00:00:00Z --clock occurred",
+    "diff": "report spring-sale --diff 2026-03-10T00:00:00Z 2026-03-10T12:00:00Z --clock occurred --limit 5",
     "period": "report spring-sale --received-from 2026-03-09 --to 2026-03-15",
     "series": "series spring-sale --from 2026-03-02 --to 2026-03-12",
     "conversions": "conversions spring-sale --limit 6",
@@ -74,7 +74,7 @@ def main() -> None:
 def printed(arguments: list[str], environment: dict[str, str]) -> str:
     """What a command prints, with its colours."""
     done = subprocess.run(  # noqa: S603 - the project's own command
-        [*COMMAND, *arguments], env=environment, check=True, stdout=subprocess.PIPE, text=True
+        [*COMMAND, *arguments], env=environment, check=True, capture_output=True, text=True
     )
     return done.stdout
 
@@ -85,7 +85,10 @@ def draw(name: str, line: str, text: str) -> str:
     console.print(Text.assemble(("$ ", "green"), (f"conversions {line}", "bold")))
     console.print(Text.from_ansi(text.strip("\n")))
     return console.export_svg(
-        title=f"conversions {line.split()[0]}", theme=MONOKAI, code_format=FORMAT, unique_id=f"c-{name}"
+        title=f"conversions {line.split(maxsplit=1)[0]}",
+        theme=MONOKAI,
+        code_format=FORMAT,
+        unique_id=f"c-{name}",
     )
 
 

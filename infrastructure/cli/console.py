@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from infrastructure.database import sqlite_file
+from infrastructure.garbage import less_garbage_collection
 from infrastructure.service import Service
 from infrastructure.settings import Settings
 from projections import app_groups
@@ -101,7 +102,7 @@ def opened(database: str | None, *, make: bool = False) -> Iterator[Service]:
     if file is not None and not make and not file.exists():
         message = f"there is no database {file}; `conversions campaigns apply` makes one"
         raise Refused(message, code="no_database", status=UNREADABLE)
-    with Service(url) as service:
+    with less_garbage_collection(), Service(url) as service:
         yield service
 
 

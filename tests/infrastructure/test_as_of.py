@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 
 from domain.instants import EPOCH, from_microseconds
 from domain.journey.decisions import Conversion, Receipt, Revenue
@@ -21,7 +21,7 @@ from infrastructure.cli import snapshots
 from infrastructure.cli.as_of import Asked, as_of, between, received
 from infrastructure.cli.console import Refused
 from infrastructure.cli.differences import sentence
-from infrastructure.schema import events, identities
+from infrastructure.schema import identities
 from infrastructure.service import Service, stamp
 from projections.campaign_report import CAMPAIGN_REPORT, occurred
 from projections.campaign_report.as_of import ReportHistory
@@ -35,6 +35,7 @@ from projections.recipients import RECIPIENTS
 from projections.series import SERIES
 from tests import reference, reference_reports
 from tests.domain.test_journey_laws import plans
+from tests.infrastructure.test_verification import tamper
 from tests.ledgers import GROUP, NOW, _figures, open_ledger, reported, take
 from tests.strategies import TICK, identity
 
@@ -330,14 +331,13 @@ def test_a_gap_and_a_changed_event_are_met(service: Service) -> None:
     with history_of(service, "sale") as history:
         last = history.log.last_position(history.connection)
         [receipt] = history.log.of_campaign(history.connection, 0, last, [Received], GROUP, "sale")
-    at = events.c.position == receipt.position
-    with service.database.writing() as connection:
-        state = connection.execute(select(events.c.state).where(at)).scalar_one()
-        connection.execute(update(events).where(at).values(state=state.replace('"r2"', '"r8"')))
+    tamper(
+        service,
+        "UPDATE events SET state = replace(state, 'r2', 'r8') WHERE topic = 'journey.received' AND state LIKE '%r2%'",
+    )
     with pytest.raises(Refused, match=f"position {receipt.position}: .*hash differs"):
         between(Asked(service, GROUP, "sale"), EPOCH, NOW + timedelta(days=3650), "recorded", 1)
-    with service.database.writing() as connection:
-        connection.execute(delete(events).where(at))
+    tamper(service, "DELETE FROM events WHERE topic = 'journey.received' AND state LIKE '%r8%'")
     with history_of(service, "Sale") as history:
         with pytest.raises(UnreadableLog, match=f"position {receipt.position}: the event is missing"):
             history.fold(0, last)

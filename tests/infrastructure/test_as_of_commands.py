@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from infrastructure.cli.app import cli
+from infrastructure.cli.console import Refused
 from tests.infrastructure.commands import run
 from tests.infrastructure.test_command_line import answer, ledger
 
@@ -109,15 +111,23 @@ def test_a_difference_is_told_in_sentences(ledger: Path) -> None:
     before = late(ledger)
     told = run(ledger, "report", "spring-sale", "--diff", before, NOW).stdout
     for sentence in (
-        "u1: conversion A restated from p1 of 2026-03-02 10:00:00 UTC to purchase p0 of 2026-03-01 20:00:00 UTC, "
-        "credited to variant A",
+        (
+            "u1: conversion A restated from p1 of 2026-03-02 10:00:00 UTC to purchase p0 of 2026-03-01 20:00:00 UTC, "
+            "credited to variant A"
+        ),
         "u1: revenue of purchase p0 of 2026-03-01 20:00:00 UTC recorded: 5.00 USD, credited to variant A",
-        "u1: revenue of purchase p1 of 2026-03-02 10:00:00 UTC restated from 19.98 USD to 9.99 USD, credited to "
-        "variant A; because of refund x1 of 2026-03-09 10:00:00 UTC",
-        "u2: receipt r2 of 2026-03-01 09:00:00 UTC counts no more for variant B; no longer a unique recipient of "
-        "the variant and the campaign; because of void d1 of 2026-03-10 08:00:00 UTC",
-        "u4: receipt r4 of 2026-03-01 09:00:00 UTC counts for variant B; a new unique recipient of the variant and "
-        "the campaign",
+        (
+            "u1: revenue of purchase p1 of 2026-03-02 10:00:00 UTC restated from 19.98 USD to 9.99 USD, credited to "
+            "variant A; because of refund x1 of 2026-03-09 10:00:00 UTC"
+        ),
+        (
+            "u2: receipt r2 of 2026-03-01 09:00:00 UTC counts no more for variant B; no longer a unique recipient of "
+            "the variant and the campaign; because of void d1 of 2026-03-10 08:00:00 UTC"
+        ),
+        (
+            "u4: receipt r4 of 2026-03-01 09:00:00 UTC counts for variant B; a new unique recipient of the variant and "
+            "the campaign"
+        ),
     ):
         assert sentence in told
     assert "-4.99 USD" in told
@@ -219,19 +229,25 @@ def test_mature_rates_stand_beside_the_raw_ones(ledger: Path) -> None:
         (("--as-of", NOW, "--diff", EARLIER, NOW), "bad_option", "--as-of and --diff exclude one another"),
         (("--as-of", NOW, "--to", "2026-03-01"), "bad_option", "--as-of and --to exclude one another"),
         (("--diff", EARLIER, NOW, "--received-from", "2026-03-01"), "bad_option", "exclude one another"),
-        (("--csv",), "bad_option", "--json and --csv exclude one another"),
+        (("--csv", "--json"), "bad_option", "--json and --csv exclude one another"),
         (("--clock", "occurred"), "bad_option", "--clock goes with --as-of or --diff"),
         (("--as-of", NOW, "--clock", "cuckoo"), "bad_option", "'cuckoo' is no clock: recorded or occurred"),
         (("--as-of", NOW, "--limit", "3"), "bad_option", "--limit goes with --diff"),
         (("--received-from", "20260301"), "bad_option", "is no day; write it as 2026-03-01"),
         (("--to", "2026-02-30"), "bad_option", "is no day"),
         (("--received-from", "2026-03-02", "--to", "2026-03-01"), "bad_option", "comes after --to"),
-        (("--as-of", EARLIER), "unknown_campaign", "yet at 2026-03-01T12:00:00Z: it was drafted at 20"),
     ],
 )
-def test_what_makes_no_sense_is_refused(ledger: Path, options: tuple[str, ...], code: str, said: str) -> None:
-    """A code, and words that say what to do."""
-    done = run(ledger, "report", "spring-sale", "--json", *options)
+def test_what_makes_no_sense_is_refused(options: tuple[str, ...], code: str, said: str) -> None:
+    """A code, and words that say what to do; before any database is opened."""
+    with pytest.raises(Refused, match=said) as refused:
+        cli(["--database", "sqlite:///nowhere.db", "report", "spring-sale", *options], standalone_mode=False)
+    assert (refused.value.code, refused.value.status) == (code, 1)
+
+
+def test_a_refusal_is_json_where_json_was_asked_for(ledger: Path) -> None:
+    """Scripts read the code; the campaign was not there yet."""
+    done = run(ledger, "report", "spring-sale", "--json", "--as-of", EARLIER)
     error = json.loads(done.stderr)["error"]
-    assert (done.returncode, error["code"]) == (1, code)
-    assert said in error["message"]
+    assert (done.returncode, error["code"]) == (1, "unknown_campaign")
+    assert f"yet at {EARLIER}: it was drafted at 20" in error["message"]

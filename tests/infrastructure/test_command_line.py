@@ -62,7 +62,7 @@ def test_a_report_has_the_shape_of_the_interfaces(ledger: Path) -> None:
     report = answer(ledger, "report", "spring-sale")
     assert list(report) == [
         "app_group", "campaign_id", "name", "kind", "status", "position",
-        "revenue_window_seconds", "conversion_events", "totals", "variants",
+        "revenue_window_seconds", "conversion_events", "totals", "variants", "mature",
     ]  # fmt: skip
     assert isinstance(report["position"], str)
     assert report["revenue_window_seconds"] == 259_200
