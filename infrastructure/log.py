@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, literal_column, select
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, literal_column, select
 
 from domain.explanation import Told
 from domain.instants import from_microseconds
@@ -26,6 +26,15 @@ _NAMES = {topic: event.__name__ for event, topic in TOPICS.items()}
 
 _MISSING = "the event is missing"
 
+_MARKS: list[tuple[type[Any], str, str]] = [
+    (RecipientCounted, "campaign", '"variant_id":null'),
+    (RecipientRestated, "campaign", '"variant_id":null'),
+    (RecipientWithdrawn, "campaign", '"variant_id":null'),
+    (FactDisregarded, "received", '"fact":{"type":"received"'),
+    (FactDisregarded, "purchase", '"fact":{"type":"purchase"'),
+]
+"""Events, their marks (projections/projection.py, Tally), and the part of a payload that says so."""
+
 _PAGE = 20_000
 """Positions that are looked through at once for the events of a campaign."""
 
@@ -36,7 +45,8 @@ class EventLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._prepared: dict[tuple[frozenset[type[Any]], bool], Prepared] = {}
-        self._tally = self._within(_marked())
+        self._topics = self._within(select(events.c.topic, func.count()).group_by(events.c.topic))
+        self._marks = self._within(_marked())
         self._count = self._within(select(func.count()))
         self._stream = self._compiled(_of_stream())
         self._fact = self._compiled(_last_fact())
@@ -50,14 +60,16 @@ class EventLog:
 
         Counted by the database, and by nothing that reads payloads here: a rebuild is checked by it.
         """
-        found = Tally(
-            {
-                (_NAMES.get(topic, topic), mark): number
-                for topic, mark, number in self._tally.all(connection, after=after, last=last)
-            }
-        )
+        found = Tally()
+        for topic, number in self._topics.all(connection, after=after, last=last):
+            found[_NAMES.get(topic, topic), ""] = number
         if found.total() != last - after:
             raise UnreadableLog(self._first_missing(connection, after), _MISSING)
+        # Apart from the topics: grouping by payloads takes four times as long.
+        marked = self._marks.first(connection, after=after, last=last)
+        for (event, mark, _), number in zip(_MARKS, marked, strict=True):
+            found[event.__name__, mark] += number or 0
+            found[event.__name__, ""] -= number or 0
         return found
 
     def recorded_at(self, connection: Connection, position: int) -> int | None:
@@ -198,26 +210,30 @@ def _last_fact() -> Select[Any]:
 
 
 def _marked() -> Select[Any]:
-    """Events counted by topic and mark (projections/projection.py, Tally).
+    """How many events have each of the marks.
 
     Payloads are JSON without spaces, and quotes within their texts are escaped: the patterns match nothing else.
     """
     topic, state = events.c.topic, events.c.state
-
-    def of(*types: type[Any]) -> ColumnElement[bool]:
-        return topic.in_([literal_column(f"'{TOPICS[each]}'") for each in types])
-
-    def holds(part: str) -> ColumnElement[bool]:
-        return state.like(literal_column(f"'%{part}%'"))
-
-    disregarded, recipient = of(FactDisregarded), of(RecipientCounted, RecipientRestated, RecipientWithdrawn)
-    mark = case(
-        (and_(recipient, holds('"variant_id":null')), literal_column("'campaign'")),
-        (and_(disregarded, holds('"fact":{"type":"received"')), literal_column("'received'")),
-        (and_(disregarded, holds('"fact":{"type":"purchase"')), literal_column("'purchase'")),
-        else_=literal_column("''"),
-    )
-    return select(topic, mark.label("mark"), func.count()).group_by(topic, literal_column("2"))
+    topics: list[Any] = [
+        literal_column(f"'{TOPICS[each]}'") for each in dict.fromkeys(event for event, _, _ in _MARKS)
+    ]
+    counts = [
+        func.sum(
+            case(
+                (
+                    and_(
+                        topic == literal_column(f"'{TOPICS[event]}'"),
+                        state.like(literal_column(f"'%{part}%'")),
+                    ),
+                    1,
+                ),
+                else_=0,
+            )
+        )
+        for event, _, part in _MARKS
+    ]
+    return select(*counts).where(topic.in_(topics))
 
 
 class Streams:

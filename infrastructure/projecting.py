@@ -11,7 +11,6 @@ from eventsourcing.persistence import IntegrityError, OperationalError
 
 from infrastructure.database import Database
 from infrastructure.tail import Tail
-from projections.projection import ProjectionStopped
 from projections.projector import Progress, Projector
 
 log = structlog.get_logger()
@@ -28,7 +27,7 @@ class Projecting:
         self._projector = projector
         self._ending = threading.Event()
         self._pause = _PAUSE_SECONDS
-        self.stopped: dict[str, ProjectionStopped] = {}
+        self.stopped: dict[str, Exception] = {}
 
     def end(self) -> None:
         """End after the batch that is being applied."""
@@ -46,20 +45,16 @@ class Projecting:
 
     def _advanced(self, progress: Progress | None) -> bool:
         """Bring all that can go on up to date: whether the database let it be done."""
-        for projection in self._projector.projections:
-            if projection.name in self.stopped:
-                continue
-            try:
-                self._projector.advance(projection, progress)
-            except ProjectionStopped as stopped:
-                # The reason says it all; `exception` would bury it under a trace.
-                log.error(  # noqa: TRY400
+        going = [each for each in self._projector.projections if each.name not in self.stopped]
+        try:
+            for stopped in self._projector.advance(going, progress):
+                log.error(
                     "projection.stopped", name=stopped.name, position=stopped.position, reason=stopped.reason
                 )
-                self.stopped[projection.name] = stopped
-            except (IntegrityError, OperationalError) as error:
-                self._wait_for_the_database(error)
-                return False
+                self.stopped[stopped.name] = stopped
+        except (IntegrityError, OperationalError) as error:
+            self._wait_for_the_database(error)
+            return False
         self._pause = _PAUSE_SECONDS
         return True
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -9,7 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from projections import generations
-from projections.folding import fold
+from projections.folding import Folded, fold
 from projections.generations import Generation
 from projections.projection import Known, Log, Projection, ProjectionStopped, Store, UnreadableLog
 
@@ -36,6 +37,17 @@ Stores = Callable[[Connection, Generation], Store]
 """Makes the store of a generation's tables in a transaction."""
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """What was folded for some projections that stand at the same position."""
+
+    projections: Sequence[Projection]
+    after: int
+    last: int
+    newest: int
+    folded: Folded
+
+
 class Projector:
     """Keeps the current generations of projections up to date."""
 
@@ -58,78 +70,114 @@ class Projector:
 
     def catch_up(self, *projections: Projection, progress: Progress | None = None) -> None:
         """Apply everything the log holds, by default to all; the others go on before a ProjectionStopped is raised."""
-        stopped = None
-        for projection in projections or self.projections:
-            try:
-                self.advance(projection, progress)
-            except ProjectionStopped as reason:
-                stopped = stopped or reason
-        if stopped is not None:
-            raise stopped
+        stopped = self.advance(projections or self.projections, progress)
+        if stopped:
+            raise stopped[0]
 
-    def advance(self, projection: Projection, progress: Progress | None = None) -> None:
-        """Apply everything the log holds to one projection; raises ProjectionStopped."""
-        while self._batch(projection, progress):
-            pass
+    def advance(
+        self, projections: Sequence[Projection], progress: Progress | None = None
+    ) -> list[ProjectionStopped]:
+        """Apply everything the log holds to these projections, together: why those that could not go on stopped."""
+        stopped: list[ProjectionStopped] = []
+        going = self._ready(projections, stopped)
+        while (batch := self._next(going)) is not None:
+            stopped += self._apply(batch)
+            if progress is not None:
+                progress(batch.last, batch.newest)
+            ended = {each.name for each in stopped}
+            going = [projection for projection in going if projection.name not in ended]
+        return stopped
 
-    def _batch(self, projection: Projection, progress: Progress | None) -> bool:
-        """Apply one batch; False when there was nothing to do."""
-        if self._is_current(projection):
-            return False
-        try:
-            with self.database.writing() as connection:
-                generation = generations.locked(connection, projection, self.clock())
-                after, newest = generation.position, self.log.last_position(connection)
-                last = min(after + BATCH, newest)
-                if last <= after:
-                    return False
-                self._apply(connection, projection, generation, last)
-        except ProjectionStopped as stopped:
-            self._stop(projection, stopped)
-            raise
-        if progress is not None:
-            progress(last, newest)
-        return True
-
-    def _is_current(self, projection: Projection) -> bool:
-        """Whether there is nothing to do, found out without the write lock: readers need not wait for writers."""
+    def _ready(self, projections: Sequence[Projection], stopped: list[ProjectionStopped]) -> list[Projection]:
+        """Those that this code can go on with; generations are made where there are none."""
         with self.database.reading() as connection:
-            found = generations.find(connection, projection)
-            if found is None:
-                return False
-            generations.refuse_other_code(projection, found)
-            return found.position == self.log.last_position(connection)
+            found = {projection: generations.find(connection, projection) for projection in projections}
+        missing = [projection for projection, generation in found.items() if generation is None]
+        if missing:
+            with self.database.writing() as connection:
+                for projection in missing:
+                    found[projection] = generations.locked(connection, projection, self.clock())
+        ready = []
+        for projection, generation in found.items():
+            try:
+                if generation is not None:
+                    generations.refuse_other_code(projection, generation)
+                ready.append(projection)
+            except ProjectionStopped as reason:
+                stopped.append(reason)
+        return ready
 
-    def _apply(
-        self,
-        connection: Connection,
-        projection: Projection,
-        generation: Generation,
-        last: int,
-        problem: str | None = None,
-    ) -> None:
-        """Apply the events up to a position, and move the checkpoint."""
+    def _next(self, projections: Sequence[Projection]) -> _Batch | None:
+        """Fold what comes next, for those that are behind the others; None when there is nothing to do.
+
+        Without a lock: readers need not wait for writers, nor writers for what takes long.
+        """
+        with self.database.reading() as connection:
+            newest = self.log.last_position(connection)
+            found = {projection: generations.find(connection, projection) for projection in projections}
+            stands = {
+                projection: 0 if generation is None else generation.position
+                for projection, generation in found.items()
+            }
+            after = min(stands.values(), default=newest)
+            if after >= newest:
+                return None
+            last = min(
+                [after + BATCH, newest, *(position for position in stands.values() if position > after)]
+            )
+            behind = [projection for projection, position in stands.items() if position == after]
+            return _Batch(behind, after, last, newest, self._folded(connection, behind, after, last))
+
+    def _folded(
+        self, connection: Connection, projections: Sequence[Projection], after: int, last: int
+    ) -> Folded:
         try:
-            self.log.tally(connection, generation.position, last)
+            self.log.tally(connection, after, last)
         except UnreadableLog as error:
-            raise ProjectionStopped(projection.name, error.position, error.reason) from error
-        folded = fold(self.log, connection, self.known, [projection], generation.position, last)
-        write(projection, folded[projection.name], self.stores(connection, generation), last)
-        generations.move(connection, generation, last, self.clock(), problem=problem)
+            return {
+                projection.name: ProjectionStopped(projection.name, error.position, error.reason)
+                for projection in projections
+            }
+        return fold(self.log, connection, self.known, projections, after, last)
+
+    def _apply(self, batch: _Batch) -> list[ProjectionStopped]:
+        """Write a batch and move the checkpoints, in one transaction; why those that could not go on stopped."""
+        stopped = []
+        with self.database.writing() as connection:
+            for projection in batch.projections:
+                try:
+                    with connection.begin_nested():
+                        self._put(connection, projection, batch)
+                except ProjectionStopped as reason:
+                    stopped.append((projection, reason))
+        for projection, why in stopped:
+            self._stop(projection, why)
+        return [why for _, why in stopped]
+
+    def _put(self, connection: Connection, projection: Projection, batch: _Batch) -> None:
+        generation = generations.locked(connection, projection, self.clock())
+        if generation.position != batch.after:
+            # Another process has done it meanwhile.
+            return
+        write(projection, batch.folded[projection.name], self.stores(connection, generation), batch.last)
+        generations.move(connection, generation, batch.last, self.clock())
 
     def _stop(self, projection: Projection, stopped: ProjectionStopped) -> None:
-        """Keep what comes before the event that failed, unless someone else could apply it meanwhile."""
+        """Keep what comes before the event that failed, and say why it stopped."""
         try:
-            with self.database.writing() as connection:
-                generation = generations.locked(connection, projection, self.clock())
-                if generation.position < stopped.position:
-                    self._apply(connection, projection, generation, stopped.position - 1, stopped.reason)
+            self._end(projection, stopped.position - 1, stopped.reason)
         except ProjectionStopped as again:
-            with self.database.writing() as connection:
-                generation = generations.locked(connection, projection, self.clock())
-                generations.move(
-                    connection, generation, generation.position, self.clock(), problem=again.reason
-                )
+            # What comes before cannot be written either: it stays where it stands.
+            self._end(projection, 0, again.reason)
+
+    def _end(self, projection: Projection, last: int, problem: str) -> None:
+        with self.database.writing() as connection:
+            generation = generations.locked(connection, projection, self.clock())
+            if generation.position < last:
+                folded = self._folded(connection, [projection], generation.position, last)
+                write(projection, folded[projection.name], self.stores(connection, generation), last)
+            position = max(generation.position, last)
+            generations.move(connection, generation, position, self.clock(), problem=problem)
 
 
 def write(projection: Projection, folded: object, store: Store, last: int) -> None:

@@ -27,7 +27,7 @@ class Money:
 
     def add(self, key: Key, net: Decimal, sign: int) -> None:
         self.purchases[key] += sign
-        self.amounts[key] = EXACT.add(self.amounts[key], net * sign)
+        self.amounts[key] = (EXACT.add if sign > 0 else EXACT.subtract)(self.amounts[key], net)
 
     def differences(self) -> dict[Key, tuple[int, Decimal]]:
         """By key how many purchases there are more, and how much money."""

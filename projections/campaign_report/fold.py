@@ -6,6 +6,7 @@ Decisions say what stood before and what stands now, so that every handler takes
 from collections import Counter
 from typing import Any
 
+from domain.journey.decisions import Conversion, Revenue
 from domain.journey.facts import Received
 from projections import sums
 from projections.campaign_report import campaigns
@@ -63,20 +64,41 @@ def recipient_withdrawn(fold: ReportFold, logged: Logged) -> None:
     _recipient(fold, logged, -1)
 
 
-def conversion(fold: ReportFold, logged: Logged) -> None:
+def _conversion(fold: ReportFold, logged: Logged, conversion: Conversion, sign: int) -> None:
     event = logged.event
-    for conversion, sign in ((getattr(event, "before", None), -1), (getattr(event, "now", None), 1)):
-        if conversion is not None:
-            variant_id = conversion.receipt.variant_id
-            fold.conversions[logged.app_group, event.campaign_id, variant_id, event.index] += sign
+    fold.conversions[logged.app_group, event.campaign_id, conversion.receipt.variant_id, event.index] += sign
 
 
-def revenue(fold: ReportFold, logged: Logged) -> None:
+def conversion_recorded(fold: ReportFold, logged: Logged) -> None:
+    _conversion(fold, logged, logged.event.now, 1)
+
+
+def conversion_restated(fold: ReportFold, logged: Logged) -> None:
+    _conversion(fold, logged, logged.event.before, -1)
+    _conversion(fold, logged, logged.event.now, 1)
+
+
+def conversion_withdrawn(fold: ReportFold, logged: Logged) -> None:
+    _conversion(fold, logged, logged.event.before, -1)
+
+
+def _revenue(fold: ReportFold, logged: Logged, revenue: Revenue, sign: int) -> None:
     event = logged.event
-    for revenue, sign in ((getattr(event, "before", None), -1), (getattr(event, "now", None), 1)):
-        if revenue is not None:
-            key = (logged.app_group, event.campaign_id, revenue.receipt.variant_id, event.currency)
-            fold.revenue.add(key, revenue.net, sign)
+    key = (logged.app_group, event.campaign_id, revenue.receipt.variant_id, event.currency)
+    fold.revenue.add(key, revenue.net, sign)
+
+
+def revenue_attributed(fold: ReportFold, logged: Logged) -> None:
+    _revenue(fold, logged, logged.event.now, 1)
+
+
+def revenue_restated(fold: ReportFold, logged: Logged) -> None:
+    _revenue(fold, logged, logged.event.before, -1)
+    _revenue(fold, logged, logged.event.now, 1)
+
+
+def revenue_withdrawn(fold: ReportFold, logged: Logged) -> None:
+    _revenue(fold, logged, logged.event.before, -1)
 
 
 def write(fold: ReportFold, store: Store) -> None:
