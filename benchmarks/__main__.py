@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 import typer
 from pysqlite3 import dbapi2 as sqlite
 
-from benchmarks import flatness, growth, intake, postgresql, stock
+from benchmarks import flatness, growth, intake, postgresql, rebuild, stock
 from benchmarks.ledger import SQLITE
 from benchmarks.places import PostgreSQL, folder, production_server
 from benchmarks.results import Printer, Progress, Table, as_json
@@ -23,16 +23,18 @@ from infrastructure.settings import Settings
 
 
 class Size(NamedTuple):
-    """How many facts to import, how often, and on top of how many."""
+    """How many facts to import, how often, and on top of how many; and in stores of how many to rebuild."""
 
     facts: int
     runs: int
     stores: Sequence[int]
+    rebuilt: Sequence[int]
 
 
 SIZES = {
-    "default": Size(100_000, 3, (1_000, 1_000_000)),
-    "full": Size(1_000_000, 1, (1_000, 1_000_000, 10_000_000)),
+    "default": Size(100_000, 3, (1_000, 1_000_000), (560_000,)),
+    # A million events and a bit more, three and ten million; and ten million facts.
+    "full": Size(1_000_000, 1, (1_000, 1_000_000, 10_000_000), (560_000, 1_680_000, 5_600_000, 10_000_000)),
 }
 ASKED_FACTS_A_SECOND = 10_000
 
@@ -45,6 +47,7 @@ class Part(StrEnum):
     FLAT = "flat"
     POSTGRESQL = "postgresql"
     GROWTH = "growth"
+    REBUILD = "rebuild"
 
 
 @dataclass(frozen=True)
@@ -127,14 +130,19 @@ def _growth(bench: Bench) -> Iterator[Table]:
     yield growth.measure(bench.size.stores, bench.postgresql, bench.progress)
 
 
+def _rebuild(bench: Bench) -> Iterator[Table]:
+    yield from rebuild.measure(bench.size.rebuilt, bench.postgresql, bench.progress)
+
+
 _PARTS: dict[Part, Callable[[Bench], Iterator[Table]]] = {
     Part.INTAKE: _intake,
     Part.STOCK: _stock,
     Part.FLAT: _flat,
     Part.POSTGRESQL: _postgresql,
     Part.GROWTH: _growth,
+    Part.REBUILD: _rebuild,
 }
-_ON_POSTGRESQL = {Part.POSTGRESQL, Part.GROWTH}
+_ON_POSTGRESQL = {Part.POSTGRESQL, Part.GROWTH, Part.REBUILD}
 
 if __name__ == "__main__":
     typer.run(main)

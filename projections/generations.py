@@ -5,7 +5,8 @@ that are `kept` to go back to, or `retired` and about to be dropped. A reader as
 transaction, and so never sees half of one and half of another. Views with the plain names are for everyone else.
 """
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import Any, Literal
@@ -14,6 +15,7 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
+    Index,
     Integer,
     MetaData,
     PrimaryKeyConstraint,
@@ -28,12 +30,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.sql import quoted_name
 
 from projections.columns import Id
 from projections.fingerprint import fingerprint
-from projections.projection import Projection, ProjectionStopped, Tally
+from projections.projection import OtherCode, Projection, Tally
 
 Status = Literal["building", "current", "kept", "retired"]
 
@@ -54,9 +56,13 @@ checkpoints = Table(
     Column("switched_at", BigInteger),
     Column("problem", Text),
     PrimaryKeyConstraint("name", "generation"),
+    *(
+        Index(f"projections_{status}", "name", unique=True, sqlite_where=only, postgresql_where=only)
+        for status, only in ((each, text(f"status = '{each}'")) for each in ("current", "building"))
+    ),
 )
 """Where each generation stands. Instants in microseconds since 1970; `tally`, while it is building, is what the log
-holds up to its position; `problem` why it stopped, if it did."""
+holds up to its position; `problem` why it stopped, if it did. One is current and one is building, at most."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +98,21 @@ def physical(table: Table, generation: int) -> Table:
     return own
 
 
+_OTHER_COLUMNS = "42P16"
+"""What PostgreSQL says where a view cannot be replaced, since its columns are others."""
+
+_PATIENCE = "5s"
+
 _COLUMNS = [checkpoints.c[each.name] for each in fields(Generation)]
 _at = checkpoints.c
 
 
 def current(connection: Connection, projection: Projection) -> Generation:
-    """The generation that is read; raises ProjectionStopped where there is none yet, or where other code made it."""
+    """The generation that is read; raises OtherCode where there is none yet, or where other code made it."""
     found = find(connection, projection)
     if found is None:
         reason = f"it was not built yet; `conversions rebuild {projection.name}` does it"
-        raise ProjectionStopped(projection.name, 1, reason)
+        raise OtherCode(projection.name, 1, reason)
     refuse_other_code(projection, found)
     return found
 
@@ -213,20 +224,31 @@ def show(connection: Connection, projection: Projection, generation: Generation)
 
 def _replace(connection: Connection, name: str, shown: str) -> None:
     """Replace a view; where its columns are others, it is made anew, and grants on it are to be given again."""
-    # Whoever reads the view for long shall not make the others wait longer than this.
-    connection.execute(text("SET LOCAL lock_timeout = '5s'"))
-    try:
-        with connection.begin_nested():
-            connection.execute(text(f"CREATE OR REPLACE VIEW {name} AS {shown}"))
-    except SQLAlchemyError as error:
-        if "cannot" not in str(error):
-            raise
-        connection.execute(text(f"DROP VIEW {name}"))
-        connection.execute(text(f"CREATE VIEW {name} AS {shown}"))
+    with impatient(connection):
+        try:
+            with connection.begin_nested():
+                connection.execute(text(f"CREATE OR REPLACE VIEW {name} AS {shown}"))
+        except ProgrammingError as error:
+            if getattr(error.orig, "sqlstate", None) != _OTHER_COLUMNS:
+                raise
+            connection.execute(text(f"DROP VIEW {name}"))
+            connection.execute(text(f"CREATE VIEW {name} AS {shown}"))
+
+
+@contextmanager
+def impatient(connection: Connection) -> Iterator[None]:
+    """Wait for locks no longer than a few seconds: who reads for long shall not make all others wait."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    before = connection.execute(text("SHOW lock_timeout")).scalar_one()
+    connection.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}'"))
+    yield
+    connection.execute(text(f"SET LOCAL lock_timeout = '{before}'"))
 
 
 def refuse_other_code(projection: Projection, found: Generation) -> None:
-    """Raise ProjectionStopped unless this code made the generation: what two codes count does not add up."""
+    """Raise OtherCode unless this code made the generation: what two codes count does not add up."""
     if found.is_of(projection):
         return
     advice = f"`conversions rebuild {projection.name}` builds it anew while the old one is read"
@@ -238,7 +260,7 @@ def refuse_other_code(projection: Projection, found: Generation) -> None:
         reason = f"version {found.version} made it, this is version {projection.version}; {advice}"
     else:
         reason = f"its code has changed and its version has not: raise the version; {advice}"
-    raise ProjectionStopped(projection.name, found.position + 1, reason)
+    raise OtherCode(projection.name, found.position + 1, reason)
 
 
 def rows(connection: Connection, projection: Projection, generation: Generation) -> int:

@@ -172,3 +172,10 @@ class ProjectionStopped(Exception):
 
     def __str__(self) -> str:
         return f"{self.name} stopped before position {self.position}: {self.reason}"
+
+
+class OtherCode(ProjectionStopped):
+    """Other code made the generation that is read, or none did yet: no event is at fault, a rebuild is due."""
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"

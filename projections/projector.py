@@ -7,12 +7,20 @@ from typing import Protocol
 
 import structlog
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InternalError, OperationalError
 
 from projections import generations
 from projections.folding import Folded, fold
 from projections.generations import Generation
-from projections.projection import Known, Log, Projection, ProjectionStopped, Store, UnreadableLog
+from projections.projection import (
+    Known,
+    Log,
+    OtherCode,
+    Projection,
+    ProjectionStopped,
+    Store,
+    UnreadableLog,
+)
 
 log = structlog.get_logger()
 
@@ -144,15 +152,14 @@ class Projector:
         """Write a batch and move the checkpoints, in one transaction; why those that could not go on stopped."""
         stopped = []
         with self.database.writing() as connection:
-            for projection in batch.projections:
+            # Checkpoints are locked by name: two that locked them in other orders would wait for each other.
+            for projection in sorted(batch.projections, key=lambda each: each.name):
                 try:
                     with connection.begin_nested():
                         self._put(connection, projection, batch)
                 except ProjectionStopped as reason:
                     stopped.append((projection, reason))
-        for projection, why in stopped:
-            self._stop(projection, why)
-        return [why for _, why in stopped]
+        return [self._stop(projection, why) for projection, why in stopped]
 
     def _put(self, connection: Connection, projection: Projection, batch: _Batch) -> None:
         generation = generations.locked(connection, projection, self.clock())
@@ -162,22 +169,43 @@ class Projector:
         write(projection, batch.folded[projection.name], self.stores(connection, generation), batch.last)
         generations.move(connection, generation, batch.last, self.clock())
 
-    def _stop(self, projection: Projection, stopped: ProjectionStopped) -> None:
-        """Keep what comes before the event that failed, and say why it stopped."""
+    def _stop(self, projection: Projection, stopped: ProjectionStopped) -> ProjectionStopped:
+        """Keep what comes before the event that failed, and say why it stopped, and where."""
         try:
-            self._end(projection, stopped.position - 1, stopped.reason)
+            if not isinstance(stopped, OtherCode):
+                self._end(projection, stopped.position - 1, stopped.reason)
+        except OtherCode as other:
+            return other
         except ProjectionStopped as again:
-            # What comes before cannot be written either: it stays where it stands.
-            self._end(projection, 0, again.reason)
+            return self._narrow(projection, again)
+        return stopped
+
+    def _narrow(self, projection: Projection, stopped: ProjectionStopped) -> ProjectionStopped:
+        """Find the event that what stands refuses, by halving, and stop just before it."""
+        with self.database.reading() as connection:
+            found = generations.find(connection, projection)
+        good = 0 if found is None else found.position
+        bad = stopped.position
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            try:
+                self._end(projection, middle, stopped.reason)
+                good = middle
+            except ProjectionStopped:
+                bad = middle
+        self._end(projection, good, stopped.reason)
+        return ProjectionStopped(projection.name, good + 1, stopped.reason)
 
     def _end(self, projection: Projection, last: int, problem: str) -> None:
+        """Apply what comes up to a position, and say why it goes no further, unless another process did go further."""
         with self.database.writing() as connection:
             generation = generations.locked(connection, projection, self.clock())
+            if generation.position > last:
+                return
             if generation.position < last:
                 folded = self._folded(connection, [projection], generation.position, last)
                 write(projection, folded[projection.name], self.stores(connection, generation), last)
-            position = max(generation.position, last)
-            generations.move(connection, generation, position, self.clock(), problem=problem)
+            generations.move(connection, generation, last, self.clock(), problem=problem)
 
 
 def write(projection: Projection, folded: object, store: Store, last: int) -> None:
@@ -186,7 +214,7 @@ def write(projection: Projection, folded: object, store: Store, last: int) -> No
         raise folded
     try:
         projection.write(folded, store)
-    except SQLAlchemyError:
+    except (OperationalError, InternalError):
         raise
     except Exception as error:
         raise ProjectionStopped(projection.name, last, repr(error)) from error

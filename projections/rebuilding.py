@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import structlog
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from projections import generations
 from projections.folding import Folded, fold
@@ -78,52 +79,63 @@ class Rebuilding:
     def __init__(self, projector: Projector, projections: Sequence[Projection], folding: Folding) -> None:
         self._projector = projector
         self._database = projector.database
-        self._projections = {projection.name: projection for projection in projections}
+        # By name: checkpoints are locked in this order, whoever locks several.
+        self._projections = {each.name: each for each in sorted(projections, key=lambda each: each.name)}
         self._folding = folding
-        self._stopped: list[ProjectionStopped] = []
+        self._began: dict[str, Generation] = {}
+        self._stopped: list[ProjectionStopped | NotVerified] = []
 
     def run(self, progress: Progress, *, keep_old: bool = False) -> list[Rebuilt]:
-        """Build, verify and switch in; raises the first ProjectionStopped after the others are done, NotVerified."""
-        began = self._begin()
+        """Build, verify and switch in; raises the first ProjectionStopped or NotVerified after the others are done."""
+        self._begin()
         rebuilt: list[Rebuilt] = []
         while self._projections:
             self._build(progress)
             for projection in list(self._projections.values()):
-                verified = self._verify(projection)
-                position = self._switch(projection, keep_old=keep_old)
-                if position is None:
-                    # Too much was recorded meanwhile.
+                try:
+                    done = self._switch(projection, keep_old=keep_old)
+                except (ProjectionStopped, NotVerified) as reason:
+                    self._give_up(projection.name, reason)
                     continue
-                del self._projections[projection.name]
-                number, began_from = began[projection.name]
-                log.info("projection.rebuilt", name=projection.name, generation=number, position=position)
-                rebuilt.append(Rebuilt(projection.name, number, position, began_from, verified))
+                if done is not None:
+                    del self._projections[projection.name]
+                    log.info(
+                        "projection.rebuilt",
+                        name=done.name,
+                        generation=done.generation,
+                        position=done.position,
+                    )
+                    rebuilt.append(done)
         if self._stopped:
             raise self._stopped[0]
         return rebuilt
 
-    def _begin(self) -> dict[str, tuple[int, int]]:
-        """Find or make the generations: by name their number, and the position they go on from."""
-        now, found = self._projector.clock(), {}
-        with self._database.writing() as connection:
-            for projection in self._projections.values():
-                sweep(connection, projection, now)
-                building = generations.find(connection, projection, status="building", lock=True)
-                if building is not None and (building.problem or not building.is_of(projection)):
-                    generations.drop(connection, projection, building)
-                    building = None
-                if building is None:
-                    building = generations.make(connection, projection, "building", now)
-                found[projection.name] = (building.generation, building.position)
-        return found
+    def _begin(self) -> None:
+        """Find or make the generations, and note the position they go on from; raises RebuiltElsewhere."""
+        now = self._projector.clock()
+        try:
+            with self._database.writing() as connection:
+                for projection in self._projections.values():
+                    sweep(connection, projection, now)
+                    building = generations.find(connection, projection, status="building", lock=True)
+                    if building is not None and (building.problem or not building.is_of(projection)):
+                        generations.drop(connection, projection, building)
+                        building = None
+                    if building is None:
+                        building = generations.make(connection, projection, "building", now)
+                    self._began[projection.name] = building
+        except IntegrityError as error:
+            raise RebuiltElsewhere(
+                "another process has begun to rebuild one of these at this moment"
+            ) from error
 
     def _build(self, progress: Progress) -> None:
         """Bring the new generations to an end of the log that is near the newest, those that are behind first.
 
         An end of the log, and no other position: between a fact and what was decided of it, nothing can be verified.
         """
-        reached = 0
-        while True:
+        reached = -1
+        while self._projections:
             with self._database.reading() as connection:
                 newest = self._projector.log.last_position(connection)
                 stands = {name: self._building(connection, name).position for name in self._projections}
@@ -142,7 +154,8 @@ class Rebuilding:
 
     def _building(self, connection: Connection, name: str, *, lock: bool = False) -> Generation:
         building = generations.find(connection, self._projections[name], status="building", lock=lock)
-        if building is None:
+        began = self._began[name]
+        if building is None or (building.generation, building.began_at) != (began.generation, began.began_at):
             raise RebuiltElsewhere(
                 f"another process has switched in, or dropped, what was building of {name}"
             )
@@ -163,7 +176,7 @@ class Rebuilding:
                 except ProjectionStopped as reason:
                     stopped.append(reason)
         for each in stopped:
-            self._give_up(each)
+            self._give_up(each.name, each)
 
     def _put(self, connection: Connection, building: Generation, done: Done) -> None:
         projection, last = self._projections[building.name], done.task.last
@@ -174,49 +187,49 @@ class Rebuilding:
             tally.update(done.tally)
             generations.move(connection, building, last, self._projector.clock(), tally=tally)
 
-    def _give_up(self, reason: ProjectionStopped) -> None:
+    def _give_up(self, name: str, reason: ProjectionStopped | NotVerified) -> None:
         """Leave a projection that cannot go on where it stands, and say why; the others go on."""
         with self._database.writing() as connection:
-            building = self._building(connection, reason.name, lock=True)
+            building = self._building(connection, name, lock=True)
             now = self._projector.clock()
-            generations.move(connection, building, building.position, now, problem=reason.reason)
-        log.error("projection.stopped", name=reason.name, position=reason.position, reason=reason.reason)
-        del self._projections[reason.name]
+            problem = reason.reason if isinstance(reason, ProjectionStopped) else str(reason)
+            generations.move(connection, building, building.position, now, problem=problem)
+        log.error("projection.stopped", name=name, position=building.position + 1, reason=problem)
+        del self._projections[name]
         self._stopped.append(reason)
 
-    def _verify(self, projection: Projection) -> dict[str, int]:
-        """Compare what the tables hold with what the database has counted in the log."""
-        with self._database.reading() as connection:
-            building = self._building(connection, projection.name)
-            expected = projection.expected(generations.tally_of(connection, building))
-            held = projection.held(connection, building)
-        differences = [
-            f"{held[what]:,} {what} where the log has {count:,}"
-            for what, count in expected.items()
-            if held[what] != count
-        ]
-        if differences:
-            self._give_up(ProjectionStopped(projection.name, building.position + 1, "; ".join(differences)))
-            raise NotVerified(projection.name, differences)
-        return expected
-
-    def _switch(self, projection: Projection, *, keep_old: bool) -> int | None:
-        """Apply what is left, and let readers see the new generation; None where too much is left."""
+    def _switch(self, projection: Projection, *, keep_old: bool) -> Rebuilt | None:
+        """Verify, apply what is left, and let readers see the new generation; None where too much is left."""
         projector, now = self._projector, self._projector.clock()
+        with self._database.reading() as connection:
+            self._verified(connection, projection, self._building(connection, projection.name))
         with self._database.writing() as connection:
             old = generations.find(connection, projection, lock=True)
             building = self._building(connection, projection.name, lock=True)
             last = projector.log.last_position(connection)
             if last - building.position > BATCH:
                 return None
-            folded = fold(projector.log, connection, projector.known, [projection], building.position, last)
-            write(projection, folded[projection.name], projector.stores(connection, building), last)
-            generations.move(connection, building, last, now)
+            task = Task((projection.name,), building.position, last)
+            self._put(connection, building, do(projector, connection, [projection], task))
+            expected = projection.expected(generations.tally_of(connection, building))
             if old is not None:
                 generations.become(connection, old, "kept" if keep_old else "retired", now)
             generations.become(connection, building, "current", now)
             generations.show(connection, projection, building)
-        return last
+        began = self._began[projection.name]
+        return Rebuilt(projection.name, building.generation, last, began.position, expected)
+
+    def _verified(self, connection: Connection, projection: Projection, building: Generation) -> None:
+        """Compare what the tables hold with what the database has counted in the log; raises NotVerified."""
+        expected = projection.expected(generations.tally_of(connection, building))
+        held = projection.held(connection, building)
+        differences = [
+            f"{held[what]:,} {what} where the log has {count:,}"
+            for what, count in expected.items()
+            if held[what] != count
+        ]
+        if differences:
+            raise NotVerified(projection.name, differences)
 
 
 def here(projector: Projector, projections: Sequence[Projection]) -> Folding:
@@ -252,6 +265,7 @@ def roll_back(projector: Projector, projection: Projection) -> Generation:
         if left is None or not kept:
             raise LookupError(f"there is no generation of {projection.name} to go back to")
         back = max(kept, key=lambda each: each.switched_at or 0)
+        generations.refuse_other_code(projection, back)
         generations.become(connection, left, "kept", now)
         generations.become(connection, back, "current", now)
         generations.show(connection, projection, back)
@@ -271,7 +285,13 @@ def discard(projector: Projector, projection: Projection) -> list[Generation]:
 
 
 def sweep(connection: Connection, projection: Projection, now: int) -> None:
-    """Drop the generations that no one reads any more."""
+    """Drop the generations that no one reads any more; one that is still read for long is left for the next time."""
     for each in generations.all_of(connection, projection):
         if each.status == "retired" and now - (each.switched_at or 0) >= GRACE_SECONDS * 1_000_000:
-            generations.drop(connection, projection, each)
+            try:
+                with connection.begin_nested(), generations.impatient(connection):
+                    generations.drop(connection, projection, each)
+            except OperationalError:
+                log.warning(
+                    "generation.kept", name=each.name, generation=each.generation, reason="it is still read"
+                )

@@ -1,7 +1,7 @@
 """How read models stand: where, how far behind the log, and whether they move."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from sqlalchemy.engine import Connection
@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from domain.instants import from_microseconds, printed
 from projections import generations
 from projections.generations import Generation
-from projections.projection import Log, Projection
+from projections.projection import Log, OtherCode, Projection
 
 STALLED_SECONDS = 60
 """Behind for this long without moving, a read model is stalled."""
@@ -53,7 +53,8 @@ def standings(
             if each.status == "retired":
                 continue
             rows = generations.rows(connection, projection, each) if count else 0
-            yield _standing(each, newest, rows, now, lambda position: log.recorded_at(connection, position))
+            told = _standing(each, newest, rows, now, lambda position: log.recorded_at(connection, position))
+            yield told if each.status == "kept" else _of_this_code(told, projection, each)
 
 
 def _standing(
@@ -76,6 +77,15 @@ def _standing(
         moved_at=None if each.moved_at is None else printed(from_microseconds(each.moved_at)),
         problem=each.problem,
     )
+
+
+def _of_this_code(told: Standing, projection: Projection, each: Generation) -> Standing:
+    """Stopped, where this code can neither project nor read it."""
+    try:
+        generations.refuse_other_code(projection, each)
+    except OtherCode as other:
+        return replace(told, state="stopped", problem=other.reason)
+    return told
 
 
 def _state(each: Generation, lag: int, now: int) -> State:

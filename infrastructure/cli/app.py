@@ -38,7 +38,7 @@ from infrastructure.database import UnusableDatabase
 from infrastructure.database.failures import Busy, ConnectionLost, DiskFull, OutcomeUnknown
 from infrastructure.files import UnreadableFile
 from infrastructure.migrations import NewerSchema
-from projections.projection import ProjectionStopped
+from projections.projection import OtherCode, ProjectionStopped
 
 cli = typer.Typer(
     name="conversions",
@@ -83,6 +83,8 @@ def main() -> None:
         _fail(error.message, error.code, error.place, REFUSED)
     except UnreadableFile as error:
         _fail(str(error), "unreadable_file", "", UNREADABLE)
+    except OtherCode as other:
+        _fail(str(other), "other_code", "", REFUSED)
     except ProjectionStopped as stopped:
         advice = "; `conversions verify` checks the log"
         _fail(f"{stopped}{advice}", "projection_stopped", "", REFUSED)

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -185,6 +186,9 @@ def _rebuild(
         except (NotVerified, RebuiltElsewhere) as refused:
             code = "not_verified" if isinstance(refused, NotVerified) else "rebuilt_elsewhere"
             raise Refused(str(refused), code=code) from None
+        except BrokenProcessPool:
+            message = "a process that folds was ended, perhaps for want of memory; run it again, it goes on"
+            raise Refused(f"{message}; --processes 1 needs less", code="process_ended") from None
     return rebuilt, time.monotonic() - started
 
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
+from application.campaign_commands import read_campaigns
 from domain.instants import EPOCH, from_microseconds
 from domain.journey.decisions import Conversion, Receipt, Revenue
 from domain.journey.facts import Received
@@ -27,7 +28,7 @@ from projections.campaign_report import CAMPAIGN_REPORT, occurred
 from projections.campaign_report.as_of import ReportHistory
 from projections.campaign_report.changes import Change
 from projections.campaign_report.counts import CampaignThen, Counts
-from projections.campaign_report.reading import CampaignReport
+from projections.campaign_report.reading import CampaignReport, report
 from projections.columns import EXACT
 from projections.generations import checkpoints
 from projections.projection import Projection, UnreadableLog
@@ -37,11 +38,11 @@ from tests import reference, reference_reports
 from tests.domain.test_journey_laws import plans
 from tests.infrastructure.test_verification import tamper
 from tests.ledgers import GROUP, NOW, _figures, open_ledger, reported, take
-from tests.strategies import TICK, identity
+from tests.strategies import APP_GROUP, TICK, identity
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 EVERYTHING = 10_000
 
 Shape = dict[str, Any]
@@ -61,11 +62,11 @@ class Remembered(NamedTuple):
         return from_microseconds(self.recorded_at)
 
 
-def shape(report: CampaignReport | None) -> Shape:
+def shape(found: CampaignReport | None) -> Shape:
     """A report in the reference's shape."""
-    assert report is not None
-    variants = {each.variant_id: _figures(each.figures) for each in report.variants}
-    return {"totals": _figures(report.totals), "variants": variants}
+    assert found is not None
+    variants = {each.variant_id: _figures(each.figures) for each in found.variants}
+    return {"totals": _figures(found.totals), "variants": variants}
 
 
 def remembered(
@@ -302,6 +303,38 @@ def test_a_campaign_is_told_as_it_was_then(service: Service) -> None:
     assert (found.before.totals.receipts, found.after.totals.receipts) == (0, 1)
 
 
+LIFE: list[dict[str, Any]] = [
+    {"status": "draft", "variants": [{"id": "A"}, {"id": "B"}]},
+    {"conversion_events": [{"type": "starts_session", "deadline": "1d"}]},
+    {"variants": [{"id": "A"}, {"id": "C", "name": "See"}, {"id": "out", "control": True}]},
+    {"name": "Long", "channel": "push"},
+    {"status": "launched"},
+    {"variants": [{"id": "A", "name": "Eh"}, {"id": "C"}, {"id": "out", "control": True}]},
+    {
+        "variants": [
+            {"id": "A", "weight": 3},
+            {"id": "C", "weight": 0},
+            {"id": "out", "weight": 1, "control": True},
+        ]
+    },
+]
+
+
+def test_r4_whatever_changed_in_a_campaign_is_told_as_it_was(tmp_path: Path) -> None:
+    """R4, R5: after each step of a life, the report is what the read model then said, to the last field."""
+    said, campaign = [], {"id": "life"}
+    with open_ledger(tmp_path) as service:
+        for step in LIFE:
+            campaign |= step
+            service.campaigns.apply(read_campaigns(APP_GROUP | {"campaigns": [campaign]}), stamp())
+            service.projector.catch_up(CAMPAIGN_REPORT)
+            with service.database.reading() as connection:
+                said.append(report(connection, GROUP, "life"))
+        with history_of(service, "life") as history:
+            assert [history.report(each.position) for each in said if each is not None] == said
+    assert len({each.position for each in said if each is not None}) == len(LIFE)
+
+
 def test_who_led_to_a_change_is_not_known_once_the_identity_was_erased(service: Service) -> None:
     """The change still stands, with its fact; the user is null."""
     with service.database.writing() as connection:
@@ -368,16 +401,17 @@ def test_models_that_others_move_apart_are_read_at_one_position(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are brought up to date again while they differ, five times; then the smaller position is told."""
-    advance, left = service.projector.advance, 2
+    catch_up, left = service.projector.catch_up, 2
 
-    def overtaken(projection: Projection, progress: Any = None) -> None:
+    def overtaken(*projections: Projection) -> None:
         nonlocal left
-        advance(projection, progress)
-        if projection is RECIPIENTS and left:
+        catch_up(*projections)
+        if left:
             left -= 1
             take(service, [SESSION | {"id": f"s{left}"}])
+            catch_up(SERIES)
 
-    monkeypatch.setattr(service.projector, "advance", overtaken)
+    monkeypatch.setattr(service.projector, "catch_up", overtaken)
     with snapshots.together(service, RECIPIENTS, SERIES) as (connection, position):
         assert position == service.projector.log.last_position(connection)
     assert left == 0

@@ -20,7 +20,7 @@ from projections.app_groups import APP_GROUPS
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.tables import report_variants
 from projections.fingerprint import fingerprint
-from projections.projection import Logged, Projection, ProjectionStopped
+from projections.projection import Logged, OtherCode, Projection, ProjectionStopped
 from projections.rebuilding import (
     Done,
     NotVerified,
@@ -32,6 +32,7 @@ from projections.rebuilding import (
     roll_back,
     sweep,
 )
+from projections.standing import standings
 from tests.domain.test_journey_laws import plans
 from tests.infrastructure.test_verification import tamper
 from tests.ledgers import open_ledger, position_of, rebuilt, reported, rows, take
@@ -44,7 +45,7 @@ CAMPAIGN = {
     "conversion_events": [{"type": "makes_purchase", "deadline": "3d"}],
 }
 SMALL = 7
-LAWS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def receipt(number: int) -> dict[str, Any]:
@@ -368,3 +369,75 @@ def test_tasks_and_what_comes_of_them_go_from_process_to_process(service: Servic
     assert isinstance(stopped, ProjectionStopped)
     assert str(stopped) == str(done.folded["campaign_report"])
     assert sent.tally == done.tally
+
+
+def test_a_small_log_is_verified_too(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where all of it fits into the last batch, the one that the switch applies."""
+    monkeypatch.setattr(rebuilding, "BATCH", 20_000)
+    assert rebuilt(service, CAMPAIGN_REPORT)[0].verified["receipts"] == 20
+    tamper(service, "DELETE FROM events WHERE position = 20")
+    with pytest.raises(ProjectionStopped, match="stopped before position 20: the event is missing"):
+        rebuilt(service, CAMPAIGN_REPORT)
+
+
+def test_other_code_that_was_switched_in_meanwhile_ends_one_and_not_the_projector(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade rebuilds while the old release serves: what it has rebuilt is left to it, the others go on."""
+    take(service, [receipt(50)])
+    put = service.projector._put
+
+    def meanwhile(connection: Connection, projection: Projection, batch: Any) -> None:
+        if projection is CAMPAIGN_REPORT:
+            of_it = generations.checkpoints.c.name == "campaign_report"
+            connection.execute(update(generations.checkpoints).where(of_it).values(version=99))
+        put(connection, projection, batch)
+
+    monkeypatch.setattr(service.projector, "_put", meanwhile)
+    stopped = service.projector.advance(PROJECTIONS)
+    assert [type(each) for each in stopped] == [OtherCode]
+    assert position_of(service, "app_groups") == len(rows(service))
+
+
+def test_a_write_that_fails_is_narrowed_down_to_its_event(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes before is kept; the position that is named is that of the event."""
+    take(service, [receipt(number) for number in range(50, 60)])
+    last = len(rows(service))
+
+    bad = next(row.position for row in rows(service)[last - 15 :] if row.topic == "journey.received")
+    monkeypatch.setattr(generations, "refuse_other_code", lambda *_: None)
+    (stopped,) = service.projector.advance([failing_at(CAMPAIGN_REPORT, bad)])
+    assert (stopped.position, stopped.reason) == (bad, "LookupError('does not fit')")
+    assert position_of(service, "campaign_report") == bad - 1
+
+
+def failing_at(projection: Projection, position: int) -> Projection:
+    """The same projection, which cannot write what a fold holds of one event."""
+
+    def noting(handler: Any) -> Any:
+        def handle(fold: Any, logged: Logged) -> None:
+            handler(fold, logged)
+            fold.__dict__.setdefault("seen", set()).add(logged.position)
+
+        return handle
+
+    events = {event: noting(handler) for event, handler in projection.handlers.items()}
+
+    def write(fold: Any, store: Any) -> None:
+        if position in fold.__dict__.get("seen", ()):
+            raise LookupError("does not fit")
+        projection.write(fold, store)
+
+    return replace(projection, handlers=events, write=write)
+
+
+def test_one_that_other_code_made_does_not_stand_as_current(service: Service) -> None:
+    """What no command can read is shown as stopped, with what to do."""
+    newer = replace(CAMPAIGN_REPORT, version=CAMPAIGN_REPORT.version + 1)
+    projector = service.projector
+    with service.database.reading() as connection:
+        (standing,) = standings(connection, projector.log, [newer], projector.clock())
+    assert standing.state == "stopped"
+    assert "conversions rebuild campaign_report" in str(standing.problem)

@@ -39,3 +39,13 @@ def upgrade() -> None:
         sa.Column("problem", sa.Text),
         sa.PrimaryKeyConstraint("name", "generation"),
     )
+    for status in ("current", "building"):
+        only = sa.text(f"status = '{status}'")
+        op.create_index(
+            f"projections_{status}",
+            "projections",
+            ["name"],
+            unique=True,
+            sqlite_where=only,
+            postgresql_where=only,
+        )
