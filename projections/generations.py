@@ -30,7 +30,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.sql import quoted_name
 
 from projections.columns import Id
@@ -63,6 +63,10 @@ checkpoints = Table(
 )
 """Where each generation stands. Instants in microseconds since 1970; `tally`, while it is building, is what the log
 holds up to its position; `problem` why it stopped, if it did. One is current and one is building, at most."""
+
+
+class ViewInUse(Exception):
+    """A view cannot be replaced for as long as a transaction that has read it goes on."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,9 @@ def physical(table: Table, generation: int) -> Table:
 
 _OTHER_COLUMNS = "42P16"
 """What PostgreSQL says where a view cannot be replaced, since its columns are others."""
+
+_LOCKED = "55P03"
+"""What it says where a lock was waited for in vain."""
 
 _PATIENCE = "5s"
 
@@ -228,6 +235,10 @@ def _replace(connection: Connection, name: str, shown: str) -> None:
         try:
             with connection.begin_nested():
                 connection.execute(text(f"CREATE OR REPLACE VIEW {name} AS {shown}"))
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCKED:
+                raise
+            raise ViewInUse(f"someone has read the view {name} for long, and still does") from error
         except ProgrammingError as error:
             if getattr(error.orig, "sqlstate", None) != _OTHER_COLUMNS:
                 raise

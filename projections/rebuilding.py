@@ -26,6 +26,10 @@ GRACE_SECONDS = 60
 """How long a generation that was read stays after another was switched in: whoever reads it may finish."""
 
 
+SWITCH_ATTEMPTS = 6
+"""Each waits some seconds for those who read the views."""
+
+
 class Task(NamedTuple):
     """The events after one position, up to and including another, to be folded for the projections of these names."""
 
@@ -93,7 +97,7 @@ class Rebuilding:
             self._build(progress)
             for projection in list(self._projections.values()):
                 try:
-                    done = self._switch(projection, keep_old=keep_old)
+                    done = self._switched(projection, keep_old=keep_old)
                 except (ProjectionStopped, NotVerified) as reason:
                     self._give_up(projection.name, reason)
                     continue
@@ -197,6 +201,15 @@ class Rebuilding:
         log.error("projection.stopped", name=name, position=building.position + 1, reason=problem)
         del self._projections[name]
         self._stopped.append(reason)
+
+    def _switched(self, projection: Projection, *, keep_old: bool) -> Rebuilt | None:
+        """Switch in, trying again while someone reads a view for long; raises ViewInUse."""
+        for _ in range(SWITCH_ATTEMPTS - 1):
+            try:
+                return self._switch(projection, keep_old=keep_old)
+            except generations.ViewInUse as view:
+                log.warning("view.in_use", name=projection.name, reason=str(view))
+        return self._switch(projection, keep_old=keep_old)
 
     def _switch(self, projection: Projection, *, keep_old: bool) -> Rebuilt | None:
         """Verify, apply what is left, and let readers see the new generation; None where too much is left."""

@@ -14,7 +14,7 @@ from projections.projection import Log, OtherCode, Projection
 STALLED_SECONDS = 60
 """Behind for this long without moving, a read model is stalled."""
 
-State = Literal["current", "moving", "stalled", "stopped", "kept"]
+State = Literal["current", "moving", "stalled", "stopped", "kept", "not built"]
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,10 @@ def standings(
     """How each generation of each projection stands; without `count` no rows are counted, which takes a while."""
     newest = log.last_position(connection)
     for projection in projections:
-        for each in generations.all_of(connection, projection):
-            if each.status == "retired":
-                continue
+        found = [each for each in generations.all_of(connection, projection) if each.status != "retired"]
+        if all(each.status != "current" for each in found):
+            yield _not_built(projection, newest, now)
+        for each in found:
             rows = generations.rows(connection, projection, each) if count else 0
             told = _standing(each, newest, rows, now, lambda position: log.recorded_at(connection, position))
             yield told if each.status == "kept" else _of_this_code(told, projection, each)
@@ -76,6 +77,24 @@ def _standing(
         since=printed(from_microseconds(since)),
         moved_at=None if each.moved_at is None else printed(from_microseconds(each.moved_at)),
         problem=each.problem,
+    )
+
+
+def _not_built(projection: Projection, newest: int, now: int) -> Standing:
+    """It is built when it is first asked for, or rebuilt."""
+    return Standing(
+        name=projection.name,
+        generation=0,
+        status="current",
+        version=projection.version,
+        position=0,
+        lag_events=newest,
+        lag_seconds=0.0,
+        state="not built",
+        rows=0,
+        since=printed(from_microseconds(now)),
+        moved_at=None,
+        problem=None,
     )
 
 

@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infrastructure.cli.console import DatabaseOption, JsonOption, Refused, opened, out, print_json, shown
+from infrastructure.cli.console import (
+    DatabaseOption,
+    JsonOption,
+    Refused,
+    catch_up,
+    opened,
+    out,
+    print_json,
+    shown,
+)
 from projections.app_groups import APP_GROUPS, listed
 
 commands = typer.Typer(help="App groups: list, show.", no_args_is_help=True)
@@ -15,7 +24,7 @@ commands = typer.Typer(help="App groups: list, show.", no_args_is_help=True)
 def list_groups(database: DatabaseOption = None, json_output: JsonOption = False) -> None:  # noqa: FBT002
     """List all app groups."""
     with opened(database) as service:
-        service.projector.catch_up(APP_GROUPS)
+        catch_up(service, APP_GROUPS)
         with service.database.reading() as connection:
             groups = listed(connection)
     if json_output:
@@ -40,7 +49,7 @@ def show(
 ) -> None:
     """Show an app group: its time zone, apps and known custom events."""
     with opened(database) as service:
-        service.projector.catch_up(APP_GROUPS)
+        catch_up(service, APP_GROUPS)
         with service.database.reading() as connection:
             found = next((group for group in listed(connection) if group.app_group == app_group), None)
     if found is None:

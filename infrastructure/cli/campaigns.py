@@ -17,6 +17,7 @@ from infrastructure.cli.console import (
     DatabaseOption,
     JsonOption,
     Refused,
+    catch_up,
     only_app_group,
     opened,
     out,
@@ -77,7 +78,7 @@ def list_campaigns(
     """List campaigns with their status and headline figures."""
     with opened(database) as service:
         group = only_app_group(service, app_group)
-        service.projector.catch_up(CAMPAIGN_REPORT)
+        catch_up(service, CAMPAIGN_REPORT)
         with service.database.reading() as connection:
             found = reports(connection, group)
     if json_output:
@@ -124,7 +125,7 @@ def show(
     with opened(database) as service:
         group = only_app_group(service, app_group)
         service.ledger.existing_campaign(group, campaign)
-        service.projector.catch_up(CAMPAIGN_REPORT)
+        catch_up(service, CAMPAIGN_REPORT)
         with service.database.reading() as connection:
             found = report(connection, group, campaign)
     if found is None:

@@ -18,6 +18,7 @@ from infrastructure.garbage import less_garbage_collection
 from infrastructure.service import Service
 from infrastructure.settings import Settings
 from projections import app_groups
+from projections.projection import Projection
 
 # In a pipe or a file there is no width to keep to; 80, the library's guess, would cut tables.
 out = Console(width=None if sys.stdout.isatty() else 120)
@@ -106,9 +107,18 @@ def opened(database: str | None, *, make: bool = False) -> Iterator[Service]:
         yield service
 
 
+def catch_up(service: Service, *projections: Projection) -> None:
+    """Bring read models up to date, with progress where it takes long; raises ProjectionStopped."""
+    with Bar() as bar:
+        service.projector.catch_up(
+            *projections,
+            progress=lambda done, newest: bar.show("bringing read models up to date", done, newest),
+        )
+
+
 def only_app_group(service: Service, app_group: str | None) -> str:
     """The app group a command is about: the one named, or the only one there is."""
-    service.projector.catch_up(app_groups.APP_GROUPS)
+    catch_up(service, app_groups.APP_GROUPS)
     with service.database.reading() as connection:
         groups = [row.app_group for row in app_groups.listed(connection)]
     if app_group is not None:

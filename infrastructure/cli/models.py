@@ -21,6 +21,7 @@ from infrastructure.cli.console import (
     DatabaseOption,
     JsonOption,
     Refused,
+    catch_up,
     only_app_group,
     opened,
     out,
@@ -64,7 +65,7 @@ def reading(
         except UnknownCampaign as unknown:
             message = f"{unknown.message} in {group!r}; `conversions campaigns list` shows them all"
             raise Refused(message, code=unknown.code) from None
-        service.projector.catch_up(projection)
+        catch_up(service, projection)
         with service.database.reading() as connection:
             yield Read(connection, known, group, definition)
 

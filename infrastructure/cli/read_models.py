@@ -24,6 +24,7 @@ from infrastructure.cli.console import (
 )
 from infrastructure.folding_pool import FoldingPool
 from infrastructure.service import PROJECTIONS, Service
+from projections import generations
 from projections.projection import Projection
 from projections.rebuilding import (
     Folding,
@@ -40,7 +41,14 @@ from projections.standing import Standing, standings
 _SMALL = 100_000
 """Events that one process folds before others would have begun."""
 
-_STYLES = {"current": "green", "moving": "green", "stalled": "yellow", "stopped": "red", "kept": "dim"}
+_STYLES = {
+    "current": "green",
+    "moving": "green",
+    "stalled": "yellow",
+    "stopped": "red",
+    "kept": "dim",
+    "not built": "yellow",
+}
 
 NamesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME]...", help="Read models; all of them when none is named.")
@@ -73,6 +81,8 @@ def projections(
 
 
 def _advice(each: Standing) -> str:
+    if "conversions rebuild" in str(each.problem):
+        return f"[red]{each.name}[/]: {each.problem}"
     return (
         f"[red]{each.name}[/] stopped before position {each.position + 1}: {each.problem}; "
         "`conversions verify` checks the log"
@@ -186,6 +196,9 @@ def _rebuild(
         except (NotVerified, RebuiltElsewhere) as refused:
             code = "not_verified" if isinstance(refused, NotVerified) else "rebuilt_elsewhere"
             raise Refused(str(refused), code=code) from None
+        except generations.ViewInUse as view:
+            message = f"{view}; what was built is ready, and is switched in when it is run again"
+            raise Refused(message, code="view_in_use") from None
         except BrokenProcessPool:
             message = "a process that folds was ended, perhaps for want of memory; run it again, it goes on"
             raise Refused(f"{message}; --processes 1 needs less", code="process_ended") from None

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
+from infrastructure.cli.console import catch_up
 from infrastructure.service import Service
 from projections.generations import current
 from projections.projection import Projection
@@ -20,7 +21,7 @@ def together(service: Service, *projections: Projection) -> Iterator[tuple[Conne
     read as they stand, and the position is the smaller one: up to it, every event is in all of them.
     """
     for left in reversed(range(_TRIES)):
-        service.projector.catch_up(*projections)
+        catch_up(service, *projections)
         with service.database.reading() as connection:
             positions = {current(connection, projection).position for projection in projections}
             if len(positions) == 1 or not left:
