@@ -29,8 +29,13 @@ def fold(
             routes.setdefault(event, []).append((handler, folded[projection.name], projection.name))
     try:
         for logged in log.between(connection, after, last, routes):
-            for route in routes[type(logged.event)]:
-                _apply(route, logged, folded)
+            for handler, into, name in routes[type(logged.event)]:
+                try:
+                    handler(into, logged)
+                except SQLAlchemyError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever it is, this projection stops there
+                    _stop(folded, ProjectionStopped(name, logged.position, repr(error)))
     except UnreadableLog as error:
         if len(projections) == 1:
             return {name: ProjectionStopped(name, error.position, error.reason) for name in folded}
@@ -40,13 +45,7 @@ def fold(
     return folded
 
 
-def _apply(route: _Route, logged: Logged, folded: Folded) -> None:
-    """Apply an event to one fold; the first that cannot be applied stops it, and the others go on."""
-    handler, into, name = route
-    try:
-        handler(into, logged)
-    except SQLAlchemyError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, the projection stops there
-        if not isinstance(folded[name], ProjectionStopped):
-            folded[name] = ProjectionStopped(name, logged.position, repr(error))
+def _stop(folded: Folded, stopped: ProjectionStopped) -> None:
+    """Note the first event that a projection cannot apply; the others go on."""
+    if not isinstance(folded[stopped.name], ProjectionStopped):
+        folded[stopped.name] = stopped

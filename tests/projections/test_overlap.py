@@ -21,7 +21,7 @@ from tests.ledgers import GROUP, open_ledger, take
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 PURCHASE = {"type": "makes_purchase", "deadline": "3d"}
 SIMPLE: list[dict[str, Any]] = [

@@ -26,7 +26,7 @@ from tests.strategies import APP_GROUP
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 ZONES = ["UTC", "America/New_York", "Pacific/Kiritimati", "Asia/Kolkata"]
 HOUR = timedelta(hours=1)
