@@ -42,16 +42,16 @@ OTHERS = [Peer("eventsourcing-sqlalchemy", "eventsourcing_sqlalchemy", size) for
 
 def measure(path: Path, place: PostgreSQL, progress: Progress) -> dict[Peer, Result]:
     """Record the file's facts with each; raises NotInstalled."""
-    python = _interpreter(progress)
+    python = interpreter(progress)
     results = {}
     for peer in (*STOCK, *OTHERS):
         progress(f"{peer.name}, batches of {peer.batch:,}")
         with place.empty() as url:
-            results[peer] = run_stock(path, _environment(peer, url), peer.batch, MOST_SECONDS, python)
+            results[peer] = run_stock(path, environment(peer, url), peer.batch, MOST_SECONDS, python)
     return results
 
 
-def _environment(peer: Peer, url: str) -> dict[str, str]:
+def environment(peer: Peer, url: str) -> dict[str, str]:
     """What the library is told of the database."""
     # By TCP: over a Unix socket, libpq's pipeline mode, which its recorder uses, hangs in batches of 1,000 facts.
     parsed = make_url(url)
@@ -66,7 +66,7 @@ def _environment(peer: Peer, url: str) -> dict[str, str]:
     }
 
 
-def _interpreter(progress: Progress) -> str:
+def interpreter(progress: Progress) -> str:
     """The Python that has the peers, installed first where they are not those of the lock file."""
     python, installed = _VENV / "bin" / "python", _VENV / "installed"
     wanted = hashlib.sha256(_LOCK.read_bytes()).hexdigest()

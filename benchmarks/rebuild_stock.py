@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass
 
 # Both are what peers.py is about; it has no other names for them yet.
-from benchmarks.peers import STOCK, NotInstalled, _environment, _interpreter
+from benchmarks.peers import STOCK, NotInstalled, environment, interpreter
 from benchmarks.places import PostgreSQL, folder
 from benchmarks.rebuild_runs import Run
 from benchmarks.results import Ask, Progress, Table
@@ -75,10 +75,10 @@ def _notes(stock: Stock) -> list[str]:
 
 
 def _measure(place: PostgreSQL, progress: Progress) -> Stock:
-    python = _interpreter(progress)
+    python = interpreter(progress)
     with folder() as path, place.empty() as url:
         write(path / "facts.jsonl", facts(FACTS))
-        arguments = [path / "facts.jsonl", json.dumps(_environment(STOCK[0], url)), MOST_SECONDS]
+        arguments = [path / "facts.jsonl", json.dumps(environment(STOCK[0], url)), MOST_SECONDS]
         command = [python, "-m", "benchmarks.stock_runner", *map(str, arguments)]
         most = MOST_SECONDS + _PATIENCE_SECONDS
         try:

@@ -23,7 +23,8 @@ from infrastructure.cli.console import (
     shown,
 )
 from infrastructure.cli.figures import NO_FIGURE
-from infrastructure.cli.models import CsvOption, Read, VariantOption, bad_option, money, reading
+from infrastructure.cli.models import CsvOption, Read, VariantOption, money, reading
+from infrastructure.cli.options import bad_option
 from projections.conversions import CONVERSIONS
 from projections.conversions import reading as conversions_reading
 from projections.conversions.reading import BadKey

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from application.ledger import UnknownCampaign
 from domain.conversion_events import LETTERS
 from domain.definition import Definition
+from infrastructure.cli import options
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import (
     AppGroupOption,
@@ -29,6 +30,7 @@ from infrastructure.cli.console import (
     shown,
 )
 from infrastructure.cli.figures import NO_FIGURE, bar, conversion_event, deadline, percent, thousands
+from infrastructure.cli.options import bad_option
 from projections.overlap import OVERLAP
 from projections.overlap import reading as overlap_reading
 from projections.overlap.reading import Overlap
@@ -70,11 +72,6 @@ def reading(
             yield Read(connection, known, group, definition)
 
 
-def bad_option(option: str, message: str) -> Refused:
-    """What is raised where an option's value makes no sense."""
-    return Refused(message, code="bad_option", place=option)
-
-
 def roomy_bar() -> int:
     """How wide a bar may be on this terminal."""
     return 20 if out.width >= _ROOMY else 8
@@ -114,23 +111,10 @@ def series(  # noqa: PLR0913 - a command's options
 
 
 def _days(first: str | None, last: str | None) -> tuple[date | None, date | None]:
-    days = (_day("--from", first), _day("--to", last))
+    days = (options.day("--from", first), options.day("--to", last))
     if days[0] is not None and days[1] is not None and days[0] > days[1]:
         raise bad_option("--from", f"{first} comes after --to {last}")
     return days
-
-
-def _day(option: str, text: str | None) -> date | None:
-    """A day as 2026-03-01, and not as ISO 8601 would have it too; raises Refused."""
-    if text is None:
-        return None
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    if day is None or day.isoformat() != text:
-        raise bad_option(option, f"{text!r} is no day; write it as 2026-03-01")
-    return day
 
 
 def _of_variant(found: Series, variant_id: str) -> Series:
