@@ -10,6 +10,9 @@ PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check 
 COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --upgrade \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group build
 
+# One process of tests for each core; who is done takes over from who is not.
+SPREAD := --numprocesses=auto --dist=worksteal
+
 .DEFAULT_GOAL := help
 .PHONY: help setup dev demo test check format bench pictures lock clean
 
@@ -26,9 +29,9 @@ demo: $(RUNTIME) ## a month of a small shop: import, reports, two explanations
 
 test: check ## check everything and run all tests
 	@echo "Testing the domain: its own tests must reach every branch"
-	@$(BIN)/python -m pytest tests/domain --cov=domain --cov-branch --cov-fail-under=100
+	@$(BIN)/python -m pytest $(SPREAD) tests/domain --cov=domain --cov-branch --cov-fail-under=100
 	@echo "Testing everything else"
-	@$(BIN)/python -m pytest tests --ignore=tests/domain
+	@$(BIN)/python -m pytest $(SPREAD) tests --ignore=tests/domain
 
 check: $(DEV) ## lint, format, types, imports between rooms
 	$(BIN)/ruff check

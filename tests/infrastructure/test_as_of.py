@@ -32,6 +32,7 @@ from projections.campaign_report.reading import CampaignReport, report
 from projections.columns import EXACT
 from projections.generations import checkpoints
 from projections.projection import Projection, UnreadableLog
+from projections.projector import Progress
 from projections.recipients import RECIPIENTS
 from projections.series import SERIES
 from tests import reference, reference_reports
@@ -403,9 +404,9 @@ def test_models_that_others_move_apart_are_read_at_one_position(
     """They are brought up to date again while they differ, five times; then the smaller position is told."""
     catch_up, left = service.projector.catch_up, 2
 
-    def overtaken(*projections: Projection) -> None:
+    def overtaken(*projections: Projection, progress: Progress) -> None:
         nonlocal left
-        catch_up(*projections)
+        catch_up(*projections, progress=progress)
         if left:
             left -= 1
             take(service, [SESSION | {"id": f"s{left}"}])
