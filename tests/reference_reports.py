@@ -78,11 +78,11 @@ def recipients(
                     "last_receipt_id": last["id"],
                     "last_received_at": instant(last),
                 }
-    earned, counted = conversions(campaigns, stand), counted_purchases(campaigns, stand)
+    earned, counted = by_user(conversions(campaigns, stand)), by_user(counted_purchases(campaigns, stand))
     for (user, campaign_id, variant), recipient in found.items():
         campaign = campaign_named(campaigns, campaign_id)
-        recipient["converted"] = converted_indexes(earned, user, campaign, variant)
-        recipient["revenue"] = purchases_and_net(counted, user, campaign, variant)
+        recipient["converted"] = converted_indexes(earned[user], campaign, variant)
+        recipient["revenue"] = purchases_and_net(counted[user], campaign, variant)
     return found
 
 
@@ -92,8 +92,20 @@ def series(
     """R20: the figures of each day with something in it, under one of the two clocks."""
     stand = reference.standing(facts)
     campaign = campaign_named(campaigns, campaign_id)
-    earned = of_campaign(conversions(campaigns, stand), campaign_id)
-    counted = of_campaign(counted_purchases(campaigns, stand), campaign_id)
+    return series_of(
+        campaign, stand, conversions(campaigns, stand), counted_purchases(campaigns, stand), clock, zone
+    )
+
+
+def series_of(
+    campaign: Campaign,
+    stand: Sequence[Fact],
+    earned: Mapping[tuple[str, str, int], dict[str, Any]],
+    counted: Mapping[tuple[str, str, str], dict[str, Any]],
+    clock: Clock,
+    zone: str,
+) -> dict[tuple[Variant, date], dict[str, Any]]:
+    """R20: the same of one campaign, from the facts that stand and from what was earned and counted."""
     days: dict[tuple[Variant, date], dict[str, Any]] = defaultdict(lambda: nothing(campaign))
     for variant in rows_of(campaign):
         for receipts in receipts_by_user(campaign, variant, stand).values():
@@ -137,7 +149,14 @@ def overlap(campaigns: Sequence[Campaign], facts: Iterable[Fact], campaign_id: s
 
     Control's conversions count on neither side (R9).
     """
-    earned = outside_control(campaigns, conversions(campaigns, facts))
+    return overlap_of(campaigns, conversions(campaigns, facts), campaign_id)
+
+
+def overlap_of(
+    campaigns: Sequence[Campaign], all_earned: Mapping[tuple[str, str, int], dict[str, Any]], campaign_id: str
+) -> list[dict[str, int]]:
+    """R8: the same from what was earned."""
+    earned = outside_control(campaigns, all_earned)
     campaign = campaign_named(campaigns, campaign_id)
     found = [{"conversions": 0, "overlapping": 0} for _ in reference.conversion_events_of(campaign)]
     elsewhere = {
@@ -267,21 +286,30 @@ def outside_control(
     return kept
 
 
+def by_user(
+    found: Mapping[tuple[str, str, Any], dict[str, Any]],
+) -> defaultdict[str, dict[tuple[str, str, Any], dict[str, Any]]]:
+    """Each user's own."""
+    own: defaultdict[str, dict[tuple[str, str, Any], dict[str, Any]]] = defaultdict(dict)
+    for key, each in found.items():
+        own[key[0]][key] = each
+    return own
+
+
 def converted_indexes(
-    earned: Mapping[tuple[str, str, int], dict[str, Any]], user: str, campaign: Campaign, variant: Variant
+    earned: Mapping[tuple[str, str, int], dict[str, Any]], campaign: Campaign, variant: Variant
 ) -> list[int]:
-    """R9: the conversion events on which the user converted, credited to the variant, or to any but control."""
-    return sorted(index for (of, _, index) in credited(earned, campaign, variant) if of == user)
+    """R9: the conversion events on which a user converted, credited to the variant, or to any but control."""
+    return sorted(index for (_, _, index) in credited(earned, campaign, variant))
 
 
 def purchases_and_net(
-    counted: Mapping[tuple[str, str, str], dict[str, Any]], user: str, campaign: Campaign, variant: Variant
+    counted: Mapping[tuple[str, str, str], dict[str, Any]], campaign: Campaign, variant: Variant
 ) -> dict[str, tuple[int, Decimal]]:
-    """R11: of each currency, how many of the user's purchases counted, also at 0, and their net."""
+    """R11: of each currency, how many of a user's purchases counted, also at 0, and their net."""
     nets = defaultdict(list)
-    for (of, _, _), purchase in credited(counted, campaign, variant).items():
-        if of == user:
-            nets[purchase["currency"]].append(purchase["net"])
+    for purchase in credited(counted, campaign, variant).values():
+        nets[purchase["currency"]].append(purchase["net"])
     return {currency: (len(each), sum(each, Decimal(0))) for currency, each in nets.items()}
 
 

@@ -4,19 +4,31 @@ import gzip
 import json
 import random
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
 import pytest
 import yaml
+from sqlalchemy import select
 
 from application.campaign_commands import read_campaigns
 from application.fact_commands import read_fact
 from infrastructure.importing import Import
 from infrastructure.service import Service, stamp
+from projections import generations
 from projections.campaign_report.reading import report, reports
+from projections.conversions import CONVERSIONS
+from projections.conversions.tables import conversions, counted_purchases
+from projections.overlap.reading import overlap
+from projections.series.reading import series
+from projections.series.tables import Clock
+from projections.users import users
+from tests import reference, reference_reports
 from tests.ledgers import url_of
+from tests.projections.test_recipients import everyone
+from tests.projections.test_series import by_day
 
 OFFERS = Path(__file__).parents[3] / "shared" / "data" / "offers"
 FIRST_USERS = 1_000
@@ -25,6 +37,16 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not OFFERS.exists(), reason="the offers are not here: ../shared/data/offers"),
 ]
+
+
+class Judged(NamedTuple):
+    """The offers' campaigns and receipts, and what the reference finds; no fact is void, so all stand."""
+
+    campaigns: list[reference.Campaign]
+    receipts: list[reference.Fact]
+    earned: dict[tuple[str, str, int], dict[str, Any]]
+    counted: dict[tuple[str, str, str], dict[str, Any]]
+    recipients: dict[tuple[str, str, str | None], dict[str, Any]]
 
 
 class Silent:
@@ -67,6 +89,54 @@ def assert_expected(service: Service) -> None:
                 assert wanted.items() <= variants[variant_id].items()
 
 
+@cache
+def judged() -> Judged:
+    """What the reference finds."""
+    campaigns = yaml.safe_load((OFFERS / "campaigns.yaml").read_text())["campaigns"]
+    facts = [json.loads(line) for line in lines()]
+    return Judged(
+        campaigns,
+        [fact for fact in facts if fact["type"] == "received"],
+        reference_reports.conversions(campaigns, facts),
+        reference_reports.counted_purchases(campaigns, facts),
+        reference_reports.recipients(campaigns, facts),
+    )
+
+
+def assert_read_models(service: Service) -> None:
+    """R7 to R9, R11, R18, R20: every row and figure of the other read models is what the reference finds."""
+    service.projector.catch_up()
+    assert everyone(service) == judged().recipients
+    with service.database.reading() as connection:
+        own = generations.current(connection, CONVERSIONS)
+        names = {row.journey_id: row.user_id for row in connection.execute(select(users))}
+        for table, number, wanted in (
+            (conversions, "conversion_event", judged().earned),
+            (counted_purchases, "purchase_id", judged().counted),
+        ):
+            rows = [row._mapping for row in connection.execute(select(own[table]))]
+            found = {(names[row["journey_id"]], row["campaign_id"], row[number]): row for row in rows}
+            fields = next(iter(wanted.values())).keys()
+            assert {key: {name: row[name] for name in fields} for key, row in found.items()} == wanted
+    for campaign in judged().campaigns:
+        assert_days_and_overlap(service, campaign)
+
+
+def assert_days_and_overlap(service: Service, campaign: reference.Campaign) -> None:
+    """The series under both clocks, and the overlap, of one campaign."""
+    campaigns, receipts, earned, counted, _ = judged()
+    known = service.projector.known
+    with service.database.reading() as connection:
+        for clock in get_args(Clock):
+            days = by_day(series(connection, known, "offers", campaign["id"], clock))
+            assert days == reference_reports.series_of(campaign, receipts, earned, counted, clock, "UTC")
+        found = overlap(connection, known, "offers", campaign["id"]).conversion_events
+    assert [(each.conversions, each.overlapping) for each in found] == [
+        (each["conversions"], each["overlapping"])
+        for each in reference_reports.overlap_of(campaigns, earned, campaign["id"])
+    ]
+
+
 @pytest.mark.usefixtures("each_database")
 def test_the_offers_as_they_stand(service: Service) -> None:
     """R6 to R11, R18, R19: every figure that two implementations computed elsewhere comes out."""
@@ -77,6 +147,7 @@ def test_the_offers_as_they_stand(service: Service) -> None:
     with service.database.reading() as connection:
         standing = sum(sum(v.figures.conversions) for r in reports(connection, "offers") for v in r.variants)
     assert totals.conversions == standing
+    assert_read_models(service)
 
 
 def test_r14_the_offers_shuffled_doubled_and_split(service: Service, tmp_path: Path) -> None:
