@@ -128,7 +128,7 @@ def _placed(name: str) -> Iterator[None]:
 
 
 def _currency(value: object) -> object:
-    if isinstance(value, str) and value not in money.CURRENCIES:
+    if isinstance(value, str) and value not in money.currencies():
         raise BadMoney(f"{value[:10]!r} is no ISO 4217 currency", place="currency")
     return value
 

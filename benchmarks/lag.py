@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
@@ -19,7 +20,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import select
 
-from application.fact_commands import read_fact
+from application.fact_commands import FactCommand, read_fact
 from benchmarks.crowd import BUSY_FEW
 from benchmarks.garbage import less_collection
 from benchmarks.ledger import batches
@@ -188,7 +189,7 @@ def send(url: str, first: int) -> None:
     """Record the crowd's next facts, paced by the clock after a warm-up, and print the batches as JSON."""
     configure(Settings())
     facts = [read_fact(raw) for raw in BUSY_FEW.facts(WARM_UP + RATE * SECONDS, first)]
-    sent = []
+    sent: list[Future[Sent]] = []
     with Service(url) as service, less_collection():
         for batch in batches(facts[:WARM_UP], IMPORT_BATCH):
             service.intake.record(GROUP, batch, stamp())
@@ -196,10 +197,19 @@ def send(url: str, first: int) -> None:
         started = time.monotonic()
         for number, batch in enumerate(batches(facts[WARM_UP:], BATCH)):
             time.sleep(max(started + number * BATCH / RATE - time.monotonic(), 0))
-            given = time.monotonic()
-            outcome = service.intake.record(GROUP, batch, stamp())
-            sent.append(Sent(given, time.monotonic(), outcome.position))
-    print(json.dumps(sent))
+            sent.append(_sent(service, batch))
+        print(json.dumps([each.result() for each in sent]))
+
+
+def _sent(service: Service, batch: Sequence[FactCommand]) -> Future[Sent]:
+    """Give a batch to be recorded; the next one is decided meanwhile."""
+    done: Future[Sent] = Future()
+    given = time.monotonic()
+    recording = service.intake.submit(GROUP, batch, stamp())
+    recording.add_done_callback(
+        lambda each: done.set_result(Sent(given, time.monotonic(), each.result().position))
+    )
+    return done
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 from decimal import Context, Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from babel.core import get_global
 from babel.numbers import get_currency_precision
-from iso4217 import Currency
 
 from domain.errors import BadMoney
 
@@ -23,11 +22,21 @@ _MISSING_IN_CLDR = frozenset(
     "ARY AYM BGJ BGK CHC CSJ GHP GNE LAJ LSM MVQ PEH ROK UGW UYN VNC ZWC ZWN".split()  # noqa: SIM905
 )
 
-CURRENT: dict[str, int] = {currency.code: currency.exponent or 0 for currency in Currency}
-CURRENCIES: frozenset[str] = (
-    frozenset(CURRENT) | frozenset(get_global("all_currencies")) | _MISSING_IN_CLDR
-) - _NOT_ISO_4217
-"""Every ISO 4217 code, current (the maintenance agency's table) or withdrawn (CLDR)."""
+
+@cache
+def currencies() -> frozenset[str]:
+    """Every ISO 4217 code, current (the maintenance agency's table) or withdrawn (CLDR)."""
+    return (
+        frozenset(_current()) | frozenset(get_global("all_currencies")) | _MISSING_IN_CLDR
+    ) - _NOT_ISO_4217
+
+
+@cache
+def _current() -> dict[str, int]:
+    """The decimals of each current currency; the table takes a while to load."""
+    from iso4217 import Currency  # noqa: PLC0415
+
+    return {currency.code: currency.exponent or 0 for currency in Currency}
 
 
 def plain(number: Decimal) -> Decimal:
@@ -75,7 +84,8 @@ def net(amount: Decimal, refunds: Iterable[Decimal]) -> Decimal:
 @lru_cache
 def decimals(currency: str) -> int:
     """The currency's own number of decimals: ISO 4217's, or CLDR's for a withdrawn one."""
-    return CURRENT[currency] if currency in CURRENT else get_currency_precision(currency)
+    current = _current()
+    return current[currency] if currency in current else get_currency_precision(currency)
 
 
 def printed(amount: Decimal, currency: str) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, delete, select, tuple_
+from sqlalchemy import Connection, Delete, Row, Select, Table, and_, delete, select, tuple_
+from sqlalchemy.sql import FromClause
 
 from infrastructure.database.dialect import Dialect
 from infrastructure.database.statements import as_keys
@@ -13,12 +14,14 @@ from projections.projection import Known, Rows
 
 
 class Stores:
-    """Makes stores, and keeps what fills their tables compiled."""
+    """Makes stores, and keeps the statements on their tables: to make them takes longer than to run them."""
 
     def __init__(self, dialect: Dialect, known: Known) -> None:
         self.dialect = dialect
         self.known = known
         self._fills: dict[str, Callable[[Connection, Rows], None]] = {}
+        self._finds: dict[tuple[str, int], Select[Any]] = {}
+        self._removes: dict[str, Delete] = {}
 
     def __call__(self, connection: Connection, generation: Generation) -> "GenerationStore":
         return GenerationStore(connection, generation, self)
@@ -28,6 +31,26 @@ class Stores:
         if table.name not in self._fills:
             self._fills[table.name] = self.dialect.filling(table, "replace")
         return self._fills[table.name]
+
+    def finding(self, table: Table, by: int) -> Select[Any]:
+        """What finds rows of a table by the first columns of its primary key, in the parameter `keys`."""
+        if (table.name, by) not in self._finds:
+            columns = list(table.primary_key)[:by]
+            wanted = self._wanted(columns)
+            same = and_(*(each == wanted.c[each.name] for each in columns))
+            self._finds[table.name, by] = select(table).join(wanted, same)
+        return self._finds[table.name, by]
+
+    def removing(self, table: Table) -> Delete:
+        """What removes rows of a table by primary key, in the parameter `keys`."""
+        if table.name not in self._removes:
+            columns = list(table.primary_key)
+            wanted = select(*self._wanted(columns).c)
+            self._removes[table.name] = delete(table).where(tuple_(*columns).in_(wanted))
+        return self._removes[table.name]
+
+    def _wanted(self, columns: list[Any]) -> FromClause:
+        return self.dialect.keys("keys", **{each.name: each.type for each in columns})
 
 
 @dataclass
@@ -52,8 +75,7 @@ class GenerationStore:
         if not keys:
             return []
         columns = list(own.primary_key)[:by]
-        wanted = self._wanted(columns)
-        query = select(own).join(wanted, and_(*(each == wanted.c[each.name] for each in columns)))
+        query = self._stores.finding(own, len(columns))
         return list(self.connection.execute(query, {"keys": self._written(columns, keys)}).all())
 
     def put(self, table: Table, rows: Rows) -> None:
@@ -66,15 +88,8 @@ class GenerationStore:
         own, keys = self.generation[table], list(keys)
         if not keys:
             return
-        columns = list(own.primary_key)
-        wanted = select(*self._wanted(columns).c)
-        self.connection.execute(
-            delete(own).where(tuple_(*columns).in_(wanted)), {"keys": self._written(columns, keys)}
-        )
-
-    def _wanted(self, columns: list[Any]) -> Any:  # noqa: ANN401
-        kinds = {each.name: each.type for each in columns}
-        return self._stores.dialect.keys("keys", **kinds)
+        written = self._written(list(own.primary_key), keys)
+        self.connection.execute(self._stores.removing(own), {"keys": written})
 
     def _written(self, columns: list[Any], keys: list[tuple[Any, ...]]) -> str:
         """Keys as the columns hold them."""

@@ -5,7 +5,7 @@ that are `kept` to go back to, or `retired` and about to be dropped. A reader as
 transaction, and so never sees half of one and half of another. Views with the plain names are for everyone else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from functools import cache
@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -112,6 +113,10 @@ _PATIENCE = "5s"
 
 _COLUMNS = [checkpoints.c[each.name] for each in fields(Generation)]
 _at = checkpoints.c
+# Made once: each batch asks several times.
+_FIND = select(*_COLUMNS).where(_at.name == bindparam("name"), _at.status == bindparam("of"))
+_FIND_LOCKED = _FIND.with_for_update()
+_CURRENTS = select(*_COLUMNS).where(_at.status == "current")
 
 
 def current(connection: Connection, projection: Projection) -> Generation:
@@ -128,9 +133,18 @@ def find(
     connection: Connection, projection: Projection, *, status: Status = "current", lock: bool = False
 ) -> Generation | None:
     """The generation of that status, if there is one; locked until the transaction ends."""
-    query = select(*_COLUMNS).where(_at.name == projection.name, _at.status == status)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    row = connection.execute(
+        _FIND_LOCKED if lock else _FIND, {"name": projection.name, "of": status}
+    ).one_or_none()
     return None if row is None else Generation(*row)
+
+
+def currents(
+    connection: Connection, projections: Iterable[Projection]
+) -> dict[Projection, Generation | None]:
+    """The generations that are read, of several at once; None where there is none yet."""
+    found = {row.name: Generation(*row) for row in connection.execute(_CURRENTS)}
+    return {projection: found.get(projection.name) for projection in projections}
 
 
 def locked(connection: Connection, projection: Projection, now: int) -> Generation:

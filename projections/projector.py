@@ -40,6 +40,9 @@ class Database(Protocol):
     def writing(self) -> AbstractContextManager[Connection]:
         """A write transaction that has the write lock from its start."""
 
+    def projecting(self) -> AbstractContextManager[Connection]:
+        """The same, but that a power cut may undo the last ones, whole: they are then done again."""
+
 
 Stores = Callable[[Connection, Generation], Store]
 """Makes the store of a generation's tables in a transaction."""
@@ -99,7 +102,7 @@ class Projector:
     def _ready(self, projections: Sequence[Projection], stopped: list[ProjectionStopped]) -> list[Projection]:
         """Those that this code can go on with; generations are made where there are none."""
         with self.database.reading() as connection:
-            found = {projection: generations.find(connection, projection) for projection in projections}
+            found = generations.currents(connection, projections)
         missing = [projection for projection, generation in found.items() if generation is None]
         if missing:
             with self.database.writing() as connection:
@@ -122,7 +125,7 @@ class Projector:
         """
         with self.database.reading() as connection:
             newest = self.log.last_position(connection)
-            found = {projection: generations.find(connection, projection) for projection in projections}
+            found = generations.currents(connection, projections)
             stands = {
                 projection: 0 if generation is None else generation.position
                 for projection, generation in found.items()
@@ -151,7 +154,7 @@ class Projector:
     def _apply(self, batch: _Batch) -> list[ProjectionStopped]:
         """Write a batch and move the checkpoints, in one transaction; why those that could not go on stopped."""
         stopped = []
-        with self.database.writing() as connection:
+        with self.database.projecting() as connection:
             # Checkpoints are locked by name: two that locked them in other orders would wait for each other.
             for projection in sorted(batch.projections, key=lambda each: each.name):
                 try:
@@ -198,7 +201,7 @@ class Projector:
 
     def _end(self, projection: Projection, last: int, problem: str) -> None:
         """Apply what comes up to a position, and say why it goes no further, unless another process did go further."""
-        with self.database.writing() as connection:
+        with self.database.projecting() as connection:
             generation = generations.locked(connection, projection, self.clock())
             if generation.position > last:
                 return

@@ -168,7 +168,7 @@ class Rebuilding:
     def _write(self, done: Done) -> None:
         """Write a task's folds, each to its new generation, in one transaction."""
         stopped: list[ProjectionStopped] = []
-        with self._database.writing() as connection:
+        with self._database.projecting() as connection:
             for name in done.task.names:
                 building = self._building(connection, name, lock=True)
                 if building.position != done.task.after:

@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
 import typer
@@ -11,19 +13,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain.errors import DomainError
 from infrastructure import logging
-from infrastructure.cli import (
-    app_groups,
-    campaigns,
-    demo,
-    explaining,
-    exporting,
-    importing,
-    model_rows,
-    models,
-    operating,
-    read_models,
-    reporting,
-)
 from infrastructure.cli.console import (
     REFUSED,
     UNREADABLE,
@@ -40,33 +29,50 @@ from infrastructure.files import UnreadableFile
 from infrastructure.migrations import NewerSchema
 from projections.projection import OtherCode, ProjectionStopped
 
-cli = typer.Typer(
-    name="conversions",
-    help="Decides which campaigns turned users into customers, and can explain every number.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-)
-cli.add_typer(campaigns.commands, name="campaigns")
-cli.add_typer(app_groups.commands, name="app-groups")
-cli.command("import")(importing.import_facts)
-cli.command("report")(reporting.report)
-cli.command("explain")(explaining.explain)
-cli.command("verify")(operating.verify_log)
-cli.command("series")(models.series)
-cli.command("conversions")(model_rows.conversions)
-cli.command("recipients")(model_rows.recipients)
-cli.command("overlap")(models.overlap)
-cli.command("export")(exporting.export)
-cli.command("projections")(read_models.projections)
-cli.command("rebuild")(read_models.rebuild)
-cli.command("rollback")(read_models.rollback)
-cli.command("project")(operating.project)
-cli.command("demo")(demo.demo)
+HELP = "Decides which campaigns turned users into customers, and can explain every number."
+
+_COMMANDS = {
+    "campaigns": "campaigns.commands",
+    "app-groups": "app_groups.commands",
+    "import": "importing.import_facts",
+    "report": "reporting.report",
+    "explain": "explaining.explain",
+    "verify": "operating.verify_log",
+    "series": "models.series",
+    "conversions": "model_rows.conversions",
+    "recipients": "model_rows.recipients",
+    "overlap": "models.overlap",
+    "export": "exporting.export",
+    "projections": "read_models.projections",
+    "rebuild": "read_models.rebuild",
+    "rollback": "read_models.rollback",
+    "project": "operating.project",
+    "demo": "demo.demo",
+}
+"""By name of a command its module in this room, and what in it is the command, or a group of them."""
 
 
-@cli.callback()
+def command_line(arguments: Sequence[str]) -> typer.Typer:
+    """The commands; where the first argument is one of them it alone, for all of them take a while to load."""
+    cli = typer.Typer(
+        name="conversions",
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+    )
+    cli.callback()(options)
+    for name in arguments[:1] if arguments and arguments[0] in _COMMANDS else _COMMANDS:
+        module, _, command = _COMMANDS[name].partition(".")
+        found = getattr(import_module(f"infrastructure.cli.{module}"), command)
+        if isinstance(found, typer.Typer):
+            cli.add_typer(found, name=name)
+        else:
+            cli.command(name)(found)
+    return cli
+
+
 def options(database: DatabaseOption = None) -> None:
     """Decides which campaigns turned users into customers, and can explain every number."""
     logging.configure(settings())
@@ -76,7 +82,7 @@ def options(database: DatabaseOption = None) -> None:
 def main() -> None:
     """The entry point of the command `conversions`."""
     try:
-        cli()
+        command_line(sys.argv[1:])()
     except Refused as refused:
         _fail(str(refused), refused.code, refused.place, refused.status)
     except DomainError as error:

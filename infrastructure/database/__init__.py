@@ -6,7 +6,8 @@ dialect.py. statements.py runs statements compiled once, failures.py says what a
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
 
 from sqlalchemy import Connection, make_url
@@ -14,12 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from infrastructure.database.dialect import Dialect, Purpose, UnusableDatabase
 from infrastructure.database.failures import OutcomeUnknown
-from infrastructure.database.postgresql import PostgreSQL
-from infrastructure.database.sqlite import SQLite
 
 __all__ = ["Database", "UnusableDatabase", "sqlite_file"]
 
-_DIALECTS: dict[str, type[Dialect]] = {"sqlite": SQLite, "postgresql": PostgreSQL}
+_DIALECTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+"""By SQLAlchemy's name, which is the module's too: a driver takes a while to load, and one of them is enough."""
 
 
 class Database:
@@ -36,13 +36,20 @@ class Database:
         with self.dialect.failures(), self._connected("reading") as connection:
             yield connection
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> AbstractContextManager[Connection]:
         """A write transaction, left with an error it leaves nothing behind; raises OutcomeUnknown.
 
         SQLite lets one in at a time, and the next one waits here.
         """
-        with self.dialect.failures(), self._turns, self._connected("writing") as connection:
+        return self._writing("writing")
+
+    def projecting(self) -> AbstractContextManager[Connection]:
+        """The same, but that a power cut may undo the last ones, whole, on SQLite: for what the log can make again."""
+        return self._writing("projecting")
+
+    @contextmanager
+    def _writing(self, purpose: Purpose) -> Iterator[Connection]:
+        with self.dialect.failures(), self._turns, self._connected(purpose) as connection:
             yield connection
             self._commit(connection)
             self.dialect.tidy(connection)
@@ -95,4 +102,5 @@ def _dialect(url: str) -> Dialect:
         raise UnusableDatabase(
             f"no support for {backend}; try sqlite:///conversions.db or postgresql+psycopg://USER@HOST/DATABASE"
         )
-    return _DIALECTS[backend](parsed)
+    dialect: type[Dialect] = getattr(import_module(f"{__name__}.{backend}"), _DIALECTS[backend])
+    return dialect(parsed)

@@ -9,7 +9,9 @@ from sqlalchemy.engine import Dialect as Compiler
 from sqlalchemy.sql import FromClause
 from sqlalchemy.types import TypeEngine
 
-Purpose = Literal["reading", "writing"]
+Purpose = Literal["reading", "writing", "projecting"]
+"""What a transaction is for. One that projects writes what would be written again after a power cut: it need not wait
+for the disk."""
 
 OnConflict = Literal["refuse", "ignore", "replace"]
 """What becomes of a row whose key is taken: an IntegrityError, nothing, or the new row in its place."""

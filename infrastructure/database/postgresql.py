@@ -126,11 +126,11 @@ class PostgreSQL(Dialect):
         return self.engine.dialect
 
     def connect(self, purpose: Purpose) -> Connection:
-        if purpose == "writing":
-            return self.engine.connect()
-        return self.engine.connect().execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
+        connection = self.engine.connect()
+        if purpose == "reading":
+            return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        # One that projects waits for the disk too: a report that was read does not go back when the server restarts.
+        return connection
 
     def is_broken(self, connection: Connection) -> bool:
         if connection.invalidated:

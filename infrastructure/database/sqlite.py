@@ -24,6 +24,8 @@ from infrastructure.database.failures import Busy, DiskFull
 from infrastructure.database.statements import cursor, resolved
 
 _BUSY_SECONDS = 60
+_LOOK_SECONDS = 0.001
+"""How often to look whether the lock for writing is free."""
 _CACHE_KIB = 64 * 1024
 _CHECKPOINT_PAGES = 32_768
 _LONG_LOG = 256 * 1024 * 1024
@@ -64,7 +66,7 @@ class SQLite(Dialect):
         return self.engine.dialect
 
     def connect(self, purpose: Purpose) -> Connection:
-        return self.engine.connect().execution_options(ledger_writes=purpose == "writing")
+        return self.engine.connect().execution_options(ledger_purpose=purpose)
 
     def is_broken(self, connection: Connection) -> bool:
         return False
@@ -173,8 +175,33 @@ def _set_up(connection: Any, _record: object) -> None:  # noqa: ANN401
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("ledger_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    purpose: Purpose = connection.get_execution_options().get("ledger_purpose", "reading")
+    if purpose == "reading":
+        connection.exec_driver_sql("BEGIN")
+        return
+    waits = purpose == "writing"
+    if connection.info.get("waits", True) != waits:
+        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if waits else 'NORMAL'}")
+        connection.info["waits"] = waits
+    _take_the_lock(cursor(connection).execute)
+
+
+def _take_the_lock(run: Callable[[str], Any]) -> None:
+    """Begin to write as soon as the other process has ended: SQLite's own waiting looks ever more seldom."""
+    give_up = time.monotonic() + _BUSY_SECONDS
+    run("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                run("BEGIN IMMEDIATE")
+            except sqlite.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > give_up:
+                    raise
+                time.sleep(_LOOK_SECONDS)
+            else:
+                return
+    finally:
+        run(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
 
 
 def _translated(error: Exception) -> Exception:

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
 
@@ -47,6 +49,31 @@ def test_every_connection_writes_ahead_and_waits_for_the_disk(tmp_path: Path, *,
             version = str(connection.execute(text("SELECT sqlite_version()")).scalar())
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     assert tuple(map(int, version.split("."))) > (3, 51, 2)
+
+
+def test_what_the_log_can_make_again_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+    """Read models are written with synchronous NORMAL; the next command on the same connection waits again."""
+    with open_ledger(tmp_path) as service:
+        found = []
+        for begin in (service.database.projecting, service.database.writing):
+            with begin() as connection:
+                found.append(connection.execute(text("PRAGMA synchronous")).scalar())
+    assert found == [1, 2]
+
+
+def test_who_waits_for_the_lock_has_it_once_it_is_free(tmp_path: Path) -> None:
+    """Two ledgers on one file, as in two processes: the one that waits begins soon after the other has ended."""
+    with open_ledger(tmp_path) as first, open_ledger(tmp_path) as second, ThreadPoolExecutor(1) as other:
+
+        def begun() -> float:
+            with second.database.writing():
+                return time.monotonic()
+
+        with first.database.writing():
+            waiting = other.submit(begun)
+            assert wait([waiting], timeout=0.3).not_done
+            ended = time.monotonic()
+        assert waiting.result(timeout=30) >= ended
 
 
 @pytest.mark.slow
