@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
@@ -158,20 +158,33 @@ class CampaignCommand(Command):
         return tuple(event.conversion_event() for event in self.conversion_events)
 
 
-class ApplyCampaigns(Command):
-    """Make or extend an app group, and draft, launch or change its campaigns: all of it or nothing."""
+class AppGroupCommand(Command):
+    """Make an app group where it is new, with a time zone that is then fixed; add apps and custom events."""
 
-    app_group: Id
     apps: list[Id] | None = None
     custom_events: list[Id] | None = None
     time_zone: Text | None = None
+
+
+class ApplyCampaigns(AppGroupCommand):
+    """Make or extend an app group, and draft, launch or change its campaigns: all of it or nothing."""
+
+    app_group: Id
     campaigns: list[CampaignCommand] | None = None
+
+
+C = TypeVar("C", bound=Command)
 
 
 def read_campaigns(raw: Any) -> ApplyCampaigns:  # noqa: ANN401
     """The command in a mapping of plain values; raises BadDefinition with the place of the first fault."""
+    return read_command(ApplyCampaigns, raw)
+
+
+def read_command(kind: type[C], raw: Any) -> C:  # noqa: ANN401
+    """The same of any kind of command about campaigns."""
     try:
-        return ApplyCampaigns.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as error:
         raise _refusal(error.errors(include_url=False)[0]) from None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from application.campaign_commands import ApplyCampaigns, CampaignCommand
+from application.campaign_commands import AppGroupCommand, ApplyCampaigns, CampaignCommand
 from application.ledger import Ledger
 from application.ports import Ledgers, Stamp
 from domain.app_group import AppGroup
@@ -13,6 +13,12 @@ from domain.campaign import Campaign, Kind, Status
 from domain.errors import BadDefinition, DomainError
 
 log = structlog.get_logger()
+
+
+class CampaignExists(DomainError):
+    """The app group has a campaign of this id already."""
+
+    code = "campaign_exists"
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,44 @@ class Campaigns:
             self._ledger.save(group, *campaigns, app_group=command.app_group)
         log.info("campaigns.applied", app_group=command.app_group, campaigns=len(applied))
         return applied
+
+    def create(self, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
+        """Draft a new campaign, and launch it unless a draft is asked for; the app group is made where it is new.
+
+        Raises CampaignExists, also where it was made by an earlier command; DomainError for what the rules refuse.
+        """
+        with self._ledgers.writing(stamp):
+            group = self._ledger.app_group(app_group)
+            group.make(None)
+            campaign = self._ledger.campaign(app_group, command.id)
+            if campaign.version:
+                raise CampaignExists(f"there is a campaign {command.id!r} already", place="id")
+            _draft(group, campaign, command)
+            self._ledger.save(group, campaign, app_group=app_group)
+        log.info(
+            "campaign.created", app_group=app_group, campaign_id=command.id, status=campaign.status.value
+        )
+        return campaign
+
+    def change(self, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
+        """Change what is stated of a campaign; what is left out stays. Raises UnknownCampaign, or DomainError."""
+        with self._ledgers.writing(stamp):
+            group = self._ledger.existing_app_group(app_group)
+            campaign = self._ledger.existing_campaign(app_group, command.id)
+            change = _apply(group, campaign, command)
+            self._ledger.save(group, campaign, app_group=app_group)
+        log.info("campaign.changed", app_group=app_group, campaign_id=command.id, change=change)
+        return campaign
+
+    def change_group(self, app_group: str, command: AppGroupCommand, stamp: Stamp) -> AppGroup:
+        """Make an app group where it is new, and add apps and custom events to it; raises DomainError."""
+        with self._ledgers.writing(stamp):
+            group = self._ledger.app_group(app_group)
+            group.make(command.time_zone)
+            group.add_apps(command.apps or ())
+            group.declare_custom_events(command.custom_events or ())
+            self._ledger.save(group, app_group=app_group)
+        return group
 
     def launch(self, app_group: str, campaign_id: str, stamp: Stamp) -> Campaign:
         """Launch a draft, or a stopped campaign again."""

@@ -139,6 +139,11 @@ class EventLog:
                 return found.event
         raise UnreadableLog(decision.position, "no fact stands before the decision")
 
+    def began_by(self, connection: Connection, stream_id: str) -> str | None:
+        """The id of the command that began a stream; None where there is none."""
+        first = (events.c.originator_id == stream_id) & (events.c.originator_version == 1)
+        return connection.execute(select(events.c.command_id).where(first)).scalar()
+
     def _within(self, query: Select[Any]) -> Prepared:
         """A query of the events after one position, up to and including another."""
         position = events.c.position

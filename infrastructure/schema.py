@@ -93,3 +93,45 @@ journey_standings = Table(
     PrimaryKeyConstraint("journey_id", "campaign_id"),
     sqlite_with_rowid=False,
 )
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("key_id", Id, primary_key=True),
+    Column("app_group", Id, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("app_id", Id),
+    Column("hash", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Index("keys_by_app_group", "app_group"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("app_group", Id, nullable=False),
+    Column("idempotency_key", Id, nullable=False),
+    Column("request", LargeBinary, nullable=False),
+    Column("command_id", Id, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("status", Integer),
+    Column("answer", LargeBinary),
+    PrimaryKeyConstraint("app_group", "idempotency_key"),
+    Index("idempotency_keys_by_age", "created_at"),
+)
+
+rejects = Table(
+    "rejects",
+    metadata,
+    Column("reject_id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
+    Column("app_group", Id, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("rejected_at", BigInteger, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("fact", Text, nullable=False),
+    Index("rejects_by_app_group", "app_group", "reject_id"),
+)
+"""Facts that services sent and that were not taken, for a while: most of those services never send again."""

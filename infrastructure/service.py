@@ -52,6 +52,7 @@ class Service:
         self.campaigns = Campaigns(self.ledger, self.ledgers)
         self.intake = Intake(self.ledger, self.ledgers, now)
         self.explanations = Explanations(self.ledger, Streams(self.database))
+        self.log = EventLog(self.database)
         self.projector = projector(self.database, self.ledger, lambda: microseconds(now()))
 
     def close(self) -> None:

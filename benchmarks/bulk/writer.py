@@ -24,7 +24,7 @@ from benchmarks.results import Progress
 from infrastructure.database import sqlite_file
 from infrastructure.importing import IMPORT_BATCH
 from infrastructure.schema import events, identities
-from infrastructure.service import Service, stamp
+from infrastructure.service import REPORTS, Service, stamp
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Decided:
 def write(
     url: str, campaigns: dict[str, Any], source: Source, progress: Progress, *, chunk: int = IMPORT_BATCH
 ) -> Written:
-    """Fill a new ledger with campaigns and facts, its read models current. No process may have the database open."""
+    """Fill a new ledger with campaigns and facts, its reports current. No process may have the database open."""
     seconds, started = {}, perf_counter()
     with decided(url, campaigns, source, progress, chunk=chunk) as made:
         seconds["decide"] = perf_counter() - started
@@ -58,9 +58,9 @@ def write(
         else:
             postgresql.load(url, made.folder, made.numbering, made.executor, progress)
         seconds["load"] = perf_counter() - started - seconds["decide"]
-    progress("bulk: bringing the read models up to date")
+    progress("bulk: bringing the reports up to date")
     with Service(url) as service:
-        service.projector.catch_up()
+        service.projector.catch_up(*REPORTS)
     seconds["project"] = perf_counter() - started - sum(seconds.values())
     return Written(source.number, made.events, seconds)
 

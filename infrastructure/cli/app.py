@@ -47,6 +47,9 @@ _COMMANDS = {
     "rebuild": "read_models.rebuild",
     "rollback": "read_models.rollback",
     "project": "operating.project",
+    "serve": "serving.serve",
+    "keys": "keys.commands",
+    "rejects": "rejects.commands",
     "demo": "demo.demo",
 }
 """By name of a command its module in this room, and what in it is the command, or a group of them."""

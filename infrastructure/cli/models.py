@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
-from typing import Annotated, Any, NamedTuple, cast, get_args
+from typing import Annotated, NamedTuple, cast, get_args
 
 import typer
 from rich.table import Table
@@ -31,6 +31,7 @@ from infrastructure.cli.console import (
 )
 from infrastructure.cli.figures import NO_FIGURE, bar, conversion_event, deadline, percent, thousands
 from infrastructure.cli.options import bad_option
+from infrastructure.rows import series_rows
 from projections.overlap import OVERLAP
 from projections.overlap import reading as overlap_reading
 from projections.overlap.reading import Overlap
@@ -105,7 +106,7 @@ def series(  # noqa: PLR0913 - a command's options
     if json_output:
         print_json(found.as_json())
     elif csv_output:
-        _write_series(found, totals=variant is None)
+        csv.writer(sys.stdout).writerows(series_rows(found, totals=variant is None))
     else:
         _show_series(found, variant)
 
@@ -174,28 +175,6 @@ def _primary(figures: DayFigures) -> int:
 def money(revenue: dict[str, str]) -> str:
     """Revenue as people read it, a line for each currency."""
     return "\n".join(f"{thousands(amount)} {currency}" for currency, amount in revenue.items()) or NO_FIGURE
-
-
-def _write_series(found: Series, *, totals: bool) -> None:
-    """A row a figure, as of a report, on its day."""
-    writer = csv.writer(sys.stdout)
-    head = ["campaign_id", "clock", "date", "variant_id", "control", "figure", "conversion_event"]
-    writer.writerow([*head, "currency", "value"])
-    for day in found.days:
-        rows = [("", "", day.totals)] if totals else []
-        rows += [(each.variant_id, str(each.control).lower(), each.figures) for each in day.variants]
-        for variant_id, control, figures in rows:
-            place = [found.campaign_id, found.clock, day.date.isoformat(), variant_id, control]
-            writer.writerows([*place, *cells] for cells in _cells(figures))
-
-
-def _cells(figures: DayFigures) -> Iterator[tuple[Any, ...]]:
-    yield "receipts", "", "", figures.receipts
-    yield "unique_recipients", "", "", figures.unique_recipients
-    for letter, count in zip(LETTERS, figures.conversions, strict=False):
-        yield "conversions", letter, "", count
-    for currency, amount in figures.as_json()["revenue"].items():
-        yield "revenue", "", currency, amount
 
 
 def overlap(

@@ -2,7 +2,6 @@
 
 import csv
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from infrastructure.cli.figures import (
     percent,
     thousands,
 )
+from infrastructure.rows import report_rows
 from projections.campaign_report.reading import CampaignReport, Figures
 from projections.recipients.reading import EventMature, Mature
 
@@ -128,50 +128,5 @@ def _conversions(event: dict[str, Any], rows: list[_Row]) -> Table:
 
 
 def write_csv(found: CampaignReport, mature: Mature | None = None) -> None:
-    """A row a figure: campaign or variant, what is counted, of which conversion event or currency, how much."""
-    writer = csv.writer(sys.stdout)
-    writer.writerow(
-        ["campaign_id", "variant_id", "control", "figure", "conversion_event", "currency", "value"]
-    )
-    rows = [("", "", found.totals)]
-    rows += [(each.variant_id, str(each.control).lower(), each.figures) for each in found.variants]
-    for variant_id, control, figures in rows:
-        for cells in _cells(found, figures):
-            writer.writerow([found.campaign_id, variant_id, control, *cells])
-    if mature is not None:
-        for place, cells in _mature_cells(mature):
-            writer.writerow([found.campaign_id, *place, *cells])
-
-
-_Cells = tuple[str, str, str, Any]
-"""Figure, conversion event, currency, value."""
-
-
-def _cells(found: CampaignReport, figures: Figures) -> list[_Cells]:
-    cells: list[_Cells] = [
-        ("receipts", "", "", figures.receipts),
-        ("unique_recipients", "", "", figures.unique_recipients),
-    ]
-    for event in found.conversion_events:
-        rate = figures.conversion_rates[event["index"]]
-        cells.append(("conversions", event["letter"], "", figures.conversions[event["index"]]))
-        cells.append(("conversion_rate", event["letter"], "", "" if rate is None else rate))
-    cells.extend(
-        ("revenue", "", currency, amount) for currency, amount in figures.as_json()["revenue"].items()
-    )
-    return cells
-
-
-def _mature_cells(mature: Mature) -> Iterator[tuple[tuple[str, str], _Cells]]:
-    yield ("", ""), ("mature_as_of", "", "", printed(mature.as_of))
-    rows = [(("", ""), mature.totals)]
-    rows += [
-        ((each.variant_id, str(each.control).lower()), each.conversion_events) for each in mature.variants
-    ]
-    for place, events in rows:
-        for each in events:
-            told = each.as_json()
-            yield place, ("mature_recipients", told["letter"], "", each.recipients)
-            yield place, ("mature_converted", told["letter"], "", each.converted)
-            yield place, ("mature_rate", told["letter"], "", "" if each.rate is None else each.rate)
-            yield place, ("open", told["letter"], "", each.open)
+    """A row a figure."""
+    csv.writer(sys.stdout).writerows(report_rows(found, mature))

@@ -125,6 +125,19 @@ def reports(connection: Connection, app_group: str) -> list[CampaignReport]:
     return [_report(connection, tables, row) for row in connection.execute(query).all()]
 
 
+def headlines(
+    connection: Connection, app_group: str, *, after: str | None, limit: int
+) -> tuple[int, list[CampaignReport]]:
+    """The position they hold, and the reports of a page of campaigns of an app group, by campaign id."""
+    tables = current(connection, CAMPAIGN_REPORT)
+    campaigns = tables[report_campaigns]
+    query = select(campaigns).where(campaigns.c.app_group == app_group)
+    if after is not None:
+        query = query.where(campaigns.c.campaign_id > after)
+    rows = connection.execute(query.order_by(campaigns.c.campaign_id).limit(limit)).all()
+    return tables.position, [_report(connection, tables, row) for row in rows]
+
+
 def _report(connection: Connection, tables: Generation, row: Row[Any]) -> CampaignReport:
     events = _decode_events(row.conversion_events)
     variants = _variants(connection, tables, row.stream_id, len(events))

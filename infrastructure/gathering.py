@@ -1,0 +1,152 @@
+"""Gathering: facts of many small calls, decided and recorded together, so that they are as fast as few large ones.
+
+Calls wait in a line of bounded length. One thread takes from it all that wait for the same app group and key, up to a
+batch, and hands them to the intake as one; each call has its own part of the answer. While one batch is recorded the
+next is decided, and those that come meanwhile gather.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Self
+
+import structlog
+
+from application.fact_commands import FactCommand
+from application.intake import Intake, Outcome
+from application.ports import Stamp
+
+log = structlog.get_logger()
+
+BATCH = 4_000
+"""Facts decided together."""
+
+_FLYING = 2
+"""Batches decided and not yet durable: one is recorded while the next is decided, and calls gather meanwhile."""
+
+
+class Full(Exception):
+    """So many facts wait to be recorded that no more are taken; `seconds` until it is worth to try again."""
+
+    def __init__(self, seconds: int = 1) -> None:
+        super().__init__("too many facts wait to be recorded")
+        self.seconds = seconds
+
+
+class Closed(Exception):
+    """No more facts are taken: the service is about to end."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    app_group: str
+    commands: Sequence[FactCommand]
+    stamp: Stamp
+    future: Future[Outcome] = field(default_factory=Future)
+
+
+class Gathering:
+    """Records facts for many callers at once; `limit` is how many may wait."""
+
+    def __init__(self, intake: Intake, limit: int) -> None:
+        self._intake = intake
+        self._limit = limit
+        self._line: deque[_Call] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self.waiting = 0
+        """Facts in the line."""
+        self._thread = threading.Thread(target=self._run, name="gathering", daemon=True)
+        self._thread.start()
+
+    def submit(self, app_group: str, commands: Sequence[FactCommand], stamp: Stamp) -> Future[Outcome]:
+        """Let facts be recorded, all of one call together and in order; raises Full or Closed at once.
+
+        The future holds the outcome once it is durable; its `conversions` are those of all that were recorded together.
+        """
+        call = _Call(app_group, commands, stamp)
+        with self._changed:
+            if self._closed:
+                raise Closed
+            if self._line and self.waiting + len(commands) > self._limit:
+                raise Full
+            self._line.append(call)
+            self.waiting += len(commands)
+            self._changed.notify()
+        return call.future
+
+    def close(self) -> None:
+        """Take no more, and wait until all that was taken is decided."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        flying = threading.BoundedSemaphore(_FLYING)
+        while True:
+            flying.acquire()
+            calls = self._taken()
+            if not calls:
+                return
+            _decide(self._intake, calls, flying.release)
+
+    def _taken(self) -> list[_Call]:
+        """The first call and those that can be recorded with it; none once all is done and no more come."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._line or self._closed)
+            if not self._line:
+                return []
+            first, facts = self._line[0], 0
+            taken: list[_Call] = []
+            others: deque[_Call] = deque()
+            for call in self._line:
+                together = (call.app_group, call.stamp.actor) == (first.app_group, first.stamp.actor)
+                if together and (not taken or facts + len(call.commands) <= BATCH):
+                    taken.append(call)
+                    facts += len(call.commands)
+                else:
+                    others.append(call)
+            self._line = others
+            self.waiting -= facts
+        return taken
+
+
+def _decide(intake: Intake, calls: list[_Call], landed: Callable[[], None]) -> None:
+    commands = [command for call in calls for command in call.commands]
+    try:
+        recording = intake.submit(calls[0].app_group, commands, calls[0].stamp)
+    except BaseException as error:  # noqa: BLE001 - it belongs to those who wait for the answer
+        landed()
+        _fail(calls, error)
+        return
+
+    def answer(done: Future[Outcome]) -> None:
+        landed()
+        _answer(calls, done)
+
+    recording.add_done_callback(answer)
+
+
+def _answer(calls: list[_Call], done: Future[Outcome]) -> None:
+    if (error := done.exception()) is not None:
+        _fail(calls, error)
+        return
+    outcome, start = done.result(), 0
+    for call in calls:
+        end = start + len(call.commands)
+        call.future.set_result(Outcome(outcome.answers[start:end], outcome.position, outcome.conversions))
+        start = end
+
+
+def _fail(calls: list[_Call], error: BaseException) -> None:
+    for call in calls:
+        call.future.set_exception(error)

@@ -1,0 +1,139 @@
+"""Who asks: the key of a request, what it may be used for, and how often."""
+
+import base64
+import binascii
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from threading import Lock
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
+
+from application.ports import Stamp
+from infrastructure import keys
+from infrastructure.database import Database
+from infrastructure.http.problems import Problem
+from infrastructure.keys import Key, Scope
+
+REMEMBERED_SECONDS = 2.0
+"""How long a key is good for without looking: one that is revoked may be used so long."""
+
+_MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whose request it is."""
+
+    key: Key
+
+    @property
+    def app_group(self) -> str:
+        """The app group that everything is about: there is no way to name another."""
+        return self.key.app_group
+
+    def stamp(self, command_id: str) -> Stamp:
+        """What events carry of a command of this caller."""
+        return Stamp(command_id, f"key:{self.key.key_id}")
+
+
+class Access:
+    """Lets callers in by their keys, each so many times a second."""
+
+    def __init__(self, database: Database, clock: Callable[[], int], calls_a_second: float) -> None:
+        """`clock` tells microseconds since 1970; 0 calls a second are as many as one likes."""
+        self._database = database
+        self._clock = clock
+        self._rate = calls_a_second
+        self._remembered: OrderedDict[str, tuple[float, Key]] = OrderedDict()
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._lock = Lock()
+
+    async def bearer(self, request: HTTPConnection, *scopes: Scope) -> Caller:
+        """The caller by the header `Authorization: Bearer KEY`; raises Problem."""
+        kind, _, text = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not text.strip():
+            raise _unauthorized("send the header Authorization: Bearer KEY", "Bearer")
+        return await self._caller(text.strip(), "Bearer", scopes)
+
+    async def basic(self, request: HTTPConnection, *scopes: Scope) -> Caller:
+        """The caller by a key as the user of basic authorization, as Segment's clients send it; raises Problem."""
+        kind, _, text = request.headers.get("authorization", "").partition(" ")
+        try:
+            user = base64.b64decode(text.strip(), validate=True).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            user = ""
+        if kind.lower() != "basic" or not user:
+            raise _unauthorized("send the write key as the user of basic authorization", "Basic")
+        return await self._caller(user, "Basic", scopes)
+
+    async def of_write_key(self, text: str, *scopes: Scope) -> Caller:
+        """The caller by a key that stands in the body, as Segment's browsers send it; raises Problem."""
+        return await self._caller(text, "Basic", scopes)
+
+    async def _caller(self, text: str, scheme: str, scopes: tuple[Scope, ...]) -> Caller:
+        key = self._known(text) or await run_in_threadpool(self._look_up, text)
+        if key is None:
+            raise _unauthorized("this key is none that may be used: unknown, revoked or expired", scheme)
+        self._take_turn(key)
+        if not key.scopes.intersection(scopes):
+            needed = " or ".join(scopes)
+            detail = f"this needs a key with the scope {needed}; this one has {', '.join(sorted(key.scopes))}"
+            raise Problem(HTTPStatus.FORBIDDEN, "missing_scope", detail)
+        return Caller(key)
+
+    def _known(self, text: str) -> Key | None:
+        with self._lock:
+            until, key = self._remembered.get(text, (0.0, None))
+        expired = key is not None and key.expires_at is not None and key.expires_at <= self._clock()
+        return None if expired or until < time.monotonic() else key
+
+    def _look_up(self, text: str) -> Key | None:
+        with self._database.reading() as connection:
+            key = keys.found(connection, text, self._clock())
+        if key is not None:
+            with self._lock:
+                self._remembered[text] = (time.monotonic() + REMEMBERED_SECONDS, key)
+                self._remembered.move_to_end(text)
+                while len(self._remembered) > _MOST_REMEMBERED:
+                    self._remembered.popitem(last=False)
+        return key
+
+    def _take_turn(self, key: Key) -> None:
+        if not self._rate:
+            return
+        with self._lock:
+            bucket = self._buckets.setdefault(key.key_id, _Bucket(self._rate))
+            self._buckets.move_to_end(key.key_id)
+            while len(self._buckets) > _MOST_REMEMBERED:
+                self._buckets.popitem(last=False)
+            wait = bucket.wait(time.monotonic(), self._rate)
+        if wait:
+            detail = f"this key may be used {self._rate:g} times a second"
+            headers = {"Retry-After": str(max(1, round(wait)))}
+            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", detail, headers=headers)
+
+
+class _Bucket:
+    """Calls that may be made at once: two seconds' worth at most."""
+
+    def __init__(self, rate: float) -> None:
+        self._calls = 2 * rate
+        self._at = time.monotonic()
+
+    def wait(self, now: float, rate: float) -> float:
+        """Take a call: 0, or the seconds until there is one."""
+        self._calls = min(self._calls + (now - self._at) * rate, max(2 * rate, 1))
+        self._at = now
+        if self._calls < 1:
+            return (1 - self._calls) / rate
+        self._calls -= 1
+        return 0.0
+
+
+def _unauthorized(detail: str, scheme: str) -> Problem:
+    headers = {"WWW-Authenticate": f'{scheme} realm="conversion-ledger"'}
+    return Problem(HTTPStatus.UNAUTHORIZED, "unauthorized", detail, headers=headers)

@@ -1,0 +1,137 @@
+"""The service put together: its routes, what stands before them, and what it does when it begins and ends."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from domain.errors import DomainError
+from domain.instants import microseconds
+from infrastructure.gathering import Gathering
+from infrastructure.http import campaigns, facts, metrics, operation, problems, reports, schemas, users
+from infrastructure.http.access import Access
+from infrastructure.http.problems import Problem
+from infrastructure.http.settings import HttpSettings
+from infrastructure.http.state import State
+from infrastructure.service import Service
+
+log = structlog.get_logger()
+
+VERSION = "1"
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+def create(
+    database_url: str, settings: HttpSettings | None = None, *, service: Service | None = None
+) -> FastAPI:
+    """The application; it opens the ledger when it begins, unless it is given one, and closes it when it ends."""
+    settings = settings or HttpSettings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        opened = service if service is not None else await asyncio.to_thread(Service, database_url)
+        gathering = Gathering(opened.intake, settings.waiting_facts)
+        access = Access(opened.database, lambda: microseconds(opened.now()), settings.calls_a_second)
+        app.state.conversions = State(opened, settings, access, gathering)
+        try:
+            yield
+        finally:
+            app.state.conversions.ending.set()
+            await asyncio.to_thread(gathering.close)
+            if service is None:
+                await asyncio.to_thread(opened.close)
+
+    app = FastAPI(
+        title="Conversion Ledger",
+        version=VERSION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    for room in (facts, campaigns, reports, users, operation):
+        app.include_router(room.routes)
+    _describe(app)
+    _tell_problems(app)
+    app.add_middleware(Outside)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    described: list[dict[str, Any]] = []
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> dict[str, Any]:
+        if not described:
+            described.append(schemas.described(app, VERSION))
+        return described[0]
+
+
+def _tell_problems(app: FastAPI) -> None:
+    """Every way in which a request fails, as problem details."""
+
+    @app.exception_handler(Problem)
+    async def problem(_request: Request, error: Problem) -> Response:
+        return problems.answer(error)
+
+    @app.exception_handler(DomainError)
+    async def refused(_request: Request, error: DomainError) -> Response:
+        return problems.answer(problems.of_refusal(error))
+
+    async def failed(_request: Request, error: Exception) -> Response:
+        log.error("request.failed", error=type(error).__name__)
+        return problems.answer(problems.of_failure(error))
+
+    for kind in problems.FAILURES:
+        app.add_exception_handler(kind, failed)
+
+    @app.exception_handler(HTTPException)
+    async def routed(_request: Request, error: HTTPException) -> Response:
+        status = HTTPStatus(error.status_code)
+        code = status.phrase.lower().replace(" ", "_")
+        return problems.answer(Problem(status, code, str(error.detail), headers=error.headers))
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"][1:])
+        return problems.answer(Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=place))
+
+
+class Outside:
+    """What stands before all routes: ids in paths may hold anything, and every request is counted."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # As it was sent: an id with a slash in it is one step of the path, not two.
+        scope["path"] = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace")
+        started, status = time.perf_counter(), 500
+
+        async def told(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, told)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            metrics.REQUESTS.labels(scope["method"], route, status).inc()
+            metrics.SECONDS.labels(route).observe(time.perf_counter() - started)

@@ -1,0 +1,101 @@
+"""Bodies of requests: bounded as sent and as unpacked, in time, plain or gzip or zstd."""
+
+import asyncio
+import zlib
+from collections.abc import Callable
+from http import HTTPStatus
+from io import BytesIO
+
+import zstandard
+from starlette.requests import ClientDisconnect, Request
+
+from infrastructure.http.problems import Problem
+
+BODY_SECONDS = 30.0
+"""How long a client may take to send a body."""
+
+_WINDOW_BYTES = 8 * 1024 * 1024
+"""The most memory that a zstd frame may ask for."""
+
+
+async def body(request: Request, limit: int) -> bytes:
+    """The whole body, unpacked; raises Problem for one that is larger than `limit` bytes, slow, or packed otherwise."""
+    packed = await _received(request, limit)
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding == "identity":
+        return packed
+    unpack = _UNPACKERS.get(encoding)
+    if unpack is None:
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "unknown_encoding",
+            "a body is sent as it is, or as gzip or zstd",
+            headers={"Accept-Encoding": "gzip, zstd"},
+        )
+    if len(packed) > _INLINE_BYTES:
+        return await asyncio.to_thread(_unpacked, unpack, packed, limit)
+    return _unpacked(unpack, packed, limit)
+
+
+_INLINE_BYTES = 16 * 1024
+
+
+async def _received(request: Request, limit: int) -> bytes:
+    length = request.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length) > limit:
+        raise _too_large(limit)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            received = bytearray()
+            async for part in request.stream():
+                received += part
+                if len(received) > limit:
+                    raise _too_large(limit)
+    except TimeoutError:
+        detail = f"the body took longer than {BODY_SECONDS:.0f} s"
+        raise Problem(
+            HTTPStatus.REQUEST_TIMEOUT, "slow_body", detail, headers={"Connection": "close"}
+        ) from None
+    except ClientDisconnect:
+        raise Problem(HTTPStatus.BAD_REQUEST, "broken_off", "the body broke off") from None
+    return bytes(received)
+
+
+_Unpack = Callable[[bytes, int], bytes]
+
+
+def _unpacked(unpack: _Unpack, packed: bytes, limit: int) -> bytes:
+    try:
+        plain = unpack(packed, limit)
+    except (zlib.error, zstandard.ZstdError, ValueError):
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, "malformed", "the body is not packed as its Content-Encoding says"
+        ) from None
+    if len(plain) > limit:
+        raise _too_large(limit)
+    return plain
+
+
+def _gunzipped(packed: bytes, limit: int) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    plain = unpacker.decompress(packed, limit + 1)
+    if len(plain) <= limit and (not unpacker.eof or unpacker.unused_data):
+        raise ValueError("not one whole gzip member")
+    return plain
+
+
+def _unzstd(packed: bytes, limit: int) -> bytes:
+    unpacker = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES)
+    with unpacker.stream_reader(BytesIO(packed), read_across_frames=False) as reader:
+        plain: bytes = reader.read(limit + 1)
+    if zstandard.frame_content_size(packed) > len(plain) and len(plain) <= limit:
+        raise ValueError("the frame breaks off")
+    return plain
+
+
+_UNPACKERS: dict[str, _Unpack] = {"gzip": _gunzipped, "x-gzip": _gunzipped, "zstd": _unzstd}
+
+
+def _too_large(limit: int) -> Problem:
+    detail = f"a body has at most {limit:,} bytes, also once unpacked; send several"
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", detail)

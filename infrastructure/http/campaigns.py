@@ -1,0 +1,255 @@
+"""App groups and campaigns over HTTP: made, changed, launched, stopped, archived, listed."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import AfterValidator
+
+from application.campaign_commands import AppGroupCommand, CampaignCommand, read_command
+from application.campaigns import CampaignExists, Campaigns
+from application.ports import Stamp
+from domain.app_group import AppGroup
+from domain.campaign import Campaign, stream_id
+from domain.errors import FactRefused
+from infrastructure.files.json_lines import read_json
+from infrastructure.http import schemas
+from infrastructure.http.answers import answered, tagged
+from infrastructure.http.bodies import body
+from infrastructure.http.idempotency import once
+from infrastructure.http.pages import cursor_of, limited, place_of
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import Manager, Reader, Shared, State, new_command_id, unquoted
+from infrastructure.http.waiting import up_to_date
+from projections.campaign_report import CAMPAIGN_REPORT
+from projections.campaign_report.reading import CampaignReport, headlines
+
+routes = APIRouter(tags=["campaigns"])
+
+CampaignId = Annotated[
+    str, Path(alias="campaign_id", description="The campaign's id."), AfterValidator(unquoted)
+]
+
+_REFUSED = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+)
+
+
+@routes.get(
+    "/v1/app-group",
+    summary="Show the app group",
+    response_class=Response,
+    responses=schemas.answers(schemas.AppGroupShape, HTTPStatus.NOT_FOUND),
+)
+async def show_app_group(request: Request, state: Shared, caller: Reader) -> Response:
+    """Show the app group of the key: its apps and known custom events."""
+    group = await asyncio.to_thread(state.service.ledger.existing_app_group, caller.app_group)
+    return tagged(request, _group(group))
+
+
+@routes.patch(
+    "/v1/app-group",
+    summary="Add apps and custom events",
+    response_class=Response,
+    responses=schemas.answers(schemas.AppGroupShape, *_REFUSED),
+    openapi_extra=schemas.body_of("AppGroupCommand"),
+)
+async def change_app_group(request: Request, state: Shared, caller: Manager) -> Response:
+    """Add apps and custom events; the app group is made where it is new, its time zone is then fixed."""
+    command = read_command(AppGroupCommand, await _object(request, state))
+    stamp = caller.stamp(new_command_id())
+    group = await asyncio.to_thread(state.service.campaigns.change_group, caller.app_group, command, stamp)
+    return answered(_group(group))
+
+
+@routes.post(
+    "/v1/campaigns",
+    summary="Make a campaign",
+    response_class=Response,
+    status_code=HTTPStatus.CREATED,
+    responses=schemas.answers(schemas.CampaignShape, *_REFUSED, status=HTTPStatus.CREATED),
+    openapi_extra=schemas.body_of("CampaignCommand"),
+)
+async def make_campaign(request: Request, state: Shared, caller: Manager) -> Response:
+    """Make a campaign, launched unless a draft is asked for.
+
+    With the header Idempotency-Key, the same request sent again is answered as the first time was.
+    """
+    sent = await body(request, state.settings.body_bytes)
+    command = read_command(CampaignCommand, _read(sent))
+
+    def make(command_id: str) -> tuple[HTTPStatus, dict[str, Any]]:
+        stamp = caller.stamp(command_id)
+        return HTTPStatus.CREATED, _campaign(_created(state, caller.app_group, command, stamp))
+
+    key = request.headers.get("idempotency-key")
+    status, value = await asyncio.to_thread(once, state.service, caller.app_group, key, sent, make)
+    return answered(value, status)
+
+
+def _created(state: State, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
+    """The campaign, new; or as it stands, where this very command made it before and the answer was lost."""
+    service = state.service
+    try:
+        return service.campaigns.create(app_group, command, stamp)
+    except CampaignExists:
+        with service.database.reading() as connection:
+            by = service.log.began_by(connection, stream_id(app_group, command.id))
+        if by != stamp.command_id:
+            raise
+        return service.ledger.existing_campaign(app_group, command.id)
+
+
+@routes.get(
+    "/v1/campaigns",
+    summary="List campaigns",
+    response_class=Response,
+    responses=schemas.answers(schemas.CampaignList, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+)
+async def list_campaigns(
+    state: Shared,
+    caller: Reader,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[
+        int | None, Query(description="Campaigns on a page: 1 to 1,000, 100 if left out.")
+    ] = None,
+) -> Response:
+    """List campaigns by id, with their headline figures."""
+    most, after = limited(limit), place_of(cursor, str)
+    await asyncio.to_thread(state.service.ledger.existing_app_group, caller.app_group)
+    await up_to_date(state, CAMPAIGN_REPORT)
+
+    def page() -> tuple[int, list[CampaignReport]]:
+        with state.service.database.reading() as connection:
+            return headlines(connection, caller.app_group, after=after, limit=most + 1)
+
+    position, found = await asyncio.to_thread(page)
+    further = cursor_of(found[most - 1].campaign_id) if len(found) > most else None
+    return answered(
+        {
+            "app_group": caller.app_group,
+            "position": str(position),
+            "campaigns": [_headline(each) for each in found[:most]],
+            "next_cursor": further,
+        }
+    )
+
+
+@routes.get(
+    "/v1/campaigns/{campaign_id}",
+    summary="Show a campaign",
+    response_class=Response,
+    responses=schemas.answers(schemas.CampaignShape, HTTPStatus.NOT_FOUND),
+)
+async def show_campaign(request: Request, state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
+    """Show a campaign as it is defined."""
+    ledger = state.service.ledger
+    return tagged(
+        request, _campaign(await asyncio.to_thread(ledger.existing_campaign, caller.app_group, campaign_id))
+    )
+
+
+@routes.patch(
+    "/v1/campaigns/{campaign_id}",
+    summary="Change a campaign",
+    response_class=Response,
+    responses=schemas.answers(schemas.CampaignShape, *_REFUSED),
+    openapi_extra=schemas.body_of("CampaignChange"),
+)
+async def change_campaign(
+    request: Request, state: Shared, caller: Manager, campaign_id: CampaignId
+) -> Response:
+    """Change what is stated of a campaign; what is left out stays (R4 says what may change when)."""
+    stated = await _object(request, state)
+    if stated.setdefault("id", campaign_id) != campaign_id:
+        detail = "a campaign keeps its id: leave it out, or state the one in the path"
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_definition", detail, place="id")
+    command = read_command(CampaignCommand, stated)
+    stamp = caller.stamp(new_command_id())
+    changed = await asyncio.to_thread(state.service.campaigns.change, caller.app_group, command, stamp)
+    return answered(_campaign(changed))
+
+
+def _life(name: str, told: str, decide: Callable[[Campaigns, str, str, Stamp], Campaign]) -> None:
+    """A route for a step in a campaign's life."""
+
+    @routes.post(
+        f"/v1/campaigns/{{campaign_id}}/{name}",
+        summary=told,
+        name=f"{name}_campaign",
+        operation_id=f"{name}_campaign",
+        response_class=Response,
+        responses=schemas.answers(schemas.CampaignShape, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    )
+    async def step(state: Shared, caller: Manager, campaign_id: CampaignId) -> Response:
+        stamp = caller.stamp(new_command_id())
+        change = partial(decide, state.service.campaigns)
+        return answered(_campaign(await asyncio.to_thread(change, caller.app_group, campaign_id, stamp)))
+
+
+_life("launch", "Launch a draft, or a stopped campaign again", Campaigns.launch)
+_life("stop", "Stop a launched campaign; open windows run on", Campaigns.stop)
+_life("archive", "Put a campaign away for good; its reports stay", Campaigns.archive)
+
+
+async def _object(request: Request, state: State) -> dict[str, Any]:
+    return _read(await body(request, state.settings.body_bytes))
+
+
+def _read(sent: bytes) -> dict[str, Any]:
+    try:
+        return read_json(sent)
+    except FactRefused as refusal:
+        raise Problem(HTTPStatus.BAD_REQUEST, "malformed", refusal.message) from None
+
+
+def _group(group: AppGroup) -> dict[str, Any]:
+    return {
+        "app_group": group.app_group,
+        "time_zone": group.time_zone,
+        "apps": sorted(group.apps),
+        "custom_events": sorted(group.custom_events),
+    }
+
+
+def _campaign(campaign: Campaign) -> dict[str, Any]:
+    return {
+        "app_group": campaign.app_group,
+        "id": campaign.campaign_id,
+        "name": campaign.name,
+        "kind": campaign.kind.value,
+        "channel": campaign.channel,
+        "status": campaign.status.value,
+        "variants": [
+            {
+                "id": each.id,
+                "name": each.name,
+                "weight": campaign.weights[each.id],
+                "control": each.control,
+            }
+            for each in campaign.variants
+        ],
+        "conversion_events": [_event(each.stated()) for each in campaign.conversion_events],
+    }
+
+
+def _event(stated: dict[str, Any]) -> dict[str, Any]:
+    """A conversion event as the file has it: filters that are not set are left out."""
+    deadline = stated.pop("deadline_seconds")
+    return {"deadline": deadline} | {name: value for name, value in stated.items() if value is not None}
+
+
+def _headline(report: CampaignReport) -> dict[str, Any]:
+    return {
+        "campaign_id": report.campaign_id,
+        "name": report.name,
+        "kind": report.kind,
+        "status": report.status,
+    } | report.totals.as_json()

@@ -1,0 +1,80 @@
+"""`POST /v1/facts`: facts in the shape of docs/files.md, each with a verdict of its own."""
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from application.intake import Verdict
+from domain.errors import FactRefused
+from infrastructure.files.json_lines import read_json
+from infrastructure.files.reading import kept
+from infrastructure.http import schemas
+from infrastructure.http.answers import answered
+from infrastructure.http.bodies import body
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import Sender, Shared
+from infrastructure.http.taking import Read, Taken, read, reading, take
+
+routes = APIRouter(tags=["facts"])
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    facts: list[msgspec.Raw]
+
+
+_decode = msgspec.json.Decoder(_Envelope).decode
+
+
+@routes.post(
+    "/v1/facts",
+    summary="Take facts",
+    response_class=Response,
+    responses=schemas.answers(
+        schemas.FactsTaken, HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    ),
+    openapi_extra=schemas.body_of("Facts"),
+)
+async def take_facts(request: Request, state: Shared, caller: Sender) -> Response:
+    """Take up to 1,000 facts, in the order given; answered once they are durable.
+
+    Each is accepted, a duplicate, or rejected with a code, and the rest is taken. Sent again, they are duplicates.
+    """
+    found = _facts(await body(request, state.settings.body_bytes), state.settings.facts)
+    facts = await reading(len(found), lambda: [_read(each) for each in found])
+    return answered(_answer(facts, await take(state, caller, facts, "facts")))
+
+
+def _facts(sent: bytes, limit: int) -> list[msgspec.Raw]:
+    """The facts of a body, not yet read: one that is no JSON within is a fault of that one alone."""
+    try:
+        facts = _decode(sent).facts
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, "malformed", f'the body is {{"facts": [...]}}: {error}'
+        ) from None
+    if len(facts) > limit:
+        detail = f"a call has at most {limit:,} facts; send several"
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_facts", detail, place="facts")
+    return facts
+
+
+def _read(raw: msgspec.Raw) -> Read:
+    try:
+        return read(read_json(bytes(raw)))
+    except FactRefused as refusal:
+        return read(kept(refusal))
+
+
+def _answer(facts: list[Read], taken: Taken) -> dict[str, Any]:
+    return {
+        "accepted": taken.count(Verdict.ACCEPTED),
+        "duplicates": taken.count(Verdict.DUPLICATE),
+        "rejected": [
+            {"index": index, "id": fact.fact_id, "code": answer.code, "message": answer.message}
+            for index, (fact, answer) in enumerate(zip(facts, taken.answers, strict=True))
+            if answer.verdict is Verdict.REJECTED
+        ],
+        "position": str(taken.position),
+    }

@@ -1,0 +1,90 @@
+"""Idempotency-Key: a command that was sent twice is carried out once, and answered twice alike."""
+
+import hashlib
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from eventsourcing.persistence import IntegrityError
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.engine import Connection
+
+from domain.instants import microseconds
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import new_command_id
+from infrastructure.schema import idempotency_keys
+from infrastructure.service import Service
+
+KEPT = 24 * 3_600_000_000
+"""Microseconds for which an answer is kept."""
+
+Answer = tuple[int, dict[str, Any]]
+"""A status and a value."""
+
+_at = idempotency_keys.c
+
+
+def once(
+    service: Service, app_group: str, key: str | None, sent: bytes, command: Callable[[str], Answer]
+) -> Answer:
+    """Carry out a command, given its id, once for a key; raises Problem for a key that came with another request.
+
+    The key is claimed before the command is carried out, and the answer kept after it. Where the process ended in
+    between, the command is given again with the same id, by which it is known.
+    """
+    if key is None:
+        return command(new_command_id())
+    if not 1 <= len(key) <= 255 or not key.isprintable():
+        detail = "an idempotency key has 1 to 255 characters"
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_idempotency_key", detail, place="Idempotency-Key")
+    request = hashlib.sha256(sent).digest()
+    claimed = _claimed(service, app_group, key, request)
+    if claimed.request != request:
+        detail = "this idempotency key came with another request before"
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail, place="Idempotency-Key"
+        )
+    if claimed.answer is not None:
+        return claimed.status, orjson.loads(claimed.answer)
+    status, value = command(claimed.command_id)
+    with service.database.writing() as connection:
+        connection.execute(
+            update(idempotency_keys)
+            .where(_at.app_group == app_group, _at.idempotency_key == key)
+            .values(status=int(status), answer=orjson.dumps(value))
+        )
+    return status, value
+
+
+def _claimed(service: Service, app_group: str, key: str, request: bytes) -> Row[Any]:
+    now = microseconds(service.now())
+    row = {
+        "app_group": app_group,
+        "idempotency_key": key,
+        "request": request,
+        "command_id": new_command_id(),
+        "created_at": now,
+    }
+    try:
+        with service.database.writing() as connection:
+            connection.execute(delete(idempotency_keys).where(_at.created_at < now - KEPT))
+            if (found := _found(connection, app_group, key)) is not None:
+                return found
+            connection.execute(insert(idempotency_keys), row)
+            return _existing(connection, app_group, key)
+    except IntegrityError:
+        # Another request with the same key was faster.
+        with service.database.reading() as connection:
+            return _existing(connection, app_group, key)
+
+
+def _found(connection: Connection, app_group: str, key: str) -> Row[Any] | None:
+    query = select(idempotency_keys).where(_at.app_group == app_group, _at.idempotency_key == key)
+    return connection.execute(query).one_or_none()
+
+
+def _existing(connection: Connection, app_group: str, key: str) -> Row[Any]:
+    found = _found(connection, app_group, key)
+    assert found is not None, "it was claimed"  # noqa: S101
+    return found

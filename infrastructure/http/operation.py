@@ -1,0 +1,80 @@
+"""What operators ask: whether a process lives, whether it can work, and what it has counted."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from infrastructure import rejects
+from infrastructure.http import metrics
+from infrastructure.http.answers import answered
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import Shared, State
+from infrastructure.service import PROJECTIONS
+from projections import generations
+
+routes = APIRouter(tags=["operation"])
+
+
+@routes.get("/healthz", summary="Whether the process lives", response_class=Response)
+async def healthz() -> Response:
+    """Say that the process answers, whatever it can do."""
+    return answered({"status": "ok"})
+
+
+@routes.get("/readyz", summary="Whether the process can work", response_class=Response)
+async def readyz(state: Shared) -> Response:
+    """Say that the database answers and how far the read models are; 503 where it does not, or when about to end."""
+    if state.ending.is_set():
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "ending", "this process is about to end")
+    return answered(await asyncio.to_thread(_ready, state))
+
+
+def _ready(state: State) -> dict[str, Any]:
+    with state.service.database.reading() as connection:
+        newest = state.service.projector.log.last_position(connection)
+        found = generations.currents(connection, PROJECTIONS)
+    standing = {
+        projection.name: {
+            "position": str(0 if generation is None else generation.position),
+            "lag_events": newest - (0 if generation is None else generation.position),
+            "stopped": generation is not None and generation.problem is not None,
+        }
+        for projection, generation in found.items()
+    }
+    return {"status": "ok", "position": str(newest), "read_models": standing}
+
+
+@routes.get("/metrics", summary="What was counted, for Prometheus", response_class=Response)
+async def show_metrics(state: Shared) -> Response:
+    """Print counters of requests and facts, and how read models and rejected facts stand."""
+    metrics.WAITING.set(state.gathering.waiting)
+    lines = await asyncio.to_thread(_standing, state)
+    return Response(metrics.printed() + lines, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _standing(state: State) -> bytes:
+    with state.service.database.reading() as connection:
+        newest = state.service.projector.log.last_position(connection)
+        found = generations.currents(connection, PROJECTIONS)
+        kept = rejects.counted(connection)
+    lines = ["# TYPE conversions_log_position gauge", f"conversions_log_position {newest}"]
+    lines += ["# TYPE conversions_projection_lag_events gauge", "# TYPE conversions_projection_stopped gauge"]
+    for projection, generation in found.items():
+        behind = newest - (0 if generation is None else generation.position)
+        stopped = int(generation is not None and generation.problem is not None)
+        name = f'{{name="{projection.name}"}}'
+        lines += [
+            f"conversions_projection_lag_events{name} {behind}",
+            f"conversions_projection_stopped{name} {stopped}",
+        ]
+    lines.append("# TYPE conversions_rejects_kept gauge")
+    by_kind: dict[tuple[str, str], int] = {}
+    for (_, source, code), number in kept.items():
+        by_kind[source, code] = by_kind.get((source, code), 0) + number
+    lines += [
+        f'conversions_rejects_kept{{source="{source}",code="{code}"}} {number}'
+        for (source, code), number in sorted(by_kind.items())
+    ]
+    return ("\n".join(lines) + "\n").encode()

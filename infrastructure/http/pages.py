@@ -1,0 +1,41 @@
+"""Pages of lists: opaque cursors, and how much is on a page."""
+
+import base64
+import binascii
+from http import HTTPStatus
+from typing import TypeVar
+
+import msgspec
+
+from infrastructure.http.problems import Problem
+
+USUAL = 100
+MOST = 1_000
+
+T = TypeVar("T")
+
+
+def limited(limit: int | None) -> int:
+    """How much is on a page; raises Problem."""
+    if limit is None:
+        return USUAL
+    if not 1 <= limit <= MOST:
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_limit", f"limit is 1 to {MOST:,}", place="limit")
+    return limit
+
+
+def cursor_of(place: object) -> str:
+    """The cursor of a page that begins after a place."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def place_of(cursor: str | None, kind: type[T]) -> T | None:
+    """The place a cursor says; raises Problem for what is no cursor of this list."""
+    if cursor is None:
+        return None
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        return msgspec.json.decode(text, type=kind)
+    except (binascii.Error, ValueError):
+        detail = "this is no cursor of this list: give back next_cursor as it came"
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_cursor", detail, place="cursor") from None

@@ -1,0 +1,122 @@
+"""RFC 9457 problem details: what went wrong, under a code that a program can read, and what to do next."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from eventsourcing.persistence import PersistenceError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import Response
+
+from application.campaigns import CampaignExists
+from application.ledger import UnknownAppGroup, UnknownCampaign
+from domain.errors import (
+    BadDefinition,
+    CampaignIsArchived,
+    CampaignIsFixed,
+    CampaignNotLaunched,
+    DomainError,
+    TimeZoneIsFixed,
+    UnknownVariant,
+)
+from infrastructure.database.failures import Busy, ConnectionLost, DiskFull, OutcomeUnknown
+from infrastructure.http.answers import encoded
+from projections.projection import ProjectionStopped
+
+MEDIA_TYPE = "application/problem+json"
+
+RETRY_SECONDS = 1
+"""How soon to try again what a busy or absent database stood in the way of."""
+
+
+class Problem(Exception):
+    """A request that is not carried out; `place` is a path in what was asked, or empty."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        detail: str,
+        *,
+        place: str = "",
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.place = place
+        self.headers = dict(headers or {})
+        self.more = more
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/http.md has it."""
+        return {
+            "type": f"urn:conversion-ledger:problem:{self.code}",
+            "title": self.status.phrase,
+            "status": self.status.value,
+            "detail": self.detail,
+            "code": self.code,
+            "place": self.place,
+        } | self.more
+
+
+def answer(problem: Problem) -> Response:
+    """The response that tells of a problem."""
+    return Response(
+        encoded(problem.as_json()), problem.status, headers=problem.headers, media_type=MEDIA_TYPE
+    )
+
+
+_REFUSALS: Mapping[type[DomainError], HTTPStatus] = {
+    UnknownAppGroup: HTTPStatus.NOT_FOUND,
+    UnknownCampaign: HTTPStatus.NOT_FOUND,
+    UnknownVariant: HTTPStatus.NOT_FOUND,
+    CampaignExists: HTTPStatus.CONFLICT,
+    CampaignIsArchived: HTTPStatus.CONFLICT,
+    CampaignIsFixed: HTTPStatus.CONFLICT,
+    CampaignNotLaunched: HTTPStatus.CONFLICT,
+    TimeZoneIsFixed: HTTPStatus.CONFLICT,
+    BadDefinition: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+
+def of_refusal(error: DomainError) -> Problem:
+    """What a rule refused."""
+    for kind in type(error).__mro__:
+        if kind in _REFUSALS:
+            return Problem(_REFUSALS[kind], error.code, error.message, place=error.place)
+    return Problem(HTTPStatus.BAD_REQUEST, error.code, error.message, place=error.place)
+
+
+_FAILURES: Mapping[type[Exception], tuple[str, str]] = {
+    DiskFull: ("disk_full", "the database has no space left; nothing of this request is kept"),
+    Busy: ("database_busy", "others kept the database busy; nothing of this request is kept, send it again"),
+    ConnectionLost: ("database_away", "the database is away; send it again"),
+    OutcomeUnknown: (
+        "outcome_unknown",
+        "the database went away while it committed; send it again: what was recorded is a duplicate then",
+    ),
+}
+
+
+def of_failure(error: Exception) -> Problem:
+    """What the database, or a read model, could not do; a code, and none of the database's own words."""
+    if isinstance(error, ProjectionStopped):
+        detail = (
+            f"the read model {error.name} stopped before position {error.position}; an operator has to look"
+        )
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "projection_stopped", detail, headers=_AGAIN)
+    for kind, (code, detail) in _FAILURES.items():
+        if isinstance(error, kind):
+            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, code, detail, headers=_AGAIN)
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "database", "the database refused; send it again", headers=_AGAIN
+    )
+
+
+_AGAIN = {"Retry-After": str(RETRY_SECONDS)}
+
+FAILURES = (PersistenceError, SQLAlchemyError, ProjectionStopped)
+"""What `of_failure` is for."""

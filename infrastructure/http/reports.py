@@ -1,0 +1,155 @@
+"""Reports over HTTP: a campaign's figures, by day, and as CSV."""
+
+import asyncio
+import csv
+from collections.abc import Callable
+from datetime import date
+from http import HTTPStatus
+from io import StringIO
+from typing import Annotated, Any, TypeVar, get_args
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.engine import Connection
+
+from application.ledger import UnknownCampaign
+from infrastructure.http import schemas
+from infrastructure.http.answers import tagged
+from infrastructure.http.campaigns import CampaignId
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import Reader, Shared, State
+from infrastructure.http.waiting import up_to_date
+from infrastructure.rows import report_rows, series_rows
+from projections.campaign_report import CAMPAIGN_REPORT
+from projections.campaign_report.reading import report
+from projections.overlap import OVERLAP
+from projections.overlap.reading import overlap
+from projections.series import SERIES
+from projections.series.reading import series
+from projections.series.tables import Clock
+
+routes = APIRouter(tags=["reports"])
+
+T = TypeVar("T")
+
+WaitFor = Annotated[
+    str | None,
+    Query(description="A position that is to be in it; left out, everything acknowledged so far is."),
+]
+
+_MOST_DAYS = 3_660
+_CSV = "text/csv"
+
+
+async def _reading(state: State, read: Callable[[Connection], T]) -> T:
+    def reading() -> T:
+        with state.service.database.reading() as connection:
+            return read(connection)
+
+    return await asyncio.to_thread(reading)
+
+
+def _wants_csv(request: Request) -> bool:
+    """Whether CSV is asked for before JSON."""
+    accepted = request.headers.get("accept", "")
+    kinds = [each.partition(";")[0].strip().lower() for each in accepted.split(",")]
+    return _CSV in kinds and "application/json" not in kinds[: kinds.index(_CSV)]
+
+
+def _csv(rows: list[tuple[Any, ...]], position: int) -> Response:
+    written = StringIO()
+    csv.writer(written).writerows(rows)
+    headers = {"X-Position": str(position), "Vary": "Accept"}
+    return Response(written.getvalue(), headers=headers, media_type=f"{_CSV}; charset=utf-8; header=present")
+
+
+@routes.get(
+    "/v1/campaigns/{campaign_id}/report",
+    summary="Report a campaign",
+    response_class=Response,
+    responses=schemas.answers(schemas.ReportShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+)
+async def report_campaign(
+    request: Request, state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None
+) -> Response:
+    """Report what a campaign did, by variant; with `Accept: text/csv` a row a figure."""
+    await up_to_date(state, CAMPAIGN_REPORT, wait_for=wait_for)
+    found = await _reading(state, lambda connection: report(connection, caller.app_group, campaign_id))
+    if found is None:
+        raise UnknownCampaign(f"there is no campaign {campaign_id!r}", place="campaign_id")
+    if _wants_csv(request):
+        return _csv(list(report_rows(found)), found.position)
+    return tagged(request, found.as_json())
+
+
+@routes.get(
+    "/v1/campaigns/{campaign_id}/series",
+    summary="Report a campaign by day",
+    response_class=Response,
+    responses=schemas.answers(schemas.SeriesShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+)
+async def report_series(
+    request: Request,
+    state: Shared,
+    caller: Reader,
+    campaign_id: CampaignId,
+    clock: Annotated[
+        str, Query(description="conversion or receipt: whose day a conversion stands on.")
+    ] = "conversion",
+    first: Annotated[str | None, Query(alias="from", description="The first day, itself inside.")] = None,
+    last: Annotated[str | None, Query(alias="to", description="The last day, itself inside.")] = None,
+    wait_for: WaitFor = None,
+) -> Response:
+    """Report a campaign by day, in the app group's time zone; days with nothing in them are there too."""
+    days = _days(first, last)
+    if clock not in get_args(Clock):
+        detail = f"clock is {' or '.join(get_args(Clock))}"
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_clock", detail, place="clock")
+    known, group = state.service.projector.known, caller.app_group
+    await asyncio.to_thread(known.definition, group, campaign_id)
+    await up_to_date(state, SERIES, wait_for=wait_for)
+    found = await _reading(
+        state,
+        lambda connection: series(connection, known, group, campaign_id, clock, *days),  # type: ignore[arg-type]
+    )
+    if _wants_csv(request):
+        return _csv(list(series_rows(found)), found.position)
+    return tagged(request, found.as_json())
+
+
+@routes.get(
+    "/v1/campaigns/{campaign_id}/overlap",
+    summary="Tell the overlap with other campaigns",
+    response_class=Response,
+    responses=schemas.answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+)
+async def report_overlap(
+    request: Request, state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None
+) -> Response:
+    """Tell how many conversions share their behaviour with other campaigns, and with which."""
+    known, group = state.service.projector.known, caller.app_group
+    await asyncio.to_thread(known.definition, group, campaign_id)
+    await up_to_date(state, OVERLAP, wait_for=wait_for)
+    found = await _reading(state, lambda connection: overlap(connection, known, group, campaign_id))
+    return tagged(request, found.as_json())
+
+
+def _days(first: str | None, last: str | None) -> tuple[date | None, date | None]:
+    days = (_day("from", first), _day("to", last))
+    if days[0] is not None and days[1] is not None:
+        if days[0] > days[1]:
+            raise Problem(HTTPStatus.BAD_REQUEST, "bad_date", "from comes after to", place="from")
+        if (days[1] - days[0]).days > _MOST_DAYS:
+            detail = f"a series has at most {_MOST_DAYS:,} days"
+            raise Problem(HTTPStatus.BAD_REQUEST, "too_many_days", detail, place="from")
+    return days
+
+
+def _day(name: str, text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2026-03-01"):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise Problem(HTTPStatus.BAD_REQUEST, "bad_date", f"{name} is a day such as 2026-03-01", place=name)

@@ -1,0 +1,276 @@
+"""The shapes of requests and answers, as /openapi.json tells them; tests hold real answers against them."""
+
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import models_json_schema
+
+from application.campaign_commands import AnyConversionEventCommand, AppGroupCommand, CampaignCommand, Id
+from application.fact_commands import AnyFactCommand
+from infrastructure.http.problems import MEDIA_TYPE
+
+
+class Shape(BaseModel):
+    """A shape of an answer: all fields are there, and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Position = Annotated[str, Field(description="Opaque: give it back as it came.")]
+Revenue = Annotated[dict[str, str], Field(description="Decimal text by ISO 4217 currency.")]
+Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class ProblemDetails(BaseModel):
+    """RFC 9457: what went wrong; `code` is for programs, `place` a path in what was asked, or empty."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    place: str
+
+
+class Facts(BaseModel):
+    """Facts in the shape of docs/files.md; each has a verdict of its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    facts: Annotated[list[AnyFactCommand], Field(max_length=1_000)]
+
+
+class Rejected(Shape):
+    """A fact that was not taken; `index` is its place in the call, from 0."""
+
+    index: int
+    id: str | None
+    code: str
+    message: str
+
+
+class FactsTaken(Shape):
+    """What became of the facts of a call; `position` is not before any of them."""
+
+    accepted: int
+    duplicates: int
+    rejected: list[Rejected]
+    position: Position
+
+
+class AppGroupShape(Shape):
+    """An app group."""
+
+    app_group: str
+    time_zone: str
+    apps: list[str]
+    custom_events: list[str]
+
+
+class VariantShape(Shape):
+    """A variant."""
+
+    id: str
+    name: str | None
+    weight: int
+    control: bool
+
+
+class CampaignShape(Shape):
+    """A campaign in the shape of the campaigns file; deadlines in seconds."""
+
+    app_group: str
+    id: str
+    name: str
+    kind: Literal["campaign", "canvas"]
+    channel: str | None
+    status: Literal["draft", "launched", "stopped", "archived"]
+    variants: list[VariantShape]
+    conversion_events: list[AnyConversionEventCommand]
+
+
+class FiguresShape(Shape):
+    """The figures of a campaign or a variant (R18, R19)."""
+
+    receipts: int
+    unique_recipients: int
+    conversions: list[int]
+    conversion_rates: list[float | None]
+    revenue: Revenue
+
+
+class HeadlineShape(FiguresShape):
+    """A campaign and its headline figures."""
+
+    campaign_id: str
+    name: str
+    kind: str
+    status: str
+
+
+class CampaignList(Shape):
+    """A page of campaigns, by id."""
+
+    app_group: str
+    position: Position
+    campaigns: list[HeadlineShape]
+    next_cursor: str | None
+
+
+class ConversionEventShape(BaseModel):
+    """A conversion event with its own filter."""
+
+    index: int
+    letter: str
+    primary: bool
+    type: str
+    deadline_seconds: int
+
+
+class VariantFiguresShape(FiguresShape):
+    """The figures of a variant."""
+
+    variant_id: str
+    name: str | None
+    control: bool
+
+
+class ReportShape(Shape):
+    """A campaign's report: it holds every event up to `position`."""
+
+    app_group: str
+    campaign_id: str
+    name: str
+    kind: str
+    status: str
+    position: Position
+    revenue_window_seconds: int
+    conversion_events: list[ConversionEventShape]
+    totals: FiguresShape
+    variants: list[VariantFiguresShape]
+
+
+class DayFiguresShape(Shape):
+    """The figures of a day (R20)."""
+
+    receipts: int
+    unique_recipients: int
+    conversions: list[int]
+    revenue: Revenue
+
+
+class DayShape(BaseModel):
+    """A day in the app group's time zone."""
+
+    date: str
+    totals: DayFiguresShape
+    variants: list[dict[str, Any]]
+
+
+class SeriesShape(BaseModel):
+    """A campaign by day, under one of the two clocks."""
+
+    app_group: str
+    campaign_id: str
+    clock: Literal["conversion", "receipt"]
+    time_zone: str
+    position: Position
+    days: list[DayShape]
+
+
+class ExplanationShape(BaseModel):
+    """Why a user converted on a campaign, or why not."""
+
+    app_group: str
+    campaign_id: str
+    name: str
+    user_id: str
+    known: bool
+    receipts: list[dict[str, Any]]
+    conversion_events: list[dict[str, Any]]
+    revenue: list[dict[str, Any]]
+
+
+class JourneyEventShape(Shape):
+    """An event of a journey: a fact, or what was decided of it."""
+
+    position: Position
+    version: int
+    recorded_at: Instant
+    topic: str
+    event: dict[str, Any]
+
+
+class JourneyShape(Shape):
+    """A page of a journey, the newest last."""
+
+    app_group: str
+    user_id: str
+    events: list[JourneyEventShape]
+    next_cursor: str | None
+
+
+class CampaignChange(BaseModel):
+    """What is to change of a campaign; what is left out stays."""
+
+    name: str | None = None
+    channel: str | None = None
+    status: Literal["draft", "launched"] | None = None
+    variants: list[dict[str, Any]] | None = None
+    conversion_events: list[AnyConversionEventCommand] | None = None
+
+
+_BODIES: dict[str, type[BaseModel]] = {
+    each.__name__: each for each in (Facts, AppGroupCommand, CampaignCommand, CampaignChange)
+}
+_REFERENCE = "#/components/schemas/{model}"
+
+
+def body_of(name: str) -> dict[str, Any]:
+    """What a route says of a body that it reads by itself."""
+    schema = {"$ref": _REFERENCE.format(model=name)}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+_ALWAYS = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
+
+def answers(
+    model: type[BaseModel] | None, *others: HTTPStatus, status: HTTPStatus = HTTPStatus.OK
+) -> dict[int | str, Any]:
+    """What a route may answer: a shape, or a problem."""
+    problem = {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="ProblemDetails")}}}
+    told: dict[int | str, Any] = {
+        each.value: {"description": each.phrase, "content": problem} for each in (*others, *_ALWAYS)
+    }
+    told[status.value] = {"description": status.phrase} | ({} if model is None else {"model": model})
+    return told
+
+
+def described(app: FastAPI, version: str) -> dict[str, Any]:
+    """The whole of /openapi.json."""
+    told = get_openapi(
+        title="Conversion Ledger",
+        version=version,
+        summary="Which campaigns turned users into customers, and why.",
+        routes=app.routes,
+        openapi_version="3.1.0",
+    )
+    models = [(each, "validation") for each in (*_BODIES.values(), ProblemDetails)]
+    _, defined = models_json_schema(models, ref_template=_REFERENCE)  # type: ignore[arg-type]
+    components = told.setdefault("components", {})
+    components["schemas"] = defined["$defs"] | components.get("schemas", {})
+    components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    told["security"] = [{"key": []}]
+    return told
+
+
+__all__ = ["Id", "answers", "body_of", "described"]

@@ -1,0 +1,179 @@
+"""The processes of `conversions serve`: some that answer, one that projects, and this one, which watches over them.
+
+They share a socket, made here. One that ends without being told to is begun anew; told to end, this one tells the
+others, and waits until they have finished what they had begun. They end with it, however it ends.
+"""
+
+import os
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from types import FrameType
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from infrastructure import logging
+from infrastructure.http.settings import HttpSettings
+from infrastructure.settings import Settings
+
+log = structlog.get_logger()
+
+_SPAWN = get_context("spawn")
+_PAUSE_SECONDS = 1.0
+"""Before a process that ended is begun anew."""
+
+
+@dataclass
+class _Child:
+    """A process, and how it is begun."""
+
+    name: str
+    begin: Callable[[], SpawnProcess]
+    process: SpawnProcess
+
+    def again(self) -> None:
+        """Begin it anew."""
+        self.process = self.begin()
+
+
+def serve(database_url: str, settings: HttpSettings, told: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C; `told` hears the address once it is listened at."""
+    with (
+        tempfile.TemporaryDirectory(prefix="conversions-metrics-") as metrics,
+        _listening(settings) as listening,
+    ):
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        _Supervision(database_url, settings, listening).run(told)
+
+
+def _listening(settings: HttpSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((settings.host, settings.port))
+    listening.listen(2_048)
+    return listening
+
+
+class _Supervision:
+    """The processes, from the first to the last."""
+
+    def __init__(self, database_url: str, settings: HttpSettings, listening: socket.socket) -> None:
+        self._settings = settings
+        self._listening = listening
+        self._ending = threading.Event()
+        self._children = [_child("projector", _project, database_url, os.getpid())]
+        for number in range(1, settings.workers + 1):
+            arguments = (database_url, settings, listening, os.getpid())
+            self._children.append(_child(f"worker {number}", _answer, *arguments))
+
+    def run(self, told: Callable[[str], None]) -> None:
+        """Watch until told to end."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        host, port = self._listening.getsockname()[:2]
+        told(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        while not self._ending.is_set():
+            wait([child.process.sentinel for child in self._children], timeout=0.2)
+            self._look()
+        self._finish()
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self._ending.set()
+
+    def _look(self) -> None:
+        for child in self._children:
+            if child.process.exitcode is not None and not self._ending.is_set():
+                log.error("process.ended", name=child.name, status=child.process.exitcode)
+                time.sleep(_PAUSE_SECONDS)
+                child.again()
+
+    def _finish(self) -> None:
+        """Those that answer first; the projector until the last of what they took is in the read models."""
+        projector, *workers = self._children
+        for children, patience in ((workers, self._settings.grace_seconds + 10), ([projector], 10.0)):
+            for child in children:
+                child.process.terminate()
+            give_up = time.monotonic() + patience
+            for child in children:
+                child.process.join(max(give_up - time.monotonic(), 0.1))
+                if child.process.exitcode is None:
+                    log.error("process.killed", name=child.name)
+                    child.process.kill()
+                    child.process.join()
+
+
+def _child(name: str, target: Callable[..., None], *arguments: object) -> _Child:
+    def begin() -> SpawnProcess:
+        process = _SPAWN.Process(target=target, args=arguments, name=name)
+        process.start()
+        return process
+
+    return _Child(name, begin, begin())
+
+
+def _begun(parent: int) -> None:
+    """Prepare a process: it ends with the one that began it, which alone hears of Ctrl-C."""
+    logging.configure(Settings())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+
+def _project(database_url: str, parent: int) -> None:
+    from infrastructure.projecting import Projecting  # noqa: PLC0415 - each process loads what it needs
+    from infrastructure.service import Service  # noqa: PLC0415
+
+    _begun(parent)
+    with Service(database_url) as service:
+        projecting = Projecting(service.database, service.projector)
+        signal.signal(signal.SIGTERM, lambda *_: projecting.end())
+        projecting.run()
+
+
+class _Server(uvicorn.Server):
+    """A server whose streams hear that it is about to end."""
+
+    def __init__(self, app: FastAPI, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._state = app.state
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if hasattr(self._state, "conversions"):
+            self._state.conversions.ending.set()
+        super().handle_exit(sig, frame)
+
+
+def _answer(database_url: str, settings: HttpSettings, listening: socket.socket, parent: int) -> None:
+    from infrastructure.http.app import create  # noqa: PLC0415 - as above
+
+    _begun(parent)
+    app = create(database_url, settings)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        limit_concurrency=settings.connections,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=int(settings.grace_seconds),
+        h11_max_incomplete_event_size=64 * 1024,
+        lifespan="on",
+        ws="none",
+    )
+    _Server(app, config).run(sockets=[listening])

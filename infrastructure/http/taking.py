@@ -1,0 +1,124 @@
+"""Taking facts, by whichever interface they came: read, recorded together with others, and those refused kept."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+
+from application.fact_commands import FactCommand, read_fact
+from application.intake import Answer, Verdict
+from domain.errors import FactRefused
+from domain.instants import microseconds
+from infrastructure import rejects
+from infrastructure.gathering import Closed, Full
+from infrastructure.http import metrics
+from infrastructure.http.access import Caller
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import State, new_command_id
+from infrastructure.rejects import Bounds, Refusal
+
+log = structlog.get_logger()
+
+_INLINE = 20
+"""Facts that are read at once; more are read in another thread, so that other requests go on."""
+
+_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class Read:
+    """A fact as it was sent, and as it was read."""
+
+    raw: Any
+    fact: FactCommand | FactRefused
+
+    @property
+    def fact_id(self) -> str | None:
+        """The id it came with, where it came with one."""
+        if isinstance(self.fact, FactCommand):
+            return self.fact.id
+        found = self.raw.get("id") if isinstance(self.raw, dict) else None
+        return found if isinstance(found, str) else None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The answers in the order of the facts, and a position that is not before any of those that were read."""
+
+    answers: list[Answer]
+    position: int
+
+    def count(self, verdict: Verdict) -> int:
+        """How many have a verdict."""
+        return sum(answer.verdict is verdict for answer in self.answers)
+
+
+def read(raw: Any) -> Read:  # noqa: ANN401
+    """A fact of plain values, or why it is none."""
+    if isinstance(raw, FactRefused):
+        return Read(None, raw)
+    try:
+        return Read(raw, read_fact(raw))
+    except FactRefused as refusal:
+        return Read(raw, refusal)
+
+
+async def reading(number: int, reader: Callable[[], list[Read]]) -> list[Read]:
+    """Read so many facts, here or in another thread."""
+    return reader() if number <= _INLINE else await asyncio.to_thread(reader)
+
+
+async def take(state: State, caller: Caller, facts: Sequence[Read], source: str) -> Taken:
+    """Record facts of one call; answered once they are durable. Raises Problem where none of them were taken."""
+    commands = [each.fact for each in facts if isinstance(each.fact, FactCommand)]
+    try:
+        future = state.gathering.submit(caller.app_group, commands, caller.stamp(new_command_id()))
+    except Full as full:
+        metrics.FULL.inc()
+        headers = {"Retry-After": str(full.seconds)}
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_busy", str(full), headers=headers) from None
+    except Closed:
+        headers = {"Retry-After": "5", "Connection": "close"}
+        detail = "this process is about to end; send it again"
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "ending", detail, headers=headers) from None
+    outcome = await asyncio.wrap_future(future)
+    of_commands = iter(outcome.answers)
+    answers = [
+        Answer(Verdict.REJECTED, each.fact.code, each.fact.message)
+        if isinstance(each.fact, FactRefused)
+        else next(of_commands)
+        for each in facts
+    ]
+    for answer in answers:
+        metrics.FACTS.labels(source, answer.verdict.value, answer.code).inc()
+    await _keep_rejected(state, caller, zip(facts, answers, strict=True), source)
+    return Taken(answers, outcome.position)
+
+
+async def _keep_rejected(
+    state: State, caller: Caller, answered: Iterable[tuple[Read, Answer]], source: str
+) -> None:
+    refused = [
+        Refusal(answer.code, answer.message, _as_sent(each.raw))
+        for each, answer in answered
+        if answer.verdict is Verdict.REJECTED
+    ]
+    if refused:
+        log.warning("facts.rejected", app_group=caller.app_group, source=source, rejected=len(refused))
+        await asyncio.to_thread(_keep, state, caller.app_group, source, refused)
+
+
+def _keep(state: State, app_group: str, source: str, refused: list[Refusal]) -> None:
+    settings, database = state.settings, state.service.database
+    bounds = Bounds(settings.rejects_kept, settings.rejects_days * _DAY)
+    with database.writing() as connection:
+        rejects.keep(connection, app_group, source, refused, microseconds(state.service.now()), bounds)
+
+
+def _as_sent(raw: Any) -> str:  # noqa: ANN401
+    """JSON of what was sent; numbers beyond a float's digits become text, which reads as the same money."""
+    return orjson.dumps(raw, default=str, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -1,0 +1,529 @@
+"""The interface for other services: docs/http.md, call by call, over a real server."""
+
+import gzip
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+import zstandard
+
+from domain.instants import microseconds
+from infrastructure import keys
+from infrastructure.http import access, bodies
+from infrastructure.keys import Scope
+from tests.infrastructure.serving import Api, serving
+from tests.ledgers import GROUP, rows
+
+pytestmark = pytest.mark.usefixtures("each_database")
+
+SALE = {
+    "id": "sale",
+    "name": "Spring sale",
+    "variants": [{"id": "A"}, {"id": "B"}, {"id": "holdout", "control": True}],
+    "conversion_events": [
+        {"type": "makes_purchase", "deadline": "3d"},
+        {"type": "starts_session", "deadline": 86_400, "app_ids": ["ios"]},
+    ],
+}
+RECEIPT = {
+    "type": "received",
+    "id": "r1",
+    "user_id": "u1",
+    "campaign_id": "sale",
+    "variant_id": "A",
+    "at": "2026-03-01T09:00:00Z",
+}
+PURCHASE = {
+    "type": "purchase",
+    "id": "p1",
+    "user_id": "u1",
+    "product_id": "sku",
+    "price": "9.99",
+    "currency": "USD",
+    "quantity": 2,
+    "at": "2026-03-02T10:00:00Z",
+    "properties": {"coupon": "X"},
+}
+MISSING = {
+    "type": "received",
+    "id": "r9",
+    "user_id": "u9",
+    "campaign_id": "nope",
+    "at": "2026-03-01T09:00:00Z",
+}
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    """A server with a campaign."""
+    with serving(tmp_path, [SALE]) as api:
+        yield api
+
+
+def post(client: httpx.Client, *facts: Any, **more: Any) -> httpx.Response:
+    """Send facts."""
+    return client.post("/v1/facts", json={"facts": list(facts)}, **more)
+
+
+def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """What a problem says, which has the status and the code."""
+    assert (response.status_code, response.json()["code"]) == (status, code), response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    told: dict[str, Any] = response.json()
+    assert told["status"] == status
+    assert {"type", "title", "detail", "place"} <= told.keys()
+    return told
+
+
+def test_facts_are_taken_each_with_a_verdict_of_its_own(api: Api) -> None:
+    """R13, R16: accepted, duplicate and rejected, with the place in the call; what is taken is in the report at once."""
+    client = api.client()
+    first = post(client, RECEIPT, PURCHASE, MISSING, {"type": "what", "id": "w1"})
+    assert first.status_code == 200
+    told = first.json()
+    assert {name: told[name] for name in ("accepted", "duplicates")} == {"accepted": 2, "duplicates": 0}
+    assert [(each["index"], each["id"], each["code"]) for each in told["rejected"]] == [
+        (2, "r9", "unknown_campaign"),
+        (3, "w1", "malformed"),
+    ]
+    again = post(client, RECEIPT, RECEIPT | {"variant_id": "B"}).json()
+    assert (again["accepted"], again["duplicates"]) == (0, 1)
+    assert [each["code"] for each in again["rejected"]] == ["conflicting_fact"]
+    assert int(again["position"]) >= int(told["position"])
+    report = client.get("/v1/campaigns/sale/report", params={"wait_for": told["position"]}).json()
+    assert report["totals"]["conversions"] == [1, 0]
+    assert report["totals"]["revenue"] == {"USD": "19.98"}
+    assert int(report["position"]) >= int(told["position"])
+
+
+def test_a_report_holds_what_was_acknowledged_before_it_was_asked(api: Api) -> None:
+    """Without any position: the caller that was answered sees its own facts."""
+    client = api.client()
+    for number in range(20):
+        assert post(client, RECEIPT | {"id": f"r{number}", "user_id": f"u{number}"}).json()["accepted"] == 1
+        report = client.get("/v1/campaigns/sale/report").json()
+        assert report["totals"]["receipts"] == number + 1
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        '{"type":"received","id":"r\\u0000","user_id":"u","campaign_id":"sale","at":"2026-03-01T09:00:00Z"}',
+        '{"type":"received","id":"r","id":"r","user_id":"u","campaign_id":"sale","at":"2026-03-01T09:00:00Z"}',
+        '{"type":"custom_event","id":"c","user_id":"u","name":"n","at":"2026-03-01T09:00:00Z","properties":'
+        + '{"a":' * 40
+        + "1"
+        + "}" * 40
+        + "}",
+        '{"type":"purchase","id":"p","user_id":"u","product_id":"x","price":'
+        + "9" * 70
+        + ',"currency":"USD","at":"2026-03-01T09:00:00Z"}',
+        "[]",
+        '"text"',
+    ],
+)
+def test_a_hostile_fact_spoils_no_other(api: Api, fact: str) -> None:
+    """R16: what cannot be a fact is rejected alone, and leaves no trace."""
+    client = api.client()
+    sent = f'{{"facts":[{fact},{json.dumps(RECEIPT)}]}}'
+    told = client.post("/v1/facts", content=sent).json()
+    assert (told["accepted"], [each["index"] for each in told["rejected"]]) == (1, [0])
+
+
+def test_money_keeps_the_digits_it_was_sent_with(api: Api) -> None:
+    """R11: a JSON number is no float on the way."""
+    client = api.client()
+    sent = json.dumps({"facts": [RECEIPT, PURCHASE | {"quantity": 1, "price": "@"}]}).replace(
+        '"@"', "123456789012.345678"
+    )
+    assert client.post("/v1/facts", content=sent).json()["accepted"] == 2
+    assert client.get("/v1/campaigns/sale/report").json()["totals"]["revenue"] == {
+        "USD": "123456789012.345678"
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "malformed"),
+        (b"{", "malformed"),
+        (b'{"facts":{}}', "malformed"),
+        (b'{"facts":[],"more":1}', "malformed"),
+        (b'{"facts":[NaN]}', "malformed"),
+        (b"[" * 100_000, "malformed"),
+    ],
+)
+def test_a_body_that_is_none_is_refused(api: Api, body: bytes, code: str) -> None:
+    """With a code, and nothing is recorded."""
+    before = len(rows(api.service))
+    problem(api.client().post("/v1/facts", content=body), 400, code)
+    assert len(rows(api.service)) == before
+
+
+def test_bounds_have_clear_answers(tmp_path: Path) -> None:
+    """Too many facts, too many bytes, too many calls."""
+    with serving(tmp_path, [SALE], facts=3, body_bytes=2_048, calls_a_second=3) as api:
+        problem(post(api.client(), *[RECEIPT] * 4), 413, "too_many_facts")
+        problem(api.client().post("/v1/facts", content=b" " * 3_000), 413, "body_too_large")
+        client = api.client()
+        answers = [post(client) for _ in range(10)]
+        assert [each.status_code for each in answers[:6]] == [200] * 6
+        problem(answers[-1], 429, "too_many_requests")
+        assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("zstd", zstandard.ZstdCompressor().compress)]
+)
+def test_bodies_may_be_packed(api: Api, encoding: str, pack: Any) -> None:
+    """Gzip and zstd; bounded also once unpacked, refused where they break off or are of another kind."""
+    client = api.client()
+    sent = pack(json.dumps({"facts": [RECEIPT]}).encode())
+    headers = {"Content-Encoding": encoding}
+    assert client.post("/v1/facts", content=sent, headers=headers).json()["accepted"] == 1
+    bomb = pack(b" " * 50_000_000)
+    assert len(bomb) < 100_000
+    problem(client.post("/v1/facts", content=bomb, headers=headers), 413, "body_too_large")
+    problem(client.post("/v1/facts", content=sent[:-6], headers=headers), 400, "malformed")
+    problem(client.post("/v1/facts", content=b"plain", headers=headers), 400, "malformed")
+    problem(
+        client.post("/v1/facts", content=sent, headers={"Content-Encoding": "br"}), 415, "unknown_encoding"
+    )
+
+
+def test_a_client_that_sends_slowly_is_let_go(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others are answered meanwhile."""
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.3)
+    host, port = api.url.removeprefix("http://").split(":")
+    key = api.key(*Scope)
+    with socket.create_connection((host, int(port))) as slow:
+        head = f"POST /v1/facts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: 100\r\n\r\n{{"
+        slow.sendall(head.encode())
+        assert post(api.client(), RECEIPT).json()["accepted"] == 1
+        slow.settimeout(10)
+        assert slow.recv(100).startswith(b"HTTP/1.1 408")
+
+
+def test_no_key_no_answer(api: Api) -> None:
+    """401 without a key that may be used, 403 without its scope; there is no key that no one made."""
+    with httpx.Client(base_url=api.url) as nobody:
+        told = nobody.get("/v1/campaigns")
+        problem(told, 401, "unauthorized")
+        assert told.headers["www-authenticate"].startswith("Bearer")
+        for sent in ("Bearer nonsense", "Bearer cl_aaaaaaaaaaaa_" + "x" * 43, "Basic eDp5", "Bearer"):
+            problem(nobody.get("/v1/campaigns", headers={"Authorization": sent}), 401, "unauthorized")
+    problem(post(api.client(Scope.READ)), 403, "missing_scope")
+    problem(api.client(Scope.INGEST).get("/v1/campaigns"), 403, "missing_scope")
+    problem(api.client(Scope.READ, Scope.INGEST).post("/v1/campaigns", json={}), 403, "missing_scope")
+
+
+def test_a_key_ends_when_it_is_revoked_or_expires(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is never kept as it is."""
+    monkeypatch.setattr(access, "REMEMBERED_SECONDS", 0.0)
+    database, now = api.service.database, microseconds(api.service.now())
+    with database.writing() as connection:
+        key, text = keys.create(connection, GROUP, [Scope.READ], now)
+        _, expired = keys.create(connection, GROUP, [Scope.READ], now, expires_at=now)
+    headers = {"Authorization": f"Bearer {text}"}
+    with httpx.Client(base_url=api.url) as client:
+        assert client.get("/v1/app-group", headers=headers).status_code == 200
+        with database.writing() as connection:
+            keys.revoke(connection, key.key_id, now)
+            stored = connection.exec_driver_sql("SELECT * FROM keys").all()
+        problem(client.get("/v1/app-group", headers=headers), 401, "unauthorized")
+        problem(
+            client.get("/v1/app-group", headers={"Authorization": f"Bearer {expired}"}), 401, "unauthorized"
+        )
+    assert text[16:] not in str(stored)
+
+
+def test_one_app_group_never_sees_another(api: Api) -> None:
+    """404 for everything of another, whatever the key may do; its facts go to its own."""
+    other = api.client(app_group="other")
+    problem(other.get("/v1/app-group"), 404, "unknown_app_group")
+    assert other.patch("/v1/app-group", json={"apps": ["web"]}).status_code == 200
+    assert post(api.client(), RECEIPT).json()["accepted"] == 1
+    for path in ("", "/report", "/series", "/overlap", "/users/u1"):
+        problem(other.get(f"/v1/campaigns/sale{path}"), 404, "unknown_campaign")
+    for step in ("launch", "stop", "archive"):
+        problem(other.post(f"/v1/campaigns/sale/{step}"), 404, "unknown_campaign")
+    problem(other.patch("/v1/campaigns/sale", json={"name": "mine"}), 404, "unknown_campaign")
+    problem(other.get("/v1/users/u1/journey"), 404, "unknown_user")
+    assert [each["code"] for each in post(other, RECEIPT).json()["rejected"]] == ["unknown_campaign"]
+    assert other.get("/v1/campaigns").json()["campaigns"] == []
+
+
+def test_a_campaign_lives_over_http(api: Api) -> None:
+    """Made, shown, changed, launched, stopped, archived; R4 says what is refused."""
+    client = api.client()
+    stated = {
+        "id": "autumn",
+        "status": "draft",
+        "channel": "email",
+        "conversion_events": [{"type": "upgrades_app", "deadline": "30d"}],
+    }
+    made = client.post("/v1/campaigns", json=stated)
+    assert made.status_code == 201
+    shown = client.get("/v1/campaigns/autumn").json()
+    assert shown == made.json()
+    assert shown["conversion_events"][0]["deadline"] == 2_592_000
+    assert (shown["status"], shown["variants"][0]["id"], shown["channel"]) == ("draft", "default", "email")
+    problem(client.post("/v1/campaigns", json=stated), 409, "campaign_exists")
+    assert client.patch("/v1/campaigns/autumn", json={"name": "Herbst"}).json()["name"] == "Herbst"
+    assert client.post("/v1/campaigns/autumn/launch").json()["status"] == "launched"
+    problem(client.patch("/v1/campaigns/autumn", json={"conversion_events": []}), 409, "campaign_is_fixed")
+    problem(client.patch("/v1/campaigns/autumn", json={"id": "winter"}), 422, "bad_definition")
+    problem(client.patch("/v1/campaigns/autumn", json={"nonsense": 1}), 422, "unknown_field")
+    assert client.post("/v1/campaigns/autumn/stop").json()["status"] == "stopped"
+    assert client.post("/v1/campaigns/autumn/archive").json()["status"] == "archived"
+    problem(client.post("/v1/campaigns/autumn/launch"), 409, "campaign_is_archived")
+    problem(client.get("/v1/campaigns/nope"), 404, "unknown_campaign")
+    told = problem(
+        client.post(
+            "/v1/campaigns",
+            json={"id": "x", "conversion_events": [{"type": "makes_purchase", "deadline": "31d"}]},
+        ),
+        422,
+        "bad_definition",
+    )
+    assert told["place"].startswith("conversion_events")
+
+
+def test_what_a_campaign_shows_can_be_sent_again(api: Api) -> None:
+    """One shape for both: the answer, changed in nothing, changes nothing."""
+    client = api.client()
+    shown = client.get("/v1/campaigns/sale").json()
+    before = len(rows(api.service))
+    stated = {name: value for name, value in shown.items() if name not in {"app_group", "channel"}}
+    assert client.patch("/v1/campaigns/sale", json=stated).json() == shown
+    assert len(rows(api.service)) == before
+
+
+def test_the_app_group_grows(api: Api) -> None:
+    """Apps and custom events are added, the time zone is fixed (R20)."""
+    client = api.client()
+    before = client.get("/v1/app-group").json()
+    after = client.patch("/v1/app-group", json={"apps": ["tv"], "custom_events": ["watched"]}).json()
+    assert set(after["apps"]) == {*before["apps"], "tv"}
+    assert "watched" in after["custom_events"]
+    problem(client.patch("/v1/app-group", json={"time_zone": "Asia/Tokyo"}), 409, "time_zone_is_fixed")
+
+
+def test_the_same_idempotency_key_makes_a_campaign_once(api: Api) -> None:
+    """Answered as the first time, also at once from many sides; with another body it is refused."""
+    client, headers = api.client(), {"Idempotency-Key": "k1"}
+
+    def make() -> httpx.Response:
+        return client.post("/v1/campaigns", json={"id": "once"}, headers=headers)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [each.result() for each in [pool.submit(make) for _ in range(8)]]
+    assert {each.status_code for each in answers} == {201}
+    assert len({each.text for each in answers}) == 1
+    problem(
+        client.post("/v1/campaigns", json={"id": "twice"}, headers=headers), 422, "idempotency_key_reused"
+    )
+    assert client.get("/v1/campaigns/twice").status_code == 404
+
+
+def test_lists_come_in_pages(api: Api) -> None:
+    """By opaque cursors that go on where the page before ended."""
+    client = api.client()
+    for number in range(5):
+        client.post("/v1/campaigns", json={"id": f"c{number}"})
+    found, cursor = [], None
+    while True:
+        page = client.get(
+            "/v1/campaigns", params={"limit": 2} | ({"cursor": cursor} if cursor else {})
+        ).json()
+        found += [each["campaign_id"] for each in page["campaigns"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert found == ["c0", "c1", "c2", "c3", "c4", "sale"]
+    problem(client.get("/v1/campaigns", params={"cursor": "!"}), 400, "bad_cursor")
+    problem(client.get("/v1/campaigns", params={"limit": 0}), 400, "bad_limit")
+    problem(client.get("/v1/campaigns", params={"limit": "x"}), 400, "malformed")
+
+
+def test_a_journey_is_told_the_newest_last(api: Api) -> None:
+    """Facts with their properties, and what was decided of them, by pages."""
+    client = api.client()
+    post(client, RECEIPT, PURCHASE)
+    whole = client.get("/v1/users/u1/journey").json()["events"]
+    topics = [each["topic"] for each in whole]
+    assert topics[0] == "journey.received"
+    assert "journey.conversion_recorded" in topics
+    [purchase] = [each["event"] for each in whole if each["topic"] == "journey.purchase"]
+    assert purchase["properties"] == {"coupon": "X"}
+    first = client.get("/v1/users/u1/journey", params={"limit": 3}).json()
+    rest = client.get("/v1/users/u1/journey", params={"cursor": first["next_cursor"]}).json()
+    assert first["events"] + rest["events"] == whole
+    assert rest["next_cursor"] is None
+    problem(client.get("/v1/users/nobody/journey"), 404, "unknown_user")
+
+
+def test_ids_in_paths_may_hold_anything(api: Api) -> None:
+    """A slash, a percent sign, another alphabet."""
+    client = api.client()
+    campaign, user = "a/b report", "ü%2F/users/x?"
+    client.post("/v1/campaigns", json={"id": campaign}).raise_for_status()
+    post(
+        client,
+        {
+            "type": "received",
+            "id": "r",
+            "user_id": user,
+            "campaign_id": campaign,
+            "at": "2026-03-01T09:00:00Z",
+        },
+    )
+    path = f"/v1/campaigns/{quote(campaign, safe='')}"
+    assert client.get(path).json()["id"] == campaign
+    assert client.get(f"{path}/report").json()["totals"]["receipts"] == 1
+    assert client.get(f"{path}/users/{quote(user, safe='')}").json()["receipts"][0]["id"] == "r"
+    assert client.get(f"/v1/users/{quote(user, safe='')}/journey").json()["user_id"] == user
+
+
+def test_explanations_and_series_are_those_of_the_command_line(api: Api) -> None:
+    """The same shapes: docs/files.md."""
+    client = api.client()
+    post(client, RECEIPT, PURCHASE)
+    explained = client.get("/v1/campaigns/sale/users/u1").json()
+    assert explained == api.service.explanations.explain(GROUP, "sale", "u1")
+    asked = {"clock": "conversion", "from": "2026-02-28", "to": "2026-03-03"}
+    days = client.get("/v1/campaigns/sale/series", params=asked).json()["days"]
+    assert [day["date"] for day in days] == ["2026-02-28", "2026-03-01", "2026-03-02", "2026-03-03"]
+    assert [day["totals"]["conversions"][0] for day in days] == [0, 0, 1, 0]
+    for wrong in ({"from": "2026-3-1"}, {"from": "2026-03-02", "to": "2026-03-01"}):
+        problem(client.get("/v1/campaigns/sale/series", params=wrong), 400, "bad_date")
+    problem(client.get("/v1/campaigns/sale/series", params={"clock": "x"}), 400, "bad_clock")
+    problem(
+        client.get("/v1/campaigns/sale/series", params={"from": "0001-01-01", "to": "9999-12-31"}),
+        400,
+        "too_many_days",
+    )
+
+
+def test_reports_come_as_csv_where_that_is_asked_for(api: Api) -> None:
+    """By content negotiation: a row a figure."""
+    client = api.client()
+    post(client, RECEIPT)
+    told = client.get("/v1/campaigns/sale/report", headers={"Accept": "text/csv"})
+    assert told.headers["content-type"].startswith("text/csv")
+    assert "sale,A,false,receipts,,,1" in told.text.splitlines()
+    both = {"Accept": "application/json, text/csv"}
+    assert client.get("/v1/campaigns/sale/report", headers=both).json()["campaign_id"] == "sale"
+
+
+def test_a_report_that_says_the_same_is_not_sent_again(api: Api) -> None:
+    """304 by its entity tag, also at a later position; a new one once a figure has changed."""
+    client = api.client()
+    first = client.get("/v1/campaigns/sale/report")
+    known = {"If-None-Match": first.headers["etag"]}
+    client.post("/v1/campaigns", json={"id": "another"})
+    assert client.get("/v1/campaigns/sale/report", headers=known).status_code == 304
+    post(client, RECEIPT)
+    assert client.get("/v1/campaigns/sale/report", headers=known).status_code == 200
+
+
+def test_a_report_waits_for_a_position_and_says_when_it_cannot(tmp_path: Path) -> None:
+    """503 with Retry-After while nothing projects; 400 for a position beyond the log, or none."""
+    with serving(tmp_path, [SALE], projecting=False, wait_seconds=0.2) as api:
+        client = api.client()
+        api.service.projector.catch_up()
+        position = post(client, RECEIPT).json()["position"]
+        late = client.get("/v1/campaigns/sale/report", params={"wait_for": position})
+        problem(late, 503, "behind")
+        assert late.headers["retry-after"] == "1"
+        problem(
+            client.get("/v1/campaigns/sale/report", params={"wait_for": str(int(position) + 1)}),
+            400,
+            "position_beyond_log",
+        )
+        problem(client.get("/v1/campaigns/sale/report", params={"wait_for": "now"}), 400, "bad_position")
+        before = client.get("/v1/campaigns/sale/report", params={"wait_for": "1"})
+        assert before.json()["totals"]["receipts"] == 0
+
+
+def test_small_calls_are_recorded_together(api: Api) -> None:
+    """Those that come while others are recorded share a transaction; each has its own answer."""
+    client, calls = api.client(), 40
+
+    def send(number: int) -> dict[str, Any]:
+        told: dict[str, Any] = post(
+            client, RECEIPT | {"id": f"r{number}", "user_id": f"u{number % 7}"}, MISSING
+        ).json()
+        return told
+
+    with ThreadPoolExecutor(calls) as pool:
+        with api.service.recorder.writing(alone=True):
+            sent = [pool.submit(send, number) for number in range(calls)]
+            # Two batches are on their way; everything else gathers.
+            eventually(lambda: waiting(api) >= calls - 20)
+        answers = [each.result() for each in sent]
+    assert {(each["accepted"], len(each["rejected"])) for each in answers} == {(1, 1)}
+    commands = {row.command_id for row in rows(api.service) if row.topic == "journey.received"}
+    assert len(commands) <= calls / 2
+    assert client.get("/v1/campaigns/sale/report").json()["totals"]["receipts"] == calls
+
+
+def waiting(api: Api) -> float:
+    """How many facts gather."""
+    told = httpx.get(f"{api.url}/metrics").text
+    return float(
+        next(line for line in told.splitlines() if line.startswith("conversions_facts_waiting")).split()[1]
+    )
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    give_up = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+def test_when_too_much_waits_a_call_is_refused_whole(tmp_path: Path) -> None:
+    """503 with Retry-After, and none of it is recorded; what waited is."""
+    with serving(tmp_path, [SALE], waiting_facts=10) as api:
+        client = api.client()
+        with ThreadPoolExecutor(12) as pool:
+            with api.service.recorder.writing(alone=True):
+                calls = [
+                    pool.submit(post, client, *[RECEIPT | {"id": f"r{n}-{i}"} for i in range(5)])
+                    for n in range(12)
+                ]
+                eventually(lambda: any(each.done() for each in calls))
+            wait(calls)
+        answers = [each.result() for each in calls]
+        taken = [each for each in answers if each.status_code == 200]
+        for each in answers:
+            if each.status_code != 200:
+                problem(each, 503, "too_busy")
+                assert int(each.headers["retry-after"]) >= 1
+        assert len(taken) > 0
+        receipts = client.get("/v1/campaigns/sale/report").json()["totals"]["receipts"]
+        assert receipts == sum(each.json()["accepted"] for each in taken)
+
+
+def test_operators_are_told_how_it_stands(api: Api) -> None:
+    """Alive, ready, and counted; without a key, and without a secret."""
+    post(api.client(), RECEIPT, MISSING)
+    with httpx.Client(base_url=api.url) as nobody:
+        assert nobody.get("/healthz").json() == {"status": "ok"}
+        ready = nobody.get("/readyz").json()
+        assert set(ready["read_models"]) >= {"campaign_report", "recipients"}
+        counted = nobody.get("/metrics").text
+        assert 'conversions_facts_total{code="unknown_campaign",source="facts",verdict="rejected"}' in counted
+        assert 'conversions_rejects_kept{source="facts",code="unknown_campaign"} 1' in counted
+        assert 'route="/v1/facts",status="200"' in counted
+        problem(nobody.get("/nowhere"), 404, "not_found")
+        problem(nobody.put("/v1/facts"), 405, "method_not_allowed")
