@@ -37,7 +37,7 @@ class Measured:
 
 
 def measure(numbers: Sequence[int], server: PostgreSQL, progress: Progress) -> Iterator[Table]:
-    """Rebuild in stores of so many facts; the lag in the smallest, reports read in the largest."""
+    """Rebuild in stores of so many facts, reports read in the largest; the lag in one of its own."""
     found: dict[str, list[Measured]] = {}
     others: list[Table] = []
     for number in sorted(numbers):
@@ -48,10 +48,10 @@ def measure(numbers: Sequence[int], server: PostgreSQL, progress: Progress) -> I
                 found.setdefault(place, []).append(_measure(place, url, progress, everything=smallest))
             if number == max(numbers):
                 others.append(reads.measure(made, progress))
-            if number == min(numbers):
-                others.append(lag.measure(made, progress))
     for place, each in found.items():
         yield _table(place, each)
+    with stores(lag.STORED, server, progress) as made:
+        others.append(lag.measure(made, progress))
     on_server = found[server.name][0]
     yield _topics(on_server)
     yield rebuild_stock.measure({name: on_server.runs[name] for name in (_TWO, _ONE)}, server, progress)

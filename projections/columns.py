@@ -42,10 +42,12 @@ class Instant(TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: Dialect) -> Any:  # noqa: ANN401
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else DateTime(timezone=True))
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401
-        if value is None or dialect.name != "sqlite":
-            return value
-        return value.isoformat(timespec="microseconds")[:26] + "Z"
+    def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ANN401 - a batch has thousands: no call within a call
+        return _written if dialect.name == "sqlite" else None
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401
         return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _written(value: datetime | None) -> str | None:
+    return None if value is None else value.isoformat(timespec="microseconds")[:26] + "Z"

@@ -64,7 +64,14 @@ def add(
 
 def key_of(table: Table, row: Row[Any]) -> Key:
     """The primary key of a row."""
-    return tuple(row._mapping[each.name] for each in table.primary_key)  # noqa: SLF001 - SQLAlchemy's public name
+    return tuple([row[place] for place in _places(table)])
+
+
+@cache
+def _places(table: Table) -> list[int]:
+    """Where the columns of the primary key stand in a row."""
+    names = [each.name for each in table.columns]
+    return [names.index(each.name) for each in table.primary_key]
 
 
 def _sum(one: Any, other: Any) -> Any:  # noqa: ANN401
