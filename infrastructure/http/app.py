@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from domain.errors import DomainError
 from domain.instants import microseconds
@@ -97,16 +98,24 @@ def _tell_problems(app: FastAPI) -> None:
         app.add_exception_handler(kind, failed)
 
     @app.exception_handler(HTTPException)
-    async def routed(_request: Request, error: HTTPException) -> Response:
-        status = HTTPStatus(error.status_code)
+    async def routed(request: Request, error: HTTPException) -> Response:
+        status, headers = HTTPStatus(error.status_code), dict(error.headers or {})
         code = status.phrase.lower().replace(" ", "_")
-        return problems.answer(Problem(status, code, str(error.detail), headers=error.headers))
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(_methods(app, request.scope["path"]))
+        return problems.answer(Problem(status, code, str(error.detail), headers=headers))
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"][1:])
         return problems.answer(Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=place))
+
+
+def _methods(app: FastAPI, path: str) -> list[str]:
+    """What may be done at a path: the routes of one resource are several."""
+    routes = [route for route in app.routes if isinstance(route, Route) and route.path_regex.match(path)]
+    return sorted({method for route in routes for method in route.methods or ()})
 
 
 class Outside:

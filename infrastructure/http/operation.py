@@ -16,14 +16,17 @@ from projections import generations
 
 routes = APIRouter(tags=["operation"])
 
+_OPEN: dict[str, Any] = {"security": []}
+"""Asked without a key: they tell nothing of any app group."""
 
-@routes.get("/healthz", summary="Whether the process lives", response_class=Response)
+
+@routes.get("/healthz", summary="Whether the process lives", response_class=Response, openapi_extra=_OPEN)
 async def healthz() -> Response:
     """Say that the process answers, whatever it can do."""
     return answered({"status": "ok"})
 
 
-@routes.get("/readyz", summary="Whether the process can work", response_class=Response)
+@routes.get("/readyz", summary="Whether the process can work", response_class=Response, openapi_extra=_OPEN)
 async def readyz(state: Shared) -> Response:
     """Say that the database answers and how far the read models are; 503 where it does not, or when about to end."""
     if state.ending.is_set():
@@ -46,7 +49,9 @@ def _ready(state: State) -> dict[str, Any]:
     return {"status": "ok", "position": str(newest), "read_models": standing}
 
 
-@routes.get("/metrics", summary="What was counted, for Prometheus", response_class=Response)
+@routes.get(
+    "/metrics", summary="What was counted, for Prometheus", response_class=Response, openapi_extra=_OPEN
+)
 async def show_metrics(state: Shared) -> Response:
     """Print counters of requests and facts, and how read models and rejected facts stand."""
     metrics.WAITING.set(state.gathering.waiting)
