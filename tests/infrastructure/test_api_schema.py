@@ -46,7 +46,7 @@ def api() -> Iterator[Api]:
     deadline=None,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
-def test_every_call_is_answered_as_the_schema_says(api: Api, case: schemathesis.Case) -> None:
+def test_every_call_is_answered_as_the_schema_says(api: Api, case: "schemathesis.Case[Any]") -> None:
     """Statuses, media types and shapes; never a server's error."""
     headers = {"Authorization": f"Bearer {api.key(*Scope)}"}
     excluded = REFUSES_MORE + (ANSWERS_EACH if case.path == "/v1/facts" else [])
