@@ -19,6 +19,7 @@ import pytest
 
 from application.campaign_commands import read_campaigns
 from domain.instants import microseconds
+from domain.journey.facts import Fact
 from infrastructure import keys
 from infrastructure.keys import Scope
 from infrastructure.service import Service, stamp
@@ -274,7 +275,7 @@ def test_what_cannot_be_listened_at_is_said(tmp_path: Path) -> None:
             )
             assert done.returncode in {1, 2}
             assert code in done.stderr
-    assert serving.key not in done.stderr
+            assert serving.key not in done.stderr
 
 
 def children(process: int) -> list[int]:
