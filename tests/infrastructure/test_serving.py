@@ -160,9 +160,8 @@ class Load:
 def check(load: Load) -> None:
     """Everything acknowledged is there once, every call whole or not at all, and the report counts just that."""
     with Service(load.serving.database_url) as service:
-        recorded = [
-            event.id for events in streams(service).values() for event in events if hasattr(event, "at")
-        ]
+        told = [event for events in streams(service).values() for event in events]
+        recorded = [event.id for event in told if isinstance(event, Fact)]
         there = set(recorded)
         assert len(recorded) == len(there)
         for batch in load.acknowledged:
