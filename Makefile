@@ -14,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-versio
 SPREAD := --numprocesses=auto --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test check format bench pictures lock clean
+.PHONY: help setup dev demo test check format bench pictures api lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: $(DEV) ## measure; SIZE=full for the large runs
 
 pictures: $(RUNTIME) ## draw the pictures of the README anew
 	@$(BIN)/python docs/pictures/make.py
+
+api: $(RUNTIME) ## write docs/api.md anew
+	@$(BIN)/python -m infrastructure.http.reference > docs/api.md
 
 lock: $(BIN)/python ## pin the newest releases, with hashes, in requirements*.lock
 	@$(PIP) uv

@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 import typer
 from pysqlite3 import dbapi2 as sqlite
 
-from benchmarks import flatness, growth, intake, postgresql, rebuild, stock
+from benchmarks import flatness, growth, http, intake, postgresql, rebuild, stock
 from benchmarks.ledger import SQLITE
 from benchmarks.places import PostgreSQL, folder, production_server
 from benchmarks.results import Printer, Progress, Table, as_json
@@ -48,6 +48,7 @@ class Part(StrEnum):
     POSTGRESQL = "postgresql"
     GROWTH = "growth"
     REBUILD = "rebuild"
+    HTTP = "http"
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,10 @@ def _rebuild(bench: Bench) -> Iterator[Table]:
     yield from rebuild.measure(bench.size.rebuilt, bench.postgresql, bench.progress)
 
 
+def _http(bench: Bench) -> Iterator[Table]:
+    yield from http.measure(SQLITE, bench.postgresql, bench.progress)
+
+
 _PARTS: dict[Part, Callable[[Bench], Iterator[Table]]] = {
     Part.INTAKE: _intake,
     Part.STOCK: _stock,
@@ -141,8 +146,9 @@ _PARTS: dict[Part, Callable[[Bench], Iterator[Table]]] = {
     Part.POSTGRESQL: _postgresql,
     Part.GROWTH: _growth,
     Part.REBUILD: _rebuild,
+    Part.HTTP: _http,
 }
-_ON_POSTGRESQL = {Part.POSTGRESQL, Part.GROWTH, Part.REBUILD}
+_ON_POSTGRESQL = {Part.POSTGRESQL, Part.GROWTH, Part.REBUILD, Part.HTTP}
 
 if __name__ == "__main__":
     typer.run(main)

@@ -11,6 +11,7 @@ from threading import Lock
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
+from structlog.contextvars import bind_contextvars
 
 from application.ports import Stamp
 from infrastructure import keys
@@ -78,6 +79,7 @@ class Access:
         key = self._known(text) or await run_in_threadpool(self._look_up, text)
         if key is None:
             raise _unauthorized("this key is none that may be used: unknown, revoked or expired", scheme)
+        bind_contextvars(app_group=key.app_group, key_id=key.key_id)
         self._take_turn(key)
         if not key.scopes.intersection(scopes):
             needed = " or ".join(scopes)

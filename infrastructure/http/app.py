@@ -1,7 +1,9 @@
 """The service put together: its routes, what stands before them, and what it does when it begins and ends."""
 
 import asyncio
+import re
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -12,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
+from structlog.contextvars import bound_contextvars
 
 from domain.errors import DomainError
 from domain.instants import microseconds
@@ -26,6 +29,8 @@ from infrastructure.service import Service
 log = structlog.get_logger()
 
 VERSION = "1"
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -130,17 +135,34 @@ class Outside:
             return
         # As it was sent: an id with a slash in it is one step of the path, not two.
         scope["path"] = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace")
-        started, status = time.perf_counter(), 500
+        started, status, request_id = time.perf_counter(), 500, uuid.uuid4().hex
 
         async def told(message: MutableMapping[str, Any]) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
-        try:
-            await self._app(scope, receive, told)
-        finally:
-            route = getattr(scope.get("route"), "path", "none")
-            metrics.REQUESTS.labels(scope["method"], route, status).inc()
-            metrics.SECONDS.labels(route).observe(time.perf_counter() - started)
+        with bound_contextvars(request_id=request_id, **_trace(scope)):
+            try:
+                await self._app(scope, receive, told)
+            finally:
+                _count(scope, status, time.perf_counter() - started)
+
+
+def _trace(scope: Scope) -> dict[str, str]:
+    """The trace that a request belongs to, by the W3C's header `traceparent`."""
+    for name, value in scope["headers"]:
+        if name == b"traceparent" and (form := _TRACEPARENT.fullmatch(value.decode("latin-1"))):
+            return {"trace_id": form[1]}
+    return {}
+
+
+def _count(scope: Scope, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", "none")
+    metrics.REQUESTS.labels(scope["method"], route, status).inc()
+    metrics.SECONDS.labels(route).observe(seconds)
+    log.info(
+        "request.answered", method=scope["method"], route=route, status=status, seconds=round(seconds, 4)
+    )

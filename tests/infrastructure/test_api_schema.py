@@ -13,8 +13,10 @@ from schemathesis.checks import CheckFunction, load_all_checks
 from schemathesis.specs.openapi import checks
 
 from infrastructure.http.app import VERSION, create
+from infrastructure.http.reference import markdown
 from infrastructure.http.schemas import described
 from infrastructure.keys import Scope
+from tests.infrastructure.commands import ROOT
 from tests.infrastructure.serving import Api, serving
 from tests.infrastructure.test_http import PURCHASE, RECEIPT, SALE, post
 
@@ -86,3 +88,8 @@ def test_the_schema_names_every_route(api: Api) -> None:
     served: dict[str, Any] = httpx.get(f"{api.url}/openapi.json").json()
     assert served == DESCRIBED
     assert served["openapi"].startswith("3.1")
+
+
+def test_the_reference_is_written_from_the_schema() -> None:
+    """docs/api.md is what `make api` writes."""
+    assert (ROOT / "docs" / "api.md").read_text() == markdown(DESCRIBED)

@@ -7,16 +7,19 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 import zstandard
+from structlog.contextvars import get_contextvars
 
 from domain.instants import microseconds
 from infrastructure import keys
 from infrastructure.http import access, bodies
+from infrastructure.http import app as app_module
 from infrastructure.keys import Scope
 from tests.infrastructure.serving import Api, serving
 from tests.ledgers import GROUP, rows
@@ -527,3 +530,21 @@ def test_operators_are_told_how_it_stands(api: Api) -> None:
         assert 'route="/v1/facts",status="200"' in counted
         problem(nobody.get("/nowhere"), 404, "not_found")
         problem(nobody.put("/v1/facts"), 405, "method_not_allowed")
+
+
+def test_a_request_can_be_followed_in_the_log(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own id, which the answer bears, the trace it came with, and the app group; never by a secret."""
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        app_module,
+        "log",
+        SimpleNamespace(info=lambda event, **more: told.append({"event": event} | get_contextvars() | more)),
+    )
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    client = api.client(headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+    answer = client.get("/v1/app-group")
+    [logged] = told
+    assert logged["request_id"] == answer.headers["x-request-id"]
+    assert (logged["trace_id"], logged["app_group"], logged["status"]) == (trace, GROUP, 200)
+    assert logged["route"] == "/v1/app-group"
+    assert client.headers["authorization"].rpartition("_")[2] not in str(told)

@@ -1,0 +1,78 @@
+"""`python -m infrastructure.http.reference` writes docs/api.md from what /openapi.json says; a test holds it to that."""
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from infrastructure.http.app import VERSION, create
+from infrastructure.http.schemas import described
+
+_HEAD = """# The interface over HTTP, version 1
+
+Written from `/openapi.json` by `make api`; a test holds it to that. JSON; `Authorization: Bearer KEY`, and a key belongs
+to one app group. Errors are problem details (RFC 9457): `code` is for programs. How the service is run: [http.md](http.md).
+"""
+
+
+def markdown(told: dict[str, Any]) -> str:
+    """The reference of all calls, by room, then the shapes."""
+    rooms = defaultdict(list)
+    for path, methods in told["paths"].items():
+        for method, operation in methods.items():
+            rooms[operation["tags"][0]].append((method.upper(), path, operation))
+    lines = [_HEAD]
+    for room, calls in rooms.items():
+        lines.append(f"## {room.capitalize()}\n")
+        for call in calls:
+            lines += _call(*call)
+    lines.append("## Shapes\n")
+    for name, schema in sorted(told["components"]["schemas"].items()):
+        lines += _shape(name, schema)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _call(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
+    yield f"### `{method} {path}`\n"
+    yield operation.get("description") or operation["summary"] + "."
+    yield ""
+    for parameter in operation.get("parameters", ()):
+        required = ", required" if parameter.get("required") else ""
+        yield f"- `{parameter['name']}` ({parameter['in']}{required}): {parameter.get('description', '')}"
+    body = operation.get("requestBody", {}).get("content", {})
+    for media, content in body.items():
+        yield f"- body, {media}: {_type(content.get('schema', {}))}"
+    for status, answer in operation.get("responses", {}).items():
+        shapes = [_type(each.get("schema", {})) for each in answer.get("content", {}).values()]
+        shown = f": {', '.join(shapes)}" if any(shapes) and "problem" not in str(answer) else ""
+        yield f"- {status} {answer['description']}{shown}"
+    yield ""
+
+
+def _shape(name: str, schema: dict[str, Any]) -> Iterator[str]:
+    yield f"### {name}\n"
+    if "description" in schema:
+        yield " ".join(schema["description"].split()) + "\n"
+    for field, each in schema.get("properties", {}).items():
+        required = "" if field in schema.get("required", ()) else ", optional"
+        told = f": {each['description']}" if "description" in each else ""
+        yield f"- `{field}` ({_type(each)}{required}){told}"
+    yield ""
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """A schema in a few words."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "enum" in schema or "const" in schema:
+        return " | ".join(f"`{each}`" for each in schema.get("enum", [schema.get("const")]))
+    for several in ("anyOf", "oneOf"):
+        if several in schema:
+            return " | ".join(dict.fromkeys(_type(each) for each in schema[several]))
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    return str(schema.get("type", ""))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown(described(create("sqlite:///nowhere.db"), VERSION)))
