@@ -3,11 +3,11 @@
 Bounded by number and by age for each app group. What is kept is what was sent, with the reason it was not taken.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from sqlalchemy import Row, delete, func, insert, select
 from sqlalchemy.engine import Connection
 
@@ -39,7 +39,7 @@ class Reject:
             "rejected_at": printed(from_microseconds(self.rejected_at)),
             "code": self.code,
             "message": self.message,
-            "fact": orjson.loads(self.fact),
+            "fact": json.loads(self.fact),
         }
 
 

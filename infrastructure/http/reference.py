@@ -1,4 +1,4 @@
-"""`python -m infrastructure.http.reference` writes docs/api.md from what /openapi.json says; a test holds it to that."""
+"""`python -m infrastructure.http.reference` writes docs/api.md from /openapi.json; a test holds it to that."""
 
 import sys
 from collections import defaultdict
@@ -10,8 +10,9 @@ from infrastructure.http.schemas import described
 
 _HEAD = """# The interface over HTTP, version 1
 
-Written from `/openapi.json` by `make api`; a test holds it to that. JSON; `Authorization: Bearer KEY`, and a key belongs
-to one app group. Errors are problem details (RFC 9457): `code` is for programs. How the service is run: [http.md](http.md).
+Written from `/openapi.json` by `make api`; a test holds it to that. JSON; `Authorization: Bearer KEY`, and a key
+belongs to one app group. Errors are problem details (RFC 9457), whose `code` is for programs. How the service is run:
+[http.md](http.md).
 """
 
 

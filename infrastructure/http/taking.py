@@ -1,12 +1,12 @@
 """Taking facts, by whichever interface they came: read, recorded together with others, and those refused kept."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 import structlog
 
 from application.fact_commands import FactCommand, read_fact
@@ -120,5 +120,5 @@ def _keep(state: State, app_group: str, source: str, refused: list[Refusal]) -> 
 
 
 def _as_sent(raw: Any) -> str:  # noqa: ANN401
-    """JSON of what was sent; numbers beyond a float's digits become text, which reads as the same money."""
-    return orjson.dumps(raw, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    """JSON of what was sent, whole numbers of any length; decimals become text, which reads as the same money."""
+    return json.dumps(raw, default=str, separators=(",", ":"))

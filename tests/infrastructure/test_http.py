@@ -128,6 +128,7 @@ def test_a_report_holds_what_was_acknowledged_before_it_was_asked(api: Api) -> N
         '{"type":"purchase","id":"p","user_id":"u","product_id":"x","price":'
         + "9" * 70
         + ',"currency":"USD","at":"2026-03-01T09:00:00Z"}',
+        '{"type":"session_started","id":"s","user_id":-785909368219209695232,"app_id":"ios","at":"2026-03-01T09:00:00Z"}',
         "[]",
         '"text"',
     ],
