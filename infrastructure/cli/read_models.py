@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from infrastructure import gauges
 from infrastructure.cli.console import (
     INTERRUPTED,
     Bar,
@@ -68,7 +69,7 @@ def projections(
         now = projector.clock()
         found = list(standings(connection, projector.log, PROJECTIONS, now, count=not metrics))
     if metrics:
-        typer.echo("\n".join(_metrics(found)))
+        typer.echo("\n".join(gauges.of_projections(found)))
     elif json_output:
         print_json({"projections": [each.as_json() for each in found]})
     else:
@@ -110,21 +111,6 @@ def _table(found: list[Standing]) -> Table:
             each.since[:19].replace("T", " "),
         )
     return table
-
-
-def _metrics(found: list[Standing]) -> Iterator[str]:
-    """One gauge each, for the generation that is read and the one that is building."""
-    for name, help_, value in (
-        ("position", "Position up to which every event is in it.", lambda each: each.position),
-        ("lag_events", "Events of the log that are not in it yet.", lambda each: each.lag_events),
-        ("lag_seconds", "Age of the first event that is not in it yet.", lambda each: each.lag_seconds),
-        ("stopped", "1 where an event could not be applied.", lambda each: int(each.state == "stopped")),
-    ):
-        yield f"# HELP conversions_projection_{name} {help_}"
-        yield f"# TYPE conversions_projection_{name} gauge"
-        for each in (each for each in found if each.status != "kept"):
-            labels = f'name="{each.name}",status="{each.status}",version="{each.version}"'
-            yield f"conversions_projection_{name}{{{labels}}} {value(each)}"
 
 
 def named(names: list[str] | None) -> list[Projection]:

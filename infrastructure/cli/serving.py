@@ -34,6 +34,12 @@ def serve(
     with opened(database, make=True):
         pass  # it is there, and its tables are of this version
     from infrastructure.http.supervision import serve as begin  # noqa: PLC0415 - only this command needs it
+    from infrastructure.http.tracing import NoTracing, tracing  # noqa: PLC0415
+
+    try:
+        tracing()
+    except NoTracing as missing:
+        raise Refused(str(missing), code="bad_setting", status=UNREADABLE) from None
 
     def told(address: str) -> None:
         err.print(f"Listening at {address}; Ctrl-C ends it.", highlight=False)

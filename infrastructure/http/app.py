@@ -24,6 +24,7 @@ from infrastructure.http.access import Access
 from infrastructure.http.problems import Problem
 from infrastructure.http.settings import HttpSettings
 from infrastructure.http.state import State
+from infrastructure.http.tracing import tell, tracing
 from infrastructure.service import Service
 
 log = structlog.get_logger()
@@ -128,6 +129,7 @@ class Outside:
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self._app = app
+        self._tracing = tracing()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -144,11 +146,12 @@ class Outside:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
-        with bound_contextvars(request_id=request_id, **_trace(scope)):
+        with self._tracing(scope) as span, bound_contextvars(request_id=request_id, **_trace(scope)):
             try:
                 await self._app(scope, receive, told)
             finally:
                 _count(scope, status, time.perf_counter() - started)
+                tell(span, scope["method"], _route(scope), status)
 
 
 def _trace(scope: Scope) -> dict[str, str]:
@@ -159,8 +162,13 @@ def _trace(scope: Scope) -> dict[str, str]:
     return {}
 
 
+def _route(scope: Scope) -> str:
+    """The path as it is described, so that no id is in it."""
+    return str(getattr(scope.get("route"), "path", "none"))
+
+
 def _count(scope: Scope, status: int, seconds: float) -> None:
-    route = getattr(scope.get("route"), "path", "none")
+    route = _route(scope)
     metrics.REQUESTS.labels(scope["method"], route, status).inc()
     metrics.SECONDS.labels(route).observe(seconds)
     log.info(

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from infrastructure import rejects
+from infrastructure import gauges
 from infrastructure.http import metrics
 from infrastructure.http.answers import answered
 from infrastructure.http.problems import Problem
@@ -55,31 +55,6 @@ def _ready(state: State) -> dict[str, Any]:
 async def show_metrics(state: Shared) -> Response:
     """Print counters of requests and facts, and how read models and rejected facts stand."""
     metrics.WAITING.set(state.gathering.waiting)
-    lines = await asyncio.to_thread(_standing, state)
-    return Response(metrics.printed() + lines, media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def _standing(state: State) -> bytes:
-    with state.service.database.reading() as connection:
-        newest = state.service.projector.log.last_position(connection)
-        found = generations.currents(connection, PROJECTIONS)
-        kept = rejects.counted(connection)
-    lines = ["# TYPE conversions_log_position gauge", f"conversions_log_position {newest}"]
-    lines += ["# TYPE conversions_projection_lag_events gauge", "# TYPE conversions_projection_stopped gauge"]
-    for projection, generation in found.items():
-        behind = newest - (0 if generation is None else generation.position)
-        stopped = int(generation is not None and generation.problem is not None)
-        name = f'{{name="{projection.name}"}}'
-        lines += [
-            f"conversions_projection_lag_events{name} {behind}",
-            f"conversions_projection_stopped{name} {stopped}",
-        ]
-    lines.append("# TYPE conversions_rejects_kept gauge")
-    by_kind: dict[tuple[str, str], int] = {}
-    for (_, source, code), number in kept.items():
-        by_kind[source, code] = by_kind.get((source, code), 0) + number
-    lines += [
-        f'conversions_rejects_kept{{source="{source}",code="{code}"}} {number}'
-        for (source, code), number in sorted(by_kind.items())
-    ]
-    return ("\n".join(lines) + "\n").encode()
+    lines = await asyncio.to_thread(gauges.of_ledger, state.service)
+    standing = "\n".join([*lines, ""]).encode()
+    return Response(metrics.printed() + standing, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -548,4 +548,4 @@ def test_a_request_can_be_followed_in_the_log(api: Api, monkeypatch: pytest.Monk
     assert logged["request_id"] == answer.headers["x-request-id"]
     assert (logged["trace_id"], logged["app_group"], logged["status"]) == (trace, GROUP, 200)
     assert logged["route"] == "/v1/app-group"
-    assert client.headers["authorization"].rpartition("_")[2] not in str(told)
+    assert client.headers["authorization"].split("_", 2)[2] not in str(told)

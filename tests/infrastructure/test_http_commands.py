@@ -54,7 +54,7 @@ def test_a_key_is_shown_once_listed_by_its_prefix_and_revoked(api: Api, tmp_path
     problem(httpx.post(f"{api.url}/v1/campaigns", headers=headers), 403, "missing_scope")
     listed = run(tmp_path, "keys", "list")
     assert made["key_id"] in listed.stdout
-    assert made["key"].rpartition("_")[2] not in listed.stdout
+    assert made["key"].split("_", 2)[2] not in listed.stdout
     revoked = told(tmp_path, "keys", "revoke", f"cl_{made['key_id']}_…")
     assert revoked["state"] == "revoked"
     assert [each["state"] for each in told(tmp_path, "keys", "list")["keys"]] == ["revoked"]
