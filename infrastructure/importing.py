@@ -34,6 +34,8 @@ class Totals:
     rejected: int = 0
     conversions: int = 0
     seconds: float = 0.0
+    ignored: int = 0
+    """Events of another service's export that mean nothing here; they are not in `read`."""
 
 
 class Rejected(NamedTuple):
@@ -98,6 +100,7 @@ class Import:
                     # One batch is recorded while the next is decided.
                     count_down_to(1)
             finally:
+                self.totals.ignored += file.ignored
                 count_down_to(0)
 
     def _take(self, batch: list[_Read]) -> Future[Outcome]:

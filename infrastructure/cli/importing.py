@@ -38,7 +38,8 @@ def import_facts(
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help="JSON lines, CSV or Parquet, each also .gz or .zst; - reads standard input.",
+            help="JSON lines, CSV or Parquet, each also .gz or .zst; Braze's Currents with --format currents; "
+            "- reads standard input.",
         ),
     ],
     app_group: AppGroupOption = None,
@@ -171,6 +172,8 @@ def print_totals(totals: Totals, rejects: Path | None) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if totals.ignored:
+        out.print(f"{totals.ignored:,} events mean nothing here and were ignored.", highlight=False)
     if totals.rejected and rejects is not None:
         out.print(f"The rejected facts and their reasons are in {rejects}.", markup=False, soft_wrap=True)
     elif totals.rejected:

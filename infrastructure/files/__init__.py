@@ -1,4 +1,4 @@
-"""Files of facts (docs/files.md, Facts): JSON lines, CSV and Parquet, read in constant memory, row by row."""
+"""Files of facts (docs/files.md, Facts): JSON lines, CSV, Parquet, Currents; read row by row in bounded memory."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
@@ -12,7 +12,7 @@ from infrastructure.files.source import Source
 
 __all__ = ["FORMATS", "FactFile", "Raw", "Row", "UnreadableFile", "open_facts"]
 
-FORMATS = ("jsonl", "csv", "parquet")
+FORMATS = ("jsonl", "csv", "parquet", "currents")
 
 _SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 _COMPRESSED = (".gz", ".zst")
@@ -62,6 +62,11 @@ class FactFile:
     ) -> None:
         self.close()
 
+    @property
+    def ignored(self) -> int:
+        """How many rows read so far mean nothing here: only what other services export has any."""
+        return getattr(self._progress, "ignored", 0)
+
     def close(self) -> None:
         """Close the file; standard input stays open."""
         self._progress.close()
@@ -69,6 +74,11 @@ class FactFile:
 
 def open_facts(path: str, *, format: str | None = None) -> FactFile:  # noqa: A002 - the option's name
     """A file, or standard input for `-`, its format by its name unless given; raises UnreadableFile."""
+    if format == "currents":
+        from infrastructure.files.currents import CurrentsRows  # noqa: PLC0415 - few imports need it
+
+        currents = CurrentsRows(path)
+        return FactFile(path, currents, currents)
     source = Source(path)
     try:
         chosen = _format(path, format)

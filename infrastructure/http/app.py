@@ -21,6 +21,7 @@ from domain.instants import microseconds
 from infrastructure.gathering import Gathering
 from infrastructure.http import campaigns, facts, metrics, operation, problems, reports, schemas, users
 from infrastructure.http.access import Access
+from infrastructure.http.braze import routes as braze
 from infrastructure.http.problems import Problem
 from infrastructure.http.settings import HttpSettings
 from infrastructure.http.state import State
@@ -67,7 +68,7 @@ def create(
         openapi_url=None,
         redirect_slashes=False,
     )
-    for room in (facts, campaigns, reports, users, operation):
+    for room in (facts, campaigns, reports, users, operation, braze):
         app.include_router(room.routes)
     _describe(app)
     _tell_problems(app)

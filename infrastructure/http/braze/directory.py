@@ -1,0 +1,270 @@
+"""Campaigns and canvases as Braze's clients read them: listed, and each with its variants and conversion events."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from http import HTTPStatus
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Query, Response
+from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
+
+from domain.campaign import Campaign, Kind, Status, stream_id
+from domain.instants import from_microseconds, microseconds, printed
+from infrastructure.http.braze.answers import BrazeRoute, Told, answers, told
+from infrastructure.http.braze.times import instant
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import Reader, Shared, State
+from infrastructure.http.waiting import up_to_date
+from infrastructure.schema import events
+from projections.campaign_report import CAMPAIGN_REPORT
+from projections.campaign_report.reading import CampaignReport, reports
+from projections.series import SERIES
+from projections.series.reading import Day, series
+
+routes = APIRouter(route_class=BrazeRoute)
+
+T = TypeVar("T")
+
+CampaignId = Annotated[str, Query(alias="campaign_id", description="The campaign's id.")]
+CanvasId = Annotated[str, Query(alias="canvas_id", description="The canvas's id.")]
+
+_PAGE = 100
+_STREAMS_AT_ONCE = 500
+
+_CHANNELS = {"in_app": "in_app_message", "content_card": "content_cards"}
+"""Channels that have another name there."""
+
+_UNSPECIFIED = "unspecified"
+
+
+@dataclass(frozen=True)
+class _Changed:
+    """Of a campaign's stream: the position it begins at, and when it was first and last changed, in microseconds."""
+
+    position: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class _Page:
+    """Which campaigns are listed, and in which order."""
+
+    number: int
+    archived: bool
+    newest_first: bool
+    edited_after: int
+
+    def of(self, found: list[tuple[CampaignReport, _Changed]]) -> list[tuple[CampaignReport, _Changed]]:
+        """The campaigns of the page."""
+        wanted = [
+            (report, changed)
+            for report, changed in found
+            if (self.archived or report.status != Status.ARCHIVED) and changed.last > self.edited_after
+        ]
+        wanted.sort(key=lambda each: each[1].position, reverse=self.newest_first)
+        return wanted[self.number * _PAGE : (self.number + 1) * _PAGE]
+
+
+def _page(
+    page: Annotated[int, Query(ge=0, le=1_000_000, description="Of 100 each, from 0.")] = 0,
+    include_archived: Annotated[bool, Query(description="Archived ones too.")] = False,  # noqa: FBT002
+    sort_direction: Annotated[
+        Literal["asc", "desc"], Query(description="By when they were made; asc is oldest first.")
+    ] = "asc",
+    edited_after: Annotated[
+        str | None, Query(alias="last_edit.time[gt]", description="Only those changed after this instant.")
+    ] = None,
+) -> _Page:
+    after = microseconds(instant("last_edit.time[gt]", edited_after, UTC)) if edited_after else -1
+    return _Page(page, include_archived, sort_direction == "desc", after)
+
+
+_AskedPage = Annotated[_Page, Depends(_page)]
+
+
+async def reading(state: State, read: Callable[[Connection], T]) -> T:
+    """Read in another thread, from one consistent view."""
+
+    def within() -> T:
+        with state.service.database.reading() as connection:
+            return read(connection)
+
+    return await asyncio.to_thread(within)
+
+
+async def found(state: State, app_group: str, campaign_id: str, kind: Kind) -> Campaign:
+    """The campaign, where there is one of this kind; raises Problem."""
+    campaign = await asyncio.to_thread(state.service.ledger.campaign, app_group, campaign_id)
+    if not campaign.version or campaign.kind is not kind:
+        word = "Canvas" if kind is Kind.CANVAS else "campaign"
+        place = "canvas_id" if kind is Kind.CANVAS else "campaign_id"
+        raise Problem(HTTPStatus.NOT_FOUND, "unknown_campaign", f"Invalid {word} ID", place=place)
+    return campaign
+
+
+def channel_of(campaign: Campaign) -> str:
+    """The channel by its name there."""
+    channel = campaign.channel or _UNSPECIFIED
+    return _CHANNELS.get(channel, channel)
+
+
+@routes.get(
+    "/campaigns/list",
+    summary="List campaigns as Braze does",
+    response_class=Response,
+    responses=answers(Told),
+)
+async def list_campaigns(state: Shared, caller: Reader, page: _AskedPage) -> Response:
+    """List campaigns by when they were made, 100 on a page."""
+    listed = await _listed(state, caller.app_group, Kind.CAMPAIGN, page)
+    shown = [_line(report, changed) | {"is_api_campaign": False} for report, changed in listed]
+    return told({"message": "success", "campaigns": shown})
+
+
+@routes.get(
+    "/canvas/list",
+    summary="List canvases as Braze does",
+    response_class=Response,
+    responses=answers(Told),
+)
+async def list_canvases(state: Shared, caller: Reader, page: _AskedPage) -> Response:
+    """List canvases by when they were made, 100 on a page."""
+    listed = await _listed(state, caller.app_group, Kind.CANVAS, page)
+    return told({"message": "success", "canvases": [_line(*each) for each in listed]})
+
+
+async def _listed(
+    state: State, app_group: str, kind: Kind, page: _Page
+) -> list[tuple[CampaignReport, _Changed]]:
+    await up_to_date(state, CAMPAIGN_REPORT)
+
+    def read(connection: Connection) -> list[tuple[CampaignReport, _Changed]]:
+        of_kind = [each for each in reports(connection, app_group) if each.kind == kind]
+        streams = {each.campaign_id: stream_id(app_group, each.campaign_id) for each in of_kind}
+        changed = _changed(connection, list(streams.values()))
+        return [(each, changed[streams[each.campaign_id]]) for each in of_kind]
+
+    return page.of(await reading(state, read))
+
+
+def _line(report: CampaignReport, changed: _Changed) -> dict[str, Any]:
+    edited = printed(from_microseconds(changed.last))
+    return {"id": report.campaign_id, "name": report.name, "last_edited": edited, "tags": []}
+
+
+def _changed(connection: Connection, streams: list[str]) -> dict[str, _Changed]:
+    found: dict[str, _Changed] = {}
+    stream, at = events.c.originator_id, events.c.recorded_at
+    for start in range(0, len(streams), _STREAMS_AT_ONCE):
+        query = (
+            select(stream, func.min(events.c.position), func.min(at), func.max(at))
+            .where(stream.in_(streams[start : start + _STREAMS_AT_ONCE]))
+            .group_by(stream)
+        )
+        found |= {row[0]: _Changed(*row[1:]) for row in connection.execute(query)}
+    return found
+
+
+@routes.get(
+    "/campaigns/details",
+    summary="Show a campaign as Braze does",
+    response_class=Response,
+    responses=answers(Told, HTTPStatus.NOT_FOUND),
+)
+async def show_campaign(state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
+    """Show a campaign: its variants as messages, and its conversion events with their windows in seconds."""
+    campaign = await found(state, caller.app_group, campaign_id, Kind.CAMPAIGN)
+    first, last, common = await _common(state, campaign)
+    channel = channel_of(campaign)
+    messages = {
+        each.id: {"channel": channel, "name": each.name or each.id}
+        | ({"type": "control"} if each.control else {})
+        for each in campaign.variants
+    }
+    own = {"first_sent": first, "last_sent": last, "messages": messages}
+    return told(common | own | _behaviors(campaign))
+
+
+@routes.get(
+    "/canvas/details",
+    summary="Show a canvas as Braze does",
+    response_class=Response,
+    responses=answers(Told, HTTPStatus.NOT_FOUND),
+)
+async def show_canvas(state: Shared, caller: Reader, canvas_id: CanvasId) -> Response:
+    """Show a canvas: its variants, and its conversion events with their windows in seconds."""
+    canvas = await found(state, caller.app_group, canvas_id, Kind.CANVAS)
+    first, last, common = await _common(state, canvas)
+    variants = [
+        {"id": each.id, "name": each.name or each.id, "first_step_ids": []}
+        | ({"type": "control"} if each.control else {})
+        for each in canvas.variants
+    ]
+    own = {"first_entry": first, "last_entry": last, "variants": variants, "steps": []}
+    return told(common | own | _behaviors(canvas))
+
+
+async def _common(state: State, campaign: Campaign) -> tuple[str | None, str | None, dict[str, Any]]:
+    """The first and the last day with a receipt, and what campaigns and canvases have in common."""
+    await up_to_date(state, SERIES)
+    group, known = campaign.app_group, state.service.projector.known
+
+    def read(connection: Connection) -> tuple[_Changed, list[Day]]:
+        stream = stream_id(group, campaign.campaign_id)
+        days = series(connection, known, group, campaign.campaign_id, "conversion").days
+        return _changed(connection, [stream])[stream], days
+
+    changed, days = await reading(state, read)
+    received = [day.date for day in days if day.totals.receipts]
+    zone = known.zone(group)
+    return _begin(received[:1], zone), _begin(received[-1:], zone), _stated(campaign, changed)
+
+
+def _stated(campaign: Campaign, changed: _Changed) -> dict[str, Any]:
+    """What campaigns and canvases have in common; what is not known here is empty."""
+    return {
+        "message": "success",
+        "created_at": printed(from_microseconds(changed.first)),
+        "updated_at": printed(from_microseconds(changed.last)),
+        "name": campaign.name,
+        "description": "",
+        "archived": campaign.status is Status.ARCHIVED,
+        "draft": campaign.status is Status.DRAFT,
+        "enabled": campaign.status is Status.LAUNCHED,
+        "has_post_launch_draft": False,
+        "schedule_type": None,
+        "channels": [channel_of(campaign)] if campaign.channel else [],
+        "tags": [],
+        "teams": [],
+    }
+
+
+def _begin(days: Iterable[date], zone: ZoneInfo) -> str | None:
+    """When a day begins, if there is one."""
+    return next((datetime.combine(day, time.min, zone).isoformat() for day in days), None)
+
+
+def _behaviors(campaign: Campaign) -> dict[str, Any]:
+    return {"conversion_behaviors": [_behavior(each.stated()) for each in campaign.conversion_events]}
+
+
+def _behavior(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """A conversion event under Braze's names; no apps are all apps, and null there."""
+    window = {"window": stated["deadline_seconds"]}
+    match stated["type"]:
+        case "makes_purchase":
+            product = stated["product_id"]
+            if product is None:
+                return {"type": "Makes Any Purchase"} | window
+            return {"type": "Makes Specific Purchase"} | window | {"product": product}
+        case "performs_custom_event":
+            return {"type": "Performs Custom Event"} | window | {"custom_event_name": stated["name"]}
+        case "starts_session":
+            return {"type": "Starts Session"} | window | {"app_ids": stated["app_ids"] or None}
+        case _:
+            return {"type": "Upgrades App"} | window | {"app_ids": stated["app_ids"] or None}

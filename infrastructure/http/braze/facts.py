@@ -1,0 +1,135 @@
+"""Events and purchases as Braze's clients send them, read as facts; they come without ids, and are given one."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from application.properties import canonical
+from domain.errors import BadMoney, FactRefused
+from domain.instants import printed
+from infrastructure.files.json_lines import read_json
+from infrastructure.files.reading import kept
+from infrastructure.http.taking import Read, read
+
+Array = Literal["events", "purchases"]
+Sent = Mapping[str, Any]
+
+MOST = 75
+"""The most objects in an array of a call, as Braze has it."""
+_MOST_QUANTITY = 100
+_PROPERTIES_BYTES = 50 * 1024
+
+_MILLISECONDS_AFTER_A_COLON = re.compile(r"(?<=T\d\d:\d\d:\d\d):(?=\d{3}(?:Z|[+-]))", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Item:
+    """An event or purchase of a call: where it stood, and what was read of it."""
+
+    array: Array
+    index: int
+    read: Read
+
+
+def items(events: Iterable[msgspec.Raw], purchases: Iterable[msgspec.Raw]) -> list[Item]:
+    """All of a call, in order: a fault is one of its own item alone."""
+    counted: Counter[str] = Counter()
+    arrays: list[tuple[Array, Iterable[msgspec.Raw]]] = [("events", events), ("purchases", purchases)]
+    return [
+        Item(array, index, _read(array, bytes(raw), counted))
+        for array, sent in arrays
+        for index, raw in enumerate(sent)
+    ]
+
+
+def _read(array: Array, text: bytes, counted: Counter[str]) -> Read:
+    try:
+        sent = read_json(text)
+    except FactRefused as refusal:
+        return Read(None, kept(refusal))
+    fact = {name: value for name, value in _FACTS[array](sent).items() if value is not None}
+    fact["id"] = _id(fact, counted)
+    try:
+        _check(sent)
+    except FactRefused as refusal:
+        return Read(fact, kept(refusal))
+    return read(fact)
+
+
+def _id(fact: Sent, counted: Counter[str]) -> str:
+    """The hash of the content, and its ordinal among equals in the call: the same call again has the same ids."""
+    content = hashlib.sha256(canonical(dict(fact)).encode()).hexdigest()[:40]
+    counted[content] += 1
+    return f"braze:{content}:{counted[content] - 1}"
+
+
+def _common(sent: Sent) -> dict[str, Any]:
+    return {
+        "user_id": _user(sent),
+        "at": _instant(sent.get("time")),
+        "app_id": sent.get("app_id"),
+        "properties": sent.get("properties"),
+    }
+
+
+def _event(sent: Sent) -> dict[str, Any]:
+    return {"type": "custom_event", "name": sent.get("name")} | _common(sent)
+
+
+def _purchase(sent: Sent) -> dict[str, Any]:
+    quantity = sent.get("quantity")
+    return {
+        "type": "purchase",
+        "product_id": sent.get("product_id"),
+        "price": sent.get("price"),
+        "currency": sent.get("currency"),
+        "quantity": 1 if quantity is None else quantity,
+    } | _common(sent)
+
+
+_FACTS: Mapping[Array, Callable[[Sent], dict[str, Any]]] = {"events": _event, "purchases": _purchase}
+
+
+def _user(sent: Sent) -> Any:  # noqa: ANN401
+    """The external id; else the alias under its label; else Braze's own id, as Currents has it."""
+    if sent.get("external_id") is not None:
+        return sent["external_id"]
+    alias = sent.get("user_alias")
+    if isinstance(alias, dict):
+        label, name = alias.get("alias_label"), alias.get("alias_name")
+        if isinstance(label, str) and isinstance(name, str) and name:
+            # A colon in a label is written otherwise, so that no two aliases are one user.
+            return f"alias:{label.replace('%', '%25').replace(':', '%3A')}:{name}"
+    return sent.get("braze_id")
+
+
+def _instant(sent: Any) -> Any:  # noqa: ANN401
+    """An instant of any form of ISO 8601 with an offset, as RFC 3339; anything else as it came, to be refused."""
+    if not isinstance(sent, str):
+        return sent
+    try:
+        instant = datetime.fromisoformat(_MILLISECONDS_AFTER_A_COLON.sub(".", sent))
+        return sent if instant.tzinfo is None else printed(instant.astimezone(UTC))
+    except (ValueError, OverflowError):
+        return sent
+
+
+def _check(sent: Sent) -> None:
+    """Raise FactRefused for what Braze's bounds forbid, and for users of whom there is no id."""
+    if _user(sent) is None:
+        said = "'external_id', 'user_alias' or 'braze_id' is required"
+        if sent.get("email") is not None or sent.get("phone") is not None:
+            said += ": an email address or phone number is no id here"
+        raise FactRefused(said, place="external_id")
+    quantity = sent.get("quantity")
+    if isinstance(quantity, int) and quantity > _MOST_QUANTITY:
+        raise BadMoney(f"quantity: it is at most {_MOST_QUANTITY}; send several purchases", place="quantity")
+    properties = sent.get("properties")
+    if properties is not None and len(canonical(properties).encode()) > _PROPERTIES_BYTES:
+        raise FactRefused(f"properties: they have at most {_PROPERTIES_BYTES:,} bytes", place="properties")

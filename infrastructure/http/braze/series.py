@@ -1,0 +1,160 @@
+"""Campaigns and canvases by day as Braze's clients read them: under both clocks at once, revenue in US dollars."""
+
+import asyncio
+from datetime import date, timedelta, tzinfo
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from sqlalchemy.engine import Connection
+
+from domain import money
+from domain.campaign import Campaign, Kind
+from infrastructure.http.braze.answers import BrazeRoute, Told, answers, told
+from infrastructure.http.braze.directory import CampaignId, CanvasId, channel_of, found, reading
+from infrastructure.http.braze.times import instant
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import Reader, Shared, State
+from infrastructure.http.waiting import up_to_date
+from projections.series import SERIES
+from projections.series.reading import Day, DayFigures, VariantDay, series
+
+routes = APIRouter(route_class=BrazeRoute)
+
+_MOST_DAYS_OF_CANVAS = 14
+_USD = "USD"
+
+EndingAt = Annotated[
+    str | None,
+    Query(description="The last day is the one that this instant is in; today where it is left out."),
+]
+_BothClocks = list[tuple[Day, Day]]
+
+
+@routes.get(
+    "/campaigns/data_series",
+    summary="Report a campaign by day as Braze does",
+    response_class=Response,
+    responses=answers(Told, HTTPStatus.NOT_FOUND),
+)
+async def report_campaign(
+    state: Shared,
+    caller: Reader,
+    campaign_id: CampaignId,
+    length: Annotated[int, Query(ge=1, le=100, description="How many days.")],
+    ending_at: EndingAt = None,
+) -> Response:
+    """Report a campaign by day in the app group's time zone, each variant as a message of its channel."""
+    campaign = await found(state, caller.app_group, campaign_id, Kind.CAMPAIGN)
+    last = _day(state, await _zone(state, campaign), "ending_at", ending_at)
+    days = await _days(state, campaign, last - timedelta(days=length - 1), last)
+    return told({"message": "success", "data": [_campaign_day(campaign, *day) for day in days]})
+
+
+@routes.get(
+    "/canvas/data_series",
+    summary="Report a canvas by day as Braze does",
+    response_class=Response,
+    responses=answers(Told, HTTPStatus.NOT_FOUND),
+)
+async def report_canvas(
+    state: Shared,
+    caller: Reader,
+    canvas_id: CanvasId,
+    ending_at: EndingAt = None,
+    starting_at: Annotated[str | None, Query(description="The first day, where no length is given.")] = None,
+    length: Annotated[int | None, Query(ge=1, le=_MOST_DAYS_OF_CANVAS, description="How many days.")] = None,
+    include_variant_breakdown: Annotated[bool, Query(description="Variants too.")] = False,  # noqa: FBT002
+) -> Response:
+    """Report a canvas by day in the app group's time zone; there are no steps here, and so none are told."""
+    canvas = await found(state, caller.app_group, canvas_id, Kind.CANVAS)
+    zone = await _zone(state, canvas)
+    last = _day(state, zone, "ending_at", ending_at)
+    days = await _days(state, canvas, _first(state, zone, last, length, starting_at), last)
+    stats = [_canvas_day(canvas, *day, variants=include_variant_breakdown) for day in days]
+    return told({"message": "success", "data": {"name": canvas.name, "stats": stats}})
+
+
+async def _zone(state: State, campaign: Campaign) -> tzinfo:
+    return await asyncio.to_thread(state.service.projector.known.zone, campaign.app_group)
+
+
+def _day(state: State, zone: tzinfo, name: str, text: str | None) -> date:
+    at = state.service.now().astimezone(zone) if text is None else instant(name, text, zone)
+    return at.date()
+
+
+def _first(state: State, zone: tzinfo, last: date, length: int | None, starting_at: str | None) -> date:
+    if length is not None:
+        return last - timedelta(days=length - 1)
+    if starting_at is None:
+        detail = "either length or starting_at is required"
+        raise Problem(HTTPStatus.BAD_REQUEST, "malformed", detail, place="length")
+    first = _day(state, zone, "starting_at", starting_at)
+    if not 0 <= (last - first).days < _MOST_DAYS_OF_CANVAS:
+        detail = f"starting_at is not after ending_at, and they are at most {_MOST_DAYS_OF_CANVAS} days"
+        raise Problem(HTTPStatus.BAD_REQUEST, "too_many_days", detail, place="starting_at")
+    return first
+
+
+async def _days(state: State, campaign: Campaign, first: date, last: date) -> _BothClocks:
+    """Each day under the conversion clock and under the receipt clock, from one view of the read model."""
+    await up_to_date(state, SERIES)
+    known, group, campaign_id = state.service.projector.known, campaign.app_group, campaign.campaign_id
+
+    def read(connection: Connection) -> _BothClocks:
+        happened = series(connection, known, group, campaign_id, "conversion", first, last)
+        credited = series(connection, known, group, campaign_id, "receipt", first, last)
+        return list(zip(happened.days, credited.days, strict=True))
+
+    return await reading(state, read)
+
+
+def _campaign_day(campaign: Campaign, happened: Day, credited: Day) -> dict[str, Any]:
+    variants = [_message(campaign, *each) for each in zip(happened.variants, credited.variants, strict=True)]
+    totals = _figures(happened.totals, credited.totals, "send")
+    return {"time": happened.date.isoformat(), "messages": {channel_of(campaign): variants}} | totals
+
+
+def _message(campaign: Campaign, happened: VariantDay, credited: VariantDay) -> dict[str, Any]:
+    """A variant as a message; the control group is enrolled, and gets none."""
+    got = "enrolled" if happened.control else "sent"
+    return (
+        {"variation_name": _name(campaign, happened), "variation_id": happened.variant_id}
+        | {got: happened.figures.receipts}
+        | _figures(happened.figures, credited.figures, "send")
+    )
+
+
+def _canvas_day(canvas: Campaign, happened: Day, credited: Day, *, variants: bool) -> dict[str, Any]:
+    day = {"time": happened.date.isoformat(), "total_stats": _entries(happened.totals, credited.totals)}
+    if not variants:
+        return day
+    stats = {
+        each.variant_id: {"name": _name(canvas, each)} | _entries(each.figures, by_entry.figures)
+        for each, by_entry in zip(happened.variants, credited.variants, strict=True)
+    }
+    return day | {"variant_stats": stats}
+
+
+def _entries(happened: DayFigures, credited: DayFigures) -> dict[str, Any]:
+    return {"entries": happened.receipts} | _figures(happened, credited, "entry")
+
+
+def _name(campaign: Campaign, day: VariantDay) -> str:
+    names = {each.id: each.name for each in campaign.variants}
+    return names[day.variant_id] or day.variant_id
+
+
+def _figures(happened: DayFigures, credited: DayFigures, clock: str) -> dict[str, Any]:
+    """Conversions under both clocks, the primary ones always; a letter has a number from 1 on."""
+    figures: dict[str, Any] = {"unique_recipients": happened.unique_recipients}
+    numbers = zip(happened.conversions or [0], credited.conversions or [0], strict=True)
+    for index, (by_day, by_receipt) in enumerate(numbers):
+        name = f"conversions{index or ''}"
+        figures |= {name: by_day, f"{name}_by_{clock}_time": by_receipt}
+    revenue = {
+        currency: money.printed(amount, currency) for currency, amount in sorted(happened.revenue.items())
+    }
+    return figures | {"revenue": Decimal(revenue.get(_USD, "0.00")), "revenue_by_currency": revenue}

@@ -1,0 +1,29 @@
+"""Instants in queries as Braze's clients write them."""
+
+import re
+from datetime import datetime, tzinfo
+from http import HTTPStatus
+
+from infrastructure.http.problems import Problem
+
+_UNQUOTED_PLUS = re.compile(r"(T\S*\d) (\d{1,2}(?::?\d\d)?)", re.ASCII)
+_SHORT_HOUR = re.compile(r"(?<=[+-])(?=\d:\d\d\Z)", re.ASCII)
+
+
+def instant(name: str, text: str, zone: tzinfo) -> datetime:
+    """An instant of ISO 8601 as the zone shows it, and in the zone where it has no offset; raises Problem."""
+    # A plus that was not quoted arrives as a space; Braze's own examples write -5:00.
+    written = _SHORT_HOUR.sub("0", _UNQUOTED_PLUS.sub(r"\1+\2", text.strip()))
+    try:
+        found = datetime.fromisoformat(written)
+        found = found.replace(tzinfo=zone) if found.tzinfo is None else found.astimezone(zone)
+    except (ValueError, OverflowError):
+        raise _bad(name) from None
+    if found.year < 1970:
+        raise _bad(name)
+    return found
+
+
+def _bad(name: str) -> Problem:
+    detail = f"{name}: an instant is ISO 8601 and from 1970 on, such as 2026-03-01T23:59:59-05:00"
+    return Problem(HTTPStatus.BAD_REQUEST, "bad_time", detail, place=name)

@@ -1,0 +1,146 @@
+"""`POST /users/track`: custom events and purchases become facts; attributes are counted and mean nothing here."""
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from application.intake import Verdict
+from infrastructure.http import metrics
+from infrastructure.http.bodies import body
+from infrastructure.http.braze.answers import BrazeRoute, Tracked, answers, told
+from infrastructure.http.braze.facts import MOST, Item, items
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import Sender, Shared
+from infrastructure.http.taking import Read, Taken, reading, take
+
+routes = APIRouter(route_class=BrazeRoute)
+
+SOURCE = "braze"
+
+_NOTHING_VALID = "Valid data must be provided in the 'attributes', 'events', or 'purchases' fields."
+"""As Braze says it where nothing of a call can be processed."""
+
+_NAMES = {"at: ": "time: ", "user_id: ": "external_id: "}
+"""What a refusal calls a field, and what the caller does."""
+
+
+class _Sent(msgspec.Struct):
+    attributes: list[msgspec.Raw] | None = None
+    events: list[msgspec.Raw] | None = None
+    purchases: list[msgspec.Raw] | None = None
+
+
+_decode = msgspec.json.Decoder(_Sent).decode
+
+_OBJECTS = {"type": "array", "maxItems": MOST, "items": {"type": "object"}}
+_USER = {
+    "external_id": {"type": "string"},
+    "user_alias": {
+        "type": "object",
+        "properties": {"alias_name": {"type": "string"}, "alias_label": {"type": "string"}},
+    },
+    "braze_id": {"type": "string"},
+    "app_id": {"type": "string"},
+    "time": {"type": "string", "format": "date-time"},
+    "properties": {"type": "object"},
+}
+_BODY = {
+    "type": "object",
+    "properties": {
+        "attributes": _OBJECTS,
+        "events": _OBJECTS
+        | {
+            "items": {
+                "type": "object",
+                "required": ["name", "time"],
+                "properties": {"name": {"type": "string"}} | _USER,
+            }
+        },
+        "purchases": _OBJECTS
+        | {
+            "items": {
+                "type": "object",
+                "required": ["product_id", "currency", "price", "time"],
+                "properties": {
+                    "product_id": {"type": "string"},
+                    "currency": {"type": "string"},
+                    "price": {"type": "number"},
+                    "quantity": {"type": "integer", "maximum": 100},
+                }
+                | _USER,
+            }
+        },
+    },
+}
+
+
+@routes.post(
+    "/users/track",
+    summary="Take events and purchases as Braze does",
+    response_class=Response,
+    status_code=HTTPStatus.CREATED,
+    responses=answers(Tracked, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, status=HTTPStatus.CREATED),
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _BODY}}}},
+)
+async def track_users(request: Request, state: Shared, caller: Sender) -> Response:
+    """Take up to 75 events and 75 purchases as Braze does; answered once they are durable.
+
+    The same call sent again changes nothing. What cannot be taken is in `errors`, and the rest is taken.
+    """
+    sent = _sent(await body(request, state.settings.body_bytes))
+    events, purchases, attributes = sent.events or [], sent.purchases or [], len(sent.attributes or [])
+    number = len(events) + len(purchases)
+    if number > state.settings.facts:
+        detail = f"a call has at most {state.settings.facts:,} events and purchases; send several"
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_facts", detail)
+    found: list[Item] = []
+
+    def read_all() -> list[Read]:
+        found.extend(items(events, purchases))
+        return [item.read for item in found]
+
+    taken = await take(state, caller, await reading(number, read_all), SOURCE)
+    if attributes:
+        metrics.IGNORED.labels(SOURCE, "attributes").inc(attributes)
+    return told(_answer(found, taken, attributes), HTTPStatus.CREATED)
+
+
+def _sent(text: bytes) -> _Sent:
+    try:
+        sent = _decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        detail = f'the body is {{"attributes": [...], "events": [...], "purchases": [...]}}: {error}'
+        raise Problem(HTTPStatus.BAD_REQUEST, "malformed", detail) from None
+    lengths = {name: len(getattr(sent, name) or []) for name in sent.__struct_fields__}
+    for name, length in lengths.items():
+        if length > MOST:
+            detail = f"Max input length exceeded: a call has at most {MOST} {name}; send several"
+            raise Problem(HTTPStatus.BAD_REQUEST, "too_many_facts", detail, place=name)
+    if not any(lengths.values()):
+        raise Problem(HTTPStatus.BAD_REQUEST, "malformed", _NOTHING_VALID)
+    return sent
+
+
+def _answer(found: list[Item], taken: Taken, attributes: int) -> dict[str, Any]:
+    """What was processed and what was not; raises Problem where nothing was."""
+    processed: dict[str, int] = {"attributes": attributes} if attributes else {}
+    errors = []
+    for item, answer in zip(found, taken.answers, strict=True):
+        rejected = answer.verdict is Verdict.REJECTED
+        processed[item.array] = processed.get(item.array, 0) + (not rejected)
+        if rejected:
+            where = {"input_array": item.array, "index": item.index}
+            errors.append({"type": _said(answer.message)} | where | {"code": answer.code})
+    if not any(processed.values()):
+        raise Problem(HTTPStatus.BAD_REQUEST, "nothing_valid", _NOTHING_VALID, errors=errors)
+    numbers = {f"{array}_processed": number for array, number in processed.items()}
+    return {"message": "success"} | numbers | ({"errors": errors} if errors else {})
+
+
+def _said(message: str) -> str:
+    for ours, theirs in _NAMES.items():
+        if message.startswith(ours):
+            return theirs + message.removeprefix(ours)
+    return message
