@@ -22,7 +22,7 @@ from benchmarks.workload import GROUP, Fact, write
 from domain.journey.state import JourneyState, Standing
 from infrastructure.journey_store import STATE_EVERY
 from infrastructure.schema import identities, journey_facts, journey_lanes, journey_states, kept_aside
-from infrastructure.service import Service, stamp
+from infrastructure.service import REPORTS, Service, stamp
 from infrastructure.verification import verify
 from projections.campaign_report.reading import reports
 from tests.ledgers import rows
@@ -94,7 +94,7 @@ def pair(urls: list[str], facts: list[Fact], tmp_path_factory: pytest.TempPathFa
     with Service(urls[0]) as service:
         service.campaigns.apply(read_campaigns(campaigns()), stamp())
         assert set(take(service, facts)) == {Verdict.ACCEPTED, Verdict.DUPLICATE}
-        service.projector.catch_up()
+        service.projector.catch_up(*REPORTS)
     # Opened anew: nothing is in memory.
     with Service(urls[0]) as imported, Service(urls[1]) as bulked:
         yield Pair(imported, bulked)
