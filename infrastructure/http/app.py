@@ -23,6 +23,7 @@ from infrastructure.http import campaigns, facts, metrics, operation, problems, 
 from infrastructure.http.access import Access
 from infrastructure.http.braze import routes as braze
 from infrastructure.http.problems import Problem
+from infrastructure.http.segment import routes as segment
 from infrastructure.http.settings import HttpSettings
 from infrastructure.http.state import State
 from infrastructure.http.tracing import tell, tracing
@@ -68,7 +69,7 @@ def create(
         openapi_url=None,
         redirect_slashes=False,
     )
-    for room in (facts, campaigns, reports, users, operation, braze):
+    for room in (facts, campaigns, reports, users, operation, segment, braze):
         app.include_router(room.routes)
     _describe(app)
     _tell_problems(app)

@@ -268,7 +268,10 @@ def described(app: FastAPI, version: str) -> dict[str, Any]:
     _, defined = models_json_schema(models, ref_template=_REFERENCE)  # type: ignore[arg-type]
     components = told.setdefault("components", {})
     components["schemas"] = defined["$defs"] | components.get("schemas", {})
-    components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    components["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer"},
+        "writeKey": {"type": "http", "scheme": "basic"},
+    }
     told["security"] = [{"key": []}]
     return told
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 import structlog
 
 from application.fact_commands import FactCommand, read_fact
@@ -27,6 +28,8 @@ _INLINE = 20
 """Facts that are read at once; more are read in another thread, so that other requests go on."""
 
 _DAY = 86_400_000_000
+
+_encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 
 @dataclass(frozen=True)
@@ -120,5 +123,8 @@ def _keep(state: State, app_group: str, source: str, refused: list[Refusal]) -> 
 
 
 def _as_sent(raw: Any) -> str:  # noqa: ANN401
-    """JSON of what was sent, whole numbers of any length; decimals become text, which reads as the same money."""
-    return json.dumps(raw, default=str, separators=(",", ":"))
+    """JSON of what was sent, with its digits; where a whole number is beyond the encoder, decimals become text."""
+    try:
+        return _encode(raw).decode()
+    except (OverflowError, TypeError, ValueError):
+        return json.dumps(raw, default=str, separators=(",", ":"))

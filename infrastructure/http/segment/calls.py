@@ -1,0 +1,102 @@
+"""Calls of Segment's clients: the messages in a body, not yet read, and the bounds of the public spec."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from domain.errors import FactRefused
+from infrastructure.files.json_lines import read_json
+from infrastructure.files.reading import kept
+from infrastructure.http.problems import Problem
+
+BATCH_BYTES = 500 * 1024
+"""The most bytes of a batch, as the public spec has it."""
+MESSAGE_BYTES = 32 * 1024
+"""The most bytes of a message."""
+MESSAGES = 2_500
+"""The most messages in a batch."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call before its messages are read; each of them is JSON, and may still be no message.
+
+    `kind` is that of the path, None for a batch, in which each message says its own; `context` is that of the batch, or
+    why it cannot be read.
+    """
+
+    messages: list[bytes]
+    kind: str | None = None
+    write_key: str | None = None
+    context: dict[str, Any] | FactRefused | None = None
+    problem: Problem | None = None
+    """Why it is no call: told to those alone whose key is one."""
+
+
+class _Batch(msgspec.Struct, rename="camel"):
+    batch: msgspec.Raw = msgspec.Raw()
+    write_key: Any = None
+    context: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Single(msgspec.Struct, rename="camel"):
+    write_key: Any = None
+
+
+_batch = msgspec.json.Decoder(_Batch).decode
+_single = msgspec.json.Decoder(_Single).decode
+_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def batch(body: bytes) -> Call:
+    """The messages of a batch; raises Problem for what is no JSON object."""
+    try:
+        body.decode()
+        found = _batch(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _malformed(f'the body is {{"batch": [...]}}: {error}') from None
+    write_key = _text(found.write_key)
+    try:
+        return Call(_messages(found.batch), None, write_key, _context(found.context))
+    except Problem as problem:
+        return Call([], None, write_key, problem=problem)
+
+
+def single(kind: str, body: bytes) -> Call:
+    """The one message of a body; raises Problem for what is no JSON object."""
+    try:
+        body.decode()
+        found = _single(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _malformed(f"the body is a message, a JSON object: {error}") from None
+    return Call([body], kind, _text(found.write_key))
+
+
+def _messages(raw: msgspec.Raw) -> list[bytes]:
+    try:
+        found = _list(raw)
+    except msgspec.DecodeError:
+        raise _malformed("batch: a list of messages is wanted") from None
+    if len(found) > MESSAGES:
+        detail = f"a batch has at most {MESSAGES:,} messages; send several"
+        raise Problem(HTTPStatus.BAD_REQUEST, "too_many_messages", detail, place="batch")
+    return [bytes(each) for each in found]
+
+
+def _malformed(detail: str) -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, "malformed", detail)
+
+
+def _text(write_key: object) -> str | None:
+    return write_key if isinstance(write_key, str) and write_key else None
+
+
+def _context(raw: msgspec.Raw | msgspec.UnsetType) -> dict[str, Any] | FactRefused | None:
+    if raw is msgspec.UNSET or bytes(raw) == b"null":
+        return None
+    try:
+        return read_json(bytes(raw))
+    except FactRefused as refusal:
+        return kept(FactRefused(f"context of the batch: {refusal.message}", place="context"))
