@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from domain.instants import microseconds
 from infrastructure import rejects
 from infrastructure.service import PROJECTIONS, Service
+from infrastructure.webhooks.lines import lines as webhook_lines
 from projections import generations
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.tables import report_conversions
@@ -39,6 +40,7 @@ def of_ledger(service: Service) -> list[str]:
         found = list(standings(connection, log, PROJECTIONS, now, count=False))
         standing = _conversions(connection)
         kept = rejects.counted(connection)
+        hooks = webhook_lines(connection)
     lines = [
         *_head("conversions_log_position", "Position of the newest event."),
         f"conversions_log_position {position}",
@@ -55,7 +57,7 @@ def of_ledger(service: Service) -> list[str]:
         f'conversions_rejects_kept{{source="{source}",code="{code}"}} {number}'
         for (source, code), number in sorted(by_kind.items())
     ]
-    return lines
+    return lines + hooks
 
 
 def _conversions(connection: Connection) -> int:

@@ -135,3 +135,58 @@ rejects = Table(
     Index("rejects_by_app_group", "app_group", "reject_id"),
 )
 """Facts that services sent and that were not taken, for a while: most of those services never send again."""
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("webhook_id", Id, primary_key=True),
+    Column("app_group", Id, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("types", Text),
+    Column("campaign_id", Id),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("secret", Text, nullable=False),
+    Column("previous_secret", Text),
+    Column("previous_until", BigInteger),
+    Column("position", BigInteger, nullable=False),
+    Column("replays", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("webhooks_by_app_group", "app_group", "webhook_id"),
+)
+"""Up to `position` every event was handed to the lines of users."""
+
+webhook_lines = Table(
+    "webhook_lines",
+    metadata,
+    Column("webhook_id", Id, nullable=False),
+    Column("journey_id", Id, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("failing_since", BigInteger),
+    Column("next_at", BigInteger, nullable=False),
+    Column("parked_at", BigInteger),
+    Column("reason", Text),
+    PrimaryKeyConstraint("webhook_id", "journey_id"),
+    Index("webhook_lines_by_next", "parked_at", "next_at"),
+)
+"""Users for whom something waits to be delivered, or is parked."""
+
+webhook_events = Table(
+    "webhook_events",
+    metadata,
+    Column("webhook_id", Id, nullable=False),
+    Column("journey_id", Id, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    PrimaryKeyConstraint("webhook_id", "journey_id", "position"),
+    sqlite_with_rowid=False,
+)
+"""What waits in each line: the events themselves stand in the log."""
+
+webhook_leases = Table(
+    "webhook_leases",
+    metadata,
+    Column("name", Id, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+"""Which process delivers, and until when no other may."""

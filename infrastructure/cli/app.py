@@ -50,6 +50,7 @@ _COMMANDS = {
     "serve": "serving.serve",
     "keys": "keys.commands",
     "rejects": "rejects.commands",
+    "webhooks": "webhooks.commands",
     "demo": "demo.demo",
 }
 """By name of a command its module in this room, and what in it is the command, or a group of them."""

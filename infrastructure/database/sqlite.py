@@ -171,7 +171,8 @@ def _set_up(connection: Any, _record: object) -> None:  # noqa: ANN401
     # The driver's own BEGIN is deferred: a read that turns into a write then fails instead of waiting.
     connection.isolation_level = None
     for setting in _SETTINGS:
-        connection.execute(setting)
+        # Of several that turn a new file to writing ahead at once, all but one are refused without waiting.
+        _once_free(connection.execute, setting)
 
 
 def _begin(connection: Connection) -> None:
@@ -188,20 +189,25 @@ def _begin(connection: Connection) -> None:
 
 def _take_the_lock(run: Callable[[str], Any]) -> None:
     """Begin to write as soon as the other process has ended: SQLite's own waiting looks ever more seldom."""
-    give_up = time.monotonic() + _BUSY_SECONDS
     run("PRAGMA busy_timeout=0")
     try:
-        while True:
-            try:
-                run("BEGIN IMMEDIATE")
-            except sqlite.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > give_up:
-                    raise
-                time.sleep(_LOOK_SECONDS)
-            else:
-                return
+        _once_free(run, "BEGIN IMMEDIATE")
     finally:
         run(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+
+
+def _once_free(run: Callable[[str], Any], statement: str) -> None:
+    """Run a statement as soon as no one else holds the lock that it needs."""
+    give_up = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            run(statement)
+        except sqlite.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return
 
 
 def _translated(error: Exception) -> Exception:

@@ -19,7 +19,18 @@ from structlog.contextvars import bound_contextvars
 from domain.errors import DomainError
 from domain.instants import microseconds
 from infrastructure.gathering import Gathering
-from infrastructure.http import campaigns, facts, metrics, operation, problems, reports, schemas, users
+from infrastructure.http import (
+    campaigns,
+    facts,
+    metrics,
+    operation,
+    problems,
+    reports,
+    schemas,
+    stream,
+    users,
+    webhooks,
+)
 from infrastructure.http.access import Access
 from infrastructure.http.braze import routes as braze
 from infrastructure.http.problems import Problem
@@ -69,7 +80,7 @@ def create(
         openapi_url=None,
         redirect_slashes=False,
     )
-    for room in (facts, campaigns, reports, users, operation, segment, braze):
+    for room in (facts, campaigns, reports, users, operation, segment, braze, stream, webhooks):
         app.include_router(room.routes)
     _describe(app)
     _tell_problems(app)

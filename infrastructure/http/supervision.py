@@ -1,4 +1,4 @@
-"""The processes of `conversions serve`: some that answer, one that projects, and this one, which watches over them.
+"""The processes of `conversions serve`: some that answer, one that projects, one that delivers, and this one over them.
 
 They share a socket, made here. One that ends without being told to is begun anew; told to end, this one tells the
 others, and waits until they have finished what they had begun. They end with it, however it ends.
@@ -24,6 +24,7 @@ from fastapi import FastAPI
 from infrastructure import logging
 from infrastructure.http.settings import HttpSettings
 from infrastructure.settings import Settings
+from infrastructure.webhooks.settings import WebhookSettings, webhook_settings
 
 log = structlog.get_logger()
 
@@ -71,7 +72,11 @@ class _Supervision:
         self._settings = settings
         self._listening = listening
         self._ending = threading.Event()
-        self._children = [_child("projector", _project, database_url, os.getpid())]
+        webhooks = webhook_settings()
+        self._children = [
+            _child("projector", _project, database_url, os.getpid()),
+            _child("deliverer", _deliver, database_url, webhooks, os.getpid()),
+        ]
         for number in range(1, settings.workers + 1):
             arguments = (database_url, settings, listening, os.getpid())
             self._children.append(_child(f"worker {number}", _answer, *arguments))
@@ -98,9 +103,9 @@ class _Supervision:
                 child.again()
 
     def _finish(self) -> None:
-        """Those that answer first; the projector until the last of what they took is in the read models."""
-        projector, *workers = self._children
-        for children, patience in ((workers, self._settings.grace_seconds + 10), ([projector], 10.0)):
+        """Those that answer first; the others until the last of what they took is in the read models."""
+        others, workers = self._children[:2], self._children[2:]
+        for children, patience in ((workers, self._settings.grace_seconds + 10), (others, 10.0)):
             for child in children:
                 child.process.terminate()
             give_up = time.monotonic() + patience
@@ -143,6 +148,17 @@ def _project(database_url: str, parent: int) -> None:
         projecting = Projecting(service.database, service.projector)
         signal.signal(signal.SIGTERM, lambda *_: projecting.end())
         projecting.run()
+
+
+def _deliver(database_url: str, settings: WebhookSettings, parent: int) -> None:
+    from infrastructure.service import Service  # noqa: PLC0415 - as above
+    from infrastructure.webhooks.delivery import Delivering  # noqa: PLC0415
+
+    _begun(parent)
+    with Service(database_url) as service:
+        delivering = Delivering(service, settings)
+        signal.signal(signal.SIGTERM, lambda *_: delivering.end())
+        delivering.run()
 
 
 class _Server(uvicorn.Server):

@@ -1,0 +1,227 @@
+"""`conversions webhooks`: make, list, show, change, remove, replay, rotate, parked, release, deliver."""
+
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.table import Column, Table
+
+from application.campaign_commands import read_command
+from infrastructure.cli.console import (
+    AppGroupOption,
+    DatabaseOption,
+    JsonOption,
+    err,
+    only_app_group,
+    opened,
+    out,
+    print_json,
+    shown,
+)
+from infrastructure.webhooks.managing import ChangeWebhook, MakeWebhook, Managing
+from infrastructure.webhooks.settings import webhook_settings
+
+commands = typer.Typer(
+    help="Webhooks: make, list, show, change, remove, replay, rotate, parked, release, deliver.",
+    no_args_is_help=True,
+)
+
+Webhook = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id, as `webhooks list` shows it.")]
+Types = Annotated[
+    list[str] | None, typer.Option("--type", metavar="TYPE", help="May be given several times; all if not.")
+]
+Campaign = Annotated[str | None, typer.Option("--campaign", metavar="CAMPAIGN", help="Of one alone.")]
+After = Annotated[str | None, typer.Option("--after", metavar="POSITION", help="From now on if left out.")]
+
+_SHOWN = 1_000
+
+
+@contextmanager
+def _managing(database: str | None, app_group: str | None) -> Iterator[Managing]:
+    with opened(database) as service:
+        yield Managing(service, only_app_group(service, app_group))
+
+
+@commands.command()
+def make(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where it goes: https://...")],
+    types: Types = None,
+    campaign: Campaign = None,
+    after: After = None,
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Make a webhook and print its secret, this once."""
+    stated = {"url": url, "types": types, "campaign_id": campaign, "after": after}
+    asked = read_command(MakeWebhook, stated)
+    with _managing(database, app_group) as managing:
+        told, secret = managing.make(f"wh_{uuid.uuid4().hex}", asked)
+    _print_secret(told, secret, json_output=json_output)
+
+
+@commands.command("list")
+def list_webhooks(
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """List webhooks, and how much waits for each."""
+    with _managing(database, app_group) as managing:
+        found = managing.listed()
+    if json_output:
+        print_json({"webhooks": found})
+        return
+    table = Table(
+        Column("Id", no_wrap=True),
+        "URL",
+        "Status",
+        "Waiting",
+        "Parked",
+        "Failing",
+        title="Webhooks",
+        title_justify="left",
+    )
+    for each in found:
+        status = each["status"] if each["reason"] is None else f"{each['status']} ({each['reason']})"
+        parked = f"{each['parked_events']:,} of {each['parked_users']:,} users"
+        waiting, failing = f"{each['waiting_events']:,}", shown(each["failing"] or "")
+        table.add_row(each["id"], shown(each["url"]), status, waiting, parked, failing)
+    out.print(table)
+
+
+@commands.command()
+def show(
+    webhook: Webhook,
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Show a webhook, and how much waits for it."""
+    with _managing(database, app_group) as managing:
+        _print(managing.show(webhook), json_output=json_output)
+
+
+@commands.command()
+def change(
+    webhook: Webhook,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="Where it goes.")] = None,
+    types: Types = None,
+    campaign: Campaign = None,
+    status: Annotated[str | None, typer.Option(metavar="STATUS", help="active or disabled.")] = None,
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Change what is stated of a webhook; one that is made active again goes on where it was."""
+    given = {"url": url, "types": types or None, "campaign_id": campaign, "status": status}
+    asked = read_command(ChangeWebhook, {name: value for name, value in given.items() if value is not None})
+    with _managing(database, app_group) as managing:
+        _print(managing.change(webhook, asked), json_output=json_output)
+
+
+@commands.command()
+def remove(webhook: Webhook, app_group: AppGroupOption = None, database: DatabaseOption = None) -> None:
+    """Remove a webhook, and all that waits for it."""
+    with _managing(database, app_group) as managing:
+        managing.remove(webhook)
+    err.print(f"{shown(webhook)} is removed", highlight=False)
+
+
+@commands.command()
+def replay(
+    webhook: Webhook,
+    after: Annotated[str, typer.Option("--after", metavar="POSITION", help="0 for everything.")],
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Tell everything after a position again; parked lines stay parked."""
+    with _managing(database, app_group) as managing:
+        _print(managing.replay(webhook, after), json_output=json_output)
+
+
+@commands.command()
+def rotate(
+    webhook: Webhook,
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Make a new secret and print it, this once; the one before signs too, for a while."""
+    with _managing(database, app_group) as managing:
+        told, secret = managing.rotate(webhook)
+    _print_secret(told, secret, json_output=json_output)
+
+
+@commands.command()
+def parked(
+    webhook: Webhook,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=100_000, help="At most so many.")] = _SHOWN,
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """List the users whose line is parked, and why."""
+    with _managing(database, app_group) as managing:
+        found = [each.as_json() for each in managing.parked(webhook, limit=limit)]
+    if json_output:
+        print_json({"parked": found})
+        return
+    table = Table("User", "Since", "Attempts", "Reason", "Events", title="Parked", title_justify="left")
+    for each in found:
+        user, since = shown(each["user_id"] or "forgotten"), each["parked_at"][:19]
+        table.add_row(user, since, str(each["attempts"]), shown(each["reason"]), f"{each['events']:,}")
+    out.print(table)
+
+
+@commands.command()
+def release(
+    webhook: Webhook,
+    user: Annotated[str | None, typer.Option("--user", metavar="USER", help="One user's line alone.")] = None,
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Try parked lines again."""
+    with _managing(database, app_group) as managing:
+        number = managing.release(webhook, user)
+    if json_output:
+        print_json({"released": number})
+    else:
+        out.print(f"{number:,} released", highlight=False)
+
+
+@commands.command()
+def deliver(database: DatabaseOption = None) -> None:
+    """Deliver until stopped; `conversions serve` does it too, and one process at a time is enough."""
+    from infrastructure.webhooks.delivery import Delivering  # noqa: PLC0415 - only this command needs it
+
+    settings = webhook_settings()
+    with opened(database) as service:
+        delivering = Delivering(service, settings)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: delivering.end())
+        err.print("Delivering; Ctrl-C ends it.", highlight=False)
+        delivering.run()
+
+
+def _print(told: dict[str, Any], *, json_output: bool) -> None:
+    if json_output:
+        print_json(told)
+        return
+    for name, value in told.items():
+        text = "" if value is None else ", ".join(value) if isinstance(value, list) else value
+        out.print(f"{name:15} {shown(text)}", highlight=False, soft_wrap=True)
+
+
+def _print_secret(told: dict[str, Any], secret: str | None, *, json_output: bool) -> None:
+    if json_output:
+        print_json(told | {"secret": secret})
+        return
+    _print(told, json_output=False)
+    out.print(f"{'secret':15} {secret}", highlight=False, soft_wrap=True)
+    err.print("Keep it safe: it cannot be shown again.", highlight=False)

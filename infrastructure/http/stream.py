@@ -1,0 +1,274 @@
+"""`GET /v1/stream`: what is decided, as server-sent events, from a position on and as it happens (docs/webhooks.md)."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import structlog
+from eventsourcing.persistence import PersistenceError
+from fastapi import APIRouter, Header, Query, Request, Response
+from sqlalchemy.exc import SQLAlchemyError
+
+from infrastructure.cloud_events import Page, Teller, Wanted, read_types
+from infrastructure.http import metrics, problems, schemas
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import Reader, Shared, State
+from infrastructure.keys import Scope
+from infrastructure.tail import Tail
+from projections.projection import UnreadableLog
+
+log = structlog.get_logger()
+
+routes = APIRouter(tags=["stream"])
+
+HEARTBEAT_SECONDS = 15.0
+"""How often a stream says that it lives, how far it is, and looks whether its key may still be used."""
+
+WRITE_SECONDS = 20.0
+"""How long a client may take to read what was sent before it is let go."""
+
+_CHUNK_BYTES = 32 * 1024
+_RETRY_MILLISECONDS = 2_000
+_AWAY_SECONDS = 1.0
+_THREADS = 2
+"""They read pages for all streams: who waits for something else has others."""
+
+_FAILURES = (PersistenceError, SQLAlchemyError, UnreadableLog)
+
+_DESCRIBED: dict[int | str, Any] = {
+    HTTPStatus.OK.value: {
+        "description": "Server-sent events, each with a CloudEvents 1.0 envelope as its data.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@routes.get(
+    "/v1/stream",
+    summary="Follow what is decided",
+    response_class=Response,
+    responses=schemas.answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND) | _DESCRIBED,
+)
+async def follow(
+    request: Request,
+    state: Shared,
+    caller: Reader,
+    after: Annotated[str | None, Query(description="A position; from now on if left out.")] = None,
+    types: Annotated[str | None, Query(description="Types of events with commas between; all.")] = None,
+    campaign_id: Annotated[str | None, Query(description="Of one campaign alone.")] = None,
+    last_event_id: Annotated[str | None, Header(description="Goes before `after`.")] = None,
+) -> Response:
+    """Send conversions, restatements, withdrawals and revenue as they are decided, in the order of the log.
+
+    The id of an event is its position: a stream that begins after it goes on where another ended.
+    """
+    wanted = Wanted(caller.app_group, read_types((types or "").split(",")), campaign_id)
+    if campaign_id is not None:
+        await asyncio.to_thread(state.service.ledger.existing_campaign, caller.app_group, campaign_id)
+    hub = _hub(request, state)
+    newest = await asyncio.to_thread(hub.teller.newest)
+    place = "after" if last_event_id is None else "Last-Event-ID"
+    asked = after if last_event_id is None else last_event_id
+    begin = newest if asked is None else position_of(asked, newest, place)
+    return EventStream(request, state, hub, wanted, begin)
+
+
+def position_of(text: str, newest: int, place: str) -> int:
+    """A position as it was answered, of an event there is; raises Problem."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        detail = f"{place} is a position as it was answered"
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_position", detail, place=place)
+    if int(text) > newest:
+        detail = "no event has this position yet: it is not of this ledger, or was not acknowledged"
+        raise Problem(HTTPStatus.BAD_REQUEST, "position_beyond_log", detail, place=place)
+    return int(text)
+
+
+class _Hub:
+    """What the streams of a process share: one look at the end of the log for all, and threads to read it."""
+
+    def __init__(self, state: State) -> None:
+        self.teller = Teller(state.service)
+        self._state = state
+        self._open = 0
+        self._newest = 0
+        self._moved = asyncio.Event()
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place for a stream; raises Problem where all are taken."""
+        if self._open >= self._state.settings.streams:
+            detail = "as many streams are open as this process serves; try again later"
+            headers = {"Retry-After": "10"}
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_streams", detail, headers=headers)
+        self._open += 1
+        metrics.STREAMS.inc()
+        if self._open == 1:
+            self._begin()
+        try:
+            yield
+        finally:
+            self._open -= 1
+            metrics.STREAMS.dec()
+            if not self._open:
+                self._end()
+
+    def _begin(self) -> None:
+        self._pool = ThreadPoolExecutor(_THREADS, "streams")
+        self._tail, self._tailing = Tail(self._state.service.database), ThreadPoolExecutor(1, "tail")
+        self._following = asyncio.create_task(self._follow(self._tail, self._tailing))
+
+    def _end(self) -> None:
+        self._following.cancel()
+        # It has one thread: whatever it does now ends first.
+        self._tailing.submit(self._tail.close)
+        for pool in (self._tailing, self._pool):
+            pool.shutdown(wait=False)
+
+    async def _follow(self, tail: Tail, pool: ThreadPoolExecutor) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                await loop.run_in_executor(pool, tail.wait)
+                newest = await loop.run_in_executor(pool, self.teller.newest)
+            except _FAILURES as error:
+                log.warning("stream.waits", reason=type(error).__name__)
+                await asyncio.sleep(_AWAY_SECONDS)
+                continue
+            if newest > self._newest:
+                self._newest = newest
+                self._moved.set()
+                self._moved = asyncio.Event()
+
+    async def page(self, wanted: Wanted, after: int) -> tuple[Page, list[bytes]]:
+        """A page of what is wanted after a position, and its events as they are sent."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._sent, wanted, after)
+
+    def _sent(self, wanted: Wanted, after: int) -> tuple[Page, list[bytes]]:
+        page = self.teller.page(wanted, after)
+        parts = [bytearray()]
+        for each in page.told:
+            if len(parts[-1]) >= _CHUNK_BYTES:
+                parts.append(bytearray())
+            parts[-1] += b"id: %d\ndata: %s\n\n" % (each.position, self.teller.envelope(each))
+        return page, [bytes(part) for part in parts if part]
+
+    async def beyond(self, position: int, seconds: float) -> None:
+        """Return once the log goes on after a position, the process is about to end, or time is over."""
+        if self._newest <= position:
+            await _first(seconds, self._moved.wait(), self._state.ending.wait())
+
+
+def _hub(request: Request, state: State) -> _Hub:
+    found = getattr(request.app.state, "streams", None)
+    if found is None:
+        found = request.app.state.streams = _Hub(state)
+    return found
+
+
+Receive = Callable[[], Any]
+Send = Callable[[MutableMapping[str, Any]], Any]
+
+
+class EventStream(Response):
+    """Sends a page after the other, each once the one before was read, to a client that reads in time."""
+
+    def __init__(self, request: Request, state: State, hub: _Hub, wanted: Wanted, begin: int) -> None:
+        # Buffering proxies would keep events back.
+        headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+        super().__init__(headers=headers, media_type="text/event-stream")
+        del self.headers["content-length"]
+        self._request = request
+        self._state = state
+        self._hub = hub
+        self._wanted = wanted
+        self._position = begin
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Stream until the client or the process goes."""
+        try:
+            with self._hub.place():
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                await _first(None, self._write(receive, send), _gone(receive))
+        except Problem as problem:
+            await problems.answer(problem)(scope, receive, send)
+
+    async def _write(self, receive: Receive, send: Send) -> None:
+        async for part in self._parts():
+            try:
+                async with asyncio.timeout(WRITE_SECONDS):
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+            except TimeoutError:
+                log.warning("stream.let_go", app_group=self._wanted.app_group, position=self._position)
+                await _break_off(receive)
+                return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _parts(self) -> AsyncIterator[bytes]:
+        told = self._position
+        yield b"retry: %d\n%s" % (_RETRY_MILLISECONDS, _at(told))
+        beat = time.monotonic() + HEARTBEAT_SECONDS
+        while not self._state.ending.is_set():
+            try:
+                page, parts = await self._hub.page(self._wanted, self._position)
+            except _FAILURES as error:
+                log.warning("stream.failed", position=self._position, reason=type(error).__name__)
+                break
+            for part in parts:
+                yield part
+            self._position = page.position
+            told = page.told[-1].position if page.told else told
+            if page.position >= page.newest:
+                await self._hub.beyond(page.position, beat - time.monotonic())
+            if time.monotonic() >= beat:
+                if not await self._may_go_on():
+                    break
+                yield b": heartbeat\n" + (_at(self._position) if self._position > told else b"\n")
+                told, beat = self._position, time.monotonic() + HEARTBEAT_SECONDS
+        yield b": the stream ends here\nretry: %d\n%s" % (_RETRY_MILLISECONDS, _at(self._position))
+
+    async def _may_go_on(self) -> bool:
+        """Whether the key may still be used; where that cannot be found out now, it is asked again later."""
+        try:
+            await self._state.access.bearer(self._request, Scope.READ, Scope.MANAGE)
+        except Problem as problem:
+            return problem.status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+        except _FAILURES:
+            return True
+        return True
+
+
+def _at(position: int) -> bytes:
+    """Says how far a stream is: an event without data, which moves the client's last event id and tells it nothing."""
+    return b"event: position\nid: %d\n\n" % position
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _break_off(receive: Receive) -> None:
+    """Let go of a connection with what was not read of it: closed, it would wait for a client that reads no more."""
+    # ASGI has no word for it; the server's own object behind `receive` has the connection.
+    transport = getattr(getattr(receive, "__self__", None), "transport", None)
+    if transport is not None:
+        transport.abort()
+        await _gone(receive)
+
+
+async def _first(seconds: float | None, *coroutines: Any) -> None:
+    """Run some at once until the first has ended, or time is over; an error of it is raised."""
+    tasks = [asyncio.ensure_future(each) for each in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

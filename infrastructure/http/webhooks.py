@@ -1,0 +1,261 @@
+"""Webhooks over HTTP: made, changed, removed, replayed; their parked lines; their secrets, shown once."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import AfterValidator, BaseModel
+
+from application.campaign_commands import Command, read_command
+from domain.errors import FactRefused
+from infrastructure.files.json_lines import read_json
+from infrastructure.http import schemas
+from infrastructure.http.answers import answered
+from infrastructure.http.bodies import body
+from infrastructure.http.idempotency import once
+from infrastructure.http.pages import cursor_of, limited, place_of
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import Manager, Shared, State, unquoted
+from infrastructure.webhooks.hooks import TooManyWebhooks
+from infrastructure.webhooks.managing import (
+    ChangeWebhook,
+    MakeWebhook,
+    Managing,
+    ReleaseLines,
+    ReplayWebhook,
+    UnknownWebhook,
+)
+
+routes = APIRouter(tags=["webhooks"])
+
+WebhookId = Annotated[
+    str, Path(alias="webhook_id", description="The webhook's id."), AfterValidator(unquoted)
+]
+Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
+Limit = Annotated[int | None, Query(description="How many on a page: 1 to 1,000, 100 if left out.")]
+
+_REFUSED = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
+_BODY_BYTES = 64 * 1024
+
+C = TypeVar("C", bound=Command)
+
+
+class WebhookShape(schemas.Shape):
+    """A webhook; `failing` is what went wrong last where something is tried again or parked."""
+
+    id: str
+    app_group: str
+    url: str
+    types: list[str] | None
+    campaign_id: str | None
+    status: str
+    reason: str | None
+    position: schemas.Position
+    created_at: schemas.Instant
+    waiting_events: int
+    parked_events: int
+    parked_users: int
+    failing: str | None
+
+
+class WebhookWithSecret(WebhookShape):
+    """A webhook and its secret, this once; null where the same idempotency key is answered again."""
+
+    secret: str | None
+
+
+class WebhookList(schemas.Shape):
+    """A page of webhooks, by id."""
+
+    webhooks: list[WebhookShape]
+    next_cursor: str | None
+
+
+class ParkedShape(schemas.Shape):
+    """A user's line that is parked; `position` is of the event that was not acknowledged."""
+
+    user_id: str | None
+    parked_at: schemas.Instant
+    attempts: int
+    reason: str
+    events: int
+    position: schemas.Position
+
+
+class ParkedList(schemas.Shape):
+    """A page of parked lines."""
+
+    parked: list[ParkedShape]
+    next_cursor: str | None
+
+
+class Released(schemas.Shape):
+    """How many lines go on."""
+
+    released: int
+
+
+def _body_of(model: type[BaseModel]) -> dict[str, Any]:
+    content = {"application/json": {"schema": model.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+@routes.post(
+    "/v1/webhooks",
+    summary="Make a webhook",
+    response_class=Response,
+    status_code=HTTPStatus.CREATED,
+    responses=schemas.answers(WebhookWithSecret, *_REFUSED, HTTPStatus.CONFLICT, status=HTTPStatus.CREATED),
+    openapi_extra=_body_of(MakeWebhook),
+)
+async def make_webhook(request: Request, state: Shared, caller: Manager) -> Response:
+    """Make a webhook; its secret is told this once.
+
+    With the header Idempotency-Key, the same request sent again makes no other, and is answered without the secret.
+    """
+    sent = await body(request, _BODY_BYTES)
+    asked = _read(MakeWebhook, sent)
+    managing = Managing(state.service, caller.app_group)
+    secrets: list[str | None] = []
+
+    def make(command_id: str) -> tuple[int, dict[str, Any]]:
+        try:
+            made, secret = managing.make(f"wh_{command_id}", asked)
+        except TooManyWebhooks as error:
+            raise Problem(HTTPStatus.CONFLICT, error.code, error.message) from None
+        secrets.append(secret)
+        return HTTPStatus.CREATED, made
+
+    key = request.headers.get("idempotency-key")
+    status, value = await asyncio.to_thread(once, state.service, caller.app_group, key, sent, make)
+    # Beside what is kept for the key: a secret is kept in one place, and told once.
+    return answered(value | {"secret": secrets[0] if secrets else None}, status)
+
+
+@routes.get(
+    "/v1/webhooks",
+    summary="List webhooks",
+    response_class=Response,
+    responses=schemas.answers(WebhookList, HTTPStatus.BAD_REQUEST),
+)
+async def list_webhooks(
+    state: Shared, caller: Manager, cursor: Cursor = None, limit: Limit = None
+) -> Response:
+    """List the webhooks of the app group by id, and how much waits for each."""
+    most, after = limited(limit), place_of(cursor, str) or ""
+    managing = Managing(state.service, caller.app_group)
+    found = await asyncio.to_thread(managing.listed, after, most + 1)
+    further = cursor_of(found[most - 1]["id"]) if len(found) > most else None
+    return answered({"webhooks": found[:most], "next_cursor": further})
+
+
+@routes.get(
+    "/v1/webhooks/{webhook_id}",
+    summary="Show a webhook",
+    response_class=Response,
+    responses=schemas.answers(WebhookShape, HTTPStatus.NOT_FOUND),
+)
+async def show_webhook(state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
+    """Show a webhook, and how much waits for it."""
+    return answered(await _asked(state, caller, "show", webhook_id))
+
+
+@routes.patch(
+    "/v1/webhooks/{webhook_id}",
+    summary="Change a webhook",
+    response_class=Response,
+    responses=schemas.answers(WebhookShape, *_REFUSED),
+    openapi_extra=_body_of(ChangeWebhook),
+)
+async def change_webhook(request: Request, state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
+    """Change what is stated; one that is made active again goes on where it was."""
+    asked = _read(ChangeWebhook, await body(request, _BODY_BYTES))
+    return answered(await _asked(state, caller, "change", webhook_id, asked))
+
+
+@routes.delete(
+    "/v1/webhooks/{webhook_id}",
+    summary="Remove a webhook",
+    response_class=Response,
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=schemas.answers(None, HTTPStatus.NOT_FOUND, status=HTTPStatus.NO_CONTENT),
+)
+async def remove_webhook(state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
+    """Remove a webhook, and all that waits for it."""
+    await _asked(state, caller, "remove", webhook_id)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+@routes.post(
+    "/v1/webhooks/{webhook_id}/replay",
+    summary="Tell everything after a position again",
+    response_class=Response,
+    responses=schemas.answers(WebhookShape, *_REFUSED),
+    openapi_extra=_body_of(ReplayWebhook),
+)
+async def replay_webhook(request: Request, state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
+    """Tell everything after a position again, in order for each user; parked lines stay parked."""
+    asked = _read(ReplayWebhook, await body(request, _BODY_BYTES))
+    return answered(await _asked(state, caller, "replay", webhook_id, asked.after))
+
+
+@routes.post(
+    "/v1/webhooks/{webhook_id}/secret",
+    summary="Make a new secret",
+    response_class=Response,
+    responses=schemas.answers(WebhookWithSecret, HTTPStatus.NOT_FOUND),
+)
+async def rotate_secret(state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
+    """Make a new secret and tell it this once; the one before signs too, for a day unless set otherwise."""
+    told, secret = await _asked(state, caller, "rotate", webhook_id)
+    return answered(told | {"secret": secret})
+
+
+@routes.get(
+    "/v1/webhooks/{webhook_id}/parked",
+    summary="List parked lines",
+    response_class=Response,
+    responses=schemas.answers(ParkedList, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+)
+async def list_parked(
+    state: Shared, caller: Manager, webhook_id: WebhookId, cursor: Cursor = None, limit: Limit = None
+) -> Response:
+    """List the users whose line is parked, and why."""
+    most, after = limited(limit), place_of(cursor, str) or ""
+    found = await _asked(state, caller, "parked", webhook_id, after, most + 1)
+    further = cursor_of(found[most - 1].journey_id) if len(found) > most else None
+    return answered({"parked": [each.as_json() for each in found[:most]], "next_cursor": further})
+
+
+@routes.post(
+    "/v1/webhooks/{webhook_id}/parked/release",
+    summary="Let parked lines go on",
+    response_class=Response,
+    responses=schemas.answers(Released, *_REFUSED),
+    openapi_extra=_body_of(ReleaseLines),
+)
+async def release_parked(request: Request, state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
+    """Try the lines again that are parked: all of them, or one user's."""
+    asked = _read(ReleaseLines, await body(request, _BODY_BYTES))
+    return answered({"released": await _asked(state, caller, "release", webhook_id, asked.user_id)})
+
+
+async def _asked(state: State, caller: Manager, name: str, *arguments: Any) -> Any:  # noqa: ANN401
+    """What `Managing` answers, in another thread; raises Problem for a webhook that is none of the app group's."""
+    try:
+        return await asyncio.to_thread(getattr(Managing(state.service, caller.app_group), name), *arguments)
+    except UnknownWebhook as error:
+        raise Problem(HTTPStatus.NOT_FOUND, error.code, error.message, place=error.place) from None
+
+
+def _read(kind: type[C], sent: bytes) -> C:
+    try:
+        return read_command(kind, read_json(sent))
+    except FactRefused as refusal:
+        raise Problem(HTTPStatus.BAD_REQUEST, "malformed", refusal.message) from None
