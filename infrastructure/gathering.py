@@ -67,6 +67,8 @@ class Gathering:
         The future holds the outcome once it is durable; its `conversions` are those of all that were recorded together.
         """
         call = _Call(app_group, commands, stamp)
+        # It cannot be taken back any more: a caller that goes away leaves the others their answers.
+        call.future.set_running_or_notify_cancel()
         with self._changed:
             if self._closed:
                 raise Closed

@@ -4,6 +4,7 @@ Bounded by number and by age for each app group. What is kept is what was sent, 
 """
 
 import json
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ from infrastructure.schema import rejects
 
 LONGEST_FACT = 64 * 1024
 """Characters of a fact that are kept: one that is longer cannot be tried again."""
+
+_TRIM_SHARE = 0.01
+"""Of the calls with rejected facts, how many look for what is too old or too much: the bound is met about."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,12 @@ def keep(
     if not rows or not bounds.number:
         return
     connection.execute(insert(rejects), rows)
+    if random.random() < _TRIM_SHARE:  # noqa: S311 - no secret
+        _trim(connection, app_group, now, bounds)
+
+
+def _trim(connection: Connection, app_group: str, now: int, bounds: Bounds) -> None:
+    """Let go of what is too old or too much; now and then, as it reads all that is kept."""
     of_group = rejects.c.app_group == app_group
     oldest = (
         select(rejects.c.reject_id)
@@ -88,8 +98,8 @@ def keep(
         .offset(bounds.number)
         .scalar_subquery()
     )
-    too_many = rejects.c.reject_id <= oldest
-    connection.execute(delete(rejects).where(of_group, too_many | (rejects.c.rejected_at < now - bounds.age)))
+    connection.execute(delete(rejects).where(of_group, rejects.c.reject_id <= oldest))
+    connection.execute(delete(rejects).where(of_group, rejects.c.rejected_at < now - bounds.age))
 
 
 def listed(

@@ -33,7 +33,8 @@ def serve(
         raise bad_option("--workers", "a ledger in SQLite has one writer: several processes need PostgreSQL")
     with opened(database, make=True):
         pass  # it is there, and its tables are of this version
-    from infrastructure.http.supervision import serve as begin  # noqa: PLC0415 - only this command needs it
+    from infrastructure.http.supervision import CannotListen  # noqa: PLC0415 - only this command needs it
+    from infrastructure.http.supervision import serve as begin  # noqa: PLC0415
     from infrastructure.http.tracing import NoTracing, tracing  # noqa: PLC0415
 
     try:
@@ -46,9 +47,8 @@ def serve(
 
     try:
         begin(url, settings, told)
-    except OSError as error:
-        message = f"cannot listen at {settings.host}:{settings.port}: {error.strerror}"
-        raise Refused(message, code="cannot_listen", status=UNREADABLE) from None
+    except CannotListen as error:
+        raise Refused(str(error), code="cannot_listen", status=UNREADABLE) from None
 
 
 def _settings(given: dict[str, object]) -> HttpSettings:

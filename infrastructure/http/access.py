@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from math import ceil
 from threading import Lock
 
 from starlette.concurrency import run_in_threadpool
@@ -115,7 +116,7 @@ class Access:
             wait = bucket.wait(time.monotonic(), self._rate)
         if wait:
             detail = f"this key may be used {self._rate:g} times a second"
-            headers = {"Retry-After": str(max(1, round(wait)))}
+            headers = {"Retry-After": str(ceil(wait))}
             raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", detail, headers=headers)
 
 
@@ -123,7 +124,7 @@ class _Bucket:
     """Calls that may be made at once: two seconds' worth at most."""
 
     def __init__(self, rate: float) -> None:
-        self._calls = 2 * rate
+        self._calls = max(2 * rate, 1)
         self._at = time.monotonic()
 
     def wait(self, now: float, rate: float) -> float:

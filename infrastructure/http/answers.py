@@ -27,7 +27,7 @@ def tagged(request: Request, value: Any, *, apart_from: str = "position") -> Res
     """
     known = {name: each for name, each in value.items() if name != apart_from}
     tag = f'W/"{hashlib.sha256(encoded(known)).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return answered(value, headers=headers)

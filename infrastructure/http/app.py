@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -43,6 +44,7 @@ from infrastructure.service import Service
 log = structlog.get_logger()
 
 VERSION = "1"
+_THREADS = 40
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
@@ -61,6 +63,8 @@ def create(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opened = service if service is not None else await asyncio.to_thread(Service, database_url)
         gathering = Gathering(opened.intake, settings.waiting_facts)
+        # Most of what is done waits for the database.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "answering"))
         access = Access(opened.database, lambda: microseconds(opened.now()), settings.calls_a_second)
         app.state.conversions = State(opened, settings, access, gathering)
         try:
@@ -137,6 +141,13 @@ def _methods(app: FastAPI, path: str) -> list[str]:
     return sorted({method for route in routes for method in route.methods or ()})
 
 
+_UNFORESEEN = Problem(
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "unforeseen",
+    "this is a fault of the service's; X-Request-Id finds it in its log",
+)
+
+
 class Outside:
     """What stands before all routes: ids in paths may hold anything, and every request is counted."""
 
@@ -150,7 +161,11 @@ class Outside:
             return
         # As it was sent: an id with a slash in it is one step of the path, not two.
         scope["path"] = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace")
-        started, status, request_id = time.perf_counter(), 500, uuid.uuid4().hex
+        started, status, request_id = time.perf_counter(), 0, uuid.uuid4().hex
+
+        if scope["method"] == "HEAD":
+            # The server knows what was asked, and leaves the body out.
+            scope = {**scope, "method": "GET"}
 
         async def told(message: MutableMapping[str, Any]) -> None:
             nonlocal status
@@ -162,6 +177,11 @@ class Outside:
         with self._tracing(scope) as span, bound_contextvars(request_id=request_id, **_trace(scope)):
             try:
                 await self._app(scope, receive, told)
+            except Exception:
+                log.exception("request.failed")
+                if status:
+                    raise
+                await problems.answer(_UNFORESEEN)(scope, receive, told)
             finally:
                 _count(scope, status, time.perf_counter() - started)
                 tell(span, scope["method"], _route(scope), status)

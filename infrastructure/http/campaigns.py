@@ -34,11 +34,10 @@ CampaignId = Annotated[
 ]
 
 _REFUSED = (
-    HTTPStatus.BAD_REQUEST,
+    *schemas.WITH_A_BODY,
     HTTPStatus.NOT_FOUND,
     HTTPStatus.CONFLICT,
     HTTPStatus.UNPROCESSABLE_ENTITY,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 )
 
 

@@ -31,9 +31,7 @@ _decode = msgspec.json.Decoder(_Envelope).decode
     "/v1/facts",
     summary="Take facts",
     response_class=Response,
-    responses=schemas.answers(
-        schemas.FactsTaken, HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    ),
+    responses=schemas.answers(schemas.FactsTaken, HTTPStatus.NOT_FOUND, *schemas.WITH_A_BODY),
     openapi_extra=schemas.body_of("Facts"),
 )
 async def take_facts(request: Request, state: Shared, caller: Sender) -> Response:
@@ -41,8 +39,9 @@ async def take_facts(request: Request, state: Shared, caller: Sender) -> Respons
 
     Each is accepted, a duplicate, or rejected with a code, and the rest is taken. Sent again, they are duplicates.
     """
-    found = _facts(await body(request, state.settings.body_bytes), state.settings.facts)
-    facts = await reading(len(found), lambda: [_read(each) for each in found])
+    sent = await body(request, state.settings.body_bytes)
+    found = _facts(sent, state.settings.facts)
+    facts = await reading(len(sent), lambda: [_read(each) for each in found])
     return answered(_answer(facts, await take(state, caller, facts, "facts")))
 
 

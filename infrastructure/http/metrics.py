@@ -18,6 +18,7 @@ FACTS = Counter(
     ["source", "verdict", "code"],
 )
 FULL = Counter("conversions_calls_refused_total", "Calls not taken since too many facts waited.")
+NOT_KEPT = Counter("conversions_rejects_not_kept_total", "Rejected facts that could not be kept.")
 WAITING = Gauge("conversions_facts_waiting", "Facts that wait to be recorded.", multiprocess_mode="livesum")
 STREAMS = Gauge("conversions_streams_open", "Streams that are being read.", multiprocess_mode="livesum")
 IGNORED = Counter(

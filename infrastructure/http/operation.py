@@ -54,7 +54,9 @@ def _ready(state: State) -> dict[str, Any]:
 )
 async def show_metrics(state: Shared) -> Response:
     """Print counters of requests and facts, and how read models and rejected facts stand."""
-    metrics.WAITING.set(state.gathering.waiting)
     lines = await asyncio.to_thread(gauges.of_ledger, state.service)
     standing = "\n".join([*lines, ""]).encode()
-    return Response(metrics.printed() + standing, media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(
+        await asyncio.to_thread(metrics.printed) + standing,
+        media_type="text/plain; version=0.0.4; charset=utf-8",
+    )

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
+from domain.errors import FactRefused
+from infrastructure.files.json_lines import refuse_unstorable
 from infrastructure.http.problems import Problem
 
 USUAL = 100
@@ -35,7 +37,16 @@ def place_of(cursor: str | None, kind: type[T]) -> T | None:
         return None
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        return msgspec.json.decode(text, type=kind)
-    except (binascii.Error, ValueError):
+        place = msgspec.json.decode(text, type=kind)
+        _refuse_unstorable(place)
+    except (binascii.Error, ValueError, FactRefused):
         detail = "this is no cursor of this list: give back next_cursor as it came"
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_cursor", detail, place="cursor") from None
+    return place
+
+
+def _refuse_unstorable(place: object) -> None:
+    if isinstance(place, int) and not 0 <= place < 2**31:
+        raise ValueError(place)
+    if isinstance(place, str):
+        refuse_unstorable(place)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from http import HTTPStatus
 from io import StringIO
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, cast, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.engine import Connection
@@ -38,6 +38,8 @@ WaitFor = Annotated[
 
 _MOST_DAYS = 3_660
 _CSV = "text/csv"
+_NONE = {"0", "0.0", "0.00", "0.000"}
+"""Weights that say: not at all."""
 
 
 async def _reading(state: State, read: Callable[[Connection], T]) -> T:
@@ -50,8 +52,11 @@ async def _reading(state: State, read: Callable[[Connection], T]) -> T:
 
 def _wants_csv(request: Request) -> bool:
     """Whether CSV is asked for before JSON."""
-    accepted = request.headers.get("accept", "")
-    kinds = [each.partition(";")[0].strip().lower() for each in accepted.split(",")]
+    asked = [
+        each.replace(" ", "").lower().partition(";q=")
+        for each in request.headers.get("accept", "").split(",")
+    ]
+    kinds = [kind.partition(";")[0] for kind, _, weight in asked if weight not in _NONE]
     return _CSV in kinds and "application/json" not in kinds[: kinds.index(_CSV)]
 
 
@@ -109,7 +114,9 @@ async def report_series(
     await up_to_date(state, SERIES, wait_for=wait_for)
     found = await _reading(
         state,
-        lambda connection: series(connection, known, group, campaign_id, clock, *days),  # type: ignore[arg-type]
+        lambda connection: series(
+            connection, known, group, campaign_id, cast(Clock, clock), *days, most=_MOST_DAYS
+        ),
     )
     if _wants_csv(request):
         return _csv(list(series_rows(found)), found.position)
@@ -135,12 +142,8 @@ async def report_overlap(
 
 def _days(first: str | None, last: str | None) -> tuple[date | None, date | None]:
     days = (_day("from", first), _day("to", last))
-    if days[0] is not None and days[1] is not None:
-        if days[0] > days[1]:
-            raise Problem(HTTPStatus.BAD_REQUEST, "bad_date", "from comes after to", place="from")
-        if (days[1] - days[0]).days > _MOST_DAYS:
-            detail = f"a series has at most {_MOST_DAYS:,} days"
-            raise Problem(HTTPStatus.BAD_REQUEST, "too_many_days", detail, place="from")
+    if days[0] is not None and days[1] is not None and days[0] > days[1]:
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_date", "from comes after to", place="from")
     return days
 
 

@@ -243,6 +243,15 @@ _ALWAYS = (
 )
 
 
+WITH_A_BODY = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+)
+"""What a route that reads a body may answer beside."""
+
+
 def answers(
     model: type[BaseModel] | None, *others: HTTPStatus, status: HTTPStatus = HTTPStatus.OK
 ) -> dict[int | str, Any]:

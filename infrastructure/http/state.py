@@ -51,8 +51,11 @@ Manager = Annotated[Caller, Depends(_manager)]
 
 
 def unquoted(text: str) -> str:
-    """An id of a path, which reaches routes as it was sent: there may be a slash in it."""
-    return unquote(text, errors="strict")
+    """An id of a path, which reaches routes as it was sent: there may be a slash in it. Raises ValueError."""
+    plain = unquote(text, errors="strict")
+    if "\0" in plain or len(plain) > 255:
+        raise ValueError("an id has 1 to 255 characters, and no U+0000")
+    return plain
 
 
 def new_command_id() -> str:

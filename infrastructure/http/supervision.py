@@ -20,8 +20,10 @@ from types import FrameType
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client.multiprocess import mark_process_dead
 
 from infrastructure import logging
+from infrastructure.http.protocol import BoundedProtocol
 from infrastructure.http.settings import HttpSettings
 from infrastructure.settings import Settings
 from infrastructure.webhooks.settings import WebhookSettings, webhook_settings
@@ -31,6 +33,10 @@ log = structlog.get_logger()
 _SPAWN = get_context("spawn")
 _PAUSE_SECONDS = 1.0
 """Before a process that ended is begun anew."""
+
+
+class CannotListen(Exception):
+    """The address is taken, or is none of this machine's."""
 
 
 @dataclass
@@ -60,8 +66,12 @@ def _listening(settings: HttpSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((settings.host, settings.port))
-    listening.listen(2_048)
+    try:
+        listening.bind((settings.host, settings.port))
+        listening.listen(2_048)
+    except OSError as error:
+        listening.close()
+        raise CannotListen(f"cannot listen at {settings.host}:{settings.port}: {error.strerror}") from error
     return listening
 
 
@@ -72,25 +82,32 @@ class _Supervision:
         self._settings = settings
         self._listening = listening
         self._ending = threading.Event()
-        webhooks = webhook_settings()
-        self._children = [
-            _child("projector", _project, database_url, os.getpid()),
-            _child("deliverer", _deliver, database_url, webhooks, os.getpid()),
-        ]
-        for number in range(1, settings.workers + 1):
-            arguments = (database_url, settings, listening, os.getpid())
-            self._children.append(_child(f"worker {number}", _answer, *arguments))
+        self._database_url = database_url
+        self._children: list[_Child] = []
 
     def run(self, told: Callable[[str], None]) -> None:
-        """Watch until told to end."""
+        """Watch until told to end; whatever ends it, the others end with it."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
-        host, port = self._listening.getsockname()[:2]
-        told(f"http://{f'[{host}]' if ':' in host else host}:{port}")
-        while not self._ending.is_set():
-            wait([child.process.sentinel for child in self._children], timeout=0.2)
-            self._look()
-        self._finish()
+        try:
+            self._begin()
+            host, port = self._listening.getsockname()[:2]
+            told(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            while not self._ending.is_set():
+                wait([child.process.sentinel for child in self._children], timeout=0.2)
+                self._look()
+        finally:
+            self._finish()
+
+    def _begin(self) -> None:
+        """Begin the processes: those that answer come last, and end first."""
+        url, own = self._database_url, os.getpid()
+        self._children.append(_child("projector", _project, url, own))
+        self._children.append(_child("deliverer", _deliver, url, webhook_settings(), own))
+        for number in range(1, self._settings.workers + 1):
+            self._children.append(
+                _child(f"worker {number}", _answer, url, self._settings, self._listening, own)
+            )
 
     def _end(self, _number: int, _frame: FrameType | None) -> None:
         self._ending.set()
@@ -99,11 +116,17 @@ class _Supervision:
         for child in self._children:
             if child.process.exitcode is not None and not self._ending.is_set():
                 log.error("process.ended", name=child.name, status=child.process.exitcode)
+                mark_process_dead(child.process.pid)  # type: ignore[no-untyped-call]
                 time.sleep(_PAUSE_SECONDS)
-                child.again()
+                try:
+                    child.again()
+                except OSError as error:
+                    log.error("process.not_begun", name=child.name, reason=str(error))  # noqa: TRY400 - no fault of ours
 
     def _finish(self) -> None:
         """Those that answer first; the others until the last of what they took is in the read models."""
+        # Otherwise whoever comes now would be let in by nobody, and wait.
+        self._listening.close()
         others, workers = self._children[:2], self._children[2:]
         for children, patience in ((workers, self._settings.grace_seconds + 10), (others, 10.0)):
             for child in children:
@@ -185,10 +208,11 @@ def _answer(database_url: str, settings: HttpSettings, listening: socket.socket,
         access_log=False,
         server_header=False,
         date_header=True,
-        limit_concurrency=settings.connections,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=int(settings.grace_seconds),
-        h11_max_incomplete_event_size=64 * 1024,
+        # Not the queue of the socket, which is listened at already: what the protocol takes at a time.
+        backlog=settings.connections,
+        http=BoundedProtocol,
         lifespan="on",
         ws="none",
     )

@@ -18,14 +18,14 @@ from infrastructure import rejects
 from infrastructure.gathering import Closed, Full
 from infrastructure.http import metrics
 from infrastructure.http.access import Caller
-from infrastructure.http.problems import Problem
+from infrastructure.http.problems import FAILURES, Problem
 from infrastructure.http.state import State, new_command_id
 from infrastructure.rejects import Bounds, Refusal
 
 log = structlog.get_logger()
 
-_INLINE = 20
-"""Facts that are read at once; more are read in another thread, so that other requests go on."""
+_INLINE = 16 * 1024
+"""Bytes that are read at once; more are read in another thread, so that other requests go on."""
 
 _DAY = 86_400_000_000
 
@@ -70,9 +70,9 @@ def read(raw: Any) -> Read:  # noqa: ANN401
         return Read(raw, refusal)
 
 
-async def reading(number: int, reader: Callable[[], list[Read]]) -> list[Read]:
-    """Read so many facts, here or in another thread."""
-    return reader() if number <= _INLINE else await asyncio.to_thread(reader)
+async def reading(size: int, reader: Callable[[], list[Read]]) -> list[Read]:
+    """Read facts of so many bytes, here or in another thread."""
+    return reader() if size <= _INLINE else await asyncio.to_thread(reader)
 
 
 async def take(state: State, caller: Caller, facts: Sequence[Read], source: str) -> Taken:
@@ -88,7 +88,9 @@ async def take(state: State, caller: Caller, facts: Sequence[Read], source: str)
         headers = {"Retry-After": "5", "Connection": "close"}
         detail = "this process is about to end; send it again"
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "ending", detail, headers=headers) from None
+    metrics.WAITING.set(state.gathering.waiting)
     outcome = await asyncio.wrap_future(future)
+    metrics.WAITING.set(state.gathering.waiting)
     of_commands = iter(outcome.answers)
     answers = [
         Answer(Verdict.REJECTED, each.fact.code, each.fact.message)
@@ -112,7 +114,12 @@ async def _keep_rejected(
     ]
     if refused:
         log.warning("facts.rejected", app_group=caller.app_group, source=source, rejected=len(refused))
-        await asyncio.to_thread(_keep, state, caller.app_group, source, refused)
+        try:
+            await asyncio.to_thread(_keep, state, caller.app_group, source, refused)
+        except FAILURES as error:
+            # The others of the call are recorded, and are answered so.
+            metrics.NOT_KEPT.inc(len(refused))
+            log.error("rejects.not_kept", rejected=len(refused), error=type(error).__name__)  # noqa: TRY400
 
 
 def _keep(state: State, app_group: str, source: str, refused: list[Refusal]) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Row
 
 from domain import money
 from domain.definition import Definition
+from domain.errors import DomainError
 from projections.columns import EXACT
 from projections.generations import Generation, current
 from projections.projection import Known
@@ -99,6 +100,12 @@ class Series:
         }
 
 
+class TooManyDays(DomainError):
+    """A series would have more days than are told at once."""
+
+    code = "too_many_days"
+
+
 _Figures = dict[tuple[date, str], DayFigures]
 """By day and variant, the campaign being one of them: where there is anything."""
 
@@ -111,8 +118,13 @@ def series(
     clock: Clock,
     first: date | None = None,
     last: date | None = None,
+    *,
+    most: int | None = None,
 ) -> Series:
-    """The days from the first to the last, both inside; by default those with anything. Raises UnknownCampaign."""
+    """The days from the first to the last, both inside; by default those with anything.
+
+    Raises UnknownCampaign, and TooManyDays where there would be more than `most`.
+    """
     definition, zone = known.definition(app_group, campaign_id), known.zone(app_group)
     tables = current(connection, SERIES)
     rows = _Rows(connection, tables, stream(app_group, campaign_id), clock, first, last)
@@ -120,6 +132,8 @@ def series(
     with_anything = sorted({day for day, _ in figures})
     if with_anything:
         first, last = first or with_anything[0], last or with_anything[-1]
+    if most is not None and first is not None and last is not None and (last - first).days >= most:
+        raise TooManyDays(f"a series has at most {most:,} days: name the first and the last", place="from")
     days = [_day(day, figures, definition) for day in _days(first, last)]
     conversion_events, position = len(definition.conversion_events), tables.position
     return Series(app_group, campaign_id, clock, zone.key, first, last, position, conversion_events, days)

@@ -15,6 +15,7 @@ import uvicorn
 from domain.instants import microseconds
 from infrastructure import keys
 from infrastructure.http.app import create
+from infrastructure.http.protocol import BoundedProtocol
 from infrastructure.http.settings import HttpSettings
 from infrastructure.keys import Scope
 from infrastructure.projecting import Projecting
@@ -58,9 +59,12 @@ def serving(
 ) -> Iterator[Api]:
     """A server over a ledger with these campaigns, whose read models are kept current."""
     with open_ledger(directory, campaigns) as service, _listening() as listening:
+        http = HttpSettings(**settings)
         server = uvicorn.Server(
             uvicorn.Config(
-                create("", HttpSettings(**settings), service=service),
+                create("", http, service=service),
+                http=BoundedProtocol,
+                backlog=http.connections,
                 log_config=None,
                 access_log=False,
                 lifespan="on",

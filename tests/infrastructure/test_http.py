@@ -1,11 +1,13 @@
 """The interface for other services: docs/http.md, call by call, over a real server."""
 
+import base64
 import gzip
 import json
 import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +18,13 @@ import pytest
 import zstandard
 from structlog.contextvars import get_contextvars
 
+from application.fact_commands import read_fact
+from application.ports import Stamp
 from domain.instants import microseconds
-from infrastructure import keys
-from infrastructure.http import access, bodies
+from infrastructure import keys, rejects
+from infrastructure.database.failures import Busy
+from infrastructure.gathering import Gathering
+from infrastructure.http import access, bodies, protocol
 from infrastructure.http import app as app_module
 from infrastructure.keys import Scope
 from tests.infrastructure.serving import Api, serving
@@ -549,3 +555,110 @@ def test_a_request_can_be_followed_in_the_log(api: Api, monkeypatch: pytest.Monk
     assert (logged["trace_id"], logged["app_group"], logged["status"]) == (trace, GROUP, 200)
     assert logged["route"] == "/v1/app-group"
     assert client.headers["authorization"].split("_", 2)[2] not in str(told)
+
+
+def test_a_report_can_be_looked_at_without_its_body(api: Api) -> None:
+    """HEAD, as balancers and `curl -I` ask."""
+    client = api.client()
+    for path in ("/healthz", "/v1/campaigns/sale/report"):
+        head, whole = client.head(path), client.get(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == whole.headers["content-length"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/users/%00/journey", "/v1/campaigns/sale/users/%00", "/v1/campaigns/%ff"]
+)
+def test_an_id_that_is_none_is_refused(api: Api, path: str) -> None:
+    """Alike on every database."""
+    problem(api.client().get(path), 400, "malformed")
+
+
+@pytest.mark.parametrize("place", [b'"\\u0000"', b"10000000000000000000000000", b"-1", b"{}"])
+def test_a_cursor_of_someone_s_own_making_is_refused(api: Api, place: bytes) -> None:
+    """Whatever list it is for."""
+    cursor = base64.urlsafe_b64encode(place).decode()
+    for path in ("/v1/users/u1/journey", "/v1/campaigns"):
+        problem(api.client().get(path, params={"cursor": cursor}), 400, "bad_cursor")
+
+
+def test_a_long_life_is_not_told_day_by_day(api: Api) -> None:
+    """A receipt of long ago, and the days are to be named."""
+    client = api.client()
+    post(client, RECEIPT, RECEIPT | {"id": "r0", "at": "1971-01-01T00:00:00Z"})
+    for asked in ({}, {"from": "1500-01-01"}, {"to": "9999-12-31"}):
+        problem(client.get("/v1/campaigns/sale/series", params=asked), 400, "too_many_days")
+    assert client.get("/v1/campaigns/sale/series", params={"from": "2026-01-01"}).status_code == 200
+
+
+def test_what_is_recorded_is_acknowledged_though_rejects_cannot_be_kept(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others of the call are durable, and said to be."""
+
+    def fail(*_: object) -> None:
+        raise Busy("the table is locked")
+
+    monkeypatch.setattr(rejects, "keep", fail)
+    told = post(api.client(), RECEIPT, MISSING)
+    assert (told.status_code, told.json()["accepted"], len(told.json()["rejected"])) == (200, 1, 1)
+
+
+def test_a_caller_that_goes_away_leaves_the_others_their_answers(api: Api) -> None:
+    """A future that was cancelled by whoever waited for it is no one else's trouble."""
+    intake, stamped = api.service.intake, Stamp("c", "test")
+    with Gathering(intake, 100) as gathering, api.service.recorder.writing(alone=True):
+        calls = [gathering.submit(GROUP, [read_fact(RECEIPT | {"id": f"r{n}"})], stamped) for n in range(5)]
+        assert not any(each.cancel() for each in calls)
+    assert {len(each.result(30).answers) for each in calls} == {1}
+
+
+def test_what_nobody_foresaw_is_a_problem_too(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 as problem details, with an id that finds it in the log, and none of its words."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr(api.service.explanations, "explain", fail)
+    told = api.client().get("/v1/campaigns/sale/users/u1")
+    assert "a secret" not in told.text
+    problem(told, 500, "unforeseen")
+    assert told.headers["x-request-id"]
+
+
+def test_a_connection_that_says_nothing_or_too_much_is_let_go(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has ten seconds and 64 KB to say what it wants."""
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
+    host, port = api.url.removeprefix("http://").split(":")
+    for said in (b"", b"GET / HTTP/1.1\r\nX-More: "):
+        with socket.create_connection((host, int(port)), timeout=10) as held:
+            held.sendall(said)
+            assert ended(held)
+    with socket.create_connection((host, int(port)), timeout=10) as flood:
+        flood.sendall(b"GET / HTTP/1.1\r\n" + b"X-More: 1234567890\r\n" * 5_000)
+        assert ended(flood)
+
+
+def ended(connection: socket.socket) -> bool:
+    """Whether the other side ends it."""
+    try:
+        return connection.recv(10) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_connections_are_bounded(tmp_path: Path) -> None:
+    """Whoever comes when there are too many is told so; those that are there are answered."""
+    with (
+        serving(tmp_path, connections=5) as api,
+        ExitStack() as held,
+        httpx.Client(base_url=api.url) as client,
+    ):
+        assert client.get("/healthz").status_code == 200
+        host, port = api.url.removeprefix("http://").split(":")
+        for _ in range(8):
+            held.enter_context(socket.create_connection((host, int(port))))
+        assert client.get("/healthz").status_code == 200
+        problem(httpx.get(f"{api.url}/healthz"), 503, "too_many_connections")

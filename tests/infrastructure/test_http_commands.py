@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from infrastructure import rejects
 from infrastructure.keys import Scope
 from tests.infrastructure.commands import run
 from tests.infrastructure.serving import Api, serving
@@ -130,8 +131,9 @@ def test_rejected_facts_are_taken_once_what_was_missing_is_there(api: Api, tmp_p
     assert "1 of 1 shown" in run(tmp_path, "rejects", "list").stdout
 
 
-def test_rejected_facts_are_bounded(tmp_path: Path) -> None:
+def test_rejected_facts_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest make room; those that came later stay, and each app group has room of its own."""
+    monkeypatch.setattr(rejects, "_TRIM_SHARE", 1.0)
     with serving(tmp_path, [SALE], rejects_kept=5) as api:
         client, other = api.client(), api.client(Scope.INGEST, Scope.MANAGE, app_group="other")
         other.patch("/v1/app-group", json={}).raise_for_status()

@@ -89,7 +89,8 @@ async def track_users(request: Request, state: Shared, caller: Sender) -> Respon
 
     The same call sent again changes nothing. What cannot be taken is in `errors`, and the rest is taken.
     """
-    sent = _sent(await body(request, state.settings.body_bytes))
+    text = await body(request, state.settings.body_bytes)
+    sent = _sent(text)
     events, purchases, attributes = sent.events or [], sent.purchases or [], len(sent.attributes or [])
     number = len(events) + len(purchases)
     if number > state.settings.facts:
@@ -101,7 +102,7 @@ async def track_users(request: Request, state: Shared, caller: Sender) -> Respon
         found.extend(items(events, purchases))
         return [item.read for item in found]
 
-    taken = await take(state, caller, await reading(number, read_all), SOURCE)
+    taken = await take(state, caller, await reading(len(text), read_all), SOURCE)
     if attributes:
         metrics.IGNORED.labels(SOURCE, "attributes").inc(attributes)
     return told(_answer(found, taken, attributes), HTTPStatus.CREATED)
