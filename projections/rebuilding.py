@@ -269,20 +269,29 @@ def do(projector: Projector, connection: Connection, projections: Sequence[Proje
     return Done(task, folded, tally)
 
 
-def roll_back(projector: Projector, projection: Projection) -> Generation:
-    """Let readers see the generation that was kept last in the place of the current one; raises LookupError."""
+def roll_back(projector: Projector, projections: Sequence[Projection]) -> list[Generation]:
+    """Let readers see the generations that were kept last in the place of the current ones: all of them, or none.
+
+    Raises LookupError where there is none to go back to.
+    """
     with projector.database.writing() as connection:
-        now = projector.clock()
-        left = generations.find(connection, projection, lock=True)
-        kept = [each for each in generations.all_of(connection, projection) if each.status == "kept"]
-        if left is None or not kept:
-            raise LookupError(f"there is no generation of {projection.name} to go back to")
-        back = max(kept, key=lambda each: each.switched_at or 0)
-        generations.refuse_other_code(projection, back)
-        generations.become(connection, left, "kept", now)
-        generations.become(connection, back, "current", now)
-        generations.show(connection, projection, back)
-    log.info("projection.rolled_back", name=projection.name, generation=back.generation)
+        in_order = sorted(projections, key=lambda each: each.name)
+        gone = [_roll_back(connection, projection, projector.clock()) for projection in in_order]
+    for back in gone:
+        log.info("projection.rolled_back", name=back.name, generation=back.generation)
+    return gone
+
+
+def _roll_back(connection: Connection, projection: Projection, now: int) -> Generation:
+    left = generations.find(connection, projection, lock=True)
+    kept = [each for each in generations.all_of(connection, projection) if each.status == "kept"]
+    if left is None or not kept:
+        raise LookupError(f"there is no generation of {projection.name} to go back to")
+    back = max(kept, key=lambda each: each.switched_at or 0)
+    generations.refuse_other_code(projection, back)
+    generations.become(connection, left, "kept", now)
+    generations.become(connection, back, "current", now)
+    generations.show(connection, projection, back)
     return back
 
 

@@ -224,6 +224,6 @@ def _unknown(asked: Asked, history: ReportHistory, instant: datetime) -> Refused
         return unknown_campaign(asked)
     message = (
         f"there was no campaign {asked.campaign_id!r} in {asked.app_group!r} yet at {printed(instant)}: "
-        f"it was drafted at {printed(drafted_at)}"
+        f"it was drafted at {printed(drafted_at)}; `--clock occurred` tells what was true then, as known now"
     )
     return Refused(message, code="unknown_campaign")

@@ -176,7 +176,7 @@ def _rebuild(
             rebuilt = Rebuilding(service.projector, chosen, folding).run(progress, keep_old=keep_old)
         except KeyboardInterrupt:
             err.print(
-                "Interrupted; `conversions rebuild` goes on where it was. The old read models are as they were."
+                "Interrupted; the same command goes on where it was. The old read models are as they were."
             )
             raise typer.Exit(INTERRUPTED) from None
         except (NotVerified, RebuiltElsewhere) as refused:
@@ -253,14 +253,12 @@ def rollback(
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
     """Go back to the generation of a read model that `rebuild --keep-old` kept; again: forward."""
-    gone = []
     with opened(database) as service:
-        for projection in named(names):
-            try:
-                gone.append(roll_back(service.projector, projection))
-            except LookupError as error:
-                message = f"{error.args[0]}; `conversions rebuild --keep-old` keeps one"
-                raise Refused(message, code="nothing_kept") from None
+        try:
+            gone = roll_back(service.projector, named(names))
+        except LookupError as error:
+            message = f"{error.args[0]}, and so with none of them; `conversions rebuild --keep-old` keeps one"
+            raise Refused(message, code="nothing_kept") from None
     if json_output:
         print_json(
             {

@@ -4,21 +4,24 @@ The server has no bounds of its own before the head of a request is complete. Wh
 """
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from infrastructure.http.problems import Problem, answer
 
 HEAD_SECONDS = 10.0
 """How long a connection may take from its beginning, or from its first byte after an answer, to a whole head."""
 
 HEAD_BYTES = 64 * 1024
 
-_FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 1\r\n"
-    b'connection: close\r\n\r\n{"type":"urn:conversion-ledger:problem:too_many_connections","title":"Service '
-    b'Unavailable","status":503,"detail":"this process has as many connections as it may","code":'
-    b'"too_many_connections","place":""}'
-)
+
+async def _full(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - as the server calls it
+    detail = "this process has as many connections as it may"
+    headers = {"Retry-After": "1", "Connection": "close"}
+    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", detail, headers=headers)
+    await answer(problem)(scope, receive, send)
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -28,12 +31,15 @@ class BoundedProtocol(HttpToolsProtocol):
     _head = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a head, unless there are too many that do."""
+        """Begin to wait for a head."""
         super().connection_made(transport)
-        if len(self.connections) > self.config.backlog:
-            transport.write(_FULL)
-            transport.close()
+        most = self.config.backlog
+        if len(self.connections) > 2 * most:
+            transport.abort()
             return
+        if len(self.connections) > most:
+            # It is told so once it has asked: an end before that would look like a broken network.
+            self.app = _full
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:

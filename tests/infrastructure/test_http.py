@@ -486,7 +486,7 @@ def test_small_calls_are_recorded_together(api: Api) -> None:
 
 
 def waiting(api: Api) -> float:
-    """How many facts gather."""
+    """How many facts gather; another call tells anew."""
     told = httpx.get(f"{api.url}/metrics").text
     return float(
         next(line for line in told.splitlines() if line.startswith("conversions_facts_waiting")).split()[1]

@@ -288,18 +288,27 @@ def test_the_second_of_two_at_once_gives_up(service: Service) -> None:
     assert receipts(service) == 20
 
 
+def test_several_go_back_together_or_not_at_all(service: Service) -> None:
+    """One that has nothing to go back to keeps the others where they are."""
+    rebuilt(service, CAMPAIGN_REPORT, keep_old=True)
+    with pytest.raises(LookupError, match="no generation of app_groups"):
+        roll_back(service.projector, [CAMPAIGN_REPORT, APP_GROUPS])
+    with service.database.reading() as connection:
+        assert generations.current(connection, CAMPAIGN_REPORT).generation == 2
+
+
 def test_what_was_kept_can_be_gone_back_to_and_forth(service: Service) -> None:
     """It goes on from where it stood; without one that was kept there is a clear refusal."""
     with pytest.raises(LookupError, match="no generation of campaign_report to go back to"):
-        roll_back(service.projector, CAMPAIGN_REPORT)
+        roll_back(service.projector, [CAMPAIGN_REPORT])
     rebuilt(service, CAMPAIGN_REPORT, keep_old=True)
     take(service, [receipt(50)])
     service.projector.catch_up()
-    assert roll_back(service.projector, CAMPAIGN_REPORT).generation == 1
+    assert roll_back(service.projector, [CAMPAIGN_REPORT])[0].generation == 1
     assert receipts(service) == 20
     service.projector.catch_up()
     assert receipts(service) == 21
-    assert roll_back(service.projector, CAMPAIGN_REPORT).generation == 2
+    assert roll_back(service.projector, [CAMPAIGN_REPORT])[0].generation == 2
     assert receipts(service) == 21
 
 
