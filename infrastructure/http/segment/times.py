@@ -49,7 +49,7 @@ def settling(state: State, facts: Sequence[Mapped]) -> State:
     still_open = {id(each.read.fact) for each in facts if _is_open(each)}
     if not still_open:
         return state
-    # What takes facts asks nothing of it but `submit`.
+    # What takes facts asks nothing of it but `submit` and `waiting`.
     return replace(state, gathering=cast(Gathering, _Settling(state, still_open)))
 
 
@@ -73,6 +73,11 @@ class _Settling:
     def __init__(self, state: State, still_open: set[int]) -> None:
         self._state = state
         self._open = still_open
+
+    @property
+    def waiting(self) -> int:
+        """Facts in the line."""
+        return self._state.gathering.waiting
 
     def submit(self, app_group: str, commands: Sequence[FactCommand], stamp: Stamp) -> Future[Outcome]:
         """As the line itself has it; raises Full or Closed at once."""
