@@ -202,7 +202,8 @@ class _Link:
             for message in messages.of(chunk):
                 if statements.commits(message):
                     moment = self._proxy.meet_commit() or moment
-                    self._withholding |= moment is Moment.AFTER_COMMIT
+                    # On its way too: an answer quicker than the cut would be no cut.
+                    self._withholding |= moment in {Moment.AFTER_COMMIT, Moment.ON_COMMIT}
                 if moment is Moment.BEFORE_COMMIT:
                     break
                 passed += message
