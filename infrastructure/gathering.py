@@ -1,13 +1,13 @@
 """Gathering: facts of many small calls, decided and recorded together, so that they are as fast as few large ones.
 
-Calls wait in a line of bounded length. One thread takes from it all that wait for the same app group and key, up to a
-batch, and hands them to the intake as one; each call has its own part of the answer. While one batch is recorded the
-next is decided, and those that come meanwhile gather.
+Calls wait in a line of bounded length. One thread takes all that wait, up to a round's worth, and hands those of the
+same app group and key to the intake as one; each call has its own part of the answer. Those that come while a round is
+decided and recorded gather for the next.
 """
 
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Self
@@ -20,11 +20,8 @@ from application.ports import Stamp
 
 log = structlog.get_logger()
 
-BATCH = 4_000
+ROUND = 4_000
 """Facts decided together."""
-
-_FLYING = 2
-"""Batches decided and not yet durable: one is recorded while the next is decided, and calls gather meanwhile."""
 
 
 class Full(Exception):
@@ -93,62 +90,49 @@ class Gathering:
         self.close()
 
     def _run(self) -> None:
-        flying = threading.BoundedSemaphore(_FLYING)
-        while True:
-            flying.acquire()
-            calls = self._taken()
-            if not calls:
-                return
-            _decide(self._intake, calls, flying.release)
+        while calls := self._taken():
+            _record(self._intake, calls)
 
     def _taken(self) -> list[_Call]:
-        """The first call and those that can be recorded with it; none once all is done and no more come."""
+        """The first calls in the line, one at least; none once all is done and no more come."""
         with self._changed:
             self._changed.wait_for(lambda: self._line or self._closed)
-            if not self._line:
-                return []
-            first, facts = self._line[0], 0
             taken: list[_Call] = []
-            others: deque[_Call] = deque()
-            for call in self._line:
-                together = (call.app_group, call.stamp.actor) == (first.app_group, first.stamp.actor)
-                if together and (not taken or facts + len(call.commands) <= BATCH):
-                    taken.append(call)
-                    facts += len(call.commands)
-                else:
-                    others.append(call)
-            self._line = others
+            facts = 0
+            while self._line and (not taken or facts + len(self._line[0].commands) <= ROUND):
+                taken.append(self._line.popleft())
+                facts += len(taken[-1].commands)
             self.waiting -= facts
         return taken
 
 
-def _decide(intake: Intake, calls: list[_Call], landed: Callable[[], None]) -> None:
+def _record(intake: Intake, calls: list[_Call]) -> None:
+    """Record calls, and give each its answer once it is durable; what is decided meanwhile shares a transaction."""
+    alike: defaultdict[tuple[str, str], list[_Call]] = defaultdict(list)
+    for call in calls:
+        alike[call.app_group, call.stamp.actor].append(call)
+    recording = [(together, _submitted(intake, together)) for together in alike.values()]
+    for together, outcome in recording:
+        _answer(together, outcome)
+
+
+def _submitted(intake: Intake, calls: list[_Call]) -> Future[Outcome]:
     commands = [command for call in calls for command in call.commands]
     try:
-        recording = intake.submit(calls[0].app_group, commands, calls[0].stamp)
+        return intake.submit(calls[0].app_group, commands, calls[0].stamp)
     except BaseException as error:  # noqa: BLE001 - it belongs to those who wait for the answer
-        landed()
-        _fail(calls, error)
+        failed: Future[Outcome] = Future()
+        failed.set_exception(error)
+        return failed
+
+
+def _answer(calls: list[_Call], recording: Future[Outcome]) -> None:
+    if (error := recording.exception()) is not None:
+        for call in calls:
+            call.future.set_exception(error)
         return
-
-    def answer(done: Future[Outcome]) -> None:
-        landed()
-        _answer(calls, done)
-
-    recording.add_done_callback(answer)
-
-
-def _answer(calls: list[_Call], done: Future[Outcome]) -> None:
-    if (error := done.exception()) is not None:
-        _fail(calls, error)
-        return
-    outcome, start = done.result(), 0
+    outcome, start = recording.result(), 0
     for call in calls:
         end = start + len(call.commands)
         call.future.set_result(Outcome(outcome.answers[start:end], outcome.position, outcome.conversions))
         start = end
-
-
-def _fail(calls: list[_Call], error: BaseException) -> None:
-    for call in calls:
-        call.future.set_exception(error)

@@ -18,6 +18,9 @@ from projections.projector import Progress, Projector
 
 log = structlog.get_logger()
 
+_PACE_SECONDS = 0.05
+"""From the begin of one round to the next, at least: each costs some milliseconds, however few events there are."""
+
 _PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
 
@@ -45,8 +48,10 @@ class Projecting:
         tail = Tail(self._database)
         try:
             while not self._ending.is_set() and len(self.stopped) < len(self._projector.projections):
+                began = time.monotonic()
                 if self._advanced(progress):
                     tail.wait()
+                    self._ending.wait(max(0.0, began + _PACE_SECONDS - time.monotonic()))
         finally:
             tail.close()
 

@@ -117,6 +117,13 @@ _at = checkpoints.c
 _FIND = select(*_COLUMNS).where(_at.name == bindparam("name"), _at.status == bindparam("of"))
 _FIND_LOCKED = _FIND.with_for_update()
 _CURRENTS = select(*_COLUMNS).where(_at.status == "current")
+_MOVED: dict[str, Any] = {each: bindparam(each) for each in ("position", "moved_at", "problem")}
+_MOVE = (
+    update(checkpoints)
+    .where(_at.name == bindparam("name_"), _at.generation == bindparam("generation_"))
+    .values(_MOVED)
+)
+_MOVE_COUNTED = _MOVE.values(tally=bindparam("tally"))
 
 
 def current(connection: Connection, projection: Projection) -> Generation:
@@ -206,9 +213,17 @@ def move(
     tally: Tally | None = None,
 ) -> None:
     """Move a checkpoint, in the transaction that wrote what comes before it."""
-    kept = {} if tally is None else {"tally": _written(tally)}
-    values = {"position": position, "moved_at": now, "problem": problem, **kept}
-    connection.execute(update(checkpoints).where(_is(generation)).values(values))
+    moved = {
+        "name_": generation.name,
+        "generation_": generation.generation,
+        "position": position,
+        "moved_at": now,
+        "problem": problem,
+    }
+    if tally is None:
+        connection.execute(_MOVE, moved)
+    else:
+        connection.execute(_MOVE_COUNTED, moved | {"tally": _written(tally)})
 
 
 def tally_of(connection: Connection, generation: Generation) -> Tally:

@@ -88,10 +88,15 @@ class Projector:
     def advance(
         self, projections: Sequence[Projection], progress: Progress | None = None
     ) -> list[ProjectionStopped]:
-        """Apply everything the log holds to these projections, together: why those that could not go on stopped."""
+        """Apply what the log holds now to these projections, together: why those that could not go on stopped.
+
+        What is recorded meanwhile comes next time: to chase it takes the write lock ever again for a few events.
+        """
         stopped: list[ProjectionStopped] = []
         going = self._ready(projections, stopped)
-        while (batch := self._next(going)) is not None:
+        end = None
+        while (batch := self._next(going, end)) is not None:
+            end = batch.newest
             stopped += self._apply(batch)
             if progress is not None:
                 progress(batch.last, batch.newest)
@@ -118,13 +123,13 @@ class Projector:
                 stopped.append(reason)
         return ready
 
-    def _next(self, projections: Sequence[Projection]) -> _Batch | None:
-        """Fold what comes next, for those that are behind the others; None when there is nothing to do.
+    def _next(self, projections: Sequence[Projection], end: int | None) -> _Batch | None:
+        """Fold what comes next, up to an end, for those that are behind the others; None when there is nothing to do.
 
         Without a lock: readers need not wait for writers, nor writers for what takes long.
         """
         with self.database.reading() as connection:
-            newest = self.log.last_position(connection)
+            newest = self.log.last_position(connection) if end is None else end
             found = generations.currents(connection, projections)
             stands = {
                 projection: 0 if generation is None else generation.position

@@ -123,13 +123,11 @@ async def list_campaigns(
     """List campaigns by id, with their headline figures."""
     most, after = limited(limit), place_of(cursor, str)
     await asyncio.to_thread(state.service.ledger.existing_app_group, caller.app_group)
-    await up_to_date(state, CAMPAIGN_REPORT)
-
-    def page() -> tuple[int, list[CampaignReport]]:
-        with state.service.database.reading() as connection:
-            return headlines(connection, caller.app_group, after=after, limit=most + 1)
-
-    position, found = await asyncio.to_thread(page)
+    position, found = await up_to_date(
+        state,
+        lambda connection: headlines(connection, caller.app_group, after=after, limit=most + 1),
+        CAMPAIGN_REPORT,
+    )
     further = cursor_of(found[most - 1].campaign_id) if len(found) > most else None
     return answered(
         {

@@ -2,21 +2,19 @@
 
 import asyncio
 import csv
-from collections.abc import Callable
 from datetime import date
 from http import HTTPStatus
 from io import StringIO
-from typing import Annotated, Any, TypeVar, cast, get_args
+from typing import Annotated, Any, cast, get_args
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy.engine import Connection
 
 from application.ledger import UnknownCampaign
 from infrastructure.http import schemas
 from infrastructure.http.answers import tagged
 from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Reader, Shared, State
+from infrastructure.http.state import Reader, Shared
 from infrastructure.http.waiting import up_to_date
 from infrastructure.rows import report_rows, series_rows
 from projections.campaign_report import CAMPAIGN_REPORT
@@ -29,8 +27,6 @@ from projections.series.tables import Clock
 
 routes = APIRouter(tags=["reports"])
 
-T = TypeVar("T")
-
 WaitFor = Annotated[
     str | None,
     Query(description="A position that is to be in it; left out, everything acknowledged so far is."),
@@ -40,14 +36,6 @@ _MOST_DAYS = 3_660
 _CSV = "text/csv"
 _NONE = {"0", "0.0", "0.00", "0.000"}
 """Weights that say: not at all."""
-
-
-async def _reading(state: State, read: Callable[[Connection], T]) -> T:
-    def reading() -> T:
-        with state.service.database.reading() as connection:
-            return read(connection)
-
-    return await asyncio.to_thread(reading)
 
 
 def _wants_csv(request: Request) -> bool:
@@ -77,8 +65,12 @@ async def report_campaign(
     request: Request, state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None
 ) -> Response:
     """Report what a campaign did, by variant; with `Accept: text/csv` a row a figure."""
-    await up_to_date(state, CAMPAIGN_REPORT, wait_for=wait_for)
-    found = await _reading(state, lambda connection: report(connection, caller.app_group, campaign_id))
+    found = await up_to_date(
+        state,
+        lambda connection: report(connection, caller.app_group, campaign_id),
+        CAMPAIGN_REPORT,
+        wait_for=wait_for,
+    )
     if found is None:
         raise UnknownCampaign(f"there is no campaign {campaign_id!r}", place="campaign_id")
     if _wants_csv(request):
@@ -111,12 +103,13 @@ async def report_series(
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_clock", detail, place="clock")
     known, group = state.service.projector.known, caller.app_group
     await asyncio.to_thread(known.definition, group, campaign_id)
-    await up_to_date(state, SERIES, wait_for=wait_for)
-    found = await _reading(
+    found = await up_to_date(
         state,
         lambda connection: series(
             connection, known, group, campaign_id, cast(Clock, clock), *days, most=_MOST_DAYS
         ),
+        SERIES,
+        wait_for=wait_for,
     )
     if _wants_csv(request):
         return _csv(list(series_rows(found)), found.position)
@@ -135,8 +128,12 @@ async def report_overlap(
     """Tell how many conversions share their behaviour with other campaigns, and with which."""
     known, group = state.service.projector.known, caller.app_group
     await asyncio.to_thread(known.definition, group, campaign_id)
-    await up_to_date(state, OVERLAP, wait_for=wait_for)
-    found = await _reading(state, lambda connection: overlap(connection, known, group, campaign_id))
+    found = await up_to_date(
+        state,
+        lambda connection: overlap(connection, known, group, campaign_id),
+        OVERLAP,
+        wait_for=wait_for,
+    )
     return tagged(request, found.as_json())
 
 

@@ -32,6 +32,11 @@ def state_of(request: Request) -> State:
     return cast(State, request.app.state.conversions)
 
 
+async def _shared(request: Request) -> State:
+    # A function that is not `async` would be called in another thread, for every request.
+    return state_of(request)
+
+
 async def _reader(request: Request) -> Caller:
     return await state_of(request).access.bearer(request, Scope.READ, Scope.MANAGE)
 
@@ -44,7 +49,7 @@ async def _manager(request: Request) -> Caller:
     return await state_of(request).access.bearer(request, Scope.MANAGE)
 
 
-Shared = Annotated[State, Depends(state_of)]
+Shared = Annotated[State, Depends(_shared)]
 Reader = Annotated[Caller, Depends(_reader)]
 Sender = Annotated[Caller, Depends(_sender)]
 Manager = Annotated[Caller, Depends(_manager)]

@@ -23,6 +23,7 @@ from fastapi import FastAPI
 from prometheus_client.multiprocess import mark_process_dead
 
 from infrastructure import logging
+from infrastructure.garbage import less_garbage_collection
 from infrastructure.http.protocol import BoundedProtocol
 from infrastructure.http.settings import HttpSettings
 from infrastructure.settings import Settings
@@ -167,7 +168,7 @@ def _project(database_url: str, parent: int) -> None:
     from infrastructure.service import Service  # noqa: PLC0415
 
     _begun(parent)
-    with Service(database_url) as service:
+    with less_garbage_collection(), Service(database_url) as service:
         projecting = Projecting(service.database, service.projector)
         signal.signal(signal.SIGTERM, lambda *_: projecting.end())
         projecting.run()
@@ -216,4 +217,5 @@ def _answer(database_url: str, settings: HttpSettings, listening: socket.socket,
         lifespan="on",
         ws="none",
     )
-    _Server(app, config).run(sockets=[listening])
+    with less_garbage_collection():
+        _Server(app, config).run(sockets=[listening])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -98,8 +99,8 @@ async def take(state: State, caller: Caller, facts: Sequence[Read], source: str)
         else next(of_commands)
         for each in facts
     ]
-    for answer in answers:
-        metrics.FACTS.labels(source, answer.verdict.value, answer.code).inc()
+    for (verdict, code), facts_of in Counter((answer.verdict, answer.code) for answer in answers).items():
+        metrics.FACTS.labels(source, verdict.value, code).inc(facts_of)
     await _keep_rejected(state, caller, zip(facts, answers, strict=True), source)
     return Taken(answers, outcome.position)
 

@@ -1,35 +1,73 @@
-"""Waiting until a read model holds what was acknowledged."""
+"""Reading once a read model holds what was acknowledged."""
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
+from typing import Generic, TypeVar
+
+from sqlalchemy.engine import Connection
 
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import State
 from projections import generations
 from projections.projection import Projection, ProjectionStopped
 
+T = TypeVar("T")
+
 _LOOK_SECONDS = (0.002, 0.005, 0.01, 0.02)
 """Pauses between looks; the last one again and again."""
 
 
-async def up_to_date(state: State, *projections: Projection, wait_for: str | None = None) -> None:
-    """Return once the read models hold every event up to a position, by default the newest acknowledged.
+async def up_to_date(
+    state: State, read: Callable[[Connection], T], *projections: Projection, wait_for: str | None = None
+) -> T:
+    """What is read once the read models hold every event up to a position, by default the newest acknowledged.
 
     Raises Problem: 400 for what is no position or beyond the log; 503 where it takes too long, or one has stopped.
     """
     give_up = time.monotonic() + state.settings.wait_seconds
-    wanted = await asyncio.to_thread(_wanted, state, wait_for)
+    look = _Look(state, read, projections, wait_for)
     for pause in _pauses():
-        behind = await asyncio.to_thread(_behind, state, projections, wanted)
-        if behind is None:
-            return
+        if await asyncio.to_thread(look):
+            return look.found
         if time.monotonic() + pause > give_up:
-            detail = f"{behind} events are not in it yet; ask again"
+            detail = f"{look.behind} events are not in it yet; ask again"
             headers = {"Retry-After": "1"}
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "behind", detail, headers=headers)
         await asyncio.sleep(pause)
+    raise AssertionError("unreachable: there is always another pause")
+
+
+class _Look(Generic[T]):
+    """Looks whether all is there, and reads it in the same transaction: `found`."""
+
+    found: T
+    behind = 0
+
+    def __init__(
+        self,
+        state: State,
+        read: Callable[[Connection], T],
+        projections: Sequence[Projection],
+        wait_for: str | None,
+    ) -> None:
+        self._service = state.service
+        self._read = read
+        self._projections = projections
+        self._wait_for = wait_for
+        self._wanted: int | None = None
+
+    def __call__(self) -> bool:
+        with self._service.database.reading() as connection:
+            if self._wanted is None:
+                newest = self._service.projector.log.last_position(connection)
+                self._wanted = newest if self._wait_for is None else _position(self._wait_for, newest)
+            self.behind = _behind(connection, self._projections, self._wanted)
+            if self.behind:
+                return False
+            self.found = self._read(connection)
+        return True
 
 
 def _pauses() -> Iterator[float]:
@@ -38,11 +76,7 @@ def _pauses() -> Iterator[float]:
         yield _LOOK_SECONDS[-1]
 
 
-def _wanted(state: State, wait_for: str | None) -> int:
-    with state.service.database.reading() as connection:
-        newest = state.service.projector.log.last_position(connection)
-    if wait_for is None:
-        return newest
+def _position(wait_for: str, newest: int) -> int:
     if not (wait_for.isascii() and wait_for.isdigit() and len(wait_for) < 20):
         raise Problem(
             HTTPStatus.BAD_REQUEST,
@@ -56,12 +90,10 @@ def _wanted(state: State, wait_for: str | None) -> int:
     return int(wait_for)
 
 
-def _behind(state: State, projections: tuple[Projection, ...], wanted: int) -> int | None:
-    """How many events the read model that is furthest behind lacks; None where all hold them."""
-    with state.service.database.reading() as connection:
-        found = generations.currents(connection, projections)
+def _behind(connection: Connection, projections: Sequence[Projection], wanted: int) -> int:
+    """How many events the read model that is furthest behind lacks."""
     most = 0
-    for projection, generation in found.items():
+    for projection, generation in generations.currents(connection, projections).items():
         if generation is None:
             most = max(most, wanted)
             continue
@@ -70,4 +102,4 @@ def _behind(state: State, projections: tuple[Projection, ...], wanted: int) -> i
             if generation.problem:
                 raise ProjectionStopped(projection.name, generation.position + 1, generation.problem)
             most = max(most, wanted - generation.position)
-    return most or None
+    return most

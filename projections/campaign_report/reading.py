@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, select
+from sqlalchemy import Select, Table, bindparam, select
 from sqlalchemy.engine import Connection, Row
 
 from domain import money
@@ -111,10 +112,11 @@ def report(connection: Connection, app_group: str, campaign_id: str) -> Campaign
     """The report of one campaign, None where the group has no such campaign."""
     tables = current(connection, CAMPAIGN_REPORT)
     campaigns = tables[report_campaigns]
-    row = connection.execute(
-        select(campaigns).where(campaigns.c.app_group == app_group, campaigns.c.campaign_id == campaign_id)
-    ).one_or_none()
-    return None if row is None else _report(connection, tables, row)
+    query = select(campaigns).where(
+        campaigns.c.app_group == app_group, campaigns.c.campaign_id == campaign_id
+    )
+    found = _reports(connection, tables, connection.execute(query).all())
+    return found[0] if found else None
 
 
 def reports(connection: Connection, app_group: str) -> list[CampaignReport]:
@@ -122,7 +124,7 @@ def reports(connection: Connection, app_group: str) -> list[CampaignReport]:
     tables = current(connection, CAMPAIGN_REPORT)
     campaigns = tables[report_campaigns]
     query = select(campaigns).where(campaigns.c.app_group == app_group).order_by(campaigns.c.campaign_id)
-    return [_report(connection, tables, row) for row in connection.execute(query).all()]
+    return _reports(connection, tables, connection.execute(query).all())
 
 
 def headlines(
@@ -135,12 +137,28 @@ def headlines(
     if after is not None:
         query = query.where(campaigns.c.campaign_id > after)
     rows = connection.execute(query.order_by(campaigns.c.campaign_id).limit(limit)).all()
-    return tables.position, [_report(connection, tables, row) for row in rows]
+    return tables.position, _reports(connection, tables, rows)
 
 
-def _report(connection: Connection, tables: Generation, row: Row[Any]) -> CampaignReport:
+_TOGETHER = 1_000
+"""Campaigns whose figures are read in one query: a statement takes so many values, and not many more."""
+
+
+def _reports(
+    connection: Connection, tables: Generation, campaigns: Sequence[Row[Any]]
+) -> list[CampaignReport]:
+    """The reports of campaigns, in three queries for many of them."""
+    found = []
+    for start in range(0, len(campaigns), _TOGETHER):
+        some = campaigns[start : start + _TOGETHER]
+        figures = _FiguresOf(connection, tables, [row.stream_id for row in some])
+        found += [_report(tables, row, figures) for row in some]
+    return found
+
+
+def _report(tables: Generation, row: Row[Any], figures: "_FiguresOf") -> CampaignReport:
     events = _decode_events(row.conversion_events)
-    variants = _variants(connection, tables, row.stream_id, len(events))
+    variants = figures.variants(row.stream_id, len(events))
     return CampaignReport(
         app_group=row.app_group,
         campaign_id=row.campaign_id,
@@ -160,33 +178,48 @@ def as_stated(index: int, event: ConversionEvent) -> dict[str, Any]:
     return {"index": index, "letter": LETTERS[index], "primary": index == 0, **event.stated()}
 
 
-def _variants(
-    connection: Connection, tables: Generation, stream_id: str, conversion_events: int
-) -> list[VariantFigures]:
-    def rows(declared: Table) -> Sequence[Row[Any]]:
-        table = tables[declared]
-        return connection.execute(select(table).where(table.c.stream_id == stream_id)).all()
+@cache
+def _of_campaigns(table: Table) -> Select[Any]:
+    """The rows of some campaigns; made once, as that takes longer than to run it."""
+    return select(table).where(table.c.stream_id.in_(bindparam("streams", expanding=True)))
 
-    conversions: defaultdict[str, list[int]] = defaultdict(lambda: [0] * conversion_events)
-    for row in rows(report_conversions):
-        conversions[row.variant_id][row.conversion_event] = row.conversions
-    revenue: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
-    for row in rows(report_revenue):
-        # A currency appears once a purchase counts in it, even at 0 (R11).
-        if row.purchases:
-            revenue[row.variant_id][row.currency] = row.amount
-    return [
-        VariantFigures(
-            row.variant_id,
-            row.name,
-            row.control,
-            row.weight,
-            Figures(
-                row.receipts, row.unique_recipients, conversions[row.variant_id], revenue[row.variant_id]
-            ),
-        )
-        for row in sorted(rows(report_variants), key=lambda row: row.place)
-    ]
+
+class _FiguresOf:
+    """The rows of some campaigns' variants, by campaign."""
+
+    def __init__(self, connection: Connection, tables: Generation, streams: list[str]) -> None:
+        def rows(declared: Table) -> defaultdict[str, list[Row[Any]]]:
+            found = defaultdict(list)
+            for row in connection.execute(_of_campaigns(tables[declared]), {"streams": streams}):
+                found[row.stream_id].append(row)
+            return found
+
+        self._variants = rows(report_variants)
+        self._conversions = rows(report_conversions)
+        self._revenue = rows(report_revenue)
+
+    def variants(self, stream: str, conversion_events: int) -> list[VariantFigures]:
+        """The variants of a campaign, in its order."""
+        conversions: defaultdict[str, list[int]] = defaultdict(lambda: [0] * conversion_events)
+        for row in self._conversions[stream]:
+            conversions[row.variant_id][row.conversion_event] = row.conversions
+        revenue: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
+        for row in self._revenue[stream]:
+            # A currency appears once a purchase counts in it, even at 0 (R11).
+            if row.purchases:
+                revenue[row.variant_id][row.currency] = row.amount
+        return [
+            VariantFigures(
+                row.variant_id,
+                row.name,
+                row.control,
+                row.weight,
+                Figures(
+                    row.receipts, row.unique_recipients, conversions[row.variant_id], revenue[row.variant_id]
+                ),
+            )
+            for row in sorted(self._variants[stream], key=lambda row: row.place)
+        ]
 
 
 def totals(unique_recipients: int, conversion_events: int, variants: list[VariantFigures]) -> Figures:

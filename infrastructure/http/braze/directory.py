@@ -1,7 +1,7 @@
 """Campaigns and canvases as Braze's clients read them: listed, and each with its variants and conversion events."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from http import HTTPStatus
@@ -87,16 +87,6 @@ def _page(
 _AskedPage = Annotated[_Page, Depends(_page)]
 
 
-async def reading(state: State, read: Callable[[Connection], T]) -> T:
-    """Read in another thread, from one consistent view."""
-
-    def within() -> T:
-        with state.service.database.reading() as connection:
-            return read(connection)
-
-    return await asyncio.to_thread(within)
-
-
 async def found(state: State, app_group: str, campaign_id: str, kind: Kind) -> Campaign:
     """The campaign, where there is one of this kind; raises Problem."""
     campaign = await asyncio.to_thread(state.service.ledger.campaign, app_group, campaign_id)
@@ -141,15 +131,13 @@ async def list_canvases(state: Shared, caller: Reader, page: _AskedPage) -> Resp
 async def _listed(
     state: State, app_group: str, kind: Kind, page: _Page
 ) -> list[tuple[CampaignReport, _Changed]]:
-    await up_to_date(state, CAMPAIGN_REPORT)
-
     def read(connection: Connection) -> list[tuple[CampaignReport, _Changed]]:
         of_kind = [each for each in reports(connection, app_group) if each.kind == kind]
         streams = {each.campaign_id: stream_id(app_group, each.campaign_id) for each in of_kind}
         changed = _changed(connection, list(streams.values()))
         return [(each, changed[streams[each.campaign_id]]) for each in of_kind]
 
-    return page.of(await reading(state, read))
+    return page.of(await up_to_date(state, read, CAMPAIGN_REPORT))
 
 
 def _line(report: CampaignReport, changed: _Changed) -> dict[str, Any]:
@@ -211,7 +199,6 @@ async def show_canvas(state: Shared, caller: Reader, canvas_id: CanvasId) -> Res
 
 async def _common(state: State, campaign: Campaign) -> tuple[str | None, str | None, dict[str, Any]]:
     """The first and the last day with a receipt, and what campaigns and canvases have in common."""
-    await up_to_date(state, SERIES)
     group, known = campaign.app_group, state.service.projector.known
 
     def read(connection: Connection) -> tuple[_Changed, list[Day]]:
@@ -219,7 +206,7 @@ async def _common(state: State, campaign: Campaign) -> tuple[str | None, str | N
         days = series(connection, known, group, campaign.campaign_id, "conversion").days
         return _changed(connection, [stream])[stream], days
 
-    changed, days = await reading(state, read)
+    changed, days = await up_to_date(state, read, SERIES)
     received = [day.date for day in days if day.totals.receipts]
     zone = known.zone(group)
     return _begin(received[:1], zone), _begin(received[-1:], zone), _stated(campaign, changed)

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from domain import money
 from domain.campaign import Campaign, Kind
 from infrastructure.http.braze.answers import BrazeRoute, Told, answers, told
-from infrastructure.http.braze.directory import CampaignId, CanvasId, channel_of, found, reading
+from infrastructure.http.braze.directory import CampaignId, CanvasId, channel_of, found
 from infrastructure.http.braze.times import instant
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
@@ -100,7 +100,6 @@ def _first(state: State, zone: tzinfo, last: date, length: int | None, starting_
 
 async def _days(state: State, campaign: Campaign, first: date, last: date) -> _BothClocks:
     """Each day under the conversion clock and under the receipt clock, from one view of the read model."""
-    await up_to_date(state, SERIES)
     known, group, campaign_id = state.service.projector.known, campaign.app_group, campaign.campaign_id
 
     def read(connection: Connection) -> _BothClocks:
@@ -108,7 +107,7 @@ async def _days(state: State, campaign: Campaign, first: date, last: date) -> _B
         credited = series(connection, known, group, campaign_id, "receipt", first, last)
         return list(zip(happened.days, credited.days, strict=True))
 
-    return await reading(state, read)
+    return await up_to_date(state, read, SERIES)
 
 
 def _campaign_day(campaign: Campaign, happened: Day, credited: Day) -> dict[str, Any]:
