@@ -1,7 +1,8 @@
 """How the ledger stands, as gauges in the text format of Prometheus: for the command line and for /metrics."""
 
-from collections import Counter
+import time
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
@@ -14,6 +15,9 @@ from projections import generations
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.tables import report_conversions
 from projections.standing import Standing, standings
+
+_REJECTS_SECONDS = 10
+"""How long a count of rejected facts is told: it reads all that are kept."""
 
 
 def of_projections(found: Iterable[Standing]) -> Iterator[str]:
@@ -39,7 +43,6 @@ def of_ledger(service: Service) -> list[str]:
         position = log.last_position(connection)
         found = list(standings(connection, log, PROJECTIONS, now, count=False))
         standing = _conversions(connection)
-        kept = rejects.counted(connection)
         hooks = webhook_lines(connection)
     lines = [
         *_head("conversions_log_position", "Position of the newest event."),
@@ -50,14 +53,18 @@ def of_ledger(service: Service) -> list[str]:
     lines.append(f"conversions_standing {standing}")
     lines += _head("conversions_rejects_kept", "Facts that were not taken and are kept for a while.")
     # By app group no further: whoever scrapes is no tenant.
-    by_kind: Counter[tuple[str, str]] = Counter()
-    for (_, source, code), number in kept.items():
-        by_kind[source, code] += number
+    kept = _rejects(service, int(time.monotonic() // _REJECTS_SECONDS))
     lines += [
         f'conversions_rejects_kept{{source="{source}",code="{code}"}} {number}'
-        for (source, code), number in sorted(by_kind.items())
+        for (source, code), number in sorted(kept.items())
     ]
     return lines + hooks
+
+
+@lru_cache(maxsize=1)
+def _rejects(service: Service, _while: int) -> dict[tuple[str, str], int]:
+    with service.database.reading() as connection:
+        return rejects.counted(connection)
 
 
 def _conversions(connection: Connection) -> int:

@@ -1,6 +1,7 @@
 """Rejected facts that came over HTTP, kept for a while: most of the clients that send them never send again.
 
-Bounded by number and by age for each app group. What is kept is what was sent, with the reason it was not taken.
+Bounded by number and by age for each app group. What is kept is what was sent, with the reason it was not taken; of
+what is too long for that, what it was.
 """
 
 import json
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy import Row, Select, delete, func, insert, select
 from sqlalchemy.engine import Connection
 
 from domain.instants import from_microseconds, printed
@@ -18,8 +19,11 @@ from infrastructure.schema import rejects
 LONGEST_FACT = 64 * 1024
 """Characters of a fact that are kept: one that is longer cannot be tried again."""
 
-_TRIM_SHARE = 0.01
-"""Of the calls with rejected facts, how many look for what is too old or too much: the bound is met about."""
+_ROWS_A_TRIM = 100
+"""Once in so many rows, about, it is looked for what is too old or too much: by so many the bound is exceeded."""
+
+_OLD_AT_ONCE = 10_000
+"""The most of what is too old that is let go of at a time: no call waits for a whole month's."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Reject:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What is about to be kept: a reason and the fact as it was sent, made into JSON by the caller."""
+    """What is about to be kept: a reason and the fact, made into JSON of at most LONGEST_FACT by the caller."""
 
     code: str
     message: str
@@ -78,28 +82,31 @@ def keep(
             "fact": each.fact,
         }
         for each in refused
-        if len(each.fact) <= LONGEST_FACT
     ]
-    if not rows or not bounds.number:
-        return
-    connection.execute(insert(rejects), rows)
-    if random.random() < _TRIM_SHARE:  # noqa: S311 - no secret
+    if bounds.number:
+        connection.execute(insert(rejects), rows)
+    # Also where none is to be kept: there may be some of before.
+    if random.random() < len(rows) / _ROWS_A_TRIM:  # noqa: S311 - no secret
         _trim(connection, app_group, now, bounds)
 
 
 def _trim(connection: Connection, app_group: str, now: int, bounds: Bounds) -> None:
-    """Let go of what is too old or too much; now and then, as it reads all that is kept."""
+    """Let go of what is too much of a group, and of what is too old of any: others may never be rejected again."""
+    ids = select(rejects.c.reject_id)
     of_group = rejects.c.app_group == app_group
-    oldest = (
-        select(rejects.c.reject_id)
-        .where(of_group)
-        .order_by(rejects.c.reject_id.desc())
-        .limit(1)
-        .offset(bounds.number)
-        .scalar_subquery()
+    newest = ids.where(of_group).order_by(rejects.c.reject_id.desc())
+    _let_go(
+        connection,
+        ids.where(of_group, rejects.c.reject_id <= newest.limit(1).offset(bounds.number).scalar_subquery()),
     )
-    connection.execute(delete(rejects).where(of_group, rejects.c.reject_id <= oldest))
-    connection.execute(delete(rejects).where(of_group, rejects.c.rejected_at < now - bounds.age))
+    # Ids rise with time: what is too old is among the first, and no index of instants is needed.
+    first = ids.order_by(rejects.c.reject_id).limit(_OLD_AT_ONCE)
+    _let_go(connection, ids.where(rejects.c.reject_id.in_(first), rejects.c.rejected_at < now - bounds.age))
+
+
+def _let_go(connection: Connection, ids: Select[Any]) -> None:
+    # Calls that trim at once do not wait for each other, which would end in a deadlock.
+    connection.execute(delete(rejects).where(rejects.c.reject_id.in_(ids.with_for_update(skip_locked=True))))
 
 
 def listed(
@@ -117,11 +124,13 @@ def listed(
     return [_reject(row) for row in connection.execute(query.order_by(rejects.c.reject_id).limit(limit))]
 
 
-def counted(connection: Connection) -> dict[tuple[str, str, str], int]:
-    """How many are kept, by app group, source and code."""
-    columns = (rejects.c.app_group, rejects.c.source, rejects.c.code)
+def counted(connection: Connection, app_group: str | None = None) -> dict[tuple[str, str], int]:
+    """How many are kept by source and code, of an app group or of all; reads every row of them."""
+    columns = (rejects.c.source, rejects.c.code)
     query = select(*columns, func.count()).group_by(*columns)
-    return {(row[0], row[1], row[2]): row[3] for row in connection.execute(query)}
+    if app_group is not None:
+        query = query.where(rejects.c.app_group == app_group)
+    return {(source, code): number for source, code, number in connection.execute(query)}
 
 
 def forget(connection: Connection, reject_ids: Iterable[int]) -> None:

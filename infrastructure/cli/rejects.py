@@ -31,6 +31,9 @@ commands = typer.Typer(help="Facts that were not taken: list, retry.", no_args_i
 _PAGE = 1_000
 _SHOWN = 50
 
+_UNREADABLE = "unreadable"
+"""Counted beside the verdicts: what is no fact as it is kept, and so is rejected whatever is made since."""
+
 CodeOption = Annotated[
     str | None, typer.Option("--code", metavar="CODE", help="Those with this reason alone.")
 ]
@@ -49,8 +52,7 @@ def list_rejects(
         group = only_app_group(service, app_group)
         with service.database.reading() as connection:
             found = rejects.listed(connection, group, code=code, limit=limit)
-            counted = rejects.counted(connection)
-    own = {key[1:]: number for key, number in counted.items() if key[0] == group}
+            own = rejects.counted(connection, group)
     if json_output:
         print_json(
             {
@@ -88,6 +90,8 @@ def retry(
 ) -> None:
     """Try rejected facts again: after the missing campaign was made, say. What is taken now is let go of.
 
+    What is no fact as it is kept (too long, beyond Braze's bounds, malformed) can never be taken: have it sent anew.
+
     Exit status: 0 all taken, 3 some are rejected again and stay.
     """
     totals: Counter[str] = Counter()
@@ -100,14 +104,22 @@ def retry(
                 break
             totals += _again(service, group, page)
             after = page[-1].reject_id
-    told = {verdict.value: totals[verdict.value] for verdict in Verdict}
-    if json_output:
-        print_json({"app_group": group, "tried": totals.total()} | told)
-    else:
-        taken = ", ".join(f"{number:,} {verdict}" for verdict, number in told.items())
-        out.print(f"{totals.total():,} tried again: {taken}", highlight=False)
+    _tell(group, totals, json_output=json_output)
     if totals[Verdict.REJECTED.value]:
         raise typer.Exit(SOME_REJECTED)
+
+
+def _tell(app_group: str, totals: Counter[str], *, json_output: bool) -> None:
+    told = {verdict.value: totals[verdict.value] for verdict in Verdict}
+    tried, unreadable = sum(told.values()), totals[_UNREADABLE]
+    if json_output:
+        print_json({"app_group": app_group, "tried": tried} | told | {_UNREADABLE: unreadable})
+        return
+    taken = ", ".join(f"{number:,} {verdict}" for verdict, number in told.items())
+    out.print(f"{tried:,} tried again: {taken}", highlight=False)
+    if unreadable:
+        said = "as they are kept these are no facts, and no retry takes them: have them sent anew, corrected"
+        out.print(f"{unreadable:,} of the rejected: {said}", highlight=False)
 
 
 def _again(service: Service, app_group: str, page: list[Reject]) -> Counter[str]:
@@ -116,6 +128,7 @@ def _again(service: Service, app_group: str, page: list[Reject]) -> Counter[str]
     answers = service.intake.record(app_group, [fact for _, fact in facts], stamp()).answers
     totals = Counter(answer.verdict.value for answer in answers)
     totals[Verdict.REJECTED.value] += len(page) - len(facts)
+    totals[_UNREADABLE] += len(page) - len(facts)
     done = [
         each.reject_id
         for (each, _), answer in zip(facts, answers, strict=True)

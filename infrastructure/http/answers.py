@@ -1,6 +1,7 @@
 """Answers as JSON, with an entity tag where asking again is cheaper than reading again."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -20,14 +21,22 @@ def answered(value: Any, status: int = 200, headers: dict[str, str] | None = Non
     return Response(encoded(value), status, headers=headers, media_type=JSON)
 
 
-def tagged(request: Request, value: Any, *, apart_from: str = "position") -> Response:  # noqa: ANN401
-    """The response with a value and its entity tag, or 304 where the caller has it already.
+def tagged(
+    request: Request,
+    value: Any,  # noqa: ANN401
+    *,
+    apart_from: str = "position",
+    csv: Callable[[], Response] | None = None,
+) -> Response:
+    """The response with a value, or as CSV, and its entity tag, or 304 where the caller has it already.
 
     The tag leaves one field out: a report that says the same at a later position is the same report.
     """
     known = {name: each for name, each in value.items() if name != apart_from}
-    tag = f'W/"{hashlib.sha256(encoded(known)).hexdigest()[:32]}"'
+    tag = f'W/"{hashlib.sha256(encoded(known)).hexdigest()[:32]}{"-csv" if csv else ""}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return answered(value, headers=headers)
+    response = csv() if csv else answered(value)
+    response.headers.update(headers)
+    return response

@@ -163,8 +163,8 @@ class Outside:
         scope["path"] = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace")
         started, status, request_id = time.perf_counter(), 0, uuid.uuid4().hex
 
-        if scope["method"] == "HEAD":
-            # The server knows what was asked, and leaves the body out.
+        head = scope["method"] == "HEAD"
+        if head:
             scope = {**scope, "method": "GET"}
 
         async def told(message: MutableMapping[str, Any]) -> None:
@@ -172,7 +172,12 @@ class Outside:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-            await send(message)
+                await send(message)
+                if head:
+                    # At once: a stream's body has no end. To whoever goes on with it the client is gone.
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+            elif not head:
+                await send(message)
 
         with self._tracing(scope) as span, bound_contextvars(request_id=request_id, **_trace(scope)):
             try:

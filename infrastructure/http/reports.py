@@ -2,10 +2,11 @@
 
 import asyncio
 import csv
+from collections.abc import Callable, Iterable
 from datetime import date
 from http import HTTPStatus
 from io import StringIO
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any, TypeVar, cast, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -18,11 +19,11 @@ from infrastructure.http.state import Reader, Shared
 from infrastructure.http.waiting import up_to_date
 from infrastructure.rows import report_rows, series_rows
 from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.reading import report
+from projections.campaign_report.reading import CampaignReport, report
 from projections.overlap import OVERLAP
 from projections.overlap.reading import overlap
 from projections.series import SERIES
-from projections.series.reading import series
+from projections.series.reading import Series, series
 from projections.series.tables import Clock
 
 routes = APIRouter(tags=["reports"])
@@ -31,6 +32,8 @@ WaitFor = Annotated[
     str | None,
     Query(description="A position that is to be in it; left out, everything acknowledged so far is."),
 ]
+
+_Found = TypeVar("_Found", CampaignReport, Series)
 
 _MOST_DAYS = 3_660
 _CSV = "text/csv"
@@ -48,11 +51,16 @@ def _wants_csv(request: Request) -> bool:
     return _CSV in kinds and "application/json" not in kinds[: kinds.index(_CSV)]
 
 
-def _csv(rows: list[tuple[Any, ...]], position: int) -> Response:
-    written = StringIO()
-    csv.writer(written).writerows(rows)
-    headers = {"X-Position": str(position), "Vary": "Accept"}
-    return Response(written.getvalue(), headers=headers, media_type=f"{_CSV}; charset=utf-8; header=present")
+def _told(request: Request, found: _Found, rows: Callable[[_Found], Iterable[tuple[Any, ...]]]) -> Response:
+    """The answer as JSON, or as CSV in these rows."""
+
+    def written() -> Response:
+        text = StringIO()
+        csv.writer(text).writerows(rows(found))
+        headers = {"X-Position": str(found.position)}
+        return Response(text.getvalue(), headers=headers, media_type=f"{_CSV}; charset=utf-8; header=present")
+
+    return tagged(request, found.as_json(), csv=written if _wants_csv(request) else None)
 
 
 @routes.get(
@@ -73,9 +81,7 @@ async def report_campaign(
     )
     if found is None:
         raise UnknownCampaign(f"there is no campaign {campaign_id!r}", place="campaign_id")
-    if _wants_csv(request):
-        return _csv(list(report_rows(found)), found.position)
-    return tagged(request, found.as_json())
+    return _told(request, found, report_rows)
 
 
 @routes.get(
@@ -111,9 +117,7 @@ async def report_series(
         SERIES,
         wait_for=wait_for,
     )
-    if _wants_csv(request):
-        return _csv(list(series_rows(found)), found.position)
-    return tagged(request, found.as_json())
+    return _told(request, found, series_rows)
 
 
 @routes.get(

@@ -30,6 +30,10 @@ _INLINE = 16 * 1024
 
 _DAY = 86_400_000_000
 
+_NAMES = ("type", "id", "user_id", "messageId", "userId", "anonymousId", "event")
+"""What tells whoever sent a fact which it was; of a message of another service, that none was made of, too."""
+_LONGEST_NAME = 1_024
+
 _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 
@@ -109,7 +113,7 @@ async def _keep_rejected(
     state: State, caller: Caller, answered: Iterable[tuple[Read, Answer]], source: str
 ) -> None:
     refused = [
-        Refusal(answer.code, answer.message, _as_sent(each.raw))
+        Refusal(answer.code, answer.message, _as_kept(each.raw))
         for each, answer in answered
         if answer.verdict is Verdict.REJECTED
     ]
@@ -128,6 +132,15 @@ def _keep(state: State, app_group: str, source: str, refused: list[Refusal]) -> 
     bounds = Bounds(settings.rejects_kept, settings.rejects_days * _DAY)
     with database.writing() as connection:
         rejects.keep(connection, app_group, source, refused, microseconds(state.service.now()), bounds)
+
+
+def _as_kept(raw: Any) -> str:  # noqa: ANN401
+    """What was sent; of what is too long to be kept, its names and its size: that is no fact any more."""
+    text = _as_sent(raw)
+    if len(text) <= rejects.LONGEST_FACT:
+        return text
+    names = {name: raw[name] for name in _NAMES if name in raw and len(_as_sent(raw[name])) <= _LONGEST_NAME}
+    return _as_sent(names | {"characters": len(text)})
 
 
 def _as_sent(raw: Any) -> str:  # noqa: ANN401

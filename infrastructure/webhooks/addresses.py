@@ -1,7 +1,6 @@
 """Where webhooks may go: to public addresses, looked at where the connection is made, whatever its name said before."""
 
 import asyncio
-import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
@@ -10,8 +9,10 @@ import httpcore
 import httpx
 
 from domain.errors import DomainError
+from infrastructure.webhooks.names import Names
 
 _LONGEST_URL = 2_048
+_PORTS = range(1, 65_536)
 
 _UNICAST = IPv6Network("2000::/3")
 """What of IPv6 is given out for the public; addresses that hold others of IPv4 are outside, but for the next two."""
@@ -44,16 +45,17 @@ def read_url(text: str, *, allow_private: bool) -> str:
     """A URL in the form in which it is called; raises BadUrl."""
     try:
         url = httpx.URL(text)
-        port = url.port
+        # Read here: a host may turn out to be none only when it is asked for.
+        host, port = url.host, url.port
     except (httpx.InvalidURL, UnicodeError, ValueError):
         raise BadUrl("this is no URL", place="url") from None
-    if len(str(url)) > _LONGEST_URL or not url.host:
+    if len(str(url)) > _LONGEST_URL or not host:
         raise BadUrl(f"a URL has a host, and at most {_LONGEST_URL:,} characters", place="url")
     if url.scheme != "https" and not (allow_private and url.scheme == "http"):
         raise BadUrl("a webhook goes to https://...", place="url")
-    if url.userinfo or url.fragment or port == 0:
-        raise BadUrl("a webhook's URL has no user, no fragment, and a port from 1 on", place="url")
-    if not allow_private and _is_private_literal(url.host):
+    if url.userinfo or url.fragment or (port is not None and port not in _PORTS):
+        raise BadUrl("a webhook's URL has no user, no fragment, and a port from 1 to 65535", place="url")
+    if not allow_private and _is_private_literal(host):
         raise BadUrl("this address is none of the public internet", place="url", code="private_address")
     return str(url)
 
@@ -69,7 +71,8 @@ def _is_private_literal(host: str) -> bool:
 class PublicBackend(httpcore.AsyncNetworkBackend):
     """Connects to the very address it has looked at: a name that stands for another the next moment gains nothing."""
 
-    def __init__(self, *, allow_private: bool) -> None:
+    def __init__(self, names: Names, *, allow_private: bool) -> None:
+        self._names = names
         self._allow_private = allow_private
         self._inner = httpcore.AnyIOBackend()
 
@@ -81,8 +84,11 @@ class PublicBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
+        addresses = await self._names.addresses(host)
+        if not addresses:
+            raise httpcore.ConnectError("the name is not known")
         error: Exception = PrivateAddress("the name stands for no public address")
-        for address in await _resolved(host, port):
+        for address in addresses:
             if not self._allow_private and not is_public(address):
                 continue
             try:
@@ -101,11 +107,3 @@ class PublicBackend(httpcore.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-
-
-async def _resolved(host: str, port: int) -> list[str]:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError("the name is not known") from error
-    return list(dict.fromkeys(str(each[4][0]) for each in found))

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import threading
 import time
+import traceback
 import uuid
 from typing import Any
 
@@ -37,6 +38,8 @@ _AGAIN_SECONDS = 60.0
 _FAR = 5_000
 """Positions looked through without anything to tell, before it is written down how far that was."""
 _FACTOR = 3
+_MOST_FACTORS = 40
+"""Beyond them every pause is the longest, and in the end no float could hold it."""
 
 _random = secrets.SystemRandom()
 
@@ -192,22 +195,25 @@ class Delivering:
             task.add_done_callback(self._calls.discard)
 
     async def _deliver(self, turn: Due, hook: Webhook) -> None:
-        """Send a line's events one after the other, until one is not acknowledged."""
+        """Send a line's events one after the other, until one is not acknowledged; whatever happens, tell the end."""
         failure: Failure | None = None
+        first = True
         try:
-            told = await asyncio.to_thread(self._teller.at, hook.wanted.app_group, turn.positions)
-            for number, each in enumerate(told):
+            for each in await asyncio.to_thread(self._teller.at, hook.wanted.app_group, turn.positions):
                 if not self._may_go_on(hook):
                     break
                 answer = await self._send(hook, each)
                 if answer.reason is not None:
-                    failure = self._failure(turn, answer, first=number == 0)
+                    failure = self._failure(turn, answer, first=first)
                     break
                 self._tell(Result(turn, hook.replays, (each.position,)))
+                first = False
         except UnreadableLog as error:
-            failure = self._failure(turn, Answer(f"the log cannot be read: {error}"), first=True)
+            failure = self._failure(turn, Answer(f"the log cannot be read: {error}"), first=first)
         except _AWAY as error:
             log.warning("delivery.waits", reason=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a line whose end is not told would be taken for ever
+            failure = self._failure(turn, _unforeseen(error), first=first)
         self._tell(Result(turn, hook.replays, failure=failure, last=True))
 
     async def _send(self, hook: Webhook, told: Telling) -> Answer:
@@ -222,7 +228,7 @@ class Delivering:
             "user-agent": "conversion-ledger",
             **signed(message_id, now // MICROSECONDS, body, secrets_of(row, now)),
         }
-        return await self._sender.send(current.url, headers, body)
+        return await self._sender.send(current.webhook_id, current.url, headers, body)
 
     def _may_go_on(self, hook: Webhook) -> bool:
         current, _ = self._hooks.get(hook.webhook_id, (None, None))
@@ -238,7 +244,8 @@ class Delivering:
         now, settings = clock(), self._settings
         attempts = (turn.attempts if first else 0) + 1
         since = (turn.failing_since if first else None) or now
-        pause = min(settings.longest_pause_seconds, settings.first_pause_seconds * _FACTOR ** (attempts - 1))
+        factors = min(attempts - 1, _MOST_FACTORS)
+        pause = min(settings.longest_pause_seconds, settings.first_pause_seconds * _FACTOR**factors)
         # Those that failed together do not all come again together.
         pause = max(pause * _random.uniform(0.5, 1.0), answer.pause)
         spent = attempts >= settings.attempts or now - since >= settings.budget_seconds * MICROSECONDS
@@ -276,3 +283,10 @@ class Delivering:
                 lease.give_back(connection, self._holder)
         except (lease.Lost, *_AWAY) as error:
             log.warning("delivery.waits", reason=type(error).__name__)
+
+
+def _unforeseen(error: Exception) -> Answer:
+    # Where it arose, and no values: those may be secrets.
+    trace = traceback.format_tb(error.__traceback__)
+    log.error("delivery.failed", reason=type(error).__name__, trace=trace)
+    return Answer(f"unforeseen error ({type(error).__name__}): the log of the deliverer says more")

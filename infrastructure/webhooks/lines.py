@@ -31,14 +31,17 @@ class Due(NamedTuple):
 
 @dataclass(frozen=True)
 class Failure:
-    """An event that was not acknowledged: when to try it next, or that its line is parked."""
+    """An event that was not acknowledged: when to try it next, or that its line is parked.
+
+    `gone` is the URL that was called, where there is nothing any more.
+    """
 
     reason: str
     attempts: int
     failing_since: int
     next_at: int
     parked_at: int | None = None
-    gone: bool = False
+    gone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -117,41 +120,50 @@ def _fail(connection: Connection, due: Due, own: Any, failure: Failure) -> None:
         "reason": failure.reason,
     }
     connection.execute(update(webhook_lines).where(own).values(values))
-    if failure.gone:
-        of_hook = update(webhooks).where(webhooks.c.webhook_id == due.webhook_id)
-        connection.execute(of_hook.values(status=DISABLED, reason=GONE))
+    if failure.gone is not None:
+        # A webhook that goes elsewhere by now is not gone.
+        still = (webhooks.c.webhook_id == due.webhook_id, webhooks.c.url == failure.gone)
+        connection.execute(update(webhooks).where(*still).values(status=DISABLED, reason=GONE))
 
 
 def waiting(connection: Connection) -> dict[str, int]:
-    """How many events wait, by webhook, parked ones not counted."""
+    """How many events wait, by webhook; neither those of parked lines, nor those that wait for the log before them."""
     query = select(_event.webhook_id, func.count()).join_from(webhook_events, webhook_lines, _same())
-    query = query.where(_line.parked_at.is_(None)).group_by(_event.webhook_id)
+    query = query.join(webhooks, webhooks.c.webhook_id == _event.webhook_id)
+    query = query.where(_line.parked_at.is_(None), _handed_over(webhooks.c.position))
+    query = query.group_by(_event.webhook_id)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def due(connection: Connection, busy: Mapping[str, set[str]], now: int, each: int) -> list[Due]:
     """The lines whose turn it is, those that waited longest first: of a webhook so many less those that are busy."""
-    of_active = select(webhooks.c.webhook_id).where(webhooks.c.status == ACTIVE)
     turn = (_line.parked_at.is_(None), _line.next_at <= now)
-    hooks = select(_line.webhook_id).where(*turn, _line.webhook_id.in_(of_active)).distinct()
+    hooks = select(webhooks.c.webhook_id, webhooks.c.position).where(webhooks.c.status == ACTIVE)
+    hooks = hooks.where(webhooks.c.webhook_id.in_(select(_line.webhook_id).where(*turn)))
     found: list[Due] = []
-    for webhook_id in connection.execute(hooks).scalars().all():
+    for webhook_id, position in connection.execute(hooks).all():
         taken = busy.get(webhook_id, set())
         free = each - len(taken)
         if free <= 0:
             continue
-        lines = select(webhook_lines).where(*turn, _line.webhook_id == webhook_id)
+        sendable = select(_event.position).where(_same(), _handed_over(position)).exists()
+        lines = select(webhook_lines).where(*turn, _line.webhook_id == webhook_id, sendable)
         rows = connection.execute(lines.order_by(_line.next_at).limit(each)).all()
         idle = [row for row in rows if row.journey_id not in taken][:free]
-        found += [_due(connection, row) for row in idle]
+        found += [_due(connection, row, position) for row in idle]
     return found
 
 
-def _due(connection: Connection, row: Any) -> Due:  # noqa: ANN401
-    own = (_event.webhook_id == row.webhook_id, _event.journey_id == row.journey_id)
+def _due(connection: Connection, row: Any, position: int) -> Due:  # noqa: ANN401
+    own = (_event.webhook_id == row.webhook_id, _event.journey_id == row.journey_id, _handed_over(position))
     query = select(_event.position).where(*own).order_by(_event.position).limit(MOST)
     positions = list(connection.execute(query).scalars())
     return Due(row.webhook_id, row.journey_id, row.attempts, row.failing_since, positions)
+
+
+def _handed_over(position: Any) -> Any:  # noqa: ANN401
+    """After a replay, what was left in a line from before waits until the log before it was handed over again."""
+    return _event.position <= position
 
 
 def _same() -> Any:  # noqa: ANN401

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, func, select
 from sqlalchemy.engine import Connection, Row
 
 from domain import money
@@ -182,6 +182,21 @@ def credited_to_receipts(
         key = (row.variant_id, row.currency)
         found.revenue[key] = EXACT.add(found.revenue.get(key, Decimal(0)), row.amount)
     return found
+
+
+def days_with_receipts(
+    connection: Connection, app_group: str, campaign_id: str
+) -> tuple[date | None, date | None]:
+    """The first and the last day with a receipt of any variant but control; they cost the same however far apart."""
+    table = current(connection, SERIES)[series_receipts]
+    query = select(func.min(table.c.day), func.max(table.c.day)).where(
+        table.c.stream_id == stream(app_group, campaign_id),
+        table.c.variant_id == CAMPAIGN,
+        # All of a day's may have been voided (R17).
+        table.c.receipts > 0,
+    )
+    first, last = connection.execute(query).one()
+    return first, last
 
 
 def _figures(rows: _Rows, definition: Definition) -> _Figures:

@@ -1,6 +1,7 @@
 """What Braze's clients call: docs/braze.md, call by call, over a real server."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from braze.client import BrazeClient, BrazeClientError  # type: ignore[import-untyped]
 
 from infrastructure import rejects
+from infrastructure.cli.rejects import _again
 from infrastructure.http import metrics
 from infrastructure.keys import Scope
 from tests.infrastructure.serving import Api, serving
@@ -177,6 +179,21 @@ def test_purchases_have_brazes_bounds(api: Api) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("change", [{"quantity": 101}, {"properties": {"a": "x" * 52_000}}])
+def test_what_is_beyond_brazes_bounds_is_never_taken_by_a_retry(api: Api, change: dict[str, Any]) -> None:
+    """R11: its sender has split it by then, and it would count twice."""
+    failed(track(api, purchases=[PURCHASE | change]), 400, NOTHING_VALID)
+    track(api, purchases=[PURCHASE])
+    with api.service.database.reading() as connection:
+        kept = rejects.listed(connection, GROUP)
+    assert [json.loads(each.fact)["user_id"] for each in kept] == ["u1"]
+    again = _again(api.service, GROUP, kept)
+    assert (again["accepted"], again["rejected"], again["unreadable"]) == (0, 1, 1)
+    assert get(api, "/campaigns/data_series", campaign_id="sale", length=1, ending_at="2026-03-02T12:00:00Z")[
+        "data"
+    ][0]["revenue_by_currency"] == {"USD": "19.98"}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -273,6 +290,34 @@ def test_details_name_the_conversion_events_as_braze_does(api: Api) -> None:
         {"type": "Makes Specific Purchase", "window": 259_200, "product": "sku"}
     ]
     assert [each["id"] for each in canvas["variants"]] == ["default"]
+
+
+def test_first_and_last_sent_are_of_receipts_that_stand_and_not_of_control(api: Api) -> None:
+    """R9, R17: neither an enrolment nor what was voided was sent."""
+    early = RECEIPT | {"id": "r0", "at": "2026-02-01T09:00:00Z"}
+    enrolled = RECEIPT | {"id": "r9", "user_id": "u9", "variant_id": "holdout", "at": "2026-03-09T09:00:00Z"}
+    void = {"type": "void", "id": "v0", "user_id": "u1", "fact_id": "r0", "at": "2026-03-01T09:00:00Z"}
+    take(api.service, [early, enrolled, RECEIPT | {"id": "r5", "at": "2026-03-05T09:00:00Z"}])
+    told = get(api, "/campaigns/details", campaign_id="sale")
+    assert [told[name][:10] for name in ("first_sent", "last_sent")] == ["2026-02-01", "2026-03-05"]
+    take(api.service, [void])
+    told = get(api, "/campaigns/details", campaign_id="sale")
+    assert [told[name][:10] for name in ("first_sent", "last_sent")] == ["2026-03-01", "2026-03-05"]
+    api.client().post("/v1/campaigns", json={"id": "unsent"}).raise_for_status()
+    assert get(api, "/campaigns/details", campaign_id="unsent")["last_sent"] is None
+
+
+def test_details_of_a_long_life_cost_no_more(api: Api) -> None:
+    """A receipt with the clock at 1970 is no day by day of all variants since."""
+    variants = [{"id": f"v{number}"} for number in range(100)]
+    api.client().post("/v1/campaigns", json={"id": "long", "variants": variants}).raise_for_status()
+    receipt = RECEIPT | {"campaign_id": "long", "variant_id": "v0"}
+    take(api.service, [receipt | {"id": "l0", "at": "1970-01-02T09:00:00Z"}, receipt | {"id": "l1"}])
+    get(api, "/campaigns/details", campaign_id="sale")
+    began = time.monotonic()
+    told = get(api, "/campaigns/details", campaign_id="long")
+    assert time.monotonic() - began < 1
+    assert told["first_sent"] == "1970-01-02T00:00:00+00:00"
 
 
 def test_r20_a_series_has_both_clocks(api: Api) -> None:

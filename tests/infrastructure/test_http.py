@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -380,6 +381,20 @@ def test_a_journey_is_told_the_newest_last(api: Api) -> None:
     problem(client.get("/v1/users/nobody/journey"), 404, "unknown_user")
 
 
+def test_a_journey_tells_properties_with_the_digits_they_came_with(api: Api) -> None:
+    """R13: also numbers that no float and no whole number of 64 bits holds."""
+    client = api.client()
+    numbers = (
+        '{"big":123456789012345678901234567890,"huge":1e400,"exact":0.1234567890123456789,"text":"ü\\n"}'
+    )
+    sent = json.dumps({"facts": [PURCHASE | {"properties": "@"}]}).replace('"@"', numbers)
+    assert client.post("/v1/facts", content=sent).json()["accepted"] == 1
+    told = client.get("/v1/users/u1/journey")
+    assert told.status_code == 200
+    event = json.loads(told.text, parse_float=Decimal)["events"][0]["event"]
+    assert event["properties"] == json.loads(numbers, parse_float=Decimal)
+
+
 def test_ids_in_paths_may_hold_anything(api: Api) -> None:
     """A slash, a percent sign, another alphabet."""
     client = api.client()
@@ -442,6 +457,23 @@ def test_a_report_that_says_the_same_is_not_sent_again(api: Api) -> None:
     assert client.get("/v1/campaigns/sale/report", headers=known).status_code == 304
     post(client, RECEIPT)
     assert client.get("/v1/campaigns/sale/report", headers=known).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["report", "series"])
+def test_rows_that_say_the_same_are_not_sent_again(api: Api, path: str) -> None:
+    """CSV has a tag of its own: what was read as JSON is no answer to who asks for rows."""
+    client, rows_of = api.client(), {"Accept": "text/csv"}
+    first = client.get(f"/v1/campaigns/sale/{path}", headers=rows_of)
+    as_json = client.get(f"/v1/campaigns/sale/{path}")
+    assert first.headers["etag"] != as_json.headers["etag"]
+    assert {each.headers["vary"] for each in (first, as_json)} == {"Accept"}
+    known = {"If-None-Match": first.headers["etag"]}
+    assert client.get(f"/v1/campaigns/sale/{path}", headers=rows_of | known).status_code == 304
+    assert client.get(f"/v1/campaigns/sale/{path}", headers=known).status_code == 200
+    other = {"If-None-Match": as_json.headers["etag"]}
+    assert client.get(f"/v1/campaigns/sale/{path}", headers=rows_of | other).status_code == 200
+    post(client, RECEIPT)
+    assert client.get(f"/v1/campaigns/sale/{path}", headers=rows_of | known).status_code == 200
 
 
 def test_a_report_waits_for_a_position_and_says_when_it_cannot(tmp_path: Path) -> None:

@@ -2,20 +2,26 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from infrastructure import rejects
+from infrastructure import gauges, rejects
 from infrastructure.keys import Scope
+from infrastructure.rejects import Bounds, Refusal
+from infrastructure.service import Service
 from tests.infrastructure.commands import run
 from tests.infrastructure.serving import Api, serving
 from tests.infrastructure.test_http import MISSING, RECEIPT, SALE, post, problem
-from tests.ledgers import GROUP
+from tests.ledgers import GROUP, open_ledger
 
 pytestmark = pytest.mark.usefixtures("each_database")
+
+DAY = 86_400_000_000
+REFUSED = Refusal("malformed", "no fact", "{}")
 
 
 @pytest.fixture
@@ -119,7 +125,7 @@ def test_rejected_facts_are_taken_once_what_was_missing_is_there(api: Api, tmp_p
     assert listed["rejects"][0]["fact"] == MISSING
     assert listed["rejects"][0]["source"] == "facts"
     again = told(tmp_path, "rejects", "retry", status=3)
-    assert (again["tried"], again["accepted"], again["rejected"]) == (3, 0, 3)
+    assert (again["tried"], again["accepted"], again["rejected"], again["unreadable"]) == (3, 0, 3, 1)
     client.post("/v1/campaigns", json={"id": "nope"}).raise_for_status()
     client.patch("/v1/app-group", json={"apps": ["nope"]}).raise_for_status()
     again = told(tmp_path, "rejects", "retry", "--code", "unknown_campaign")
@@ -133,7 +139,7 @@ def test_rejected_facts_are_taken_once_what_was_missing_is_there(api: Api, tmp_p
 
 def test_rejected_facts_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest make room; those that came later stay, and each app group has room of its own."""
-    monkeypatch.setattr(rejects, "_TRIM_SHARE", 1.0)
+    monkeypatch.setattr(rejects, "_ROWS_A_TRIM", 1)
     with serving(tmp_path, [SALE], rejects_kept=5) as api:
         client, other = api.client(), api.client(Scope.INGEST, Scope.MANAGE, app_group="other")
         other.patch("/v1/app-group", json={}).raise_for_status()
@@ -143,3 +149,83 @@ def test_rejected_facts_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         kept = told(tmp_path, "rejects", "list", "--app-group", GROUP)["rejects"]
         assert [each["fact"]["id"] for each in kept] == ["m2-1", "m2-2", "m3-0", "m3-1", "m3-2"]
         assert len(told(tmp_path, "rejects", "list", "--app-group", "other")["rejects"]) == 1
+
+
+def test_a_fact_too_long_to_be_kept_is_listed_by_its_names_and_its_size(api: Api, tmp_path: Path) -> None:
+    """Nothing that was rejected is lost without a word; a retry says that it takes no such thing."""
+    long = {"properties": {"much": "x" * rejects.LONGEST_FACT}, "name": "seen", "type": "custom_event"}
+    post(api.client(), MISSING | long, RECEIPT)
+    [listed] = told(tmp_path, "rejects", "list")["rejects"]
+    assert (listed["code"], listed["fact"].pop("characters") > rejects.LONGEST_FACT) == (
+        "unknown_field",
+        True,
+    )
+    assert listed["fact"] == {"type": "custom_event", "id": "r9", "user_id": "u9"}
+    retried = run(tmp_path, "rejects", "retry")
+    assert retried.returncode == 3
+    assert "1 of the rejected" in retried.stdout
+    assert "have them sent anew" in retried.stdout.replace("\n", " ")
+
+
+def kept(service: Service, app_group: str = GROUP) -> int:
+    """How many rejected facts of an app group are kept."""
+    with service.database.reading() as connection:
+        return sum(rejects.counted(connection, app_group).values())
+
+
+def keep(service: Service, number: int, bounds: Bounds, *, now: int = 0, app_group: str = GROUP) -> None:
+    """Reject so many facts in one call."""
+    with service.database.writing() as connection:
+        rejects.keep(connection, app_group, "facts", [REFUSED] * number, now, bounds)
+
+
+def test_the_bound_of_rejected_facts_holds_however_many_a_call_has(tmp_path: Path) -> None:
+    """A few large calls are trimmed as many small ones are."""
+    with open_ledger(tmp_path) as service:
+        for _ in range(5):
+            keep(service, 1_000, Bounds(10, DAY))
+        assert kept(service) == 10
+
+
+def test_what_is_too_old_goes_though_its_app_group_has_nothing_rejected_any_more(tmp_path: Path) -> None:
+    """And where none is to be kept from now on, what was kept before goes too."""
+    with open_ledger(tmp_path) as service:
+        keep(service, 50, Bounds(1_000, DAY), app_group="quiet")
+        keep(service, 100, Bounds(1_000, DAY), now=DAY)
+        assert (kept(service, "quiet"), kept(service)) == (50, 100)
+        keep(service, 100, Bounds(1_000, DAY), now=DAY + 1)
+        assert (kept(service, "quiet"), kept(service)) == (0, 200)
+        keep(service, 100, Bounds(0, DAY), now=DAY + 1)
+        assert kept(service) == 0
+
+
+def test_calls_that_trim_at_once_end_in_no_deadlock(tmp_path: Path) -> None:
+    """Each lets go of its own group's and of everyone's old ones; what another has at hand it leaves to it."""
+    with open_ledger(tmp_path) as service:
+
+        def reject(number: int) -> None:
+            keep(service, 100, Bounds(50, DAY), now=number * DAY, app_group=f"group{number % 3}")
+
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(reject, range(150))) == [None] * 150
+        assert kept(service, "group0") <= 100
+
+
+def test_a_scrape_does_not_count_all_rejected_facts_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a while it tells what was counted, of all app groups together."""
+
+    def scraped() -> list[str]:
+        found = gauges.of_ledger(service)
+        return [line.rpartition(" ")[2] for line in found if line.startswith("conversions_rejects_kept{")]
+
+    with open_ledger(tmp_path) as service:
+        monkeypatch.setattr(gauges, "_REJECTS_SECONDS", 1e9)
+        keep(service, 2, Bounds(1_000, DAY))
+        keep(service, 3, Bounds(1_000, DAY), app_group="other")
+        assert scraped() == ["5"]
+        keep(service, 1, Bounds(1_000, DAY))
+        assert scraped() == ["5"]
+        monkeypatch.setattr(gauges, "_REJECTS_SECONDS", 1e-6)
+        assert scraped() == ["6"]

@@ -161,6 +161,10 @@ MAPPED = [
             {"properties": {"campaign_id": "sale", "variant_id": "B"}},
             {"context": {"campaign": {"campaign_id": "sale", "variant_id": "B", "name": "Spring"}}},
             {"properties": {"campaign_id": "sale"}, "context": {"campaign": {"variant_id": "B"}}},
+            {
+                "properties": {"campaign_id": "sale"},
+                "context": {"campaign": {"campaign_id": "sale", "variant_id": "B"}},
+            },
         )
     ],
 ]
@@ -412,6 +416,14 @@ REFUSED = [
     ("Email Delivered", {}, "malformed"),
     ("Email Delivered", {"properties": {"campaign_id": "nope"}}, "unknown_campaign"),
     ("Email Delivered", {"properties": {"campaign_id": "sale"}}, "unknown_variant"),
+    (
+        "Email Delivered",
+        {
+            "properties": {"campaign_id": "sale"},
+            "context": {"campaign": {"campaign_id": "other", "variant_id": "A"}},
+        },
+        "unknown_variant",
+    ),
     ("Order Completed", {"properties": {"order_id": "o"}}, "malformed"),
     ("Order Completed", {"properties": {"products": {"sku": "s"}}}, "malformed"),
     ("Order Completed", {"properties": {"products": ["s"]}}, "malformed"),
@@ -468,6 +480,24 @@ def test_one_message_spoils_no_other(client: Client) -> None:
     assert [each.code for each in client.rejected()] == ["malformed"] * 6
     succeeded(client.http.post("/v1/batch", content=sent))
     assert [each["id"] for each in client.recorded()] == ["m1", "order:o:a", "m6"]
+
+
+@on_each_database
+def test_an_order_too_long_to_be_kept_is_found_again_by_its_names(client: Client) -> None:
+    """R16: rejected for its size alone, it is in the list with its user, its id and its size."""
+    products = [{"product_id": f"product-{number}", "price": 1, "name": "x" * 80} for number in range(800)]
+    order = {"event": "Order Completed", "userId": "u1", "messageId": "m1", "timestamp": AT}
+    client.batch(order | {"type": "track", "properties": {"order_id": "o1", "products": products}})
+    [reject] = client.rejected()
+    assert json.loads(reject.fact) == {
+        "type": "track",
+        "messageId": "m1",
+        "userId": "u1",
+        "event": "Order Completed",
+        "characters": json.loads(reject.fact)["characters"],
+    }
+    again = _again(client.api.service, GROUP, [reject])
+    assert (again["rejected"], again["unreadable"]) == (1, 1)
 
 
 @on_each_database

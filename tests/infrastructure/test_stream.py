@@ -255,6 +255,24 @@ def test_a_stream_ends_with_its_key(api: Api, monkeypatch: pytest.MonkeyPatch) -
         assert "the stream ends here" in frames.comments
 
 
+def test_the_head_of_a_stream_has_an_end(tmp_path: Path) -> None:
+    """It is answered with no body, holds no place, and the next request on its connection is answered."""
+    with serving(tmp_path, [SALE], projecting=False, streams=1) as api:
+        host, port = api.url.removeprefix("http://").split(":")
+        said = f"{{}} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key(Scope.READ)}\r\n\r\n"
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            for _ in range(2):
+                connection.sendall(said.format("HEAD /v1/stream").encode())
+                head = b""
+                while not head.endswith(b"\r\n\r\n"):
+                    head += connection.recv(1)
+                assert head.startswith(b"HTTP/1.1 200")
+                assert b"content-type: text/event-stream" in head.lower()
+            connection.sendall(said.format("GET /healthz").encode())
+            assert connection.recv(1_000).startswith(b"HTTP/1.1 200")
+        eventually(lambda: "conversions_streams_open 0.0" in httpx.get(f"{api.url}/metrics").text)
+
+
 def test_so_many_streams_and_no_more(tmp_path: Path) -> None:
     """503 with Retry-After; a place is free again when a client goes."""
     with serving(tmp_path, [SALE], projecting=False, streams=2) as api:

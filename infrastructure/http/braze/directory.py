@@ -1,7 +1,7 @@
 """Campaigns and canvases as Braze's clients read them: listed, and each with its variants and conversion events."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from http import HTTPStatus
@@ -23,7 +23,7 @@ from infrastructure.schema import events
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.reading import CampaignReport, reports
 from projections.series import SERIES
-from projections.series.reading import Day, series
+from projections.series.reading import days_with_receipts
 
 routes = APIRouter(route_class=BrazeRoute)
 
@@ -199,17 +199,15 @@ async def show_canvas(state: Shared, caller: Reader, canvas_id: CanvasId) -> Res
 
 async def _common(state: State, campaign: Campaign) -> tuple[str | None, str | None, dict[str, Any]]:
     """The first and the last day with a receipt, and what campaigns and canvases have in common."""
-    group, known = campaign.app_group, state.service.projector.known
+    group, campaign_id = campaign.app_group, campaign.campaign_id
 
-    def read(connection: Connection) -> tuple[_Changed, list[Day]]:
-        stream = stream_id(group, campaign.campaign_id)
-        days = series(connection, known, group, campaign.campaign_id, "conversion").days
-        return _changed(connection, [stream])[stream], days
+    def read(connection: Connection) -> tuple[_Changed, date | None, date | None]:
+        stream = stream_id(group, campaign_id)
+        return _changed(connection, [stream])[stream], *days_with_receipts(connection, group, campaign_id)
 
-    changed, days = await up_to_date(state, read, SERIES)
-    received = [day.date for day in days if day.totals.receipts]
-    zone = known.zone(group)
-    return _begin(received[:1], zone), _begin(received[-1:], zone), _stated(campaign, changed)
+    changed, first, last = await up_to_date(state, read, SERIES)
+    zone = await asyncio.to_thread(state.service.projector.known.zone, group)
+    return _begin(first, zone), _begin(last, zone), _stated(campaign, changed)
 
 
 def _stated(campaign: Campaign, changed: _Changed) -> dict[str, Any]:
@@ -231,9 +229,9 @@ def _stated(campaign: Campaign, changed: _Changed) -> dict[str, Any]:
     }
 
 
-def _begin(days: Iterable[date], zone: ZoneInfo) -> str | None:
+def _begin(day: date | None, zone: ZoneInfo) -> str | None:
     """When a day begins, if there is one."""
-    return next((datetime.combine(day, time.min, zone).isoformat() for day in days), None)
+    return None if day is None else datetime.combine(day, time.min, zone).isoformat()
 
 
 def _behaviors(campaign: Campaign) -> dict[str, Any]:

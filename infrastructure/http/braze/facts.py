@@ -54,12 +54,12 @@ def _read(array: Array, text: bytes, counted: Counter[str]) -> Read:
     except FactRefused as refusal:
         return Read(None, kept(refusal))
     fact = {name: value for name, value in _FACTS[array](sent).items() if value is not None}
-    fact["id"] = _id(fact, counted)
     try:
         _check(sent)
     except FactRefused as refusal:
+        # Kept without an id, it can never be taken: its sender has split it by then, and it would count twice.
         return Read(fact, kept(refusal))
-    return read(fact)
+    return read(fact | {"id": _id(fact, counted)})
 
 
 def _id(fact: Sent, counted: Counter[str]) -> str:

@@ -123,16 +123,19 @@ def _event(message: Message, app: dict[str, Any]) -> Read:
 
 
 def _receipt(message: Message) -> Iterator[Read]:
-    places = (message.properties, mapping(message.context.get("campaign")))
-    fact = message.fact("received", message.message_id)
-    for name in ("campaign_id", "variant_id"):
-        told = next((found for place in places if (found := text(place.get(name)))), None)
-        fact |= {} if told is None else {name: told}
-    if "campaign_id" not in fact:
+    told, around = message.properties, mapping(message.context.get("campaign"))
+    of_context = text(around.get("campaign_id"))
+    campaign_id = text(told.get("campaign_id")) or of_context
+    fact, variant_id = message.fact("received", message.message_id), text(told.get("variant_id"))
+    # The context may tell of another campaign, by which the user came: its variant is none of this one's.
+    if variant_id is None and of_context in {None, campaign_id}:
+        variant_id = text(around.get("variant_id"))
+    fact |= {} if variant_id is None else {"variant_id": variant_id}
+    if campaign_id is None:
         detail = "campaign_id: neither properties nor context.campaign name the campaign"
         yield Read(fact, FactRefused(detail, place="campaign_id"))
     else:
-        yield read(fact)
+        yield read(fact | {"campaign_id": campaign_id})
 
 
 def _version(message: Message) -> str | None:

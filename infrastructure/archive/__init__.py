@@ -1,0 +1,27 @@
+"""Archives: the log as Parquet that anything reads, from which a ledger can be restored.
+
+manifest.py: what is in an archive. store.py: the directory or object store that it lies in. reading.py: how the log
+comes out of a database in whole columns; engine.py: how it is sorted and written. archiving.py: a run, from where the
+last one ended. opening.py: files, once each is known to be what was written. restoring.py: the way back; journeys.py:
+what stands beside the log, made from it anew.
+"""
+
+from infrastructure.archive.archiving import Archiving
+from infrastructure.archive.manifest import BadArchive, EventPart, Manifest, Part
+from infrastructure.archive.opening import fetched, manifest_of
+from infrastructure.archive.restoring import Restored, Restoring
+from infrastructure.archive.store import Store, store
+
+__all__ = [
+    "Archiving",
+    "BadArchive",
+    "EventPart",
+    "Manifest",
+    "Part",
+    "Restored",
+    "Restoring",
+    "Store",
+    "fetched",
+    "manifest_of",
+    "store",
+]

@@ -1,0 +1,149 @@
+"""The manifest of an archive: what is in it, whole; written last, and so what is not named in it does not count."""
+
+import re
+from itertools import pairwise
+
+import msgspec
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+_POSITION = r"(0|[1-9]\d{0,17})"
+_EVENTS = re.compile(r"events/events-(\d{12,18})-(\d{12,18})\.parquet")
+_ASIDE = re.compile(r"(identities|properties)/(identities|properties)-(\d{1,9})\.parquet")
+
+
+class BadArchive(Exception):
+    """There is no archive to read or to go on with; the message says what to do."""
+
+    def __init__(self, message: str, *, code: str = "bad_archive") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A file of an archive, relative to the manifest."""
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class EventPart(Part, frozen=True):
+    """A stretch of the log, both positions inside.
+
+    `hash` is the SHA-256 of that of the part before (nothing for the first) and of the stored hashes of these events in
+    order of position, in hexadecimal: the last one stands for the log up to there.
+    """
+
+    first: str
+    last: str
+    hash: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """As docs/archive.md has it; `position` is that of the last event, "0" where there is none."""
+
+    format: int = FORMAT
+    made_at: str
+    position: str
+    schema_version: str
+    events: list[EventPart]
+    identities: list[Part]
+    properties: list[Part]
+
+    @property
+    def parts(self) -> list[Part]:
+        """Every file but the manifest itself."""
+        return [*self.events, *self.identities, *self.properties]
+
+    @property
+    def number(self) -> int:
+        """The number that the latest files of identities and properties bear; 0 before the first."""
+        found = (_ASIDE.fullmatch(part.file) for part in [*self.identities, *self.properties])
+        return max((int(each[3]) for each in found if each), default=0)
+
+    @property
+    def size(self) -> int:
+        """How many bytes all parts have."""
+        return sum(part.bytes for part in self.parts)
+
+    def encoded(self) -> bytes:
+        """As it stands in the file."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+class _Format(msgspec.Struct):
+    format: int
+
+
+def decoded(content: bytes) -> Manifest:
+    """The manifest in a file's content; raises BadArchive where it is none that this version can trust."""
+    try:
+        found = msgspec.json.decode(content, type=_Format).format
+        if found != FORMAT:
+            message = f"the archive has format {found}, this version knows {FORMAT}: upgrade the ledger"
+            raise BadArchive(message, code="unknown_format")
+        manifest = msgspec.json.decode(content, type=Manifest)
+        _check(manifest)
+    except ValueError as error:
+        message = (
+            f"{MANIFEST} is not of an archive ({error}); name another directory, or put it back as it was"
+        )
+        raise BadArchive(message) from error
+    return manifest
+
+
+def _check(manifest: Manifest) -> None:
+    """Names and positions are as they are made here; raises ValueError for others, such as a path that leads away."""
+    if not re.fullmatch(_POSITION, manifest.position):
+        raise ValueError("its position is none")
+    for kind, parts in (("identities", manifest.identities), ("properties", manifest.properties)):
+        for part in parts:
+            found = _ASIDE.fullmatch(part.file)
+            if found is None or found[1] != kind or found[2] != kind:
+                raise ValueError(f"{part.file!r} is no file of {kind}")
+    for part in manifest.events:
+        if part.file != event_file(*_range(part)):
+            raise ValueError(f"{part.file!r} is no file of these positions")
+    _check_stretches(manifest)
+
+
+def _check_stretches(manifest: Manifest) -> None:
+    stretches = [(0, 0), *map(_range, manifest.events)]
+    if any(after[0] != before[1] + 1 for before, after in pairwise(stretches)):
+        raise ValueError("its events do not follow one another")
+    if stretches[-1][1] != int(manifest.position):
+        raise ValueError("its events do not end at its position")
+    if any(
+        part.rows != last - first + 1
+        for part, (first, last) in zip(manifest.events, stretches[1:], strict=True)
+    ):
+        raise ValueError("its events are not as many as their positions")
+
+
+def _range(part: EventPart) -> tuple[int, int]:
+    if not (re.fullmatch(_POSITION, part.first) and re.fullmatch(_POSITION, part.last)):
+        raise ValueError("a position is none")
+    return int(part.first), int(part.last)
+
+
+def event_file(first: int, last: int) -> str:
+    """The file of the events of a stretch."""
+    return f"events/events-{first:012}-{last:012}.parquet"
+
+
+def aside_file(kind: str, number: int) -> str:
+    """A file of identities or properties; each run makes one with the next number."""
+    return f"{kind}/{kind}-{number}.parquet"
+
+
+def is_ours(name: str) -> bool:
+    """Whether archiving makes files of that name, or has left one unfinished."""
+    name = name.removesuffix(UNFINISHED)
+    return name == MANIFEST or bool(_EVENTS.fullmatch(name) or _ASIDE.fullmatch(name))
+
+
+UNFINISHED = ".unfinished"
+"""The end of the name of a local file until it is whole."""

@@ -1,0 +1,223 @@
+"""The log and what stands beside it as Arrow batches, read whole columns at a time and in bounded memory."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import adbc_driver_postgresql.dbapi as adbc  # type: ignore[import-untyped]
+import pyarrow as pa
+from eventsourcing.persistence import OperationalError
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
+
+from infrastructure.database import Database
+from infrastructure.database.failures import ConnectionLost
+from infrastructure.database.statements import cursor
+from infrastructure.service import Service
+from projections.projection import UnreadableLog
+
+LOGGED = pa.schema(
+    [
+        ("position", pa.int64()),
+        ("app_group", pa.string()),
+        ("stream_id", pa.string()),
+        ("version", pa.int32()),
+        ("topic", pa.string()),
+        ("recorded_at", pa.int64()),
+        ("command_id", pa.string()),
+        ("actor", pa.string()),
+        ("hash", pa.binary()),
+        ("payload", pa.string()),
+    ]
+)
+"""Events as they are stored, instants in microseconds since 1970."""
+
+IDENTITIES = pa.schema([(name, pa.string()) for name in ("app_group", "user_id", "journey_id")])
+"""Who the journeys are of; never their keys."""
+
+PROPERTIES = pa.schema([(name, pa.string()) for name in ("journey_id", "fact_id", "text")])
+"""What was kept aside of facts."""
+
+_STRETCH = 1_000_000
+"""Positions of one query: no view of the database is kept for longer than it takes to read them."""
+_ROWS = 20_000
+"""Rows of a batch that is made of Python's values."""
+
+_IDENTITIES = "SELECT app_group, user_id, journey_id FROM identities"
+_PROPERTIES = "SELECT journey_id, fact_id, text FROM kept_aside"
+_LAST = "SELECT coalesce(max(position), 0) FROM events"
+
+
+_SETTINGS = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+    "SET LOCAL jit = off",
+    # By the index, however long the stretch: sorted, its rows would come after the last was read.
+    "SET LOCAL enable_sort = off",
+)
+"""Of a view of PostgreSQL; whoever reads may pause for as long as it takes to write what was read."""
+
+
+class View(Protocol):
+    """One consistent view of a database."""
+
+    is_server: bool
+    """Whether it is PostgreSQL's."""
+
+    def number(self, query: str) -> int:
+        """The whole number that a query gives."""
+
+    def batches(self, query: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """The rows of a query."""
+
+
+class Aside:
+    """The end of the log and, as they stood when it was there, the identities and what was kept aside."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self.last = view.number(_LAST)
+
+    def identities(self) -> Iterator[pa.RecordBatch]:
+        """The identities, in any order."""
+        return self._view.batches(_IDENTITIES, IDENTITIES)
+
+    def properties(self) -> Iterator[pa.RecordBatch]:
+        """What was kept aside, in any order."""
+        return self._view.batches(_PROPERTIES, PROPERTIES)
+
+
+@contextmanager
+def aside(service: Service) -> Iterator[Aside]:
+    """What stands beside the log, in one view of the database."""
+    with viewing(service.database) as view:
+        yield Aside(view)
+
+
+def logged(service: Service, after: int, last: int) -> Iterator[pa.RecordBatch]:
+    """The events after one position, up to and including another, in order; raises UnreadableLog where one is missing.
+
+    Whoever leaves off early closes the iterator: it may hold a connection.
+    """
+    done = after
+    for start in range(after, last, _stretch(service.database)):
+        end = min(start + _stretch(service.database), last)
+        with viewing(service.database) as view:
+            for batch in view.batches(_events(start, end), LOGGED):
+                done = _checked(batch, done)
+                yield batch
+    if done < last:
+        raise _missing(done + 1)
+
+
+def _checked(batch: pa.RecordBatch, done: int) -> int:
+    """The last position of a batch, which is to go on where the last one ended."""
+    positions = batch.column("position")
+    rows = len(positions)
+    if rows and positions[rows - 1].as_py() != done + rows:
+        expected = range(done + 1, done + 1 + rows)
+        found = next(each for each, got in zip(expected, positions, strict=True) if got.as_py() != each)
+        raise _missing(found)
+    return done + rows
+
+
+def _missing(position: int) -> UnreadableLog:
+    return UnreadableLog(position, "the event is missing")
+
+
+def _events(after: int, last: int) -> str:
+    """What asks for the events of a stretch; numbers stand in the text, as a COPY takes no parameters."""
+    return (
+        "SELECT position, app_group, originator_id AS stream_id, originator_version AS version, topic, recorded_at, "  # noqa: S608
+        "command_id, actor, hash, state AS payload FROM events "
+        f"WHERE position > {after} AND position <= {last} ORDER BY position"
+    )
+
+
+def _is_server(database: Database) -> bool:
+    return not database.dialect.one_writer
+
+
+def _stretch(database: Database) -> int:
+    # In a file, a reader keeps the write-ahead log from beginning anew.
+    return _STRETCH if _is_server(database) else _ROWS
+
+
+@contextmanager
+def viewing(database: Database) -> Iterator[View]:
+    """One consistent view of a database, for as long as it is open."""
+    if _is_server(database):
+        with _translated(), adbc.connect(_conninfo(database), autocommit=True) as driver:
+            yield _Server(driver)
+    else:
+        # By the library that the process has open already: a second one would drop its locks.
+        with database.reading() as connection:
+            yield _File(cursor(connection))
+
+
+class _File:
+    """A view of a SQLite file."""
+
+    is_server = False
+
+    def __init__(self, driver: Any) -> None:  # noqa: ANN401
+        self._driver = driver
+
+    def number(self, query: str) -> int:
+        return int(self._driver.execute(query).fetchone()[0])
+
+    def batches(self, query: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        self._driver.execute(query)
+        while rows := self._driver.fetchmany(_ROWS):
+            yield _of_rows(rows, schema)
+
+
+def _of_rows(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = [
+        pa.array(values, field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+class _Server:
+    """A view of a PostgreSQL database."""
+
+    is_server = True
+
+    def __init__(self, driver: adbc.Connection) -> None:
+        self._driver = driver
+        with driver.cursor() as statement:
+            for setting in _SETTINGS:
+                statement.execute(setting)
+
+    def number(self, query: str) -> int:
+        with self._driver.cursor() as statement:
+            statement.execute(query)
+            (found,) = statement.fetchone() or (0,)
+            return int(found)
+
+    def batches(self, query: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        with self._driver.cursor() as statement:
+            statement.execute(query)
+            for batch in statement.fetch_record_batch():
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+
+
+def _conninfo(database: Database) -> str:
+    """What libpq connects by, as everywhere else; passwords that are not in the URL it finds itself."""
+    engine = database.dialect.engine
+    _, named = engine.dialect.create_connect_args(engine.url)
+    known = {each.keyword.decode() for each in pq.Conninfo.get_defaults()}
+    defaults = {"application_name": "conversions", "connect_timeout": "10"}
+    return make_conninfo(**defaults | {name: str(value) for name, value in named.items() if name in known})
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The driver's errors under the ledger's names; their first line alone, as more may name ids of users."""
+    try:
+        yield
+    except adbc.Error as error:
+        message = next(iter(str(error).splitlines()), type(error).__name__)
+        raise (ConnectionLost if error.sqlstate is None else OperationalError)(message) from error

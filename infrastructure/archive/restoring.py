@@ -1,0 +1,184 @@
+"""A ledger out of an archive alone: the same log, and from it all that stands beside it, in one transaction.
+
+Keys do not travel. Each journey gets a new one, and what was said freely is sealed under it where a fact sent again is
+compared; the events keep the seals they were recorded with.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+from eventsourcing.persistence import IntegrityError
+from sqlalchemy import Connection
+
+from infrastructure.archive.archiving import Watch
+from infrastructure.archive.engine import engine, rows
+from infrastructure.archive.journeys import TOPICS_READ, Entry, JourneyWriter, derived
+from infrastructure.archive.manifest import BadArchive, EventPart, Manifest
+from infrastructure.archive.opening import fetched, manifest_of
+from infrastructure.archive.store import Store
+from infrastructure.database.statements import cursor
+from infrastructure.recorder import HASH_DIFFERS, Row, Writing
+from infrastructure.schema import events
+from infrastructure.service import Service
+from infrastructure.topics import TOPICS, UnreadableEvent
+
+_CHUNK = 10_000
+"""Rows that are written at once, about."""
+
+_EVENTS = """
+SELECT position, app_group, stream_id, version, topic, payload, recorded_at, command_id, actor, hash
+FROM read_parquet($file) ORDER BY position
+"""
+
+# Beside each event what it was sealed from, and whose journey it is: one pass over journeys, however many there are.
+_JOURNEYS = """
+SELECT e.stream_id, e.version, e.topic, e.payload, p.fact_id, p.text, i.app_group, i.user_id
+FROM read_parquet($events) AS e
+LEFT JOIN read_parquet($properties) AS p ON p.journey_id = e.stream_id AND p.fact_id = e.fact_id
+LEFT JOIN read_parquet($identities) AS i ON i.journey_id = e.stream_id
+WHERE e.topic IN (SELECT unnest($topics))
+ORDER BY e.stream_id, e.version
+"""
+
+_TOPICS = frozenset(TOPICS.values())
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a restored ledger holds."""
+
+    position: int
+    journeys: int
+    facts: int
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The files of an archive on this machine."""
+
+    events: list[Path]
+    identities: list[Path]
+    properties: list[Path]
+
+
+class Restoring:
+    """One archive into one empty ledger."""
+
+    def __init__(self, service: Service, of: Store, watch: Watch) -> None:
+        self._service = service
+        self._store = of
+        self._watch = watch
+        self._fill = service.database.dialect.filling(events)
+        self._writer = JourneyWriter(service.database.dialect)
+
+    def run(self) -> Restored:
+        """Restore; raises BadArchive, OSError, PersistenceError: then the ledger is as empty as it was."""
+        manifest = manifest_of(self._store)
+        self._refuse_events(self._service.recorder.max_notification_id() or 0)
+        with TemporaryDirectory(prefix="conversions-") as directory, engine() as connection:
+            # All of it is known to be as it was written before anything of it counts.
+            files = _Files(
+                fetched(self._store, manifest.events, Path(directory), self._watch),
+                fetched(self._store, manifest.identities, Path(directory), self._watch),
+                fetched(self._store, manifest.properties, Path(directory), self._watch),
+            )
+            try:
+                return self._restore(connection, manifest, files)
+            except IntegrityError as error:
+                message = f"the archive holds something twice ({error}); use another copy of it"
+                raise BadArchive(message, code="damaged_file") from error
+
+    def _restore(self, connection: duckdb.DuckDBPyConnection, manifest: Manifest, files: _Files) -> Restored:
+        with self._service.recorder.writing(alone=True) as writing:
+            self._take_log(writing.connection)
+            with _without_indexes(writing.connection):
+                chain = ""
+                for part, file in zip(manifest.events, files.events, strict=True):
+                    chain = self._put(writing, rows(connection, _EVENTS, {"file": str(file)}), part, chain)
+            journeys, facts = self._journeys(connection, writing.connection, files)
+            self._service.database.dialect.announce(writing.connection)
+        return Restored(int(manifest.position), journeys, facts)
+
+    def _take_log(self, connection: Connection) -> None:
+        dialect = self._service.database.dialect
+        dialect.lock_log(connection)
+        self._refuse_events(self._service.recorder.position(connection))
+        if not dialect.one_writer:
+            # While a large archive is sorted the server hears nothing.
+            cursor(connection).execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+    def _refuse_events(self, position: int) -> None:
+        if position:
+            message = f"the ledger holds {position:,} events already; name an empty or a new --database"
+            raise BadArchive(message, code="ledger_not_empty")
+
+    def _put(
+        self, writing: Writing, archived: Iterator[tuple[object, ...]], part: EventPart, before: str
+    ) -> str:
+        """Put the events of a part into the log; the hash that stands for the log up to its end."""
+        chain, chunk = sha256(bytes.fromhex(before)), []
+        position = int(part.first) - 1
+        for row in map(Row._make, archived):
+            position += 1
+            _check(row, position)
+            chain.update(row.hash)
+            chunk.append(row)
+            if len(chunk) == _CHUNK or position == int(part.last):
+                self._write(writing, chunk)
+                chunk = []
+        if position != int(part.last) or chain.hexdigest() != part.hash:
+            message = (
+                f"{part.file} does not hold the events that were archived; use another copy of the archive"
+            )
+            raise BadArchive(message, code="damaged_event")
+        return part.hash
+
+    def _write(self, writing: Writing, chunk: list[Row]) -> None:
+        self._fill(writing.connection, chunk)
+        writing.first, writing.last, writing.last_hash = 1, chunk[-1].position, chunk[-1].hash
+        self._watch("events", writing.last, None)
+
+    def _journeys(
+        self, connection: duckdb.DuckDBPyConnection, to: Connection, files: _Files
+    ) -> tuple[int, int]:
+        """Write what stands beside the log: how many journeys there are, and how many facts."""
+        journeys = facts = 0
+        if not files.events:
+            return 0, 0
+        asked = {name: [str(each) for each in found] for name, found in vars(files).items()}
+        asked["topics"] = TOPICS_READ
+        entries = map(Entry._make, rows(connection, _JOURNEYS, asked))
+        try:
+            for made, new_journeys, new_facts in derived(entries, _CHUNK):
+                self._writer.write(to, made)
+                journeys, facts = journeys + new_journeys, facts + new_facts
+                self._watch("facts", facts, None)
+        except UnreadableEvent as error:
+            raise BadArchive(f"an event cannot be read: {error}", code="unreadable_event") from error
+        return journeys, facts
+
+
+def _check(row: Row, position: int) -> None:
+    """An event is at its place, as it was recorded, and of a topic that this version knows; raises BadArchive."""
+    if row.position != position:
+        raise BadArchive(f"position {position}: the event is missing", code="damaged_event")
+    if row.computed_hash() != row.hash:
+        raise BadArchive(f"position {position}: {HASH_DIFFERS}", code="damaged_event")
+    if row.topic not in _TOPICS:
+        message = f"position {position}: unknown topic {row.topic!r}: was it written by a newer version?"
+        raise BadArchive(message, code="unreadable_event")
+
+
+@contextmanager
+def _without_indexes(connection: Connection) -> Iterator[None]:
+    """Make the log's indexes once it is filled: that is faster than keeping them, row by row."""
+    for index in events.indexes:
+        index.drop(connection)
+    yield
+    for index in events.indexes:
+        index.create(connection)

@@ -1,0 +1,204 @@
+"""Where an archive lies: a directory, or a prefix in an object store; a file gets its name once it is whole."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+import fsspec  # type: ignore[import-untyped]
+
+from infrastructure.archive.manifest import UNFINISHED, BadArchive
+
+
+class Store(Protocol):
+    """The files of one archive, by their names relative to it."""
+
+    address: str
+
+    def held(self) -> AbstractContextManager[None]:
+        """Make the place where there is none, and let no other archive into it as far as it knows locks."""
+
+    def names(self) -> list[str]:
+        """Every file, in order."""
+
+    def read(self, name: str) -> bytes | None:
+        """A small file, None where there is none."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a small file in the place of the one before."""
+
+    def making(self, name: str) -> AbstractContextManager[Path]:
+        """A path to write a file to, which gets its name, durable, when all went well, and is gone otherwise."""
+
+    def local(self, name: str, directory: Path) -> Path:
+        """A file on this machine: itself, or a copy in the directory. Raises FileNotFoundError."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+
+
+def store(address: str) -> Store:
+    """The place with that address: a path, or a URL such as s3://bucket/prefix; raises BadArchive."""
+    if "://" not in address:
+        return Folder(Path(address))
+    try:
+        system, root = fsspec.core.url_to_fs(address, skip_instance_cache=True, use_listings_cache=False)
+    except ImportError as error:
+        extra = "; install conversion-ledger[s3]" if address.startswith(("s3:", "s3a:")) else ""
+        message = f"{_scheme(address)} addresses need a package that is not installed ({error}){extra}"
+        raise BadArchive(message, code="missing_extra") from error
+    except ValueError as error:
+        message = f"there are no {_scheme(address)} addresses; name a directory, or s3://BUCKET/PREFIX"
+        raise BadArchive(message, code="bad_address") from error
+    if address.startswith(("file://", "local://")):
+        return Folder(Path(root))
+    return Bucket(address, system, root)
+
+
+def _scheme(address: str) -> str:
+    """What may be said of an address: there may be a password in the rest."""
+    return address.partition("://")[0] + "://"
+
+
+class Folder:
+    """A directory on this machine."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.address = str(path)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        if self.path.exists() and not self.path.is_dir():
+            raise BadArchive(f"{self.path} is a file; name a directory", code="bad_address")
+        self.path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            _lock(descriptor, self.path)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def names(self) -> list[str]:
+        files = (each for each in self.path.rglob("*") if each.is_file())
+        return sorted(each.relative_to(self.path).as_posix() for each in files)
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return (self.path / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        with self.making(name) as path:
+            path.write_bytes(content)
+
+    @contextmanager
+    def making(self, name: str) -> Iterator[Path]:
+        path = self.path / name
+        path.parent.mkdir(exist_ok=True)
+        unfinished = path.with_name(f"{path.name}{UNFINISHED}")
+        try:
+            yield unfinished
+            _sync(unfinished)
+            unfinished.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise
+        _sync(path.parent)
+        _sync(self.path)
+
+    def local(self, name: str, directory: Path) -> Path:
+        path = self.path / name
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        return path
+
+    def remove(self, name: str) -> None:
+        (self.path / name).unlink()
+        _sync((self.path / name).parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        message = f"another archive is being made in {path}; let it end, or name another directory"
+        raise BadArchive(message, code="archive_busy") from None
+    except OSError:
+        # Some file systems know no locks: there it is for whoever archives to see that nobody else does.
+        return
+
+
+class Bucket:
+    """A prefix in an object store. What it puts is there whole or not at all; it knows no locks."""
+
+    def __init__(self, address: str, system: Any, root: str) -> None:  # noqa: ANN401
+        self.address = address
+        self._system = system
+        self._root = root.rstrip("/")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        yield
+
+    def names(self) -> list[str]:
+        with _told(self.address):
+            return sorted(each.removeprefix(f"{self._root}/") for each in self._system.find(self._root))
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            with _told(self.address):
+                return bytes(self._system.cat_file(self._path(name)))
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        with _told(self.address):
+            self._system.pipe_file(self._path(name), content)
+
+    @contextmanager
+    def making(self, name: str) -> Iterator[Path]:
+        with TemporaryDirectory(prefix="conversions-") as directory:
+            path = Path(directory, "part")
+            yield path
+            with _told(self.address):
+                self._system.put_file(str(path), self._path(name))
+
+    def local(self, name: str, directory: Path) -> Path:
+        path = directory / name.replace("/", "-")
+        with _told(self.address):
+            self._system.get_file(self._path(name), str(path))
+        return path
+
+    def remove(self, name: str) -> None:
+        with _told(self.address):
+            self._system.rm_file(self._path(name))
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+
+@contextmanager
+def _told(address: str) -> Iterator[None]:
+    """Errors of an object store's client, of which there are many kinds, as those of files."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(
+            f"{_scheme(address)} does not answer as it should: {type(error).__name__}: {error}"
+        ) from error

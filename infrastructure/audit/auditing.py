@@ -1,0 +1,176 @@
+"""The audit: all facts judged anew by the rules in SQL, and compared with what the streams and the read models say."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+from sqlalchemy import select
+
+from infrastructure.archive.reading import LOGGED, View, logged, viewing
+from infrastructure.audit import claims as read_models
+from infrastructure.audit.archived import archived
+from infrastructure.audit.comparing import compare
+from infrastructure.audit.engine import DuckDB, Engine
+from infrastructure.audit.judging import judge
+from infrastructure.audit.outcome import Audited, Judged
+from infrastructure.audit.ranges import ranges
+from infrastructure.audit.stated import DEFINING, Stated, stated
+from infrastructure.schema import identities
+from infrastructure.service import Service
+from projections import generations
+
+MEMORY = "1GB"
+
+Progress = Callable[[str, int, int | None], None]
+"""Told what is done, how much of it, of how much."""
+
+_ATTEMPTS = 20
+
+
+class ReadModelsMove(Exception):
+    """The read models never stood at one position while they were looked at."""
+
+
+class NoSuchCampaign(Exception):
+    """The campaign asked for is none of the log's."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to audit: one campaign or all, in how much memory, and where files may lie meanwhile."""
+
+    campaign_id: str | None = None
+    memory: str = MEMORY
+    work: Path | None = None
+
+
+def audit_ledger(service: Service, options: Options, progress: Progress) -> Audited:
+    """Audit a database: its streams, and its read models as they stand at one position."""
+    started = time.monotonic()
+    with _working(options) as directory:
+        engine = DuckDB(directory, options.memory)
+        with _standing(service) as (view, position, current):
+            read_models.show(engine, view, current)
+            figures = read_models.figures(view, current, options.campaign_id)
+        engine.take(_watched(logged(service, 0, position), position, progress), LOGGED)
+        asked = ("streams", *read_models.ROWS)
+        judged, events = _judged(engine, options, asked, progress)
+        compare(judged, figures)
+        engine.close()
+        users = _users(service, judged)
+    named = (*asked, *(each.claim for each in figures))
+    return Audited(
+        "ledger",
+        engine.name,
+        position,
+        options.campaign_id,
+        named,
+        events,
+        judged,
+        round(time.monotonic() - started, 3),
+        users,
+    )
+
+
+def audit_archive(address: str, options: Options, progress: Progress) -> Audited:
+    """Audit an archive: its streams, at the position that it ends at; raises BadArchive."""
+    started = time.monotonic()
+    with _working(options) as directory:
+        found = archived(address, directory, progress)
+        engine = DuckDB(directory, options.memory)
+        read_models.show(engine, None, {})
+        engine.open(found.files)
+        judged, events = _judged(engine, options, ("streams",), progress)
+        engine.close()
+    return Audited(
+        "archive",
+        engine.name,
+        found.position,
+        options.campaign_id,
+        ("streams",),
+        events,
+        judged,
+        round(time.monotonic() - started, 3),
+    )
+
+
+@contextmanager
+def _working(options: Options) -> Iterator[Path]:
+    with TemporaryDirectory(prefix="conversions-audit-", dir=options.work) as directory:
+        yield Path(directory)
+
+
+@contextmanager
+def _standing(service: Service) -> Iterator[tuple[View, int, dict[str, int]]]:
+    """A view of the database in which the read models stand at one position, and their generations."""
+    for _ in range(_ATTEMPTS):
+        service.projector.catch_up(*read_models.AUDITED)
+        with service.database.reading() as connection:
+            found = {each.name: generations.current(connection, each) for each in read_models.AUDITED}
+        with viewing(service.database) as view:
+            positions = {
+                view.number(
+                    f"SELECT position FROM projections WHERE name = '{name}' "
+                    f"AND generation = {each.generation} AND status = 'current'"
+                )
+                for name, each in found.items()
+            }
+            if len(positions) == 1:
+                yield view, positions.pop(), {name: each.generation for name, each in found.items()}
+                return
+    raise ReadModelsMove("the read models do not stand at one position; is another projector at work?")
+
+
+def _users(service: Service, judged: Judged) -> dict[str, str]:
+    """By journey the users that differences are told of, but for those whose identity was erased."""
+    journeys = {each.journey_id for each in judged.differences if each.journey_id is not None}
+    query = select(identities.c.journey_id, identities.c.user_id).where(identities.c.journey_id.in_(journeys))
+    with service.database.reading() as connection:
+        return {row.journey_id: row.user_id for row in connection.execute(query)}
+
+
+def _watched(
+    batches: Iterable[pa.RecordBatch], position: int, progress: Progress
+) -> Iterator[pa.RecordBatch]:
+    done = 0
+    for batch in batches:
+        yield batch
+        done += batch.num_rows
+        progress("reading the log", done, position)
+
+
+def _judged(engine: Engine, options: Options, asked: Sequence[str], progress: Progress) -> tuple[Judged, int]:
+    """Judge range by range: what was found, and the number of events."""
+    ((events,),) = engine.rows("SELECT count(*) FROM log")
+    campaigns = _campaigns(engine, options.campaign_id)
+    ((first, last),) = engine.rows(
+        "SELECT coalesce(min(occurred_at), 0), coalesce(max(occurred_at), 0) FROM log"
+    )
+    for name, table in campaigns.tables(first, last).items():
+        engine.give(name, table)
+    engine.give("claims", pa.table({"claim": list(asked)}))
+    judged = Judged()
+    spans = ranges(events)
+    for number, span in enumerate(spans, start=1):
+        judged.add(judge(engine, span, options.campaign_id))
+        progress("judging", number, len(spans))
+    return judged, events
+
+
+def _campaigns(engine: Engine, campaign_id: str | None) -> Stated:
+    topics = ", ".join(f"'{topic}'" for topic in DEFINING)
+    found = stated(
+        engine.rows(
+            f"SELECT app_group, stream_id, topic, payload FROM log WHERE topic IN ({topics}) ORDER BY position"
+        )
+    )
+    if campaign_id is None:
+        return found
+    of_campaign = found.only(campaign_id)
+    if not of_campaign.campaigns:
+        raise NoSuchCampaign(f"there is no campaign {campaign_id!r}")
+    return of_campaign

@@ -1,0 +1,89 @@
+"""Engines that run the audit's rules: what they have in common, and DuckDB, in bounded memory."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+import pyarrow as pa
+
+from projections.audit import Statement, typed
+
+_ROWS = 50_000
+"""Rows that are fetched at a time."""
+
+
+class Engine(Protocol):
+    """Runs statements in DuckDB's SQL on tables that it was given, and on those that it made."""
+
+    name: str
+
+    def open(self, files: Sequence[str]) -> None:
+        """Make the table `log` of the event files of an archive."""
+
+    def give(self, name: str, table: pa.Table) -> None:
+        """Make a table of rows, in the place of the one that had its name."""
+
+    def run(self, statement: Statement) -> None:
+        """Make a table by a query, in the place of the one that had its name."""
+
+    def rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query."""
+
+
+class DuckDB:
+    """DuckDB in a directory of its own, in so much memory (`2GB`), beyond which it goes to the disk."""
+
+    name = "duckdb"
+
+    def __init__(self, directory: Path, memory: str) -> None:
+        settings: dict[str, Any] = {
+            "memory_limit": memory,
+            "temp_directory": str(directory / "spilled"),
+            "threads": os.cpu_count() or 1,
+            "preserve_insertion_order": False,
+            # What an audit says depends on what is installed here, and on nothing that is fetched.
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        self._connection = duckdb.connect(str(directory / "audit.duckdb"), config=settings)
+        number = "CAST(concat('0x', digits) AS BIGINT)"
+        self._connection.execute(f"CREATE OR REPLACE MACRO hexadecimal(digits) AS {number}")
+
+    def open(self, files: Sequence[str]) -> None:
+        listed = ", ".join(quoted(file) for file in files)
+        self._connection.execute(f"CREATE OR REPLACE VIEW log AS SELECT * FROM read_parquet([{listed}])")
+
+    def take(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+        """Make the table `log` of events as they are stored."""
+        self._connection.register("logged", pa.RecordBatchReader.from_batches(schema, batches))
+        kept = f"SELECT * EXCLUDE (command_id, actor, hash) FROM ({typed()})"
+        self._connection.execute(f"CREATE OR REPLACE TABLE log AS {kept}")
+        self._connection.unregister("logged")
+
+    def fill(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema, query: str) -> None:
+        """Make a table by a query on batches, which are called `given` in it."""
+        self._connection.register("given", pa.RecordBatchReader.from_batches(schema, batches))
+        self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS {query}")
+        self._connection.unregister("given")
+
+    def give(self, name: str, table: pa.Table) -> None:
+        self.fill(name, table.to_batches(), table.schema, "SELECT * FROM given")
+
+    def run(self, statement: Statement) -> None:
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {statement.table} AS {statement.query}")
+
+    def rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+        found = self._connection.execute(query)
+        while rows := found.fetchmany(_ROWS):
+            yield from rows
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._connection.close()
+
+
+def quoted(text: str) -> str:
+    """A text as SQL has it."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,75 @@
+"""Judging the journeys of a range: the rules run in an engine, and what they found read from its tables."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+from infrastructure.audit.engine import Engine, quoted
+from infrastructure.audit.outcome import KEPT, Difference, Figure, Fingerprint, Judged, Story
+from infrastructure.audit.ranges import Range
+from projections.audit import Statement, statements
+
+_TYPED: Final = (
+    "position, app_group, stream_id, version, topic, fact_id, occurred_at, campaign_id, variant_id, app_id, "
+    "app_version, product_id, name, price, quantity, currency, purchase_id, refunded, voided_id, "
+    "conversion_event, occurrence_id, occurrence_at, from_version, to_version, "
+    "before_behaviour_id, before_behaviour_at, before_receipt_id, before_received_at, before_variant_id, "
+    "before_net, now_behaviour_id, now_behaviour_at, now_receipt_id, now_received_at, now_variant_id, now_net"
+)
+
+_DIFFERENCES: Final = (
+    "SELECT subject, problem, claim, app_group, journey, campaign_id, thing, "
+    "judged_id, judged_at, judged_receipt_id, judged_received_at, judged_variant_id, judged_net, judged_text, "
+    "said_id, said_at, said_receipt_id, said_received_at, said_variant_id, said_net, said_text, position "
+    "FROM differences ORDER BY subject, problem, claim, journey, campaign_id, thing LIMIT "
+)
+
+SHOWN: Final = ("shown_conversions", "shown_purchases", "shown_recipients")
+"""What read models hold, of a range; an engine has all of it in tables named `all_shown_...`."""
+
+
+def judge(engine: Engine, span: Range, campaign_id: str | None) -> Judged:
+    """Judge the journeys of a range."""
+    for statement in (*_asked(span, campaign_id), *statements()):
+        engine.run(statement)
+    judged = Judged()
+    for what, number in engine.rows("SELECT what, number FROM totals"):
+        judged.totals[what] += number
+    for claim, what, number in engine.rows("SELECT claim, what, number FROM said_totals"):
+        judged.said[claim, what] += number
+    for *key, number in engine.rows(
+        "SELECT figure, app_group, campaign_id, variant_id, thing, clock, day, number FROM figures"
+    ):
+        judged.figures[Figure(*key)] = Decimal(number)
+    for *kind, number in engine.rows(
+        "SELECT subject, problem, claim, count(*) FROM differences GROUP BY subject, problem, claim"
+    ):
+        judged.counts[kind[0], kind[1], kind[2]] += number
+    if judged.counts:
+        judged.differences = [_difference(row) for row in engine.rows(f"{_DIFFERENCES}{KEPT}")]
+    (found,) = engine.rows("SELECT lines, one_half, other_half FROM fingerprint")
+    judged.fingerprint = Fingerprint(*map(int, found))
+    return judged
+
+
+def _asked(span: Range, campaign_id: str | None) -> list[Statement]:
+    """The journeys of a range; of decisions and receipts, where a campaign is asked for, only its own."""
+    within = f"{span.of('stream_id')} AND topic LIKE 'journey.%'"
+    of_campaign = ""
+    if campaign_id is not None:
+        of_campaign = f" AND (campaign_id IS NULL OR campaign_id = {quoted(campaign_id)})"
+    return [
+        Statement("streams", f"SELECT app_group, stream_id, version FROM log WHERE {within}"),
+        Statement("typed", f"SELECT {_TYPED} FROM log WHERE {within}{of_campaign}"),
+        *(
+            Statement(name, f"SELECT * FROM all_{name} WHERE {span.of('journey')}{of_campaign}")
+            for name in SHOWN
+        ),
+    ]
+
+
+def _difference(row: tuple[Any, ...]) -> Difference:
+    subject, problem, claim, app_group, journey, campaign_id, thing = row[:7]
+    said = (Story(*row[7:14]), Story(*row[14:21]))
+    return Difference(
+        subject, problem, claim, app_group, journey, campaign_id, thing or "", *said, position=row[21]
+    )

@@ -1,0 +1,190 @@
+"""What an audit found: totals, sums, a checksum of what stands, and every difference with both stories."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from domain.instants import from_microseconds, printed
+
+KEPT = 1_000
+"""Differences that are told one by one; all are counted."""
+
+
+class Story(NamedTuple):
+    """What one side says of a thing; what it says nothing of is None. Instants in microseconds since 1970."""
+
+    id: str | None = None
+    at: int | None = None
+    receipt_id: str | None = None
+    received_at: int | None = None
+    variant_id: str | None = None
+    net: Decimal | None = None
+    text: str | None = None
+
+    @property
+    def silent(self) -> bool:
+        """Whether it says nothing at all."""
+        return all(each is None for each in self)
+
+    def as_json(self) -> dict[str, Any] | None:
+        """What is said, without what is not."""
+        said: dict[str, Any] = {name: value for name, value in self._asdict().items() if value is not None}
+        for name in ("at", "received_at"):
+            if name in said:
+                said[name] = printed(from_microseconds(said[name]))
+        if "net" in said:
+            said["net"] = f"{said['net'].normalize():f}"
+        return said or None
+
+
+class Difference(NamedTuple):
+    """A thing on which the rules and a claim do not agree, or a claim with itself."""
+
+    subject: str
+    """conversion, revenue, recipient, upgrade, void, stream, fact, receipt, or the figure of a report."""
+    problem: str
+    claim: str
+    """Who says otherwise: `streams`, or a read model."""
+    app_group: str
+    journey_id: str | None
+    campaign_id: str | None
+    thing: str
+    """Which of its kind: the conversion event, the purchase, the variant, the app, the fact."""
+    judged: Story
+    said: Story
+    position: int | None = None
+    """Of the event that says so."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/audit.md has it."""
+        return {
+            "subject": self.subject,
+            "problem": self.problem,
+            "claim": self.claim,
+            "app_group": self.app_group,
+            "journey_id": self.journey_id,
+            "campaign_id": self.campaign_id,
+            "thing": self.thing,
+            "judged": self.judged.as_json(),
+            "said": self.said.as_json(),
+            "position": None if self.position is None else str(self.position),
+        }
+
+
+class Figure(NamedTuple):
+    """Which figure of a report: of a variant ('' is the campaign), under a clock, on a day (days since 1970)."""
+
+    figure: str
+    app_group: str
+    campaign_id: str
+    variant_id: str
+    thing: str
+    clock: str
+    day: int | None
+
+
+class Fingerprint(NamedTuple):
+    """What stands as one number: how many things, and the sums of both halves of their digests."""
+
+    lines: int = 0
+    one_half: int = 0
+    other_half: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.lines:x}-{self.one_half % 2**64:016x}{self.other_half % 2**64:016x}"
+
+
+@dataclass
+class Judged:
+    """What was found among the journeys of a range; those of several are added up."""
+
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
+    totals: Counter[str] = field(default_factory=Counter)
+    said: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By claim and what."""
+    figures: dict[Figure, Decimal] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """Differences by subject, problem and claim."""
+
+    def add(self, other: "Judged") -> None:
+        """Take in what was found elsewhere."""
+        pairs = zip(self.fingerprint, other.fingerprint, strict=True)
+        self.fingerprint = Fingerprint(*(one + more for one, more in pairs))
+        self.totals += other.totals
+        self.said += other.said
+        self.counts += other.counts
+        self.differences += other.differences[: KEPT - len(self.differences)]
+        for figure, number in other.figures.items():
+            self.figures[figure] = self.figures.get(figure, Decimal()) + number
+
+    def tell(self, difference: Difference) -> None:
+        """Take in a difference."""
+        self.counts[difference.subject, difference.problem, difference.claim] += 1
+        if len(self.differences) < KEPT:
+            self.differences.append(difference)
+
+
+@dataclass(frozen=True)
+class Audited:
+    """An audit that is done."""
+
+    source: str
+    engine: str
+    position: int
+    campaign_id: str | None
+    claims: tuple[str, ...]
+    events: int
+    judged: Judged
+    seconds: float
+    users: Mapping[str, str] = field(default_factory=dict)
+    """By journey, of those that differences are told of."""
+
+    @property
+    def checksum(self) -> str:
+        """Of what stands by the rules: the same whichever engine judged, and in whatever ranges."""
+        return str(self.judged.fingerprint)
+
+    @property
+    def differs(self) -> int:
+        """How many differences there are."""
+        return self.judged.counts.total()
+
+    @property
+    def revenue(self) -> Mapping[str, Decimal]:
+        """What all purchases that count come to, by currency, control's included."""
+        sums: dict[str, Decimal] = {}
+        for key, number in self.judged.figures.items():
+            if key.figure == "revenue" and key.clock == "conversion":
+                sums[key.thing] = sums.get(key.thing, Decimal()) + number
+        return dict(sorted(sums.items()))
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/audit.md has it."""
+        return {
+            "source": self.source,
+            "engine": self.engine,
+            "position": str(self.position),
+            "campaign_id": self.campaign_id,
+            "claims": list(self.claims),
+            "events": self.events,
+            "judged": dict(self.judged.totals),
+            "said": {
+                claim: {what: number for (other, what), number in self.judged.said.items() if other == claim}
+                for claim in self.claims
+            },
+            "revenue": {currency: f"{amount.normalize():f}" for currency, amount in self.revenue.items()},
+            "checksum": self.checksum,
+            "differences": self.differs,
+            "differences_by_kind": [
+                {"subject": subject, "problem": problem, "claim": claim, "number": number}
+                for (subject, problem, claim), number in sorted(self.judged.counts.items())
+            ],
+            "told": [
+                difference.as_json() | {"user_id": self.users.get(difference.journey_id or "")}
+                for difference in self.judged.differences
+            ],
+            "seconds": self.seconds,
+        }

@@ -1,0 +1,75 @@
+"""Differences in words: which thing, what is wrong with it, and what either side says of it."""
+
+from domain.conversion_events import LETTERS
+from domain.instants import from_microseconds
+from infrastructure.audit.outcome import Difference, Story
+
+_PROBLEMS = {
+    "missing": "it stands by the rules and is not said",
+    "unfounded": "it is said and does not stand by the rules",
+    "other_behaviour": "another behaviour converts",
+    "other_instant": "at another instant",
+    "other_variant": "credited to another variant",
+    "other_receipt": "another receipt",
+    "other_net": "another net",
+    "other_currency": "another currency",
+    "other_version": "another version",
+    "other_number": "another number",
+    "other_number_of_receipts": "another number of receipts",
+    "says_what_did_not_stand_before": "a decision says what did not stand before it",
+    "event_missing": "events of the stream are missing",
+    "recorded_twice": "recorded twice",
+    "unknown_variant": "of a variant that the campaign has not",
+}
+
+
+def problem_of(problem: str) -> str:
+    """What is wrong, in words."""
+    return _PROBLEMS.get(problem, problem)
+
+
+def thing_of(difference: Difference) -> str:
+    """Which conversion, purchase, recipient ... it is about."""
+    campaign, thing = difference.campaign_id, difference.thing
+    match difference.subject:
+        case "conversion":
+            return f"conversion {LETTERS[int(thing)]} of campaign {campaign}"
+        case "revenue":
+            return f"purchase {thing} for campaign {campaign}"
+        case "recipient":
+            of_variant = f"variant {thing}" if thing else "any variant but control"
+            return f"recipient of campaign {campaign}, {of_variant}"
+        case "upgrade":
+            return f"upgrade of app {thing}"
+        case "figure":
+            variant = difference.judged.variant_id
+            of_variant = "" if variant is None else f", variant {variant}"
+            return f"{thing} of campaign {campaign}{of_variant}"
+        case subject:
+            return f"{subject} {thing}".rstrip()
+
+
+def story_of(difference: Difference, story: Story) -> str:
+    """What one side says."""
+    if difference.subject == "figure":
+        return "0" if story.net is None else f"{story.net.normalize():f}"
+    parts = [
+        *([story.id] if story.id else []),
+        *([f"at {_when(story.at)}"] if story.at is not None else []),
+        *([f"{story.net.normalize():f}"] if story.net is not None else []),
+        *([story.text] if story.text and story.text != " to " else []),
+        *([_receipt(story)] if story.receipt_id else []),
+    ]
+    return " ".join(parts) or "nothing"
+
+
+def _receipt(story: Story) -> str:
+    received = "" if story.received_at is None else f" of {_when(story.received_at)}"
+    variant = "" if not story.variant_id else f", variant {story.variant_id}"
+    return f"by receipt {story.receipt_id}{received}{variant}"
+
+
+def _when(instant: int) -> str:
+    """To the microsecond where it is not a whole second: a difference may be no larger."""
+    at = from_microseconds(instant)
+    return at.strftime("%Y-%m-%d %H:%M:%S.%f UTC" if at.microsecond else "%Y-%m-%d %H:%M:%S UTC")

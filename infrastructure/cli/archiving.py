@@ -1,0 +1,124 @@
+"""`conversions archive` and `conversions restore`: the log as Parquet that anything reads, and a ledger out of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from infrastructure.archive import (
+    Archiving,
+    BadArchive,
+    Manifest,
+    Restored,
+    Restoring,
+    manifest_of,
+    store,
+)
+from infrastructure.cli.console import (
+    INTERRUPTED,
+    UNREADABLE,
+    Bar,
+    DatabaseOption,
+    JsonOption,
+    Refused,
+    catch_up,
+    err,
+    opened,
+    out,
+    plain,
+    print_json,
+)
+from infrastructure.service import REPORTS
+from projections.projection import UnreadableLog
+
+Address = Annotated[
+    str, typer.Argument(metavar="DIR", help="A directory, or an address such as s3://BUCKET/PREFIX.")
+]
+
+
+def archive(
+    address: Address,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Archive the log as Parquet, with who its users are and what was said freely in files of their own.
+
+    Again, it adds what was recorded since; those other files are written anew, without what was erased. Killed at any
+    moment, the archive is as it was: run it again.
+    """
+    with opened(database) as service, Bar() as bar, _refusing(), _stopping("the archive is as it was"):
+        manifest = Archiving(service, store(address), bar.show).run()
+    if json_output:
+        print_json(msgspec.to_builtins(manifest))
+    else:
+        out.print(_table(address, manifest))
+
+
+def restore(
+    address: Address,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Make a ledger out of an archive alone, in an empty or a new database: all of it, or nothing.
+
+    Every file and every event is checked first. Users get new keys; keys of the interface, webhooks and rejects are not
+    in an archive.
+    """
+    with _refusing(), _stopping("nothing was restored"):
+        place = store(address)
+        # Before there is a new database: the address may be mistaken.
+        manifest_of(place)
+        with opened(database, make=True) as service, Bar() as bar:
+            restored = Restoring(service, place, bar.show).run()
+            catch_up(service, *REPORTS)
+    if json_output:
+        print_json(asdict(restored) | {"position": str(restored.position)})
+    else:
+        out.print(_sentence(restored), highlight=False, soft_wrap=True)
+
+
+def _sentence(restored: Restored) -> str:
+    return (
+        f"Restored up to position {restored.position:,}: {restored.facts:,} facts of {restored.journeys:,} users. "
+        "Keys and webhooks are to be made anew; other read models follow when they are asked for."
+    )
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What ends an archive or a restore, as commands fail."""
+    try:
+        yield
+    except BadArchive as bad:
+        raise Refused(str(bad), code=bad.code, status=UNREADABLE) from None
+    except UnreadableLog as bad:
+        message = f"{bad}; the archive is as it was; `conversions verify` checks the log"
+        raise Refused(message, code="unreadable_log") from None
+    except OSError as error:
+        message = f"a file cannot be read or written: {error}; run the same command again"
+        raise Refused(message, code="unusable_file", status=UNREADABLE) from None
+
+
+@contextmanager
+def _stopping(state: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        err.print(f"Stopped: {state}; run the same command again.", highlight=False)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _table(address: str, manifest: Manifest) -> Table:
+    table = Table(title=plain(address), title_justify="left")
+    table.add_column("")
+    for heading in ("Files", "Rows", "Bytes"):
+        table.add_column(heading, justify="right")
+    for kind in ("events", "identities", "properties"):
+        parts = getattr(manifest, kind)
+        figures = (len(parts), sum(part.rows for part in parts), sum(part.bytes for part in parts))
+        table.add_row(kind, *(f"{figure:,}" for figure in figures))
+    return table

@@ -1,0 +1,83 @@
+"""What an audit found, for people: the verdict, the totals side by side, and every difference with both stories."""
+
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from infrastructure.audit.outcome import Audited, Difference
+from infrastructure.audit.stories import problem_of, story_of, thing_of
+from infrastructure.cli.console import out, shown
+
+_SHOWN = 20
+"""Differences that are told on a terminal; JSON and the page have more."""
+
+
+def show(found: Audited, limit: int = _SHOWN) -> None:
+    """Print the verdict and the tables."""
+    out.print(_totals(found))
+    if found.revenue:
+        sums = ", ".join(f"{amount.normalize():f} {currency}" for currency, amount in found.revenue.items())
+        out.print(f"Revenue that counts, control's included: {sums}", highlight=False, soft_wrap=True)
+    if found.differs:
+        out.print(_kinds(found))
+        for difference in found.judged.differences[:limit]:
+            for line in _told(found, difference):
+                out.print(line, highlight=False, soft_wrap=True)
+        if found.differs > limit:
+            out.print(
+                f"[dim]and {found.differs - limit:,} more; --json and --html have more of them[/]",
+                highlight=False,
+            )
+    out.print(verdict(found), highlight=False, soft_wrap=True)
+
+
+def verdict(found: Audited) -> str:
+    """One sentence, with the checksum of what stands."""
+    of = "" if found.campaign_id is None else f" of campaign {shown(found.campaign_id)}"
+    judged = (
+        f"{found.judged.totals['facts']:,} facts of {found.judged.totals['journeys']:,} journeys{of} judged anew up to "
+        f"position {found.position:,} in {found.seconds:.1f} s; checksum {found.checksum}"
+    )
+    if found.differs:
+        return f"[red]{found.differs:,} differences[/]: {judged}."
+    return f"[green]Nothing differs[/]: {judged}."
+
+
+def _totals(found: Audited) -> Table:
+    table = Table(title=f"Audit of the {found.source}, by {found.engine}", title_justify="left")
+    table.add_column("What stands")
+    table.add_column("by the rules", justify="right")
+    claims = [claim for claim in found.claims if any(other == claim for other, _ in found.judged.said)]
+    for claim in claims:
+        table.add_column(claim, justify="right")
+    for what in ("conversions", "purchases that count", "recipients", "upgrades"):
+        said = (found.judged.said.get((claim, what)) for claim in claims)
+        cells = ("" if number is None else f"{number:,}" for number in said)
+        table.add_row(what, f"{found.judged.totals[what]:,}", *cells)
+    return table
+
+
+def _kinds(found: Audited) -> Table:
+    table = Table(title="Differences", title_justify="left")
+    for heading in ("What", "Problem", "Who says so"):
+        table.add_column(heading)
+    table.add_column("Number", justify="right")
+    for (subject, problem, claim), number in sorted(found.judged.counts.items()):
+        table.add_row(subject, problem_of(problem), claim, f"{number:,}")
+    return table
+
+
+def _told(found: Audited, difference: Difference) -> Iterator[str]:
+    thing, claim = shown(thing_of(difference)), difference.claim
+    yield f"[bold]{thing}{shown(_whose(found, difference))}[/]: {problem_of(difference.problem)} ({claim})"
+    yield f"  by the rules: {shown(story_of(difference, difference.judged))}"
+    place = "" if difference.position is None else f" (position {difference.position:,})"
+    say = "say" if claim == "streams" else "says"
+    yield f"  {claim} {say}: {shown(story_of(difference, difference.said))}{place}"
+
+
+def _whose(found: Audited, difference: Difference) -> str:
+    if difference.journey_id is None:
+        return ""
+    user = found.users.get(difference.journey_id)
+    return f", journey {difference.journey_id}" if user is None else f", user {user}"

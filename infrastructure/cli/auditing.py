@@ -1,0 +1,136 @@
+"""`conversions audit`: every conversion judged anew by an independent statement of the rules, and compared."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import duckdb
+import typer
+
+from application.ledger import UnknownCampaign
+from infrastructure.archive.manifest import BadArchive
+from infrastructure.audit.auditing import (
+    MEMORY,
+    NoSuchCampaign,
+    Options,
+    ReadModelsMove,
+    audit_archive,
+    audit_ledger,
+)
+from infrastructure.audit.decisions import audit_decisions
+from infrastructure.audit.outcome import Audited
+from infrastructure.audit.page import page
+from infrastructure.cli import audit_tables, decision_tables
+from infrastructure.cli.console import (
+    INTERRUPTED,
+    REFUSED,
+    UNREADABLE,
+    Bar,
+    DatabaseOption,
+    JsonOption,
+    Refused,
+    err,
+    opened,
+    out,
+    print_json,
+)
+from projections.projection import UnreadableLog
+
+
+def audit(
+    campaign: Annotated[
+        str | None, typer.Option("--campaign", metavar="ID", help="Only this campaign.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="ARCHIVE", help="An archive, a directory or s3://..., in the database's stead."
+        ),
+    ] = None,
+    memory: Annotated[
+        str,
+        typer.Option("--memory", metavar="SIZE", help="How much memory to judge in; more goes to the disk."),
+    ] = MEMORY,
+    work: Annotated[
+        Path | None, typer.Option("--work", metavar="DIR", help="Where files may lie meanwhile.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with charts, too.")
+    ] = None,
+    decisions: Annotated[  # noqa: FBT002
+        bool,
+        typer.Option("--decisions", help="Replay streams by today's code: what would it decide otherwise?"),
+    ] = False,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Judge every fact anew, by rules in SQL that share nothing with the code that decided, and compare.
+
+    What stands by the rules is compared with what the streams say and with what the read models say, conversion by
+    conversion and purchase by purchase. Nothing is written but to --html and --work. Exit status: 0 where nothing
+    differs, 1 where something does.
+    """
+    if decisions:
+        _audit_decisions(campaign, database, json_output=json_output)
+        return
+    options = Options(campaign, memory, work)
+    with Bar() as bar, _refusing():
+        if source is not None:
+            found = audit_archive(source, options, bar.show)
+        else:
+            with opened(database) as service:
+                found = audit_ledger(service, options, bar.show)
+    _tell(found, html, json_output=json_output)
+    if found.differs:
+        raise typer.Exit(REFUSED)
+
+
+def _tell(found: Audited, html: Path | None, *, json_output: bool) -> None:
+    if html is not None:
+        try:
+            html.write_text(page(found), encoding="utf-8")
+        except OSError as error:
+            message = f"the page cannot be written: {error}"
+            raise Refused(message, code="unwritable_file", status=UNREADABLE) from None
+        err.print(f"The page is {html}.", highlight=False, soft_wrap=True)
+    if json_output:
+        print_json(found.as_json())
+    else:
+        audit_tables.show(found)
+
+
+def _audit_decisions(campaign: str | None, database: str | None, *, json_output: bool) -> None:
+    with opened(database) as service, Bar() as bar, _refusing():
+        found = audit_decisions(
+            service, campaign_id=campaign, progress=lambda done, of: bar.show("replaying", done, of)
+        )
+    if json_output:
+        print_json(found.as_json())
+    else:
+        decision_tables.show(found)
+    if not found.equal:
+        raise typer.Exit(REFUSED)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What ends an audit, as commands fail."""
+    try:
+        yield
+    except (NoSuchCampaign, UnknownCampaign) as error:
+        raise Refused(str(error), code="unknown_campaign", place="--campaign") from None
+    except BadArchive as bad:
+        raise Refused(str(bad), code=bad.code, status=UNREADABLE) from None
+    except UnreadableLog as bad:
+        raise Refused(f"{bad}; `conversions verify` checks the log", code="unreadable_log") from None
+    except ReadModelsMove as error:
+        raise Refused(f"{error}; run it again", code="read_models_move") from None
+    except duckdb.OutOfMemoryException as error:
+        message = f"it does not fit: {str(error).splitlines()[0]}; give --memory more, or --work more room"
+        raise Refused(message, code="out_of_memory") from None
+    except OSError as error:
+        raise Refused(str(error), code="unwritable_file", status=UNREADABLE) from None
+    except KeyboardInterrupt:
+        out.print("Stopped: nothing was changed.", highlight=False)
+        raise typer.Exit(INTERRUPTED) from None

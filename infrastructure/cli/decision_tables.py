@@ -1,0 +1,100 @@
+"""What `conversions audit --decisions` found, for people: the verdict, what would change, and both stories of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.table import Table
+
+from infrastructure.audit.decision_differences import Decided, DecisionAudit, Difference
+from infrastructure.cli.console import out, shown
+from infrastructure.cli.report_tables import when
+
+_SHOWN = 20
+"""Differences that are told on a terminal; JSON has all that were kept."""
+
+_KINDS = {
+    "decided_otherwise": "is decided otherwise",
+    "not_taken": "is not taken",
+    "unreadable": "cannot be read",
+}
+
+
+def show(found: DecisionAudit, limit: int = _SHOWN) -> None:
+    """Print the verdict, and where there are differences their kinds and the earliest of them."""
+    out.print(_verdict(found), highlight=False, soft_wrap=True)
+    if found.equal:
+        return
+    out.print(_changes(found))
+    told = found.found.differences[:limit]
+    for each in told:
+        for line in _story(each):
+            out.print(line, highlight=False, soft_wrap=True)
+    more = found.found.differences_total - len(told)
+    if more:
+        out.print(f"[dim]and {more:,} more; --json has more of them[/]", highlight=False)
+
+
+def _verdict(found: DecisionAudit) -> str:
+    counts = found.found
+    about = "" if found.campaign_id is None else f" about {shown(found.campaign_id)}"
+    replayed = (
+        f"{counts.facts:,} facts of {counts.journeys:,} journeys replayed up to position {found.position:,}, "
+        f"{counts.decisions:,} decisions{about} compared in {found.seconds:.1f} s"
+    )
+    if found.equal:
+        return f"[green]Today's code decides all of it as it was recorded[/]: {replayed}."
+    return (
+        f"[red]Today's code does not decide as it was recorded[/] at {counts.differences_total:,} facts of "
+        f"{counts.journeys_differing:,} journeys: {replayed}."
+    )
+
+
+def _changes(found: DecisionAudit) -> Table:
+    table = Table(title="What today's code would change", title_justify="left")
+    table.add_column("Decision")
+    for heading in ("Recorded, not repeated", "Decided now, not recorded"):
+        table.add_column(heading, justify="right")
+    for topic, recorded, now in found.by_topic():
+        table.add_row(_named(topic), f"{recorded:,}", f"{now:,}")
+    return table
+
+
+def _story(each: Difference) -> Iterator[str]:
+    """Who, which fact, and both stories."""
+    who = (
+        f"[bold]{shown(each.user_id)}[/]" if each.user_id is not None else "a user whose identity was erased"
+    )
+    what = f"position {each.position}"
+    if each.fact is not None:
+        fact = each.fact
+        kind = fact.type.replace("_", " ")
+        what = f"{kind} {shown(fact.id)} of {when(fact.at)}, position {fact.position}"
+    yield f"\n{who} of {shown(each.app_group)} (journey {shown(each.journey_id)}): {what} {_KINDS[each.kind]}"
+    if each.reason is not None:
+        yield f"  because: {shown(each.reason)}"
+    for decided in each.recorded:
+        yield f"  recorded at {decided.position}: {_decided(decided)}"
+    for decided in each.now:
+        yield f"  decided now: {_decided(decided)}"
+    if each.tampered:
+        positions = ", ".join(map(str, each.tampered))
+        yield f"  [red]not what was recorded, by their hash[/]: {positions}; `conversions verify` checks the log"
+
+
+def _decided(decided: Decided) -> str:
+    """A decision as its name and the values it gives."""
+    values = _flat("", decided.event())
+    return f"{_named(decided.topic)}: {shown(', '.join(values))}"
+
+
+def _flat(name: str, value: Any) -> Iterator[str]:  # noqa: ANN401
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _flat(f"{name} {key}".strip(), each)
+    else:
+        yield f"{name} {value}".strip()
+
+
+def _named(topic: str) -> str:
+    """A topic as words; one that nobody knows as it is."""
+    return shown(topic.removeprefix("journey.").replace("_", " "))

@@ -1,0 +1,277 @@
+-- What is judged here beside what the streams and the read models say, thing by thing.
+--
+-- `claims` names who is asked: 'streams', and the read models where they are there; `shown_...` is what those hold.
+
+CREATE TABLE said_conversions AS
+SELECT 'streams' AS claim, journey, app_group, campaign_id, conversion_event, behaviour_id, behaviour_at,
+    receipt_id, received_at, variant_id, position
+FROM told_conversions
+UNION ALL
+SELECT 'conversions' AS claim, journey, app_group, campaign_id, conversion_event, behaviour_id, behaviour_at,
+    receipt_id, received_at, variant_id, NULL AS position
+FROM shown_conversions;
+
+CREATE TABLE different_conversions AS
+SELECT
+    'conversion' AS subject,
+    CASE
+        WHEN said.claim IS NULL THEN 'missing'
+        WHEN judged.claim IS NULL THEN 'unfounded'
+        WHEN said.behaviour_id <> judged.behaviour_id THEN 'other_behaviour'
+        WHEN said.behaviour_at <> judged.behaviour_at THEN 'other_instant'
+        WHEN said.variant_id <> judged.variant_id THEN 'other_variant'
+        ELSE 'other_receipt'
+    END AS problem,
+    coalesce(said.claim, judged.claim) AS claim,
+    coalesce(said.app_group, judged.app_group) AS app_group,
+    coalesce(said.journey, judged.journey) AS journey,
+    coalesce(said.campaign_id, judged.campaign_id) AS campaign_id,
+    CAST(coalesce(said.conversion_event, judged.conversion_event) AS VARCHAR) AS thing,
+    judged.behaviour_id AS judged_id, judged.behaviour_at AS judged_at,
+    judged.receipt_id AS judged_receipt_id, judged.received_at AS judged_received_at,
+    judged.variant_id AS judged_variant_id,
+    CAST(NULL AS DECIMAL(38, 6)) AS judged_net, CAST(NULL AS VARCHAR) AS judged_text,
+    said.behaviour_id AS said_id, said.behaviour_at AS said_at,
+    said.receipt_id AS said_receipt_id, said.received_at AS said_received_at, said.variant_id AS said_variant_id,
+    CAST(NULL AS DECIMAL(38, 6)) AS said_net, CAST(NULL AS VARCHAR) AS said_text,
+    said.position AS position
+FROM (
+    SELECT claims.claim, judged_conversions.* FROM judged_conversions CROSS JOIN claims
+    WHERE claims.claim IN ('streams', 'conversions')
+) AS judged
+FULL OUTER JOIN said_conversions AS said
+    ON said.claim = judged.claim AND said.journey = judged.journey
+    AND said.campaign_id = judged.campaign_id AND said.conversion_event = judged.conversion_event
+WHERE said.claim IS NULL OR judged.claim IS NULL
+    OR said.behaviour_id <> judged.behaviour_id OR said.behaviour_at <> judged.behaviour_at
+    OR said.receipt_id <> judged.receipt_id OR said.received_at <> judged.received_at
+    OR said.variant_id <> judged.variant_id;
+
+CREATE TABLE said_revenue AS
+SELECT 'streams' AS claim, journey, app_group, campaign_id, purchase_id, purchased_at, currency, net,
+    receipt_id, received_at, variant_id, position
+FROM told_revenue
+UNION ALL
+SELECT 'counted_purchases' AS claim, journey, app_group, campaign_id, purchase_id, purchased_at, currency, net,
+    receipt_id, received_at, variant_id, NULL AS position
+FROM shown_purchases;
+
+CREATE TABLE different_revenue AS
+SELECT
+    'revenue' AS subject,
+    CASE
+        WHEN said.claim IS NULL THEN 'missing'
+        WHEN judged.claim IS NULL THEN 'unfounded'
+        WHEN said.net <> judged.net THEN 'other_net'
+        WHEN said.currency <> judged.currency THEN 'other_currency'
+        WHEN said.purchased_at <> judged.purchased_at THEN 'other_instant'
+        WHEN said.variant_id <> judged.variant_id THEN 'other_variant'
+        ELSE 'other_receipt'
+    END AS problem,
+    coalesce(said.claim, judged.claim) AS claim,
+    coalesce(said.app_group, judged.app_group) AS app_group,
+    coalesce(said.journey, judged.journey) AS journey,
+    coalesce(said.campaign_id, judged.campaign_id) AS campaign_id,
+    coalesce(said.purchase_id, judged.purchase_id) AS thing,
+    judged.purchase_id AS judged_id, judged.purchased_at AS judged_at,
+    judged.receipt_id AS judged_receipt_id, judged.received_at AS judged_received_at,
+    judged.variant_id AS judged_variant_id, judged.net AS judged_net, judged.currency AS judged_text,
+    said.purchase_id AS said_id, said.purchased_at AS said_at,
+    said.receipt_id AS said_receipt_id, said.received_at AS said_received_at, said.variant_id AS said_variant_id,
+    said.net AS said_net, said.currency AS said_text,
+    said.position AS position
+FROM (
+    SELECT claims.claim, judged_revenue.* FROM judged_revenue CROSS JOIN claims
+    WHERE claims.claim IN ('streams', 'counted_purchases')
+) AS judged
+FULL OUTER JOIN said_revenue AS said
+    ON said.claim = judged.claim AND said.journey = judged.journey
+    AND said.campaign_id = judged.campaign_id AND said.purchase_id = judged.purchase_id
+WHERE said.claim IS NULL OR judged.claim IS NULL
+    OR said.net <> judged.net OR said.currency <> judged.currency OR said.purchased_at <> judged.purchased_at
+    OR said.receipt_id <> judged.receipt_id OR said.received_at <> judged.received_at
+    OR said.variant_id <> judged.variant_id;
+
+CREATE TABLE said_recipients AS
+SELECT 'streams' AS claim, journey, app_group, campaign_id, variant_id, receipt_id, received_at,
+    CAST(NULL AS BIGINT) AS receipts, position
+FROM told_recipients
+UNION ALL
+SELECT 'recipients' AS claim, journey, app_group, campaign_id, variant_id, receipt_id, received_at,
+    receipts, NULL AS position
+FROM shown_recipients;
+
+CREATE TABLE different_recipients AS
+SELECT
+    'recipient' AS subject,
+    CASE
+        WHEN said.claim IS NULL THEN 'missing'
+        WHEN judged.claim IS NULL THEN 'unfounded'
+        WHEN said.receipts <> judged.receipts THEN 'other_number_of_receipts'
+        ELSE 'other_receipt'
+    END AS problem,
+    coalesce(said.claim, judged.claim) AS claim,
+    coalesce(said.app_group, judged.app_group) AS app_group,
+    coalesce(said.journey, judged.journey) AS journey,
+    coalesce(said.campaign_id, judged.campaign_id) AS campaign_id,
+    coalesce(said.variant_id, judged.variant_id) AS thing,
+    CAST(NULL AS VARCHAR) AS judged_id, CAST(NULL AS BIGINT) AS judged_at,
+    judged.receipt_id AS judged_receipt_id, judged.received_at AS judged_received_at,
+    judged.variant_id AS judged_variant_id,
+    CAST(NULL AS DECIMAL(38, 6)) AS judged_net, CAST(judged.receipts AS VARCHAR) AS judged_text,
+    CAST(NULL AS VARCHAR) AS said_id, CAST(NULL AS BIGINT) AS said_at,
+    said.receipt_id AS said_receipt_id, said.received_at AS said_received_at, said.variant_id AS said_variant_id,
+    CAST(NULL AS DECIMAL(38, 6)) AS said_net, CAST(said.receipts AS VARCHAR) AS said_text,
+    said.position AS position
+FROM (
+    SELECT claims.claim, judged_recipients.* FROM judged_recipients CROSS JOIN claims
+    WHERE claims.claim IN ('streams', 'recipients')
+) AS judged
+FULL OUTER JOIN said_recipients AS said
+    ON said.claim = judged.claim AND said.journey = judged.journey
+    AND said.campaign_id = judged.campaign_id AND said.variant_id = judged.variant_id
+WHERE said.claim IS NULL OR judged.claim IS NULL
+    OR said.receipt_id <> judged.receipt_id OR said.received_at <> judged.received_at
+    OR said.receipts <> judged.receipts;
+
+-- R10: the version before is left out: a report that comes late can change it, and the upgrade stays one.
+CREATE TABLE different_upgrades AS
+SELECT
+    'upgrade' AS subject,
+    CASE
+        WHEN said.fact_id IS NULL THEN 'missing'
+        WHEN judged.fact_id IS NULL THEN 'unfounded'
+        WHEN said.occurred_at <> judged.occurred_at THEN 'other_instant'
+        ELSE 'other_version'
+    END AS problem,
+    'streams' AS claim,
+    coalesce(said.app_group, judged.app_group) AS app_group,
+    coalesce(said.journey, judged.journey) AS journey,
+    CAST(NULL AS VARCHAR) AS campaign_id,
+    coalesce(said.app_id, judged.app_id) AS thing,
+    judged.fact_id AS judged_id, judged.occurred_at AS judged_at,
+    CAST(NULL AS VARCHAR) AS judged_receipt_id, CAST(NULL AS BIGINT) AS judged_received_at,
+    CAST(NULL AS VARCHAR) AS judged_variant_id,
+    CAST(NULL AS DECIMAL(38, 6)) AS judged_net,
+    concat(judged.from_version, ' to ', judged.to_version) AS judged_text,
+    said.fact_id AS said_id, said.occurred_at AS said_at,
+    CAST(NULL AS VARCHAR) AS said_receipt_id, CAST(NULL AS BIGINT) AS said_received_at,
+    CAST(NULL AS VARCHAR) AS said_variant_id,
+    CAST(NULL AS DECIMAL(38, 6)) AS said_net, concat(said.from_version, ' to ', said.to_version) AS said_text,
+    said.position AS position
+FROM upgrades AS judged
+FULL OUTER JOIN told_upgrades AS said
+    ON said.journey = judged.journey AND said.app_id = judged.app_id AND said.fact_id = judged.fact_id
+WHERE said.fact_id IS NULL OR judged.fact_id IS NULL
+    OR said.occurred_at <> judged.occurred_at OR said.to_version <> judged.to_version;
+
+-- R17
+CREATE TABLE different_voids AS
+SELECT
+    'void' AS subject,
+    CASE WHEN said.fact_id IS NULL THEN 'missing' ELSE 'unfounded' END AS problem,
+    'streams' AS claim,
+    coalesce(said.app_group, judged.app_group) AS app_group,
+    coalesce(said.journey, judged.journey) AS journey,
+    CAST(NULL AS VARCHAR) AS campaign_id,
+    coalesce(said.fact_id, judged.fact_id) AS thing,
+    judged.fact_id AS judged_id, CAST(NULL AS BIGINT) AS judged_at,
+    CAST(NULL AS VARCHAR) AS judged_receipt_id, CAST(NULL AS BIGINT) AS judged_received_at,
+    CAST(NULL AS VARCHAR) AS judged_variant_id,
+    CAST(NULL AS DECIMAL(38, 6)) AS judged_net, CAST(NULL AS VARCHAR) AS judged_text,
+    said.fact_id AS said_id, CAST(NULL AS BIGINT) AS said_at,
+    CAST(NULL AS VARCHAR) AS said_receipt_id, CAST(NULL AS BIGINT) AS said_received_at,
+    CAST(NULL AS VARCHAR) AS said_variant_id,
+    CAST(NULL AS DECIMAL(38, 6)) AS said_net, CAST(NULL AS VARCHAR) AS said_text,
+    CAST(NULL AS BIGINT) AS position
+FROM voided AS judged
+FULL OUTER JOIN told_voided AS said ON said.journey = judged.journey AND said.fact_id = judged.fact_id
+WHERE said.fact_id IS NULL OR judged.fact_id IS NULL;
+
+-- R14: a decision that changes or withdraws another says what stood before.
+CREATE TABLE decisions AS
+SELECT
+    stream_id AS journey, app_group, campaign_id, position, version,
+    CASE
+        WHEN topic LIKE 'journey.conversion_%' THEN 'conversion'
+        WHEN topic LIKE 'journey.revenue_%' THEN 'revenue'
+        ELSE 'recipient'
+    END AS subject,
+    coalesce(CAST(conversion_event AS VARCHAR), occurrence_id, variant_id, '') AS thing,
+    before_behaviour_id, before_behaviour_at, before_receipt_id, before_received_at, before_variant_id, before_net,
+    now_behaviour_id, now_behaviour_at, now_receipt_id, now_received_at, now_variant_id, now_net
+FROM typed
+WHERE topic LIKE 'journey.conversion_%' OR topic LIKE 'journey.revenue_%' OR topic LIKE 'journey.recipient_%';
+
+CREATE TABLE broken_chains AS
+SELECT
+    subject, 'says_what_did_not_stand_before' AS problem, 'streams' AS claim, app_group, journey, campaign_id, thing,
+    stood_behaviour_id AS judged_id, stood_behaviour_at AS judged_at,
+    stood_receipt_id AS judged_receipt_id, stood_received_at AS judged_received_at,
+    stood_variant_id AS judged_variant_id, stood_net AS judged_net, CAST(NULL AS VARCHAR) AS judged_text,
+    before_behaviour_id AS said_id, before_behaviour_at AS said_at,
+    before_receipt_id AS said_receipt_id, before_received_at AS said_received_at,
+    before_variant_id AS said_variant_id, before_net AS said_net, CAST(NULL AS VARCHAR) AS said_text,
+    position
+FROM (
+    SELECT
+        *,
+        lag(now_behaviour_id) OVER (PARTITION BY journey, subject, campaign_id, thing ORDER BY version)
+            AS stood_behaviour_id,
+        lag(now_behaviour_at) OVER (PARTITION BY journey, subject, campaign_id, thing ORDER BY version)
+            AS stood_behaviour_at,
+        lag(now_receipt_id) OVER (PARTITION BY journey, subject, campaign_id, thing ORDER BY version)
+            AS stood_receipt_id,
+        lag(now_received_at) OVER (PARTITION BY journey, subject, campaign_id, thing ORDER BY version)
+            AS stood_received_at,
+        lag(now_variant_id) OVER (PARTITION BY journey, subject, campaign_id, thing ORDER BY version)
+            AS stood_variant_id,
+        lag(now_net) OVER (PARTITION BY journey, subject, campaign_id, thing ORDER BY version) AS stood_net
+    FROM decisions
+) AS one_after_the_other
+WHERE coalesce(stood_behaviour_id, '') <> coalesce(before_behaviour_id, '')
+    OR coalesce(stood_behaviour_at, -1) <> coalesce(before_behaviour_at, -1)
+    OR coalesce(stood_receipt_id, '') <> coalesce(before_receipt_id, '')
+    OR coalesce(stood_received_at, -1) <> coalesce(before_received_at, -1)
+    OR coalesce(stood_variant_id, '') <> coalesce(before_variant_id, '')
+    OR coalesce(stood_net, -1) <> coalesce(before_net, -1);
+
+-- R13, R14: the streams are whole, and hold every fact once.
+CREATE TABLE broken_streams AS
+SELECT app_group, stream_id AS journey, CAST(max(version) - count(*) AS VARCHAR) AS missing
+FROM streams
+GROUP BY app_group, stream_id
+HAVING max(version) <> count(*) OR min(version) <> 1;
+
+CREATE TABLE damaged AS
+SELECT 'stream' AS subject, 'event_missing' AS problem, 'streams' AS claim, app_group, journey,
+    CAST(NULL AS VARCHAR) AS campaign_id, missing AS thing
+FROM broken_streams
+UNION ALL
+SELECT 'fact' AS subject, 'recorded_twice' AS problem, 'streams' AS claim, app_group, journey,
+    CAST(NULL AS VARCHAR) AS campaign_id, fact_id AS thing
+FROM facts_recorded_twice
+UNION ALL
+SELECT 'receipt' AS subject, 'unknown_variant' AS problem, 'streams' AS claim, app_group, journey,
+    campaign_id, receipt_id AS thing
+FROM receipts WHERE control IS NULL;
+
+CREATE TABLE differences AS
+SELECT * FROM different_conversions
+UNION ALL SELECT * FROM different_revenue
+UNION ALL SELECT * FROM different_recipients
+UNION ALL SELECT * FROM different_upgrades
+UNION ALL SELECT * FROM different_voids
+UNION ALL SELECT * FROM broken_chains
+UNION ALL
+SELECT subject, problem, claim, app_group, journey, campaign_id, thing,
+    CAST(NULL AS VARCHAR) AS judged_id, CAST(NULL AS BIGINT) AS judged_at,
+    CAST(NULL AS VARCHAR) AS judged_receipt_id, CAST(NULL AS BIGINT) AS judged_received_at,
+    CAST(NULL AS VARCHAR) AS judged_variant_id,
+    CAST(NULL AS DECIMAL(38, 6)) AS judged_net, CAST(NULL AS VARCHAR) AS judged_text,
+    CAST(NULL AS VARCHAR) AS said_id, CAST(NULL AS BIGINT) AS said_at,
+    CAST(NULL AS VARCHAR) AS said_receipt_id, CAST(NULL AS BIGINT) AS said_received_at,
+    CAST(NULL AS VARCHAR) AS said_variant_id,
+    CAST(NULL AS DECIMAL(38, 6)) AS said_net, CAST(NULL AS VARCHAR) AS said_text,
+    CAST(NULL AS BIGINT) AS position
+FROM damaged;

@@ -1,0 +1,49 @@
+"""The audit's own statement of the rules, in SQL that an auditor can read: one file for each group of rules.
+
+It knows nothing of the domain's code. Each file makes tables by `CREATE TABLE ... AS SELECT`, from those made before it
+and from what whoever runs it provides: `typed` (the log, by typed.sql), `campaigns`, `variants`, `conversion_events`,
+`conversion_event_apps` and `zones` (what was stated of campaigns and app groups), `claims`, and `shown_conversions`,
+`shown_purchases`, `shown_recipients` (what read models hold).
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+_COMMENT = re.compile(r"--[^\n]*")
+_STATEMENT = re.compile(r"\s*CREATE TABLE (?P<table>\w+) AS\s(?P<query>.*)", re.DOTALL)
+
+
+class Statement(NamedTuple):
+    """A table, and the query that makes it, in DuckDB's SQL."""
+
+    table: str
+    query: str
+
+
+@cache
+def typed() -> str:
+    """The query that gives the log, `logged`, a column for each thing that the audit asks of a payload."""
+    return _text("typed.sql")
+
+
+@cache
+def statements() -> tuple[Statement, ...]:
+    """All statements of the rules, in the order in which they are run."""
+    names = sorted(file.name for file in files(__name__).iterdir() if re.match(r"\d\d_.*\.sql", file.name))
+    return tuple(statement for name in names for statement in _statements(_text(name)))
+
+
+def _statements(text: str) -> Iterator[Statement]:
+    for each in _COMMENT.sub("", text).split(";"):
+        if each.strip():
+            found = _STATEMENT.fullmatch(each)
+            if found is None:
+                raise ValueError(f"not CREATE TABLE ... AS: {each.strip()[:60]}")
+            yield Statement(found["table"], found["query"].strip())
+
+
+def _text(name: str) -> str:
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
