@@ -22,6 +22,8 @@ from sqlalchemy import Connection, bindparam, func, literal_column, select, tupl
 from sqlalchemy.sql import ClauseElement
 
 from application.intake import GroupDefinitions
+from application.ledger import UnknownCampaign
+from domain.app_group import AppGroupMade
 from infrastructure.audit.decision_differences import DecisionAudit, Difference, Found
 from infrastructure.audit.decision_replay import DECISIONS, FACTS, Replay, StreamRow
 from infrastructure.database import Database
@@ -29,6 +31,7 @@ from infrastructure.database.statements import Prepared, as_keys, constant
 from infrastructure.recorder import Row
 from infrastructure.schema import events, identities
 from infrastructure.service import Service
+from infrastructure.topics import TOPICS
 
 RANGE_EVENTS = 20_000
 """Events of a range of journeys, and of a page: what a process holds in memory beside the journey it replays."""
@@ -72,22 +75,28 @@ def audit_decisions(
     limit: int = LIMIT,
     progress: Progress = lambda _done, _of: None,
 ) -> DecisionAudit:
-    """Replay all journeys, of an app group or that name one of its campaigns, and list what today's code changes.
+    """Replay all journeys, of an app group or that name a campaign, and list what today's code would change.
 
     A fact whose decisions lie beyond `up_to` is left out. `processes` are as many as cores where there is enough to do
     for them. Raises UnknownCampaign, and BrokenProcessPool where a process was ended from outside.
     """
     started = time.monotonic()
-    if campaign_id is not None:
-        service.ledger.existing_campaign(app_group or "", campaign_id)
     reading = _Reading(service.database)
+    if campaign_id is not None:
+        _refuse_unknown(service, [app_group] if app_group is not None else reading.app_groups(), campaign_id)
     position, found = reading.end(up_to), Found(limit)
-    asked = (position, app_group, campaign_id, limit)
     with _doing(service, processes or _enough(position)) as do:
-        for part in do(Task(*ends, *asked) for ends in reading.ranges(position)):
+        asked = (Task(*ends, position, app_group, campaign_id, limit) for ends in reading.ranges(position))
+        for part in do(asked):
             found.add(part)
             progress(found.events, position)
     return DecisionAudit(app_group, campaign_id, position, found, time.monotonic() - started)
+
+
+def _refuse_unknown(service: Service, app_groups: Iterable[str], campaign_id: str) -> None:
+    """Raise UnknownCampaign where none of the app groups has it: that nothing differs would say nothing then."""
+    if not any(service.ledger.campaign(each, campaign_id).version for each in app_groups):
+        raise UnknownCampaign(f"there is no campaign {campaign_id!r}", place="campaign_id")
 
 
 def _enough(events: int) -> int:
@@ -212,6 +221,14 @@ class _Reading:
             is_fact = topic.in_([literal_column(f"'{each}'") for each in sorted(FACTS)])
             facts = select(position).where(position <= up_to, is_fact).order_by(position.desc()).limit(1)
             return (connection.execute(facts).scalar() or 1) - 1
+
+    def app_groups(self) -> list[str]:
+        """All app groups, by the streams that are theirs."""
+        # Their ids begin alike, and an index finds them.
+        stream, is_made = events.c.originator_id, events.c.topic == TOPICS[AppGroupMade]
+        query = select(events.c.app_group).where(stream > "group-", stream < "group.", is_made)
+        with self._database.reading() as connection:
+            return list(connection.execute(query).scalars())
 
     def ranges(self, position: int) -> Iterator[tuple[str, str]]:
         """The ids of streams, cut into ranges of a few thousand events: after one id, up to and including another."""

@@ -25,6 +25,9 @@ class Engine(Protocol):
     def give(self, name: str, table: pa.Table) -> None:
         """Make a table of rows, in the place of the one that had its name."""
 
+    def look(self, statement: Statement) -> None:
+        """Make a view of a query, in the place of the one that had its name."""
+
     def run(self, statement: Statement) -> None:
         """Make a table by a query, in the place of the one that had its name."""
 
@@ -70,6 +73,9 @@ class DuckDB:
 
     def give(self, name: str, table: pa.Table) -> None:
         self.fill(name, table.to_batches(), table.schema, "SELECT * FROM given")
+
+    def look(self, statement: Statement) -> None:
+        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {statement.table} AS {statement.query}")
 
     def run(self, statement: Statement) -> None:
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {statement.table} AS {statement.query}")

@@ -29,7 +29,9 @@ SHOWN: Final = ("shown_conversions", "shown_purchases", "shown_recipients")
 
 def judge(engine: Engine, span: Range, campaign_id: str | None) -> Judged:
     """Judge the journeys of a range."""
-    for statement in (*_asked(span, campaign_id), *statements()):
+    for statement in _asked(span, campaign_id):
+        engine.look(statement)
+    for statement in statements():
         engine.run(statement)
     judged = Judged()
     for what, number in engine.rows("SELECT what, number FROM totals"):

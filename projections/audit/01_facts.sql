@@ -1,37 +1,33 @@
 -- R13, R17: the facts that stand.
 
--- A journey's facts as other services reported them: each is an event of its own.
-CREATE TABLE facts AS
+-- R17: a void names a fact of the same user, before or after it. A void cannot be voided.
+CREATE TABLE voided AS
+SELECT DISTINCT fact.stream_id AS journey, fact.app_group, fact.fact_id
+FROM (SELECT stream_id, voided_id FROM typed WHERE topic = 'journey.void') AS void
+JOIN typed AS fact ON fact.stream_id = void.stream_id AND fact.fact_id = void.voided_id
+WHERE fact.topic <> 'journey.void';
+
+-- R17: a journey's facts, as other services reported them: everything is judged as if a voided one had not been.
+CREATE TABLE standing AS
 SELECT
-    stream_id AS journey, app_group, position, substr(topic, 9) AS type, fact_id, occurred_at,
-    campaign_id, variant_id, app_id, app_version, product_id, name,
-    price, quantity, currency, purchase_id, refunded, voided_id
+    typed.stream_id AS journey, typed.app_group, typed.topic, typed.fact_id, typed.occurred_at,
+    typed.campaign_id, typed.variant_id, typed.app_id, typed.app_version, typed.product_id, typed.name,
+    typed.price, typed.quantity, typed.currency, typed.purchase_id, typed.refunded
 FROM typed
-WHERE topic IN (
-    'journey.received', 'journey.session_started', 'journey.purchase', 'journey.custom_event',
-    'journey.app_version', 'journey.refund', 'journey.void'
-);
+LEFT JOIN voided ON voided.journey = typed.stream_id AND voided.fact_id = typed.fact_id
+WHERE voided.fact_id IS NULL
+    AND typed.topic IN (
+        'journey.received', 'journey.session_started', 'journey.purchase', 'journey.custom_event',
+        'journey.app_version', 'journey.refund'
+    );
 
 -- R13: a fact's identity is (app group, user, id): a journey that holds an id twice is damaged.
-CREATE TABLE facts_recorded_twice AS
-SELECT journey, app_group, fact_id, count(*) AS times
-FROM facts
-GROUP BY journey, app_group, fact_id
+CREATE TABLE recorded_twice AS
+SELECT stream_id AS journey, app_group, fact_id
+FROM typed
+WHERE fact_id IS NOT NULL
+GROUP BY stream_id, app_group, fact_id
 HAVING count(*) > 1;
-
--- R17: a void names a fact of the same user, before or after it; a void cannot be voided.
-CREATE TABLE voided AS
-SELECT DISTINCT fact.journey, fact.app_group, fact.fact_id
-FROM facts AS fact
-JOIN facts AS void ON void.journey = fact.journey AND void.voided_id = fact.fact_id
-WHERE void.type = 'void' AND fact.type <> 'void';
-
--- R17: everything is judged as if a voided fact had not been.
-CREATE TABLE standing AS
-SELECT fact.*
-FROM facts AS fact
-LEFT JOIN voided ON voided.journey = fact.journey AND voided.fact_id = fact.fact_id
-WHERE fact.type <> 'void' AND voided.fact_id IS NULL;
 
 CREATE TABLE receipts AS
 SELECT standing.journey, standing.app_group, standing.campaign_id, standing.variant_id, variants.control,
@@ -41,4 +37,4 @@ LEFT JOIN variants
     ON variants.app_group = standing.app_group
     AND variants.campaign_id = standing.campaign_id
     AND variants.variant_id = standing.variant_id
-WHERE standing.type = 'received';
+WHERE standing.topic = 'journey.received';

@@ -3,58 +3,55 @@
 -- R2: what each type of conversion event is earned by.
 CREATE TABLE behaviours AS
 SELECT journey, 'starts_session' AS earns, fact_id, occurred_at, app_id, product_id, name
-FROM standing WHERE type = 'session_started'
+FROM standing WHERE topic = 'journey.session_started'
 UNION ALL
 SELECT journey, 'makes_purchase' AS earns, fact_id, occurred_at, app_id, product_id, name
-FROM standing WHERE type = 'purchase'
+FROM standing WHERE topic = 'journey.purchase'
 UNION ALL
 SELECT journey, 'performs_custom_event' AS earns, fact_id, occurred_at, app_id, product_id, name
-FROM standing WHERE type = 'custom_event'
+FROM standing WHERE topic = 'journey.custom_event'
 UNION ALL
 SELECT journey, 'upgrades_app' AS earns, fact_id, occurred_at, app_id, NULL AS product_id, NULL AS name
 FROM upgrades;
 
 -- R6: a receipt opens a window for each conversion event, from its instant to that instant plus the deadline.
-CREATE TABLE windows AS
-SELECT
-    receipts.journey, receipts.app_group, receipts.campaign_id, conversion_events.conversion_event,
-    receipts.receipt_id, receipts.received_at, receipts.variant_id, receipts.control,
-    receipts.received_at + conversion_events.deadline AS ends_at,
-    conversion_events.type, conversion_events.product_id, conversion_events.name, conversion_events.some_apps
-FROM receipts
-JOIN conversion_events
-    ON conversion_events.app_group = receipts.app_group
-    AND conversion_events.campaign_id = receipts.campaign_id;
-
--- R6, R7: a behaviour that matches and lies inside the window of any receipt; both ends are inside.
+-- R6, R7: a behaviour converts that matches and lies inside the window of any receipt; both ends are inside.
 -- R8: every campaign by itself.
-CREATE TABLE converting AS
-SELECT
-    windows.journey, windows.app_group, windows.campaign_id, windows.conversion_event,
-    behaviours.fact_id AS behaviour_id, behaviours.occurred_at AS behaviour_at,
-    windows.receipt_id, windows.received_at, windows.variant_id, windows.control, windows.ends_at
-FROM windows
-JOIN behaviours
-    ON behaviours.journey = windows.journey
-    AND behaviours.earns = windows.type
-    AND behaviours.occurred_at >= windows.received_at
-    AND behaviours.occurred_at <= windows.ends_at
-LEFT JOIN conversion_event_apps AS apps
-    ON apps.app_group = windows.app_group
-    AND apps.campaign_id = windows.campaign_id
-    AND apps.conversion_event = windows.conversion_event
-    AND apps.app_id = behaviours.app_id
-WHERE (windows.product_id IS NULL OR windows.product_id = behaviours.product_id)
-    AND (windows.name IS NULL OR windows.name = behaviours.name)
-    AND (NOT windows.some_apps OR apps.app_id IS NOT NULL);
-
 -- R7: at most once, by the earliest such behaviour; of equals the one with the smallest id.
 -- R9: credited to the latest receipt whose window holds it; of equals the one with the greatest id.
 CREATE TABLE judged_conversions AS
-SELECT
-    journey, app_group, campaign_id, conversion_event, behaviour_id, behaviour_at,
-    receipt_id, received_at, variant_id, control, ends_at
-FROM (
+WITH windows AS (
+    SELECT
+        receipts.journey, receipts.app_group, receipts.campaign_id, conversion_events.conversion_event,
+        receipts.receipt_id, receipts.received_at, receipts.variant_id, receipts.control,
+        receipts.received_at + conversion_events.deadline AS ends_at,
+        conversion_events.type, conversion_events.product_id, conversion_events.name, conversion_events.some_apps
+    FROM receipts
+    JOIN conversion_events
+        ON conversion_events.app_group = receipts.app_group
+        AND conversion_events.campaign_id = receipts.campaign_id
+),
+converting AS (
+    SELECT
+        windows.journey, windows.app_group, windows.campaign_id, windows.conversion_event,
+        behaviours.fact_id AS behaviour_id, behaviours.occurred_at AS behaviour_at,
+        windows.receipt_id, windows.received_at, windows.variant_id, windows.control
+    FROM windows
+    JOIN behaviours
+        ON behaviours.journey = windows.journey
+        AND behaviours.earns = windows.type
+        AND behaviours.occurred_at >= windows.received_at
+        AND behaviours.occurred_at <= windows.ends_at
+    LEFT JOIN conversion_event_apps AS apps
+        ON apps.app_group = windows.app_group
+        AND apps.campaign_id = windows.campaign_id
+        AND apps.conversion_event = windows.conversion_event
+        AND apps.app_id = behaviours.app_id
+    WHERE (windows.product_id IS NULL OR windows.product_id = behaviours.product_id)
+        AND (windows.name IS NULL OR windows.name = behaviours.name)
+        AND (NOT windows.some_apps OR apps.app_id IS NOT NULL)
+),
+ordered AS (
     SELECT
         *,
         row_number() OVER (
@@ -62,5 +59,9 @@ FROM (
             ORDER BY behaviour_at, behaviour_id, received_at DESC, receipt_id DESC
         ) AS place
     FROM converting
-) AS ordered
+)
+SELECT
+    journey, app_group, campaign_id, conversion_event, behaviour_id, behaviour_at,
+    receipt_id, received_at, variant_id, control
+FROM ordered
 WHERE place = 1;

@@ -4,7 +4,7 @@
 CREATE TABLE refunds AS
 SELECT journey, purchase_id, sum(refunded) AS refunded
 FROM standing
-WHERE type = 'refund'
+WHERE topic = 'journey.refund'
 GROUP BY journey, purchase_id;
 
 -- R11, R12: price x quantity, less all refunds, never below 0.
@@ -16,7 +16,7 @@ SELECT
     ) AS net
 FROM standing
 LEFT JOIN refunds ON refunds.journey = standing.journey AND refunds.purchase_id = standing.fact_id
-WHERE standing.type = 'purchase';
+WHERE standing.topic = 'journey.purchase';
 
 -- R11: every purchase, of any product, inside the window of the primary conversion event of any receipt counts once;
 -- R9: it is credited to the latest receipt whose window holds it.

@@ -3,9 +3,10 @@
 -- `claims` names who is asked: 'streams', and the read models where they are there; `shown_...` is what those hold.
 
 CREATE TABLE said_conversions AS
-SELECT 'streams' AS claim, journey, app_group, campaign_id, conversion_event, behaviour_id, behaviour_at,
-    receipt_id, received_at, variant_id, position
-FROM told_conversions
+SELECT 'streams' AS claim, journey, app_group, campaign_id, conversion_event,
+    now_behaviour_id AS behaviour_id, now_behaviour_at AS behaviour_at,
+    now_receipt_id AS receipt_id, now_received_at AS received_at, now_variant_id AS variant_id, position
+FROM told WHERE subject = 'conversion'
 UNION ALL
 SELECT 'conversions' AS claim, journey, app_group, campaign_id, conversion_event, behaviour_id, behaviour_at,
     receipt_id, received_at, variant_id, NULL AS position
@@ -48,9 +49,10 @@ WHERE said.claim IS NULL OR judged.claim IS NULL
     OR said.variant_id <> judged.variant_id;
 
 CREATE TABLE said_revenue AS
-SELECT 'streams' AS claim, journey, app_group, campaign_id, purchase_id, purchased_at, currency, net,
-    receipt_id, received_at, variant_id, position
-FROM told_revenue
+SELECT 'streams' AS claim, journey, app_group, campaign_id, thing AS purchase_id, occurrence_at AS purchased_at,
+    currency, now_net AS net,
+    now_receipt_id AS receipt_id, now_received_at AS received_at, now_variant_id AS variant_id, position
+FROM told WHERE subject = 'revenue'
 UNION ALL
 SELECT 'counted_purchases' AS claim, journey, app_group, campaign_id, purchase_id, purchased_at, currency, net,
     receipt_id, received_at, variant_id, NULL AS position
@@ -93,9 +95,9 @@ WHERE said.claim IS NULL OR judged.claim IS NULL
     OR said.variant_id <> judged.variant_id;
 
 CREATE TABLE said_recipients AS
-SELECT 'streams' AS claim, journey, app_group, campaign_id, variant_id, receipt_id, received_at,
-    CAST(NULL AS BIGINT) AS receipts, position
-FROM told_recipients
+SELECT 'streams' AS claim, journey, app_group, campaign_id, thing AS variant_id,
+    now_receipt_id AS receipt_id, now_received_at AS received_at, CAST(NULL AS BIGINT) AS receipts, position
+FROM told WHERE subject = 'recipient'
 UNION ALL
 SELECT 'recipients' AS claim, journey, app_group, campaign_id, variant_id, receipt_id, received_at,
     receipts, NULL AS position
@@ -189,21 +191,37 @@ FULL OUTER JOIN told_voided AS said ON said.journey = judged.journey AND said.fa
 WHERE said.fact_id IS NULL OR judged.fact_id IS NULL;
 
 -- R14: a decision that changes or withdraws another says what stood before.
-CREATE TABLE decisions AS
-SELECT
-    stream_id AS journey, app_group, campaign_id, position, version,
-    CASE
-        WHEN topic LIKE 'journey.conversion_%' THEN 'conversion'
-        WHEN topic LIKE 'journey.revenue_%' THEN 'revenue'
-        ELSE 'recipient'
-    END AS subject,
-    coalesce(CAST(conversion_event AS VARCHAR), occurrence_id, variant_id, '') AS thing,
-    before_behaviour_id, before_behaviour_at, before_receipt_id, before_received_at, before_variant_id, before_net,
-    now_behaviour_id, now_behaviour_at, now_receipt_id, now_received_at, now_variant_id, now_net
-FROM typed
-WHERE topic LIKE 'journey.conversion_%' OR topic LIKE 'journey.revenue_%' OR topic LIKE 'journey.recipient_%';
-
 CREATE TABLE broken_chains AS
+WITH one_after_the_other AS (
+    SELECT
+        decisions.*,
+        lag(decisions.now_behaviour_id) OVER about AS stood_behaviour_id,
+        lag(decisions.now_behaviour_at) OVER about AS stood_behaviour_at,
+        lag(decisions.now_receipt_id) OVER about AS stood_receipt_id,
+        lag(decisions.now_received_at) OVER about AS stood_received_at,
+        lag(decisions.now_variant_id) OVER about AS stood_variant_id,
+        lag(decisions.now_net) OVER about AS stood_net
+    FROM decisions
+    JOIN decided_again AS again
+        ON again.journey = decisions.journey AND again.subject = decisions.subject
+        AND again.campaign_id = decisions.campaign_id AND again.thing = decisions.thing
+    WINDOW about AS (
+        PARTITION BY decisions.journey, decisions.subject, decisions.campaign_id, decisions.thing
+        ORDER BY decisions.version
+    )
+),
+the_first AS (
+    SELECT
+        decisions.*,
+        CAST(NULL AS VARCHAR) AS stood_behaviour_id, CAST(NULL AS BIGINT) AS stood_behaviour_at,
+        CAST(NULL AS VARCHAR) AS stood_receipt_id, CAST(NULL AS BIGINT) AS stood_received_at,
+        CAST(NULL AS VARCHAR) AS stood_variant_id, CAST(NULL AS DECIMAL(38, 6)) AS stood_net
+    FROM decisions
+    LEFT JOIN decided_again AS again
+        ON again.journey = decisions.journey AND again.subject = decisions.subject
+        AND again.campaign_id = decisions.campaign_id AND again.thing = decisions.thing
+    WHERE again.journey IS NULL AND decisions.before_receipt_id IS NOT NULL
+)
 SELECT
     subject, 'says_what_did_not_stand_before' AS problem, 'streams' AS claim, app_group, journey, campaign_id, thing,
     stood_behaviour_id AS judged_id, stood_behaviour_at AS judged_at,
@@ -213,22 +231,7 @@ SELECT
     before_receipt_id AS said_receipt_id, before_received_at AS said_received_at,
     before_variant_id AS said_variant_id, before_net AS said_net, CAST(NULL AS VARCHAR) AS said_text,
     position
-FROM (
-    SELECT
-        *,
-        lag(now_behaviour_id) OVER (PARTITION BY journey, subject, campaign_id, thing ORDER BY version)
-            AS stood_behaviour_id,
-        lag(now_behaviour_at) OVER (PARTITION BY journey, subject, campaign_id, thing ORDER BY version)
-            AS stood_behaviour_at,
-        lag(now_receipt_id) OVER (PARTITION BY journey, subject, campaign_id, thing ORDER BY version)
-            AS stood_receipt_id,
-        lag(now_received_at) OVER (PARTITION BY journey, subject, campaign_id, thing ORDER BY version)
-            AS stood_received_at,
-        lag(now_variant_id) OVER (PARTITION BY journey, subject, campaign_id, thing ORDER BY version)
-            AS stood_variant_id,
-        lag(now_net) OVER (PARTITION BY journey, subject, campaign_id, thing ORDER BY version) AS stood_net
-    FROM decisions
-) AS one_after_the_other
+FROM (SELECT * FROM one_after_the_other UNION ALL SELECT * FROM the_first) AS beside_the_one_before
 WHERE coalesce(stood_behaviour_id, '') <> coalesce(before_behaviour_id, '')
     OR coalesce(stood_behaviour_at, -1) <> coalesce(before_behaviour_at, -1)
     OR coalesce(stood_receipt_id, '') <> coalesce(before_receipt_id, '')
@@ -250,7 +253,7 @@ FROM broken_streams
 UNION ALL
 SELECT 'fact' AS subject, 'recorded_twice' AS problem, 'streams' AS claim, app_group, journey,
     CAST(NULL AS VARCHAR) AS campaign_id, fact_id AS thing
-FROM facts_recorded_twice
+FROM recorded_twice
 UNION ALL
 SELECT 'receipt' AS subject, 'unknown_variant' AS problem, 'streams' AS claim, app_group, journey,
     campaign_id, receipt_id AS thing

@@ -3,45 +3,45 @@
 -- `zones` holds, for each app group, from which instant to before which its clocks differ from UTC by how much.
 -- A clock of 'both' stands for figures that are the same under both.
 
-CREATE TABLE counted AS
-SELECT 'receipts' AS figure, app_group, campaign_id, variant_id, '' AS thing, 'both' AS clock,
-    received_at AS occurred_at, CAST(1 AS DECIMAL(38, 6)) AS number
-FROM receipts
-UNION ALL
-SELECT 'receipts' AS figure, app_group, campaign_id, '' AS variant_id, '' AS thing, 'both' AS clock,
-    received_at AS occurred_at, CAST(1 AS DECIMAL(38, 6)) AS number
-FROM receipts WHERE NOT control
-UNION ALL
-SELECT 'unique_recipients' AS figure, app_group, campaign_id, variant_id, '' AS thing, 'both' AS clock,
-    received_at AS occurred_at, CAST(1 AS DECIMAL(38, 6)) AS number
-FROM judged_recipients
-UNION ALL
-SELECT 'conversions' AS figure, app_group, campaign_id, variant_id, CAST(conversion_event AS VARCHAR) AS thing,
-    'conversion' AS clock, behaviour_at AS occurred_at, CAST(1 AS DECIMAL(38, 6)) AS number
-FROM judged_conversions
-UNION ALL
-SELECT 'conversions' AS figure, app_group, campaign_id, variant_id, CAST(conversion_event AS VARCHAR) AS thing,
-    'receipt' AS clock, received_at AS occurred_at, CAST(1 AS DECIMAL(38, 6)) AS number
-FROM judged_conversions
-UNION ALL
-SELECT 'purchases' AS figure, app_group, campaign_id, variant_id, currency AS thing,
-    'conversion' AS clock, purchased_at AS occurred_at, CAST(1 AS DECIMAL(38, 6)) AS number
-FROM judged_revenue
-UNION ALL
-SELECT 'purchases' AS figure, app_group, campaign_id, variant_id, currency AS thing,
-    'receipt' AS clock, received_at AS occurred_at, CAST(1 AS DECIMAL(38, 6)) AS number
-FROM judged_revenue
-UNION ALL
-SELECT 'revenue' AS figure, app_group, campaign_id, variant_id, currency AS thing,
-    'conversion' AS clock, purchased_at AS occurred_at, net AS number
-FROM judged_revenue
-UNION ALL
-SELECT 'revenue' AS figure, app_group, campaign_id, variant_id, currency AS thing,
-    'receipt' AS clock, received_at AS occurred_at, net AS number
-FROM judged_revenue;
-
 -- R20: a day is the calendar date in the group's time zone; days are counted from 1970-01-01.
 CREATE TABLE figures AS
+WITH counted AS (
+    SELECT 'receipts' AS figure, app_group, campaign_id, variant_id, '' AS thing, 'both' AS clock,
+        received_at AS occurred_at, CAST(1 AS DECIMAL(38, 6)) AS number
+    FROM receipts
+    UNION ALL
+    SELECT 'receipts' AS figure, app_group, campaign_id, '' AS variant_id, '' AS thing, 'both' AS clock,
+        received_at AS occurred_at, CAST(1 AS DECIMAL(38, 6)) AS number
+    FROM receipts WHERE NOT control
+    UNION ALL
+    SELECT 'unique_recipients' AS figure, app_group, campaign_id, variant_id, '' AS thing, 'both' AS clock,
+        received_at AS occurred_at, CAST(1 AS DECIMAL(38, 6)) AS number
+    FROM judged_recipients
+    UNION ALL
+    SELECT 'conversions' AS figure, app_group, campaign_id, variant_id, CAST(conversion_event AS VARCHAR) AS thing,
+        'conversion' AS clock, behaviour_at AS occurred_at, CAST(1 AS DECIMAL(38, 6)) AS number
+    FROM judged_conversions
+    UNION ALL
+    SELECT 'conversions' AS figure, app_group, campaign_id, variant_id, CAST(conversion_event AS VARCHAR) AS thing,
+        'receipt' AS clock, received_at AS occurred_at, CAST(1 AS DECIMAL(38, 6)) AS number
+    FROM judged_conversions
+    UNION ALL
+    SELECT 'purchases' AS figure, app_group, campaign_id, variant_id, currency AS thing,
+        'conversion' AS clock, purchased_at AS occurred_at, CAST(1 AS DECIMAL(38, 6)) AS number
+    FROM judged_revenue
+    UNION ALL
+    SELECT 'purchases' AS figure, app_group, campaign_id, variant_id, currency AS thing,
+        'receipt' AS clock, received_at AS occurred_at, CAST(1 AS DECIMAL(38, 6)) AS number
+    FROM judged_revenue
+    UNION ALL
+    SELECT 'revenue' AS figure, app_group, campaign_id, variant_id, currency AS thing,
+        'conversion' AS clock, purchased_at AS occurred_at, net AS number
+    FROM judged_revenue
+    UNION ALL
+    SELECT 'revenue' AS figure, app_group, campaign_id, variant_id, currency AS thing,
+        'receipt' AS clock, received_at AS occurred_at, net AS number
+    FROM judged_revenue
+)
 SELECT
     counted.figure, counted.app_group, counted.campaign_id, counted.variant_id, counted.thing, counted.clock,
     CAST(floor((counted.occurred_at + zones.ahead) / 86400000000) AS BIGINT) AS day,

@@ -1,24 +1,24 @@
 -- What stands, a line for each thing: the same in every engine, so that it has one checksum.
 
-CREATE TABLE outcome AS
-SELECT concat_ws('|', journey, 'conversion', campaign_id, CAST(conversion_event AS VARCHAR), behaviour_id,
-    CAST(behaviour_at AS VARCHAR), receipt_id, CAST(received_at AS VARCHAR), variant_id) AS line
-FROM judged_conversions
-UNION ALL
-SELECT concat_ws('|', journey, 'revenue', campaign_id, purchase_id, CAST(purchased_at AS VARCHAR), currency,
-    CAST(net AS VARCHAR), receipt_id, CAST(received_at AS VARCHAR), variant_id) AS line
-FROM judged_revenue
-UNION ALL
-SELECT concat_ws('|', journey, 'recipient', campaign_id, variant_id, receipt_id, CAST(received_at AS VARCHAR),
-    CAST(receipts AS VARCHAR)) AS line
-FROM judged_recipients
-UNION ALL
-SELECT concat_ws('|', journey, 'upgrade', app_id, fact_id, CAST(occurred_at AS VARCHAR), to_version) AS line
-FROM upgrades;
-
 -- One number for all of it, whatever the order: lines are added up, as two halves of their digests. `hexadecimal`,
 -- a number from its digits, is what engines spell in different ways.
 CREATE TABLE fingerprint AS
+WITH outcome AS (
+    SELECT concat_ws('|', journey, 'conversion', campaign_id, CAST(conversion_event AS VARCHAR), behaviour_id,
+        CAST(behaviour_at AS VARCHAR), receipt_id, CAST(received_at AS VARCHAR), variant_id) AS line
+    FROM judged_conversions
+    UNION ALL
+    SELECT concat_ws('|', journey, 'revenue', campaign_id, purchase_id, CAST(purchased_at AS VARCHAR), currency,
+        CAST(net AS VARCHAR), receipt_id, CAST(received_at AS VARCHAR), variant_id) AS line
+    FROM judged_revenue
+    UNION ALL
+    SELECT concat_ws('|', journey, 'recipient', campaign_id, variant_id, receipt_id, CAST(received_at AS VARCHAR),
+        CAST(receipts AS VARCHAR)) AS line
+    FROM judged_recipients
+    UNION ALL
+    SELECT concat_ws('|', journey, 'upgrade', app_id, fact_id, CAST(occurred_at AS VARCHAR), to_version) AS line
+    FROM upgrades
+)
 SELECT
     count(*) AS lines,
     coalesce(sum(CAST(hexadecimal(substr(digest, 1, 15)) AS DECIMAL(38, 0))), 0) AS one_half,
@@ -27,8 +27,8 @@ FROM (SELECT md5(line) AS digest FROM outcome) AS digests;
 
 -- How much there was of each.
 CREATE TABLE totals AS
-SELECT 'facts' AS what, count(*) AS number FROM facts
-UNION ALL SELECT 'journeys' AS what, count(DISTINCT journey) AS number FROM facts
+SELECT 'facts' AS what, count(fact_id) AS number FROM typed
+UNION ALL SELECT 'journeys' AS what, count(DISTINCT stream_id) AS number FROM streams
 UNION ALL SELECT 'facts voided' AS what, count(*) AS number FROM voided
 UNION ALL SELECT 'receipts' AS what, count(*) AS number FROM receipts
 UNION ALL SELECT 'recipients' AS what, count(*) AS number FROM judged_recipients

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from application.campaign_commands import read_campaigns
 from application.ledger import UnknownCampaign
 from domain import conversion_events
 from domain.journey import conversions, upgrades
@@ -17,10 +18,11 @@ from infrastructure.audit import decisions
 from infrastructure.audit.decision_differences import DecisionAudit, Difference
 from infrastructure.audit.decisions import audit_decisions
 from infrastructure.cli import decision_tables
-from infrastructure.service import Service
+from infrastructure.service import Service, stamp
 from tests.domain.test_journey_laws import plans
 from tests.infrastructure.test_verification import tamper
 from tests.ledgers import GROUP, open_ledger, rows, take
+from tests.strategies import APP_GROUP
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -126,7 +128,7 @@ def test_a_decision_that_was_changed_in_the_database_is_told_with_both_stories(s
     position = at_position_of(service, "journey.conversion_recorded", '"index":2')
     tamper(
         service,
-        f'UPDATE events SET state = replace(state, \'"variant_id":"A"\', \'"variant_id":"B"\') WHERE position = {position}',  # noqa: S608
+        f'UPDATE events SET state = replace(state, \'"variant_id":"A"\', \'"variant_id":"B"\') WHERE position = {position}',
     )
     difference = only(audit_decisions(service))
     assert (difference.kind, difference.user_id, difference.app_group) == ("decided_otherwise", "u1", GROUP)
@@ -154,7 +156,7 @@ def test_a_number_written_otherwise_is_the_same_decision(service: Service) -> No
     """Decisions are compared by value: 20.00 is 20; that the row was changed is for `verify` to say."""
     as_other_digits = """state = replace(state, '"20"', '"20.00"')"""
     position = at_position_of(service, "journey.revenue_attributed")
-    tamper(service, f"UPDATE events SET {as_other_digits} WHERE position = {position}")  # noqa: S608
+    tamper(service, f"UPDATE events SET {as_other_digits} WHERE position = {position}")
     assert '"20.00"' in rows(service)[position - 1].state
     assert audit_decisions(service).equal
 
@@ -236,7 +238,7 @@ def test_what_cannot_be_read_is_told_and_the_other_journeys_are_compared(
 ) -> None:
     """A topic that no one knows, one of another stream, and payloads of no use: no crash, whatever was asked for."""
     position = at_position_of(service, "journey.purchase", '"p1"')
-    tamper(service, f"UPDATE events SET {change} WHERE position = {position}")  # noqa: S608
+    tamper(service, f"UPDATE events SET {change} WHERE position = {position}")
     for campaign_id in (None, "spring"):
         found = audit_decisions(service, app_group=GROUP, campaign_id=campaign_id)
         first = found.found.differences[0]
@@ -252,7 +254,7 @@ def test_what_cannot_be_read_is_told_and_the_other_journeys_are_compared(
 def test_a_missing_event_ends_the_comparison_of_its_stream(service: Service) -> None:
     """The version that is missing is named, and the fact after which it is."""
     position = at_position_of(service, "journey.recipient_counted")
-    tamper(service, f"DELETE FROM events WHERE position = {position}")  # noqa: S608
+    tamper(service, f"DELETE FROM events WHERE position = {position}")
     difference = only(audit_decisions(service))
     assert difference.reason == "version 2 of the stream is missing"
     assert difference.fact is not None
@@ -262,7 +264,7 @@ def test_a_missing_event_ends_the_comparison_of_its_stream(service: Service) -> 
 def test_a_stream_that_begins_with_a_decision_is_told(service: Service) -> None:
     """No fact led to it."""
     position = at_position_of(service, "journey.received")
-    tamper(service, f"UPDATE events SET topic = 'journey.upgrade_withdrawn' WHERE position = {position}")  # noqa: S608
+    tamper(service, f"UPDATE events SET topic = 'journey.upgrade_withdrawn' WHERE position = {position}")
     difference = only(audit_decisions(service))
     assert (difference.kind, difference.fact) == ("unreadable", None)
     assert difference.reason == "no fact stands before the decision"
@@ -281,7 +283,7 @@ def test_r13_r16_a_fact_that_is_refused_now_is_told_and_the_journey_goes_on(
 ) -> None:
     """What was decided from it is not repeated; the facts after it are judged as if it had not been."""
     position = at_position_of(service, "journey.received", "summer")
-    tamper(service, f"UPDATE events SET state = {change} WHERE position = {position}")  # noqa: S608
+    tamper(service, f"UPDATE events SET state = {change} WHERE position = {position}")
     found = audit_decisions(service)
     first = found.found.differences[0]
     assert (first.kind, first.reason, first.now) == ("not_taken", reason, ())
@@ -294,7 +296,7 @@ def test_r13_a_fact_that_stands_twice_is_told(service: Service) -> None:
     log = rows(service)
     first, second = (at_position_of(service, "journey.received", each) for each in ('"r1"', '"r2"'))
     state = log[first - 1].state
-    tamper(service, f"UPDATE events SET state = '{state}' WHERE position = {second}")  # noqa: S608
+    tamper(service, f"UPDATE events SET state = '{state}' WHERE position = {second}")
     found = audit_decisions(service).found.differences[0]
     assert (found.kind, found.reason) == ("not_taken", "a fact of the same id and content stands before it")
 
@@ -381,8 +383,20 @@ def test_only_what_is_asked_for_is_compared(service: Service, monkeypatch: pytes
     topics = audit_decisions(service, app_group=GROUP, campaign_id="spring").found.topics
     assert {topic.partition("_")[0] for topic, _ in topics} == {"journey.conversion"}
     assert audit_decisions(service, app_group="other").found.journeys == 0
-    with pytest.raises(UnknownCampaign):
-        audit_decisions(service, app_group=GROUP, campaign_id="springs")
+    for app_group, campaign_id in ((GROUP, "springs"), (None, "springs"), ("other", "spring")):
+        with pytest.raises(UnknownCampaign):
+            audit_decisions(service, app_group=app_group, campaign_id=campaign_id)
+
+
+def test_a_campaign_is_looked_for_in_all_app_groups_where_none_is_named(service: Service) -> None:
+    """Ids of campaigns are an app group's own: two groups may have the same one, and facts of each."""
+    other = APP_GROUP | {"app_group": "other", "campaigns": CAMPAIGNS}
+    service.campaigns.apply(read_campaigns(other), stamp())
+    take(service, [RECEIPT | {"user_id": "u1"}], "other")
+    for app_group, journeys in (("other", 1), (GROUP, len(USERS)), (None, len(USERS) + 1)):
+        found = audit_decisions(service, app_group=app_group, campaign_id="spring")
+        assert found.equal
+        assert found.found.journeys == journeys
 
 
 def test_people_read_the_verdict_and_both_stories(
