@@ -40,7 +40,7 @@ def stored(api: Api, table: Table, **values: Any) -> None:
 def refunded(api: Api, number: int) -> None:
     """The purchase of u1 is refunded in part, once more: its revenue is restated."""
     refund = {"type": "refund", "id": f"x{number}", "user_id": "u1", "purchase_id": "p1"}
-    take(api.service, [refund | {"amount": "1.00", "currency": "USD", "at": PURCHASE["at"]}])
+    take(api.service, [refund | {"amount": "1.00", "at": PURCHASE["at"]}])
 
 
 @pytest.mark.parametrize("url", ["https://e.org:65536/", "https://e.org:0/", "https://xn--a/"])
@@ -112,7 +112,7 @@ def test_what_was_left_before_a_replay_is_told_after_what_comes_before_it(
         told = len(receiver.acknowledged["u1"])
         broken.clear()
         client.patch(path, json={"status": "active"}).raise_for_status()
-        eventually(lambda: len(receiver.told) == 2 * len(decided(api)) - 1)
+        eventually(lambda: len(receiver.told) >= 2 * len(decided(api)) - 1)
         again = receiver.acknowledged["u1"][told:]
         assert again == sorted(set(receiver.acknowledged["u1"]))
         assert len(again) == 4
