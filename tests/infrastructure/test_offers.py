@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from application.campaign_commands import read_campaigns
 from application.fact_commands import read_fact
+from infrastructure.audit.auditing import Options, audit_ledger
 from infrastructure.importing import Import
 from infrastructure.service import Service, stamp
 from projections import generations
@@ -148,6 +149,9 @@ def test_the_offers_as_they_stand(service: Service) -> None:
         standing = sum(sum(v.figures.conversions) for r in reports(connection, "offers") for v in r.variants)
     assert totals.conversions == standing
     assert_read_models(service)
+    found = audit_ledger(service, Options(), lambda *_: None)
+    assert found.differs == 0, found.judged.differences[:3]
+    assert found.judged.totals["conversions"] == standing
 
 
 def test_r14_the_offers_shuffled_doubled_and_split(service: Service, tmp_path: Path) -> None:
