@@ -29,6 +29,7 @@ PICTURES = {
     "campaigns": "campaigns list",
     "projections": "projections",
     "rebuild": "rebuild campaign_report series",
+    "audit": "audit",
     "export": "export conversions --to {directory}/export --format parquet",
 }
 

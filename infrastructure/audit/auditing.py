@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,16 +14,20 @@ from infrastructure.archive.reading import LOGGED, View, logged, viewing
 from infrastructure.audit import claims as read_models
 from infrastructure.audit.archived import archived
 from infrastructure.audit.comparing import compare
-from infrastructure.audit.engine import DuckDB, Engine
+from infrastructure.audit.engine import DuckDB
 from infrastructure.audit.judging import judge
 from infrastructure.audit.outcome import Audited, Judged
-from infrastructure.audit.ranges import ranges
+from infrastructure.audit.ranges import Range, ranges
+from infrastructure.audit.spark import Spark
 from infrastructure.audit.stated import DEFINING, Stated, stated
 from infrastructure.schema import identities
 from infrastructure.service import Service
 from projections import generations
 
 MEMORY = "1GB"
+
+ENGINES = (DuckDB.name, Spark.name)
+"""What runs the rules, the usual one first."""
 
 Progress = Callable[[str, int, int | None], None]
 """Told what is done, how much of it, of how much."""
@@ -41,18 +45,20 @@ class NoSuchCampaign(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """How to audit: one campaign or all, in how much memory, and where files may lie meanwhile."""
+    """How to audit: one campaign or all, in how much memory, where files may lie meanwhile, and by which engine."""
 
     campaign_id: str | None = None
     memory: str = MEMORY
     work: Path | None = None
+    engine: str = DuckDB.name
+    remote: str | None = None
+    """Where Spark is, by Spark Connect."""
 
 
 def audit_ledger(service: Service, options: Options, progress: Progress) -> Audited:
     """Audit a database: its streams, and its read models as they stand at one position."""
     started = time.monotonic()
-    with _working(options) as directory:
-        engine = DuckDB(directory, options.memory)
+    with _working(options) as directory, closing(_engine(directory, options)) as engine:
         with _standing(service) as (view, position, current):
             read_models.show(engine, view, current)
             figures = read_models.figures(view, current, options.campaign_id)
@@ -60,7 +66,6 @@ def audit_ledger(service: Service, options: Options, progress: Progress) -> Audi
         asked = ("streams", *read_models.ROWS)
         judged, events = _judged(engine, options, asked, progress)
         compare(judged, figures)
-        engine.close()
         users = _users(service, judged)
     named = (*asked, *(each.claim for each in figures))
     return Audited(
@@ -79,13 +84,11 @@ def audit_ledger(service: Service, options: Options, progress: Progress) -> Audi
 def audit_archive(address: str, options: Options, progress: Progress) -> Audited:
     """Audit an archive: its streams, at the position that it ends at; raises BadArchive."""
     started = time.monotonic()
-    with _working(options) as directory:
+    with _working(options) as directory, closing(_engine(directory, options)) as engine:
         found = archived(address, directory, progress)
-        engine = DuckDB(directory, options.memory)
         read_models.show(engine, None, {})
         engine.open(found.files)
         judged, events = _judged(engine, options, ("streams",), progress)
-        engine.close()
     return Audited(
         "archive",
         engine.name,
@@ -102,6 +105,12 @@ def audit_archive(address: str, options: Options, progress: Progress) -> Audited
 def _working(options: Options) -> Iterator[Path]:
     with TemporaryDirectory(prefix="conversions-audit-", dir=options.work) as directory:
         yield Path(directory)
+
+
+def _engine(directory: Path, options: Options) -> DuckDB | Spark:
+    if options.engine == Spark.name:
+        return Spark(directory, options.memory, options.remote)
+    return DuckDB(directory, options.memory)
 
 
 @contextmanager
@@ -143,7 +152,9 @@ def _watched(
         progress("reading the log", done, position)
 
 
-def _judged(engine: Engine, options: Options, asked: Sequence[str], progress: Progress) -> tuple[Judged, int]:
+def _judged(
+    engine: DuckDB | Spark, options: Options, asked: Sequence[str], progress: Progress
+) -> tuple[Judged, int]:
     """Judge range by range: what was found, and the number of events."""
     ((events,),) = engine.rows("SELECT count(*) FROM log")
     campaigns = _campaigns(engine, options.campaign_id)
@@ -154,14 +165,15 @@ def _judged(engine: Engine, options: Options, asked: Sequence[str], progress: Pr
         engine.give(name, table)
     engine.give("claims", pa.table({"claim": list(asked)}))
     judged = Judged()
-    spans = ranges(events)
+    # Spark divides the work among its machines by itself.
+    spans = [Range(None, None)] if isinstance(engine, Spark) else ranges(events)
     for number, span in enumerate(spans, start=1):
         judged.add(judge(engine, span, options.campaign_id))
         progress("judging", number, len(spans))
     return judged, events
 
 
-def _campaigns(engine: Engine, campaign_id: str | None) -> Stated:
+def _campaigns(engine: DuckDB | Spark, campaign_id: str | None) -> Stated:
     topics = ", ".join(f"'{topic}'" for topic in DEFINING)
     found = stated(
         engine.rows(

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 import pyarrow as pa
 from sqlalchemy import Table
 
 from infrastructure.archive.reading import View
-from infrastructure.audit.engine import DuckDB, quoted
+from infrastructure.audit.engine import quoted
 from infrastructure.audit.outcome import Figure
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.tables import (
@@ -104,7 +104,14 @@ _SHOWN: Final = (
 _NUMBERS = {"conversion_event": pa.int32(), "receipts": pa.int64()}
 
 
-def show(engine: DuckDB, view: View | None, generations: Generations) -> None:
+class Filled(Protocol):
+    """An engine that takes rows."""
+
+    def fill(self, name: str, batches: Iterator[pa.RecordBatch], schema: pa.Schema, query: str) -> None:
+        """Make a table by a query in DuckDB's SQL on batches, which are called `given` in it."""
+
+
+def show(engine: Filled, view: View | None, generations: Generations) -> None:
     """Make the tables of what read models hold; empty ones where none are asked."""
     for rows in _SHOWN:
         instant = pa.int64() if view is not None and view.is_server else pa.string()

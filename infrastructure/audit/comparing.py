@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from domain.conversion_events import LETTERS
 from infrastructure.audit.claims import Figures
 from infrastructure.audit.outcome import Difference, Figure, Judged, Story
 from projections.series import SERIES
@@ -33,7 +34,8 @@ def _over_days(figures: Mapping[Figure, Decimal]) -> dict[Figure, Decimal]:
 
 def _difference(key: Figure, claim: str, judged: Decimal, said: Decimal) -> Difference:
     day = "" if key.day is None else f" on {(_EPOCH + timedelta(days=key.day)).date()} by {key.clock}"
-    thing = " ".join(filter(None, [key.figure, key.thing])) + day
+    of = LETTERS[int(key.thing)] if key.figure == "conversions" else key.thing
+    thing = " ".join(filter(None, [key.figure, of])) + day
     variant = key.variant_id or None
     return Difference(
         "figure",

@@ -51,6 +51,8 @@ class DuckDB:
             "autoload_known_extensions": False,
         }
         self._connection = duckdb.connect(str(directory / "audit.duckdb"), config=settings)
+        # It would be drawn into what a command prints.
+        self._connection.execute("SET enable_progress_bar = false")
         number = "CAST(concat('0x', digits) AS BIGINT)"
         self._connection.execute(f"CREATE OR REPLACE MACRO hexadecimal(digits) AS {number}")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from domain import money
 from domain.instants import from_microseconds, printed
 
 KEPT = 1_000
@@ -175,7 +176,9 @@ class Audited:
                 claim: {what: number for (other, what), number in self.judged.said.items() if other == claim}
                 for claim in self.claims
             },
-            "revenue": {currency: f"{amount.normalize():f}" for currency, amount in self.revenue.items()},
+            "revenue": {
+                currency: money.printed(amount, currency) for currency, amount in self.revenue.items()
+            },
             "checksum": self.checksum,
             "differences": self.differs,
             "differences_by_kind": [

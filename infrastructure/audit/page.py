@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from domain import money
 from domain.conversion_events import LETTERS
 from infrastructure.audit.outcome import Audited, Difference
 from infrastructure.audit.stories import problem_of, story_of, thing_of
@@ -33,7 +34,7 @@ def page(found: Audited) -> str:
         campaigns=_campaigns(found),
         kinds=_kinds(found),
         told=[_story(found, each) for each in found.judged.differences[:_TOLD]],
-        revenue={currency: f"{amount.normalize():,f}" for currency, amount in found.revenue.items()},
+        revenue={currency: money.printed(amount, currency) for currency, amount in found.revenue.items()},
     )
 
 

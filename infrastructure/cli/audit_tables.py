@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
+from domain import money
 from infrastructure.audit.outcome import Audited, Difference
 from infrastructure.audit.stories import problem_of, story_of, thing_of
 from infrastructure.cli.console import out, shown
@@ -16,7 +17,9 @@ def show(found: Audited, limit: int = _SHOWN) -> None:
     """Print the verdict and the tables."""
     out.print(_totals(found))
     if found.revenue:
-        sums = ", ".join(f"{amount.normalize():f} {currency}" for currency, amount in found.revenue.items())
+        sums = ", ".join(
+            f"{money.printed(amount, currency)} {currency}" for currency, amount in found.revenue.items()
+        )
         out.print(f"Revenue that counts, control's included: {sums}", highlight=False, soft_wrap=True)
     if found.differs:
         out.print(_kinds(found))
@@ -39,7 +42,8 @@ def verdict(found: Audited) -> str:
         f"position {found.position:,} in {found.seconds:.1f} s; checksum {found.checksum}"
     )
     if found.differs:
-        return f"[red]{found.differs:,} differences[/]: {judged}."
+        number = "1 difference" if found.differs == 1 else f"{found.differs:,} differences"
+        return f"[red]{number}[/]: {judged}."
     return f"[green]Nothing differs[/]: {judged}."
 
 

@@ -1,5 +1,6 @@
 """`conversions audit`: every conversion judged anew by an independent statement of the rules, and compared."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 from application.ledger import UnknownCampaign
 from infrastructure.archive.manifest import BadArchive
 from infrastructure.audit.auditing import (
+    ENGINES,
     MEMORY,
     NoSuchCampaign,
     Options,
@@ -21,6 +23,7 @@ from infrastructure.audit.auditing import (
 from infrastructure.audit.decisions import audit_decisions
 from infrastructure.audit.outcome import Audited
 from infrastructure.audit.page import page
+from infrastructure.audit.spark import NoSpark
 from infrastructure.cli import audit_tables, decision_tables
 from infrastructure.cli.console import (
     INTERRUPTED,
@@ -38,7 +41,8 @@ from infrastructure.cli.console import (
 from projections.projection import UnreadableLog
 
 
-def audit(
+def audit(  # noqa: PLR0913 - a command's options
+    *,
     campaign: Annotated[
         str | None, typer.Option("--campaign", metavar="ID", help="Only this campaign.")
     ] = None,
@@ -55,15 +59,26 @@ def audit(
     work: Annotated[
         Path | None, typer.Option("--work", metavar="DIR", help="Where files may lie meanwhile.")
     ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="|".join(ENGINES), help="What runs the rules.")
+    ] = ENGINES[0],
+    spark_remote: Annotated[
+        str | None,
+        typer.Option(
+            "--spark-remote",
+            metavar="sc://HOST",
+            help="Where Spark is, by Spark Connect; else SPARK_REMOTE; else SPARK_MASTER; else here.",
+        ),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a page with charts, too.")
     ] = None,
-    decisions: Annotated[  # noqa: FBT002
+    decisions: Annotated[
         bool,
         typer.Option("--decisions", help="Replay streams by today's code: what would it decide otherwise?"),
     ] = False,
     database: DatabaseOption = None,
-    json_output: JsonOption = False,  # noqa: FBT002
+    json_output: JsonOption = False,
 ) -> None:
     """Judge every fact anew, by rules in SQL that share nothing with the code that decided, and compare.
 
@@ -74,7 +89,11 @@ def audit(
     if decisions:
         _audit_decisions(campaign, database, json_output=json_output)
         return
-    options = Options(campaign, memory, work)
+    if engine not in ENGINES:
+        raise Refused(f"--engine is one of {', '.join(ENGINES)}", code="bad_engine", status=UNREADABLE)
+    if not re.fullmatch(r"\d{1,6}(\.\d+)? ?([KMGT]i?B)", memory):
+        raise Refused("--memory is a size such as 2GB", code="bad_memory", status=UNREADABLE)
+    options = Options(campaign, memory, work, engine, spark_remote)
     with Bar() as bar, _refusing():
         if source is not None:
             found = audit_archive(source, options, bar.show)
@@ -122,6 +141,8 @@ def _refusing() -> Iterator[None]:
         raise Refused(str(error), code="unknown_campaign", place="--campaign") from None
     except BadArchive as bad:
         raise Refused(str(bad), code=bad.code, status=UNREADABLE) from None
+    except NoSpark as failed:
+        raise Refused(str(failed), code=failed.code, place="--engine", status=UNREADABLE) from None
     except UnreadableLog as bad:
         raise Refused(f"{bad}; `conversions verify` checks the log", code="unreadable_log") from None
     except ReadModelsMove as error:

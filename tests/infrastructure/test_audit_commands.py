@@ -1,0 +1,92 @@
+"""`conversions audit`: what it prints, what it writes, and how it ends."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from infrastructure.service import Service
+from tests.infrastructure.commands import run
+from tests.infrastructure.test_audit import make
+from tests.ledgers import url_of
+
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """The directory of a ledger in which everything has happened."""
+    make(tmp_path).close()
+    return tmp_path
+
+
+def spoil(ledger: Path) -> None:
+    """A row of a read model says what is not so."""
+    with Service(url_of(ledger)) as service, service.database.writing() as connection:
+        connection.execute(text("UPDATE conversions_1 SET variant_id = '<B>' WHERE behaviour_id = 'p1'"))
+
+
+def test_where_nothing_differs_it_says_so_and_ends_with_0(ledger: Path) -> None:
+    """A table of what stands, the revenue, and one sentence with the checksum."""
+    done = run(ledger, "audit")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing differs" in done.stdout
+    assert re.search(r"checksum \w+-\w{32}", done.stdout)
+    told = json.loads(run(ledger, "audit", "--json").stdout)
+    assert (told["differences"], told["told"], told["judged"]["conversions"]) == (0, [], 5)
+    assert told["revenue"] == {"EUR": "54.00"}
+
+
+def test_where_something_differs_both_stories_are_told_and_it_ends_with_1(ledger: Path) -> None:
+    """On the terminal, as JSON, and on a page that needs nothing else and shows ids as they are."""
+    spoil(ledger)
+    page = ledger / "audit.html"
+    done = run(ledger, "audit", "--html", str(page))
+    assert done.returncode == 1
+    assert (
+        "conversion A of campaign spring, user u1: credited to another variant (conversions)" in done.stdout
+    )
+    assert "1 difference:" in done.stdout
+    (difference,) = json.loads(run(ledger, "audit", "--json").stdout)["told"]
+    assert (difference["user_id"], difference["claim"]) == ("u1", "conversions")
+    assert (difference["judged"]["variant_id"], difference["said"]["variant_id"]) == ("A", "<B>")
+    written = page.read_text()
+    HTMLParser(convert_charrefs=True).feed(written)
+    assert "variant &lt;B&gt;" in written
+    assert not re.search(r"""<script|(src|href)\s*=|url\(|@import""", written)
+
+
+def test_an_archive_is_audited_in_the_databases_stead(ledger: Path) -> None:
+    """The same checksum; a file that is not what was archived is told before anything is judged."""
+    place = ledger / "archive"
+    assert run(ledger, "archive", str(place)).returncode == 0
+    done = run(ledger, "audit", "--from", str(place), "--json")
+    assert done.returncode == 0, done.stderr
+    whole = json.loads(run(ledger, "audit", "--json").stdout)
+    assert json.loads(done.stdout)["checksum"] == whole["checksum"]
+    (part,) = (place / "events").iterdir()
+    part.write_bytes(part.read_bytes()[:-1] + b"?")
+    damaged = run(ledger, "audit", "--from", str(place), "--json")
+    assert (damaged.returncode, json.loads(damaged.stderr.splitlines()[-1])["error"]["code"]) == (2, "damaged_file")
+
+
+def test_what_is_not_there_is_told_with_a_code(ledger: Path) -> None:
+    """No such campaign, no such archive, no place for the page."""
+    for arguments, code, status in (
+        (["--campaign", "none"], "unknown_campaign", 1),
+        (["--from", str(ledger / "nothing")], "no_archive", 2),
+        (["--html", str(ledger / "no" / "page.html")], "unwritable_file", 2),
+        (["--memory", "much"], "bad_memory", 2),
+    ):
+        done = run(ledger, "audit", "--json", *arguments)
+        assert (json.loads(done.stderr.splitlines()[-1])["error"]["code"], done.returncode) == (code, status)
+
+
+def test_decisions_are_replayed_by_todays_code(ledger: Path) -> None:
+    """Nothing would be decided otherwise."""
+    done = run(ledger, "audit", "--decisions")
+    assert done.returncode == 0, done.stderr
+    assert "Today's code decides all of it as it was recorded" in done.stdout
