@@ -11,10 +11,12 @@ from infrastructure.archive.store import store
 
 @dataclass(frozen=True)
 class Archived:
-    """Event files on this machine, and the position that the archive ends at."""
+    """Event files on this machine, the position that the archive ends at, and what tells it from others."""
 
     files: list[str]
     position: int
+    mark: str
+    """The hash of all its events, one after the other."""
 
 
 def archived(address: str, directory: Path, watch: Callable[[str, int, int | None], None]) -> Archived:
@@ -38,4 +40,4 @@ def archived(address: str, directory: Path, watch: Callable[[str, int, int | Non
             raise BadArchive(message, code="damaged_file")
         files.append(str(path))
         watch("checking files", number, len(manifest.events))
-    return Archived(files, int(manifest.position))
+    return Archived(files, int(manifest.position), manifest.events[-1].hash if manifest.events else "")

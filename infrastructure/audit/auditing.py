@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,10 +17,12 @@ from infrastructure.audit.archived import archived
 from infrastructure.audit.comparing import compare
 from infrastructure.audit.engine import DuckDB
 from infrastructure.audit.judging import judge
+from infrastructure.audit.keeping import Kept
 from infrastructure.audit.outcome import Audited, Judged
 from infrastructure.audit.ranges import Range, ranges
 from infrastructure.audit.spark import Spark
 from infrastructure.audit.stated import DEFINING, Stated, stated
+from infrastructure.schema import events as log
 from infrastructure.schema import identities
 from infrastructure.service import Service
 from projections import generations
@@ -64,7 +67,8 @@ def audit_ledger(service: Service, options: Options, progress: Progress) -> Audi
             figures = read_models.figures(view, current, options.campaign_id)
         engine.take(_watched(logged(service, 0, position), position, progress), LOGGED)
         asked = ("streams", *read_models.ROWS)
-        judged, events = _judged(engine, options, asked, progress)
+        mark = (position, _hash_at(service, position), sorted(current.items()))
+        judged, events = _judged(engine, options, asked, progress, mark)
         compare(judged, figures)
         users = _users(service, judged)
     named = (*asked, *(each.claim for each in figures))
@@ -88,7 +92,7 @@ def audit_archive(address: str, options: Options, progress: Progress) -> Audited
         found = archived(address, directory, progress)
         read_models.show(engine, None, {})
         engine.open(found.files)
-        judged, events = _judged(engine, options, ("streams",), progress)
+        judged, events = _judged(engine, options, ("streams",), progress, (found.position, found.mark))
     return Audited(
         "archive",
         engine.name,
@@ -134,6 +138,12 @@ def _standing(service: Service) -> Iterator[tuple[View, int, dict[str, int]]]:
     raise ReadModelsMove("the read models do not stand at one position; is another projector at work?")
 
 
+def _hash_at(service: Service, position: int) -> bytes | None:
+    """The hash of the event at a position."""
+    with service.database.reading() as connection:
+        return connection.execute(select(log.c.hash).where(log.c.position == position)).scalar()
+
+
 def _users(service: Service, judged: Judged) -> dict[str, str]:
     """By journey the users that differences are told of, but for those whose identity was erased."""
     journeys = {each.journey_id for each in judged.differences if each.journey_id is not None}
@@ -153,9 +163,13 @@ def _watched(
 
 
 def _judged(
-    engine: DuckDB | Spark, options: Options, asked: Sequence[str], progress: Progress
+    engine: DuckDB | Spark,
+    options: Options,
+    asked: Sequence[str],
+    progress: Progress,
+    mark: Sequence[object],
 ) -> tuple[Judged, int]:
-    """Judge range by range: what was found, and the number of events."""
+    """Judge range by range: what was found, and the number of events. `mark` tells one log from another."""
     ((events,),) = engine.rows("SELECT count(*) FROM log")
     campaigns = _campaigns(engine, options.campaign_id)
     ((first, last),) = engine.rows(
@@ -165,11 +179,13 @@ def _judged(
         engine.give(name, table)
     engine.give("claims", pa.table({"claim": list(asked)}))
     judged = Judged()
+    kept = Kept(options.work, options.campaign_id, events, *asked, *mark)
     # Spark divides the work among its machines by itself.
     spans = [Range(None, None)] if isinstance(engine, Spark) else ranges(events)
     for number, span in enumerate(spans, start=1):
-        judged.add(judge(engine, span, options.campaign_id))
+        judged.add(kept.judged(number, partial(judge, engine, span, options.campaign_id)))
         progress("judging", number, len(spans))
+    kept.end()
     return judged, events
 
 

@@ -22,9 +22,9 @@ class Range(NamedTuple):
         return " AND ".join(within) or "TRUE"
 
 
-def ranges(events: int, at_a_time: int = EVENTS) -> list[Range]:
+def ranges(events: int) -> list[Range]:
     """Ranges that are about equally large: the same for the same number of events."""
-    number = max(1, min(-(-events // at_a_time), len(_SIGNS) ** 2))
+    number = max(1, min(-(-events // EVENTS), len(_SIGNS) ** 2))
     cells = [one + other for one in _SIGNS for other in _SIGNS]
     cuts = [cells[len(cells) * place // number] for place in range(1, number)]
     return [Range(first, end) for first, end in zip([None, *cuts], [*cuts, None], strict=True)]

@@ -32,8 +32,6 @@ _SETTINGS: Final = {
     # A backslash in a literal is written twice, which is how the translation writes it.
     "spark.sql.parser.escapedStringLiterals": "false",
     "spark.sql.session.timeZone": "UTC",
-    # Journeys are brought together once: what they are joined and ordered by then needs no further exchange.
-    "spark.sql.requireAllClusterKeysForCoPartition": "false",
 }
 
 _FUNCTIONS: Final = (
@@ -68,7 +66,6 @@ class Spark:
     def __init__(self, directory: Path, memory: str, remote: str | None = None) -> None:
         self._directory = directory
         self._memory = memory
-        self._cached: DataFrame | None = None
         self._session, self._ours = _session(directory, memory, remote or os.environ.get("SPARK_REMOTE"))
         for name, value in _SETTINGS.items():
             self._session.conf.set(name, value)
@@ -102,12 +99,8 @@ class Spark:
             self._session.createDataFrame(table).createOrReplaceTempView(name)
 
     def look(self, statement: Statement) -> None:
-        """Make a view; of events, one that is read and divided among machines once, journey by journey."""
         frame = self._sql(translated(statement.query))
         with _told():
-            if statement.table == "typed":
-                parts = int(self._session.conf.get("spark.sql.shuffle.partitions") or 0)
-                frame = self._cached = frame.repartition(parts, "stream_id").persist()
             frame.createOrReplaceTempView(statement.table)
 
     def run(self, statement: Statement) -> None:
@@ -131,8 +124,6 @@ class Spark:
         """Let go of Spark, if it was begun for this audit."""
         if self._ours:
             self._session.stop()
-        elif self._cached is not None:
-            self._cached.unpersist()
 
     def _sql(self, query: str) -> "DataFrame":
         with _told():

@@ -72,17 +72,50 @@ def test_r2_to_r20_the_rules_in_sql_find_what_the_reference_finds(plan: Any) -> 
         assert total.get("unique_recipients", 0) == report["totals"]["unique_recipients"]
 
 
-@pytest.mark.parametrize("at_a_time", [1, 7])
+@pytest.mark.parametrize("at_a_time", [4, 11])
 def test_ranges_of_journeys_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int
 ) -> None:
     """Judged few at a time, the totals, the figures and the checksum are those of all at once."""
+    spans: list[object] = []
     with make(tmp_path) as service:
         whole = audit_ledger(service, Options(), quiet)
         monkeypatch.setattr(ranges, "EVENTS", at_a_time)
-        parts = audit_ledger(service, Options(), quiet)
-    assert len(ranges.ranges(whole.events, at_a_time)) > 5
+        parts = audit_ledger(
+            service, Options(), lambda what, done, _: spans.append(done) if what == "judging" else None
+        )
+    assert len(spans) > 5
     assert (parts.checksum, parts.judged) == (whole.checksum, whole.judged)
+
+
+def test_an_audit_that_was_stopped_goes_on_after_the_ranges_that_are_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was judged is not judged again, the outcome is that of an audit without a stop, and nothing is left over."""
+    (work := tmp_path / "work").mkdir()
+    (files := tmp_path / "ledger").mkdir()
+    monkeypatch.setattr(ranges, "EVENTS", 5)
+    asked: list[object] = []
+
+    def stopping(what: str, done: int, _: int | None) -> None:
+        if what == "judging":
+            asked.append(done)
+            if len(asked) == 3:
+                raise KeyboardInterrupt
+
+    with make(files) as service:
+        whole = audit_ledger(service, Options(), quiet)
+        with pytest.raises(KeyboardInterrupt):
+            audit_ledger(service, Options(work=work), stopping)
+        (kept,) = work.iterdir()
+        judged = {file.name: file.stat().st_mtime_ns for file in kept.iterdir()}
+        assert len(judged) == 3
+        with monkeypatch.context() as within:
+            within.setattr("infrastructure.audit.keeping.Kept.end", quiet)
+            again = audit_ledger(service, Options(work=work), quiet)
+        assert judged.items() <= {file.name: file.stat().st_mtime_ns for file in kept.iterdir()}.items()
+        assert audit_ledger(service, Options(work=work), quiet).judged == again.judged == whole.judged
+    assert list(work.iterdir()) == []
 
 
 def test_an_archive_is_audited_alike(tmp_path: Path) -> None:
