@@ -6,11 +6,11 @@ what is too long for that, what it was.
 
 import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, select
+from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from domain.instants import from_microseconds, printed
@@ -28,7 +28,10 @@ _OLD_AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class Reject:
-    """A fact that was not taken, as JSON; `source` is the interface it came by, `rejected_at` in microseconds."""
+    """A fact that was not taken, as JSON; `source` is the interface it came by.
+
+    `rejected_at` is in microseconds, of the last time; `code` and `message` are the reason given then.
+    """
 
     reject_id: int
     app_group: str
@@ -99,9 +102,13 @@ def _trim(connection: Connection, app_group: str, now: int, bounds: Bounds) -> N
         connection,
         ids.where(of_group, rejects.c.reject_id <= newest.limit(1).offset(bounds.number).scalar_subquery()),
     )
-    # Ids rise with time: what is too old is among the first, and no index of instants is needed.
-    first = ids.order_by(rejects.c.reject_id).limit(_OLD_AT_ONCE)
-    _let_go(connection, ids.where(rejects.c.reject_id.in_(first), rejects.c.rejected_at < now - bounds.age))
+    # Ids rise with time, and no index of instants is needed: what is too old is among the first. Only what was tried
+    # again is newer than what follows it: so that it hides nothing for ever, it is looked at some other place, too.
+    last = connection.execute(select(func.max(rejects.c.reject_id))).scalar() or 0
+    for place in (0, random.randrange(last + 1)):  # noqa: S311 - no secret
+        some = ids.where(rejects.c.reject_id >= place).order_by(rejects.c.reject_id).limit(_OLD_AT_ONCE)
+        old = rejects.c.rejected_at < now - bounds.age
+        _let_go(connection, ids.where(rejects.c.reject_id.in_(some), old))
 
 
 def _let_go(connection: Connection, ids: Select[Any]) -> None:
@@ -133,9 +140,39 @@ def counted(connection: Connection, app_group: str | None = None) -> dict[tuple[
     return {(source, code): number for source, code, number in connection.execute(query)}
 
 
+def refuse_again(connection: Connection, refused: Mapping[int, tuple[str, str]], now: int) -> None:
+    """Put the newest code and message, and when that was, in place of those that were kept."""
+    rows = [{"id": each, "newest": code, "why": why} for each, (code, why) in sorted(refused.items())]
+    if rows:
+        newest = {"code": bindparam("newest"), "message": bindparam("why"), "rejected_at": now}
+        connection.execute(update(rejects).where(rejects.c.reject_id == bindparam("id")).values(newest), rows)
+
+
 def forget(connection: Connection, reject_ids: Iterable[int]) -> None:
     """Let go of some."""
     connection.execute(delete(rejects).where(rejects.c.reject_id.in_(list(reject_ids))))
+
+
+def forget_those(
+    connection: Connection,
+    app_group: str,
+    *,
+    code: str | None = None,
+    before: int | None = None,
+    reject_ids: Collection[int] = (),
+) -> int:
+    """Let go of those of an app group that are all that is stated, of all where nothing is; how many they were.
+
+    `before` is in microseconds, and of the instant at which they were rejected last.
+    """
+    query = delete(rejects).where(rejects.c.app_group == app_group)
+    if code is not None:
+        query = query.where(rejects.c.code == code)
+    if before is not None:
+        query = query.where(rejects.c.rejected_at < before)
+    if reject_ids:
+        query = query.where(rejects.c.reject_id.in_(list(reject_ids)))
+    return connection.execute(query).rowcount
 
 
 def _reject(row: Row[Any]) -> Reject:

@@ -64,7 +64,8 @@ def create(
     if not group.version:
         err.print(
             f"There is no app group {shown(app_group)} yet: "
-            "`conversions campaigns apply` or PATCH /v1/app-group makes it.",
+            "`conversions campaigns apply` or PATCH /v1/app-group makes it, with a time zone that is then fixed; "
+            "POST /v1/campaigns makes it too, with UTC for good.",
             highlight=False,
         )
     if json_output:

@@ -1,4 +1,4 @@
-"""`conversions rejects`: list and retry facts that came over HTTP and were not taken."""
+"""`conversions rejects`: list, retry and forget facts that came over HTTP and were not taken."""
 
 from collections import Counter
 from typing import Annotated
@@ -9,6 +9,7 @@ from rich.table import Table
 from application.fact_commands import FactCommand, read_fact
 from application.intake import Verdict
 from domain.errors import FactRefused
+from domain.instants import microseconds
 from infrastructure import rejects
 from infrastructure.cli.console import (
     SOME_REJECTED,
@@ -21,12 +22,13 @@ from infrastructure.cli.console import (
     print_json,
     shown,
 )
+from infrastructure.cli.options import instant
 from infrastructure.files.json_lines import read_object
 from infrastructure.files.reading import kept
 from infrastructure.rejects import Reject
 from infrastructure.service import Service, stamp
 
-commands = typer.Typer(help="Facts that were not taken: list, retry.", no_args_is_help=True)
+commands = typer.Typer(help="Facts that were not taken: list, retry, forget.", no_args_is_help=True)
 
 _PAGE = 1_000
 _SHOWN = 50
@@ -90,11 +92,13 @@ def retry(
 ) -> None:
     """Try rejected facts again: after the missing campaign was made, say. What is taken now is let go of.
 
+    What is rejected again stays, from now on with the newest reason and time.
+
     What is no fact as it is kept (too long, beyond Braze's bounds, malformed) can never be taken: have it sent anew.
 
     Exit status: 0 all taken, 3 some are rejected again and stay.
     """
-    totals: Counter[str] = Counter()
+    totals, reasons = Counter[str](), Counter[str]()
     with opened(database) as service:
         group, after = only_app_group(service, app_group), 0
         while True:
@@ -102,41 +106,84 @@ def retry(
                 page = rejects.listed(connection, group, code=code, after=after, limit=_PAGE)
             if not page:
                 break
-            totals += _again(service, group, page)
-            after = page[-1].reject_id
-    _tell(group, totals, json_output=json_output)
+            verdicts, codes = _again(service, group, page)
+            totals, reasons, after = totals + verdicts, reasons + codes, page[-1].reject_id
+    _tell(group, totals, reasons, json_output=json_output)
     if totals[Verdict.REJECTED.value]:
         raise typer.Exit(SOME_REJECTED)
 
 
-def _tell(app_group: str, totals: Counter[str], *, json_output: bool) -> None:
+@commands.command()
+def forget(
+    *,
+    app_group: AppGroupOption = None,
+    code: CodeOption = None,
+    before: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INSTANT", help="Those that were rejected before, the last time they were tried."
+        ),
+    ] = None,
+    reject_ids: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--id", metavar="N", min=1, max=2**63 - 1, help="These alone; may be given several times."
+        ),
+    ] = None,
+    database: DatabaseOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Remove rejected facts that are kept: those that all the options given name, or all of the app group."""
+    until = None if before is None else microseconds(instant("--before", before))
+    with opened(database) as service:
+        group = only_app_group(service, app_group)
+        with service.database.writing() as connection:
+            forgotten = rejects.forget_those(
+                connection, group, code=code, before=until, reject_ids=reject_ids or ()
+            )
+    if json_output:
+        print_json({"app_group": group, "forgotten": forgotten})
+    else:
+        out.print(f"{forgotten:,} forgotten", highlight=False)
+
+
+def _tell(app_group: str, totals: Counter[str], reasons: Counter[str], *, json_output: bool) -> None:
     told = {verdict.value: totals[verdict.value] for verdict in Verdict}
     tried, unreadable = sum(told.values()), totals[_UNREADABLE]
     if json_output:
-        print_json({"app_group": app_group, "tried": tried} | told | {_UNREADABLE: unreadable})
+        by_code = [{"code": code, "number": number} for code, number in sorted(reasons.items())]
+        more = {_UNREADABLE: unreadable, "reasons": by_code}
+        print_json({"app_group": app_group, "tried": tried} | told | more)
         return
     taken = ", ".join(f"{number:,} {verdict}" for verdict, number in told.items())
     out.print(f"{tried:,} tried again: {taken}", highlight=False)
+    for code, number in sorted(reasons.items()):
+        out.print(f"{number:,} {code}", highlight=False)
     if unreadable:
         said = "as they are kept these are no facts, and no retry takes them: have them sent anew, corrected"
         out.print(f"{unreadable:,} of the rejected: {said}", highlight=False)
 
 
-def _again(service: Service, app_group: str, page: list[Reject]) -> Counter[str]:
+def _again(service: Service, app_group: str, page: list[Reject]) -> tuple[Counter[str], Counter[str]]:
+    """Try a page again: how many have which verdict, and how many were rejected for which reason."""
     read = [(each, _read(each)) for each in page]
     facts = [(each, fact) for each, fact in read if isinstance(fact, FactCommand)]
     answers = service.intake.record(app_group, [fact for _, fact in facts], stamp()).answers
     totals = Counter(answer.verdict.value for answer in answers)
     totals[Verdict.REJECTED.value] += len(page) - len(facts)
     totals[_UNREADABLE] += len(page) - len(facts)
-    done = [
-        each.reject_id
-        for (each, _), answer in zip(facts, answers, strict=True)
-        if answer.verdict is not Verdict.REJECTED
-    ]
+    tried = {each.reject_id: answer for (each, _), answer in zip(facts, answers, strict=True)}
+    refused = {
+        reject_id: (answer.code, answer.message)
+        for reject_id, answer in tried.items()
+        if answer.verdict is Verdict.REJECTED
+    }
     with service.database.writing() as connection:
-        rejects.forget(connection, done)
-    return totals
+        rejects.forget(connection, tried.keys() - refused.keys())
+        rejects.refuse_again(connection, refused, microseconds(service.now()))
+    # What is no fact was not tried: it keeps the reason it came with.
+    unread = Counter(each.code for each in page if each.reject_id not in tried)
+    return totals, unread + Counter(code for code, _ in refused.values())
 
 
 def _read(reject: Reject) -> FactCommand | FactRefused:

@@ -74,22 +74,24 @@ async def change_app_group(request: Request, state: Shared, caller: Manager) -> 
     response_class=Response,
     status_code=HTTPStatus.CREATED,
     responses=schemas.answers(schemas.CampaignShape, *_REFUSED, status=HTTPStatus.CREATED),
-    openapi_extra=schemas.body_of("CampaignCommand"),
+    openapi_extra=schemas.body_of("NewCampaign"),
 )
 async def make_campaign(request: Request, state: Shared, caller: Manager) -> Response:
-    """Make a campaign, launched unless a draft is asked for.
+    """Make a campaign, launched unless a draft is asked for; 409 `campaign_exists` where there is one of its id.
 
-    With the header Idempotency-Key, the same request sent again is answered as the first time was.
+    The app group of the key is made where it does not exist yet, with the time zone UTC, for good: call
+    `PATCH /v1/app-group` first where another is wanted. With the header Idempotency-Key, the same request sent again
+    is answered as the first time was; one that was refused leaves the key free.
     """
-    sent = await body(request, state.settings.body_bytes)
-    command = read_command(CampaignCommand, _read(sent))
+    raw = await _object(request, state)
+    command = read_command(CampaignCommand, raw)
 
     def make(command_id: str) -> tuple[HTTPStatus, dict[str, Any]]:
         stamp = caller.stamp(command_id)
         return HTTPStatus.CREATED, _campaign(_created(state, caller.app_group, command, stamp))
 
     key = request.headers.get("idempotency-key")
-    status, value = await asyncio.to_thread(once, state.service, caller.app_group, key, sent, make)
+    status, value = await asyncio.to_thread(once, state.service, caller.app_group, key, raw, make)
     return answered(value, status)
 
 
@@ -197,10 +199,7 @@ _life("archive", "Put a campaign away for good; its reports stay", Campaigns.arc
 
 
 async def _object(request: Request, state: State) -> dict[str, Any]:
-    return _read(await body(request, state.settings.body_bytes))
-
-
-def _read(sent: bytes) -> dict[str, Any]:
+    sent = await body(request, state.settings.body_bytes)
     try:
         return read_json(sent)
     except FactRefused as refusal:

@@ -1,5 +1,6 @@
 """`POST /v1/facts`: facts in the shape of docs/files.md, each with a verdict of its own."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -24,7 +25,15 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
     facts: list[msgspec.Raw]
 
 
+class _Unopened(msgspec.Struct, forbid_unknown_fields=True):
+    facts: msgspec.Raw
+
+
 _decode = msgspec.json.Decoder(_Envelope).decode
+_unopened = msgspec.json.Decoder(_Unopened).decode
+
+_ONE_KEY = re.compile(rb'\s*\{\s*"[^"]*"\s*:\s*')
+"""All that stands before the facts of a body that has no other key."""
 
 
 @routes.post(
@@ -53,10 +62,21 @@ def _facts(sent: bytes, limit: int) -> list[msgspec.Raw]:
         raise Problem(
             HTTPStatus.BAD_REQUEST, "malformed", f'the body is {{"facts": [...]}}: {error}'
         ) from None
+    if _stands_twice(sent):
+        raise Problem(HTTPStatus.BAD_REQUEST, "malformed", "'facts' stands more than once; send one list")
     if len(facts) > limit:
         detail = f"a call has at most {limit:,} facts; send several"
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_facts", detail, place="facts")
     return facts
+
+
+def _stands_twice(sent: bytes) -> bool:
+    """Whether a body, which has no other key, has its key twice: the decoder takes the last and says nothing."""
+    # Most bodies have the key's name once, and no escape that could write it otherwise: there is nothing to look for.
+    if sent.count(b'"facts"') == 1 and b"\\u00" not in sent:
+        return False
+    before = sent[: sent.rindex(bytes(_unopened(sent).facts))]
+    return _ONE_KEY.fullmatch(before) is None
 
 
 def _read(raw: msgspec.Raw) -> Read:

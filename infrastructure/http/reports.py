@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from application.ledger import UnknownCampaign
 from infrastructure.http import schemas
+from infrastructure.http.accepting import CSV, wants_csv
 from infrastructure.http.answers import tagged
 from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.problems import Problem
@@ -36,19 +37,6 @@ WaitFor = Annotated[
 _Found = TypeVar("_Found", CampaignReport, Series)
 
 _MOST_DAYS = 3_660
-_CSV = "text/csv"
-_NONE = {"0", "0.0", "0.00", "0.000"}
-"""Weights that say: not at all."""
-
-
-def _wants_csv(request: Request) -> bool:
-    """Whether CSV is asked for before JSON."""
-    asked = [
-        each.replace(" ", "").lower().partition(";q=")
-        for each in request.headers.get("accept", "").split(",")
-    ]
-    kinds = [kind.partition(";")[0] for kind, _, weight in asked if weight not in _NONE]
-    return _CSV in kinds and "application/json" not in kinds[: kinds.index(_CSV)]
 
 
 def _told(request: Request, found: _Found, rows: Callable[[_Found], Iterable[tuple[Any, ...]]]) -> Response:
@@ -58,9 +46,11 @@ def _told(request: Request, found: _Found, rows: Callable[[_Found], Iterable[tup
         text = StringIO()
         csv.writer(text).writerows(rows(found))
         headers = {"X-Position": str(found.position)}
-        return Response(text.getvalue(), headers=headers, media_type=f"{_CSV}; charset=utf-8; header=present")
+        return Response(text.getvalue(), headers=headers, media_type=f"{CSV}; charset=utf-8; header=present")
 
-    return tagged(request, found.as_json(), csv=written if _wants_csv(request) else None)
+    return tagged(
+        request, found.as_json(), csv=written if wants_csv(request.headers.getlist("accept")) else None
+    )
 
 
 @routes.get(
@@ -102,7 +92,10 @@ async def report_series(
     last: Annotated[str | None, Query(alias="to", description="The last day, itself inside.")] = None,
     wait_for: WaitFor = None,
 ) -> Response:
-    """Report a campaign by day, in the app group's time zone; days with nothing in them are there too."""
+    """Report a campaign by day, in the app group's time zone; days with nothing in them are there too.
+
+    With `Accept: text/csv` a row a figure.
+    """
     days = _days(first, last)
     if clock not in get_args(Clock):
         detail = f"clock is {' or '.join(get_args(Clock))}"
@@ -129,7 +122,7 @@ async def report_series(
 async def report_overlap(
     request: Request, state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None
 ) -> Response:
-    """Tell how many conversions share their behaviour with other campaigns, and with which."""
+    """Tell how many conversions share their behaviour with other campaigns, and with which; as JSON alone."""
     known, group = state.service.projector.known, caller.app_group
     await asyncio.to_thread(known.definition, group, campaign_id)
     found = await up_to_date(

@@ -8,16 +8,17 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from application.campaign_commands import AnyConversionEventCommand, AppGroupCommand, CampaignCommand, Id
+from application.campaign_commands import AppGroupCommand, Id
 from application.fact_commands import AnyFactCommand
+from infrastructure.http.definitions import (
+    AppGroupShape,
+    CampaignChange,
+    CampaignShape,
+    NewCampaign,
+    Shape,
+    tell_of_conversion_events,
+)
 from infrastructure.http.problems import MEDIA_TYPE
-
-
-class Shape(BaseModel):
-    """A shape of an answer: all fields are there, and no others."""
-
-    model_config = ConfigDict(extra="forbid")
-
 
 Position = Annotated[str, Field(description="Opaque: give it back as it came.")]
 Revenue = Annotated[dict[str, str], Field(description="Decimal text by ISO 4217 currency.")]
@@ -59,37 +60,6 @@ class FactsTaken(Shape):
     duplicates: int
     rejected: list[Rejected]
     position: Position
-
-
-class AppGroupShape(Shape):
-    """An app group."""
-
-    app_group: str
-    time_zone: str
-    apps: list[str]
-    custom_events: list[str]
-
-
-class VariantShape(Shape):
-    """A variant."""
-
-    id: str
-    name: str | None
-    weight: int
-    control: bool
-
-
-class CampaignShape(Shape):
-    """A campaign in the shape of the campaigns file; deadlines in seconds."""
-
-    app_group: str
-    id: str
-    name: str
-    kind: Literal["campaign", "canvas"]
-    channel: str | None
-    status: Literal["draft", "launched", "stopped", "archived"]
-    variants: list[VariantShape]
-    conversion_events: list[AnyConversionEventCommand]
 
 
 class FiguresShape(Shape):
@@ -213,18 +183,8 @@ class JourneyShape(Shape):
     next_cursor: str | None
 
 
-class CampaignChange(BaseModel):
-    """What is to change of a campaign; what is left out stays."""
-
-    name: str | None = None
-    channel: str | None = None
-    status: Literal["draft", "launched"] | None = None
-    variants: list[dict[str, Any]] | None = None
-    conversion_events: list[AnyConversionEventCommand] | None = None
-
-
 _BODIES: dict[str, type[BaseModel]] = {
-    each.__name__: each for each in (Facts, AppGroupCommand, CampaignCommand, CampaignChange)
+    each.__name__: each for each in (Facts, AppGroupCommand, NewCampaign, CampaignChange)
 }
 _REFERENCE = "#/components/schemas/{model}"
 
@@ -277,6 +237,7 @@ def described(app: FastAPI, version: str) -> dict[str, Any]:
     _, defined = models_json_schema(models, ref_template=_REFERENCE)  # type: ignore[arg-type]
     components = told.setdefault("components", {})
     components["schemas"] = defined["$defs"] | components.get("schemas", {})
+    tell_of_conversion_events(components["schemas"])
     components["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer"},
         "writeKey": {"type": "http", "scheme": "basic"},
@@ -285,4 +246,4 @@ def described(app: FastAPI, version: str) -> dict[str, Any]:
     return told
 
 
-__all__ = ["Id", "answers", "body_of", "described"]
+__all__ = ["AppGroupShape", "CampaignShape", "Id", "Shape", "answers", "body_of", "described"]

@@ -1,6 +1,7 @@
 """Users over HTTP: why one converted or not, and all that is known of their journey."""
 
 import asyncio
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -8,8 +9,12 @@ import msgspec
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AfterValidator
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
 
 from domain.instants import from_microseconds, printed
+from domain.journey.decisions import FactDisregarded
+from domain.journey.facts import Fact
 from infrastructure.http import schemas
 from infrastructure.http.answers import answered, tagged
 from infrastructure.http.campaigns import CampaignId
@@ -17,8 +22,12 @@ from infrastructure.http.pages import cursor_of, limited, place_of
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, unquoted
 from infrastructure.journeys import JourneyEvent, journey
+from infrastructure.schema import identities, kept_aside
 
 routes = APIRouter(tags=["users"])
+
+_SEALED = {"properties", "reason"}
+"""Fields of facts whose content is kept aside."""
 
 UserId = Annotated[str, Path(alias="user_id", description="The user's id."), AfterValidator(unquoted)]
 
@@ -53,29 +62,45 @@ async def tell_journey(
     """Tell everything recorded about a user, facts and decisions, in the order it was recorded: the newest last."""
     most, after = limited(limit), place_of(cursor, int) or 0
 
-    def page() -> list[JourneyEvent]:
+    def page() -> tuple[list[JourneyEvent], dict[str, str]]:
         with state.service.database.reading() as connection:
-            return journey(connection, caller.app_group, user_id, after, most + 1)
+            events = journey(connection, caller.app_group, user_id, after, most + 1)
+            return events, _disregarded(connection, caller.app_group, user_id, events)
 
-    found = await asyncio.to_thread(page)
+    found, disregarded = await asyncio.to_thread(page)
     if not found and not after:
         raise Problem(
             HTTPStatus.NOT_FOUND, "unknown_user", f"no fact of {user_id!r} was ever recorded", place="user_id"
         )
     further = cursor_of(found[most - 1].version) if len(found) > most else None
-    events = [_event(each) for each in found[:most]]
+    events = [_event(each, disregarded) for each in found[:most]]
     return answered(
         {"app_group": caller.app_group, "user_id": user_id, "events": events, "next_cursor": further}
     )
 
 
-def _event(found: JourneyEvent) -> dict[str, Any]:
+def _disregarded(
+    connection: Connection, app_group: str, user_id: str, found: list[JourneyEvent]
+) -> dict[str, str]:
+    """What was kept aside of the facts that voids had disregarded, by their ids: their events repeat the facts."""
+    ids = [each.event.fact.id for each in found if isinstance(each.event, FactDisregarded)]
+    if not ids:
+        return {}
+    query = (
+        select(kept_aside.c.fact_id, kept_aside.c.text)
+        .join_from(identities, kept_aside, identities.c.journey_id == kept_aside.c.journey_id)
+        .where(identities.c.app_group == app_group, identities.c.user_id == user_id)
+        .where(kept_aside.c.fact_id.in_(ids))
+    )
+    return {row.fact_id: row.text for row in connection.execute(query)}
+
+
+def _event(found: JourneyEvent, disregarded: Mapping[str, str]) -> dict[str, Any]:
     event = msgspec.to_builtins(found.event)
-    if found.aside is not None:
-        # What the event holds instead is a seal that says nothing to a reader.
-        field = "reason" if "fact_id" in event else "properties"
-        # Its text goes out as it is: there are numbers in it that no reader here could hold.
-        event[field] = orjson.Fragment(found.aside)
+    if isinstance(found.event, Fact):
+        _open(event, found.aside)
+    elif isinstance(found.event, FactDisregarded):
+        _open(event["fact"], disregarded.get(found.event.fact.id))
     return {
         "position": str(found.position),
         "version": found.version,
@@ -83,3 +108,13 @@ def _event(found: JourneyEvent) -> dict[str, Any]:
         "topic": found.topic,
         "event": event,
     }
+
+
+def _open(fact: dict[str, Any], aside: str | None) -> None:
+    """Put what was kept aside of a fact where its event has a seal, which says nothing to a reader."""
+    for field in _SEALED & fact.keys():
+        if aside is None:
+            del fact[field]
+        else:
+            # Its text goes out as it is: there are numbers in it that no reader here could hold.
+            fact[field] = orjson.Fragment(aside)

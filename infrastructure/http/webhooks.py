@@ -119,8 +119,8 @@ async def make_webhook(request: Request, state: Shared, caller: Manager) -> Resp
 
     With the header Idempotency-Key, the same request sent again makes no other, and is answered without the secret.
     """
-    sent = await body(request, _BODY_BYTES)
-    asked = _read(MakeWebhook, sent)
+    raw = _plain(await body(request, _BODY_BYTES))
+    asked = read_command(MakeWebhook, raw)
     managing = Managing(state.service, caller.app_group)
     secrets: list[str | None] = []
 
@@ -133,7 +133,7 @@ async def make_webhook(request: Request, state: Shared, caller: Manager) -> Resp
         return HTTPStatus.CREATED, made
 
     key = request.headers.get("idempotency-key")
-    status, value = await asyncio.to_thread(once, state.service, caller.app_group, key, sent, make)
+    status, value = await asyncio.to_thread(once, state.service, caller.app_group, key, raw, make)
     # Beside what is kept for the key: a secret is kept in one place, and told once.
     return answered(value | {"secret": secrets[0] if secrets else None}, status)
 
@@ -255,7 +255,11 @@ async def _asked(state: State, caller: Manager, name: str, *arguments: Any) -> A
 
 
 def _read(kind: type[C], sent: bytes) -> C:
+    return read_command(kind, _plain(sent))
+
+
+def _plain(sent: bytes) -> dict[str, Any]:
     try:
-        return read_command(kind, read_json(sent))
+        return read_json(sent)
     except FactRefused as refusal:
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed", refusal.message) from None

@@ -17,8 +17,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 import zstandard
+from sqlalchemy import delete
 from structlog.contextvars import get_contextvars
 
+from application.campaigns import CampaignExists
 from application.fact_commands import read_fact
 from application.ports import Stamp
 from domain.instants import microseconds
@@ -27,7 +29,9 @@ from infrastructure.database.failures import Busy
 from infrastructure.gathering import Gathering
 from infrastructure.http import access, bodies, protocol
 from infrastructure.http import app as app_module
+from infrastructure.http.idempotency import Answer, once
 from infrastructure.keys import Scope
+from infrastructure.schema import kept_aside
 from tests.infrastructure.serving import Api, serving
 from tests.ledgers import GROUP, rows
 
@@ -169,6 +173,8 @@ def test_money_keeps_the_digits_it_was_sent_with(api: Api) -> None:
         (b'{"facts":[],"more":1}', "malformed"),
         (b'{"facts":[NaN]}', "malformed"),
         (b"[" * 100_000, "malformed"),
+        (b'{"facts":[],"facts":[]}', "malformed"),
+        (b' {"facts" : [{"facts": []}], "f\\u0061cts":[] }\n', "malformed"),
     ],
 )
 def test_a_body_that_is_none_is_refused(api: Api, body: bytes, code: str) -> None:
@@ -176,6 +182,27 @@ def test_a_body_that_is_none_is_refused(api: Api, body: bytes, code: str) -> Non
     before = len(rows(api.service))
     problem(api.client().post("/v1/facts", content=body), 400, code)
     assert len(rows(api.service)) == before
+
+
+@pytest.mark.parametrize(
+    "body", [' {{ "facts" : [ {fact} ] }} ', '{{"\\u0066acts":[{fact}]}}', '{{"facts":[{fact}, {fact}]}}']
+)
+def test_a_key_that_stands_once_is_taken_however_it_is_written(api: Api, body: str) -> None:
+    """Also beside facts that hold the same name, whose own keys are looked at one by one."""
+    fact = {"type": "custom_event", "id": "c", "user_id": "u1", "name": "facts", "at": RECEIPT["at"]}
+    sent = body.format(fact=json.dumps(fact | {"properties": {"facts": ["facts", "\u00e9"]}}))
+    told = api.client().post("/v1/facts", content=sent).json()
+    assert (told["accepted"], told["rejected"]) == (1, [])
+
+
+def test_two_lists_of_facts_are_refused_whole(api: Api) -> None:
+    """R16: none of them is taken, where the last alone would have been."""
+    facts = json.dumps([RECEIPT])
+    told = problem(
+        api.client().post("/v1/facts", content=f'{{"facts":{facts},"facts":{facts}}}'), 400, "malformed"
+    )
+    assert "'facts' stands more than once" in told["detail"]
+    assert api.client().get("/v1/users/u1/journey").status_code == 404
 
 
 def test_bounds_have_clear_answers(tmp_path: Path) -> None:
@@ -344,6 +371,71 @@ def test_the_same_idempotency_key_makes_a_campaign_once(api: Api) -> None:
     assert client.get("/v1/campaigns/twice").status_code == 404
 
 
+def test_requests_that_are_equal_as_json_are_the_same_request(api: Api) -> None:
+    """Whatever the order of their keys and the space between them."""
+    client, headers = api.client(), {"Idempotency-Key": "k1"}
+    bodies = (
+        '{"id":"once","name":"One","kind":"canvas"}',
+        '{"kind": "canvas", "name": "\\u004fne", "id": "once"}',
+    )
+    answers = [client.post("/v1/campaigns", content=each, headers=headers) for each in bodies]
+    assert [each.status_code for each in answers] == [201, 201]
+    assert answers[0].text == answers[1].text
+    other = client.post("/v1/campaigns", content=bodies[0].replace("One", "one"), headers=headers)
+    problem(other, 422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize(
+    ("refused", "status", "code"),
+    [
+        ({"id": "sale"}, 409, "campaign_exists"),
+        ({"id": "new", "kind": "nonsense"}, 422, "malformed"),
+        (
+            {
+                "id": "new",
+                "conversion_events": [{"type": "performs_custom_event", "deadline": "1d", "name": "nope"}],
+            },
+            422,
+            "unknown_custom_event",
+        ),
+    ],
+)
+def test_a_refusal_leaves_the_idempotency_key_free(
+    api: Api, refused: dict[str, Any], status: int, code: str
+) -> None:
+    """It changed nothing: the same key is good for the request as it is put right, and keeps its answer then."""
+    client, headers = api.client(), {"Idempotency-Key": "k1"}
+    for _ in range(2):
+        problem(client.post("/v1/campaigns", json=refused, headers=headers), status, code)
+    answers = [client.post("/v1/campaigns", json={"id": "right"}, headers=headers) for _ in range(2)]
+    assert [each.status_code for each in answers] == [201, 201]
+    assert answers[0].text == answers[1].text
+    problem(client.post("/v1/campaigns", json={"id": "more"}, headers=headers), 422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize("another", [None, {"id": "another"}])
+def test_what_is_done_is_kept_though_the_same_request_was_refused_beside_it(
+    api: Api, another: dict[str, Any] | None
+) -> None:
+    """The refusal sets the key free while the other is carried out; whoever claims it meanwhile has it."""
+    asked = {"id": "once"}
+
+    def refuse(_: str) -> Answer:
+        raise CampaignExists("there is one")
+
+    def slow(command_id: str) -> Answer:
+        with pytest.raises(CampaignExists):
+            once(api.service, GROUP, "k1", asked, refuse)
+        if another is not None:
+            assert once(api.service, GROUP, "k1", another, lambda _: (201, another)) == (201, another)
+        return 201, {"by": command_id}
+
+    status, made = once(api.service, GROUP, "k1", asked, slow)
+    assert status == 201
+    again = once(api.service, GROUP, "k1", another or asked, refuse)
+    assert again == (201, another or made)
+
+
 def test_lists_come_in_pages(api: Api) -> None:
     """By opaque cursors that go on where the page before ended."""
     client = api.client()
@@ -395,6 +487,60 @@ def test_a_journey_tells_properties_with_the_digits_they_came_with(api: Api) -> 
     assert event["properties"] == json.loads(numbers, parse_float=Decimal)
 
 
+def test_what_a_void_disregards_is_told_with_its_properties(api: Api) -> None:
+    """R17: as they were sent, and never the seal that the log has instead; also where the fact is on another page."""
+    client = api.client()
+    void = {"type": "void", "id": "v1", "user_id": "u1", "fact_id": "p1", "at": "2026-03-03T10:00:00Z"}
+    post(client, RECEIPT, PURCHASE, void | {"reason": "a test"}).raise_for_status()
+    events = client.get("/v1/users/u1/journey").json()["events"]
+    [place] = [n for n, each in enumerate(events) if each["topic"] == "journey.fact_disregarded"]
+    assert events[place]["event"]["fact"]["properties"] == {"coupon": "X"}
+    assert [each["event"]["reason"] for each in events if each["topic"] == "journey.void"] == ["a test"]
+    first = client.get("/v1/users/u1/journey", params={"limit": place}).json()
+    rest = client.get("/v1/users/u1/journey", params={"cursor": first["next_cursor"]}).json()
+    assert rest["events"] == events[place:]
+
+
+def test_a_journey_leaves_out_what_is_not_kept_aside_any_more(api: Api) -> None:
+    """No reader can do anything with a seal of it."""
+    client = api.client()
+    void = {"type": "void", "id": "v1", "user_id": "u1", "fact_id": "p1", "at": "2026-03-03T10:00:00Z"}
+    post(client, PURCHASE, void | {"reason": "a test"}).raise_for_status()
+    with api.service.database.writing() as connection:
+        connection.execute(delete(kept_aside))
+    events = [each["event"] for each in client.get("/v1/users/u1/journey").json()["events"]]
+    assert {name for each in events for name in each | each.get("fact", {})} & {
+        "properties",
+        "reason",
+    } == set()
+
+
+def test_conversion_events_are_stated_and_answered_as_the_schema_says(api: Api) -> None:
+    """Deadlines as text too; no app or an empty list is all apps, and answered so; any product is left out."""
+    schemas = api.client().get("/openapi.json").json()["components"]["schemas"]
+    assert "409 `campaign_exists`" in schemas["NewCampaign"]["description"]
+    events = [
+        {"type": "starts_session", "deadline": "7d"},
+        {"type": "upgrades_app", "deadline": 60, "app_ids": None},
+        {"type": "starts_session", "deadline": "90s", "app_ids": []},
+        {"type": "makes_purchase", "deadline": "1h", "product_id": None},
+    ]
+    answered = {
+        "StartsSessionShape": {"type": "starts_session", "deadline": 604_800, "app_ids": []},
+        "UpgradesAppShape": {"type": "upgrades_app", "deadline": 60, "app_ids": []},
+        "": {"type": "starts_session", "deadline": 90, "app_ids": []},
+        "MakesPurchaseShape": {"type": "makes_purchase", "deadline": 3_600},
+    }
+    made = api.client().post("/v1/campaigns", json={"id": "all", "conversion_events": events})
+    assert made.json()["conversion_events"] == list(answered.values())
+    for name, told in answered.items():
+        assert not name or set(schemas[name]["required"]) == set(told)
+    for name in ("StartsSession", "MakesPurchase", "PerformsCustomEvent", "UpgradesApp"):
+        stated = schemas[f"{name}Command"]["properties"]["deadline"]
+        assert {each["type"] for each in stated["anyOf"]} == {"integer", "string"}
+        assert schemas[f"{name}Shape"]["properties"]["deadline"]["type"] == "integer"
+
+
 def test_ids_in_paths_may_hold_anything(api: Api) -> None:
     """A slash, a percent sign, another alphabet."""
     client = api.client()
@@ -444,8 +590,9 @@ def test_reports_come_as_csv_where_that_is_asked_for(api: Api) -> None:
     told = client.get("/v1/campaigns/sale/report", headers={"Accept": "text/csv"})
     assert told.headers["content-type"].startswith("text/csv")
     assert "sale,A,false,receipts,,,1" in told.text.splitlines()
-    both = {"Accept": "application/json, text/csv"}
-    assert client.get("/v1/campaigns/sale/report", headers=both).json()["campaign_id"] == "sale"
+    for accept in ("application/json, text/csv", "text/csv;q=0.5, application/json"):
+        as_json = client.get("/v1/campaigns/sale/report", headers={"Accept": accept})
+        assert as_json.json()["campaign_id"] == "sale"
 
 
 def test_a_report_that_says_the_same_is_not_sent_again(api: Api) -> None:

@@ -72,7 +72,9 @@ def test_a_key_printed_for_people_is_alone_on_standard_output(api: Api, tmp_path
     done = run(tmp_path, "keys", "create", "--app-group", "new", "--scope", "manage")
     key = done.stdout.strip()
     assert key.startswith("cl_")
-    assert "no app group new yet" in done.stderr.replace("\n", " ")
+    said = " ".join(done.stderr.split())
+    assert "no app group new yet" in said
+    assert "POST /v1/campaigns makes it too, with UTC for good" in said
     assert key not in done.stderr
     made = httpx.patch(
         f"{api.url}/v1/app-group", headers={"Authorization": f"Bearer {key}"}, json={"apps": ["web"]}
@@ -135,6 +137,70 @@ def test_rejected_facts_are_taken_once_what_was_missing_is_there(api: Api, tmp_p
     assert (report["totals"]["receipts"], report["totals"]["revenue"]) == (1, {"USD": "123456789012.345678"})
     assert [each["code"] for each in told(tmp_path, "rejects", "list")["rejects"]] == ["malformed"]
     assert "1 of 1 shown" in run(tmp_path, "rejects", "list").stdout
+
+
+def test_what_is_rejected_again_has_the_newest_reason(api: Api, tmp_path: Path) -> None:
+    """R16: the campaign was made, its variant was not; the reasons are told by code, for people and as JSON."""
+    client = api.client()
+    post(client, MISSING | {"variant_id": "B"}, MISSING | {"id": "r10"}, {"type": "what"})
+    before = told(tmp_path, "rejects", "list")["rejects"]
+    client.post("/v1/campaigns", json={"id": "nope", "status": "draft"}).raise_for_status()
+    again = told(tmp_path, "rejects", "retry", status=3)
+    assert again["reasons"] == [
+        {"code": "campaign_is_draft", "number": 2},
+        {"code": "malformed", "number": 1},
+    ]
+    client.post("/v1/campaigns/nope/launch").raise_for_status()
+    for_people = run(tmp_path, "rejects", "retry").stdout
+    assert "1 unknown_variant" in for_people
+    assert "1 malformed" in for_people
+    after = told(tmp_path, "rejects", "list")["rejects"]
+    assert [each["code"] for each in after] == ["unknown_variant", "malformed"]
+    assert after[0]["message"] != before[0]["message"]
+    assert after[0]["rejected_at"] > before[0]["rejected_at"]
+    assert {name: after[0][name] for name in ("reject_id", "source", "fact")} == {
+        name: before[0][name] for name in ("reject_id", "source", "fact")
+    }
+    assert after[1] == before[2]
+
+
+def test_rejected_facts_are_forgotten_by_code_by_age_and_by_id(api: Api, tmp_path: Path) -> None:
+    """Those that all the options name, of one app group, and it says how many; with none, all of them."""
+    client, other = api.client(), api.client(app_group="other")
+    other.patch("/v1/app-group", json={}).raise_for_status()
+    post(other, MISSING)
+    post(client, *[MISSING | {"id": f"r{n}"} for n in range(5)], {"type": "what"})
+    ids = [each["reject_id"] for each in told(tmp_path, "rejects", "list", "--app-group", GROUP)["rejects"]]
+
+    def forgotten(*options: str) -> int:
+        number: int = told(tmp_path, "rejects", "forget", "--app-group", GROUP, *options)["forgotten"]
+        return number
+
+    assert forgotten("--code", "unknown_campaign", "--before", "2026-01-01T00:00:00Z") == 0
+    assert forgotten("--id", ids[0], "--id", ids[1], "--id", "999999") == 2
+    assert forgotten("--id", ids[2], "--code", "malformed") == 0
+    assert forgotten("--code", "malformed", "--before", "2099-01-01T00:00:00Z") == 1
+    assert "3 forgotten" in run(tmp_path, "rejects", "forget", "--app-group", GROUP).stdout
+    assert (kept(api.service), kept(api.service, "other")) == (0, 1)
+    refused = run(tmp_path, "rejects", "forget", "--app-group", GROUP, "--before", "yesterday", "--json")
+    assert (refused.returncode, json.loads(refused.stderr)["error"]["code"]) == (1, "bad_time")
+
+
+def test_what_was_tried_again_hides_nothing_that_is_too_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it stands before it, and only so many are looked at when it is trimmed."""
+    monkeypatch.setattr(rejects, "_OLD_AT_ONCE", 5)
+    with open_ledger(tmp_path) as service:
+        keep(service, 50, Bounds(1_000, DAY))
+        with service.database.writing() as connection:
+            first = [each.reject_id for each in rejects.listed(connection, GROUP, limit=10)]
+            rejects.refuse_again(connection, dict.fromkeys(first, ("malformed", "again")), 3 * DAY)
+        for _ in range(500):
+            keep(service, 100, Bounds(0, DAY), now=3 * DAY, app_group="other")
+            if kept(service) == 10:
+                break
+        assert kept(service) == 10
 
 
 def test_rejected_facts_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,128 @@
+"""The shapes of app groups and campaigns over HTTP: as they are stated, and as they are answered."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from application.campaign_commands import AnyConversionEventCommand, CampaignCommand
+from domain.conversion_events import LONGEST_DEADLINE
+
+_LONGEST = LONGEST_DEADLINE.days * 86_400
+
+_STATED: dict[str, dict[str, Any]] = {
+    "deadline": {
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": _LONGEST},
+            {"type": "string", "pattern": "^[0-9]{1,12}[smhd]$"},
+        ],
+        "description": "Whole seconds, or a whole number with s, m, h or d, such as `7d`; at most 30 days.",
+    },
+    "app_ids": {"description": "Null, empty or left out: all apps."},
+    "product_id": {"description": "Null or left out: any product."},
+}
+"""What is said of fields of conversion events as they are stated, beside what their models say."""
+
+
+class Shape(BaseModel):
+    """A shape of an answer: all fields are there, and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class AppGroupShape(Shape):
+    """An app group."""
+
+    app_group: str
+    time_zone: str
+    apps: list[str]
+    custom_events: list[str]
+
+
+class VariantShape(Shape):
+    """A variant."""
+
+    id: str
+    name: str | None
+    weight: int
+    control: bool
+
+
+Deadline = Annotated[int, Field(description="Seconds.")]
+Apps = Annotated[list[str], Field(description="Empty: all apps, also those added later.")]
+
+
+class StartsSessionShape(Shape):
+    """Opens any of the apps."""
+
+    type: Literal["starts_session"]
+    deadline: Deadline
+    app_ids: Apps
+
+
+class MakesPurchaseShape(Shape):
+    """Buys the product."""
+
+    type: Literal["makes_purchase"]
+    deadline: Deadline
+    product_id: Annotated[
+        str, Field(description="Left out: any product.", json_schema_extra=lambda told: told.pop("default"))
+    ] = ""
+
+
+class PerformsCustomEventShape(Shape):
+    """Performs the named custom event."""
+
+    type: Literal["performs_custom_event"]
+    deadline: Deadline
+    name: str
+
+
+class UpgradesAppShape(Shape):
+    """Upgrades any of the apps."""
+
+    type: Literal["upgrades_app"]
+    deadline: Deadline
+    app_ids: Apps
+
+
+AnyConversionEventShape = Annotated[
+    StartsSessionShape | MakesPurchaseShape | PerformsCustomEventShape | UpgradesAppShape,
+    Field(discriminator="type"),
+]
+
+
+class CampaignShape(Shape):
+    """A campaign in the shape of the campaigns file; deadlines in seconds."""
+
+    app_group: str
+    id: str
+    name: str
+    kind: Literal["campaign", "canvas"]
+    channel: str | None
+    status: Literal["draft", "launched", "stopped", "archived"]
+    variants: list[VariantShape]
+    conversion_events: list[AnyConversionEventShape]
+
+
+class NewCampaign(CampaignCommand):
+    """A campaign that is new: where the app group has one of this id, it is refused (409 `campaign_exists`)."""
+
+
+class CampaignChange(BaseModel):
+    """What is to change of a campaign; what is left out stays."""
+
+    name: str | None = None
+    channel: str | None = None
+    status: Literal["draft", "launched"] | None = None
+    variants: list[dict[str, Any]] | None = None
+    conversion_events: list[AnyConversionEventCommand] | None = None
+
+
+def tell_of_conversion_events(schemas: dict[str, Any]) -> None:
+    """Say of stated conversion events what their models do not: deadlines as text, and what nothing means."""
+    for name, schema in schemas.items():
+        fields = schema.get("properties", {})
+        if name.endswith("Command") and "deadline" in fields:
+            del fields["deadline"]["type"]
+            for field in _STATED.keys() & fields.keys():
+                fields[field].update(_STATED[field])
