@@ -187,7 +187,7 @@ def test_what_is_beyond_brazes_bounds_is_never_taken_by_a_retry(api: Api, change
     with api.service.database.reading() as connection:
         kept = rejects.listed(connection, GROUP)
     assert [json.loads(each.fact)["user_id"] for each in kept] == ["u1"]
-    again = _again(api.service, GROUP, kept)
+    again, _ = _again(api.service, GROUP, kept)
     assert (again["accepted"], again["rejected"], again["unreadable"]) == (0, 1, 1)
     assert get(api, "/campaigns/data_series", campaign_id="sale", length=1, ending_at="2026-03-02T12:00:00Z")[
         "data"
