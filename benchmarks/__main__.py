@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 import typer
 from pysqlite3 import dbapi2 as sqlite
 
-from benchmarks import flatness, growth, http, intake, postgresql, rebuild, stock
+from benchmarks import audit, flatness, growth, http, intake, postgresql, rebuild, stock
 from benchmarks.ledger import SQLITE
 from benchmarks.places import PostgreSQL, folder, production_server
 from benchmarks.results import Printer, Progress, Table, as_json
@@ -23,18 +23,25 @@ from infrastructure.settings import Settings
 
 
 class Size(NamedTuple):
-    """How many facts to import, how often, and on top of how many; and in stores of how many to rebuild."""
+    """How many facts to import, how often, on top of how many; in stores of how many to rebuild; how many to audit."""
 
     facts: int
     runs: int
     stores: Sequence[int]
     rebuilt: Sequence[int]
+    audited: Sequence[int]
 
 
 SIZES = {
-    "default": Size(100_000, 3, (1_000, 1_000_000), (560_000,)),
+    "default": Size(100_000, 3, (1_000, 1_000_000), (560_000,), (1_000_000,)),
     # A million events and a bit more, three and ten million; and ten million facts.
-    "full": Size(1_000_000, 1, (1_000, 1_000_000, 10_000_000), (560_000, 1_680_000, 5_600_000, 10_000_000)),
+    "full": Size(
+        1_000_000,
+        1,
+        (1_000, 1_000_000, 10_000_000),
+        (560_000, 1_680_000, 5_600_000, 10_000_000),
+        (1_000_000, 5_000_000, 10_000_000, 20_000_000),
+    ),
 }
 ASKED_FACTS_A_SECOND = 10_000
 
@@ -49,6 +56,7 @@ class Part(StrEnum):
     GROWTH = "growth"
     REBUILD = "rebuild"
     HTTP = "http"
+    AUDIT = "audit"
 
 
 @dataclass(frozen=True)
@@ -139,6 +147,10 @@ def _http(bench: Bench) -> Iterator[Table]:
     yield from http.measure(SQLITE, bench.postgresql, bench.progress)
 
 
+def _audit(bench: Bench) -> Iterator[Table]:
+    yield from audit.measure(bench.size.facts, bench.size.audited, bench.postgresql, bench.progress)
+
+
 _PARTS: dict[Part, Callable[[Bench], Iterator[Table]]] = {
     Part.INTAKE: _intake,
     Part.STOCK: _stock,
@@ -147,8 +159,9 @@ _PARTS: dict[Part, Callable[[Bench], Iterator[Table]]] = {
     Part.GROWTH: _growth,
     Part.REBUILD: _rebuild,
     Part.HTTP: _http,
+    Part.AUDIT: _audit,
 }
-_ON_POSTGRESQL = {Part.POSTGRESQL, Part.GROWTH, Part.REBUILD, Part.HTTP}
+_ON_POSTGRESQL = {Part.POSTGRESQL, Part.GROWTH, Part.REBUILD, Part.HTTP, Part.AUDIT}
 
 if __name__ == "__main__":
     typer.run(main)

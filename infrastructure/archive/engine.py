@@ -18,10 +18,13 @@ _BATCH = 10_000
 _ROW_GROUP = 100_000
 """Rows of which an engine reads all or none."""
 
+_NO_ROOM = (duckdb.IOException, duckdb.OutOfMemoryException)
+"""What the engine says where a disk is full, or its directory and its memory are."""
+
 
 @contextmanager
 def engine(memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An engine and its directory, both gone afterwards; what it says of files it cannot write is an OSError."""
+    """An engine and its directory, both gone afterwards."""
     with TemporaryDirectory(prefix="conversions-") as spill:
         own: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory,
@@ -30,10 +33,21 @@ def engine(memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
-        with duckdb.connect(":memory:", config=own) as connection:
+        with _interruptible(), duckdb.connect(":memory:", config=own) as connection:
             # The rows of a part are put in order first, and keep it while their columns are made.
             connection.execute("SET preserve_insertion_order = true")
             yield connection
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C while a query runs, which the engine tells by an error of its own."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from None
+        raise
 
 
 class Flow:
@@ -58,10 +72,11 @@ def rows(
     try:
         for batch in connection.sql(query, params=parameters).to_arrow_reader(_BATCH):
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
-    except duckdb.Error as error:
-        raise BadArchive(
-            f"the archive's files are not as they were made: {error}", code="damaged_file"
-        ) from error
+    except _NO_ROOM as error:
+        raise OSError(str(error)) from error
+    except (duckdb.Error, pa.ArrowException) as error:
+        message = f"the archive's files are not as they were made ({error}); use another copy of it"
+        raise BadArchive(message, code="damaged_file") from error
 
 
 def written(
@@ -75,18 +90,21 @@ def written(
     flow = Flow(batches)
     flowing = iter(flow)
     connection.register("given", pa.RecordBatchReader.from_batches(schema, flowing))
-    target = str(path).replace("'", "''")
-    options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}"
     try:
-        (rows,) = connection.execute(f"COPY ({query}) TO '{target}' ({options})").fetchone() or (0,)
+        (number,) = connection.execute(_copy(query, path)).fetchone() or (0,)
     except duckdb.Error as error:
         if flow.error is not None:
             raise flow.error from None
-        if isinstance(error, duckdb.IOException):
+        if isinstance(error, _NO_ROOM):
             raise OSError(str(error)) from error
         message = f"{path.name} cannot be made ({error}); `conversions verify` checks the log"
         raise BadArchive(message, code="archive_failed") from error
     finally:
         connection.unregister("given")
         flowing.close()
-    return int(rows)
+    return int(number)
+
+
+def _copy(query: str, path: Path) -> str:
+    target = str(path).replace("'", "''")
+    return f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"

@@ -107,8 +107,8 @@ def logged(service: Service, after: int, last: int) -> Iterator[pa.RecordBatch]:
             for batch in view.batches(_events(start, end), LOGGED):
                 done = _checked(batch, done)
                 yield batch
-    if done < last:
-        raise _missing(done + 1)
+        if done < end:
+            raise _missing(done + 1)
 
 
 def _checked(batch: pa.RecordBatch, done: int) -> int:

@@ -75,10 +75,12 @@ class Restoring:
         self._watch = watch
         self._fill = service.database.dialect.filling(events)
         self._writer = JourneyWriter(service.database.dialect)
+        self._events = 0
 
     def run(self) -> Restored:
         """Restore; raises BadArchive, OSError, PersistenceError: then the ledger is as empty as it was."""
         manifest = manifest_of(self._store)
+        self._events = int(manifest.position)
         self._refuse_events(self._service.recorder.max_notification_id() or 0)
         with TemporaryDirectory(prefix="conversions-") as directory, engine() as connection:
             # All of it is known to be as it was written before anything of it counts.
@@ -141,7 +143,7 @@ class Restoring:
     def _write(self, writing: Writing, chunk: list[Row]) -> None:
         self._fill(writing.connection, chunk)
         writing.first, writing.last, writing.last_hash = 1, chunk[-1].position, chunk[-1].hash
-        self._watch("events", writing.last, None)
+        self._watch("events", writing.last, self._events)
 
     def _journeys(
         self, connection: duckdb.DuckDBPyConnection, to: Connection, files: _Files

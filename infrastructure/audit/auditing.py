@@ -179,7 +179,7 @@ def _judged(
         engine.give(name, table)
     engine.give("claims", pa.table({"claim": list(asked)}))
     judged = Judged()
-    kept = Kept(options.work, options.campaign_id, events, *asked, *mark)
+    kept = Kept(options.work, engine.name, options.campaign_id, events, *asked, *mark)
     # Spark divides the work among its machines by itself.
     spans = [Range(None, None)] if isinstance(engine, Spark) else ranges(events)
     for number, span in enumerate(spans, start=1):

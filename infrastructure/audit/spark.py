@@ -66,7 +66,9 @@ class Spark:
     def __init__(self, directory: Path, memory: str, remote: str | None = None) -> None:
         self._directory = directory
         self._memory = memory
-        self._session, self._ours = _session(directory, memory, remote or os.environ.get("SPARK_REMOTE"))
+        self._session, self._ours = _session(
+            directory, memory, remote or os.environ.get("SPARK_REMOTE") or None
+        )
         for name, value in _SETTINGS.items():
             self._session.conf.set(name, value)
         for function in _FUNCTIONS:
@@ -169,7 +171,7 @@ def _session(directory: Path, memory: str, remote: str | None) -> "tuple[SparkSe
     running = SparkSession.getActiveSession()
     if running is not None:
         return running.newSession(), False
-    return _begun(directory, memory), True
+    return begun(directory, memory), True
 
 
 def _connected(remote: str) -> "SparkSession":
@@ -186,14 +188,15 @@ def _connected(remote: str) -> "SparkSession":
         raise NoSpark(message, code="no_spark") from error
 
 
-def _begun(directory: Path, memory: str) -> "SparkSession":
+def begun(directory: Path, memory: str) -> "SparkSession":
+    """Spark, begun in this process: its files lie in the directory; raises NoSpark."""
     from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
     if not _has_java():
         raise NoSpark(_JAVA, code="no_java")
     builder = SparkSession.builder.master(os.environ.get("SPARK_MASTER", _LOCAL)).appName("conversions audit")
-    for name, value in _beginning(directory, _mebibytes(memory)).items():
+    for name, value in _beginning(directory, mebibytes(memory)).items():
         builder = builder.config(name, value)
     log = directory / "spark.log"
     try:
@@ -225,10 +228,11 @@ def _beginning(directory: Path, mebibytes: int) -> dict[str, str]:
 
 def _has_java() -> bool:
     home = os.environ.get("JAVA_HOME")
-    return shutil.which("java" if home is None else str(Path(home, "bin", "java"))) is not None
+    return shutil.which(str(Path(home, "bin", "java")) if home else "java") is not None
 
 
-def _mebibytes(memory: str) -> int:
+def mebibytes(memory: str) -> int:
+    """A size as DuckDB has it (`2GB`, `512 MiB`); raises NoSpark."""
     found = _SIZE.fullmatch(memory.strip())
     if found is None:
         raise NoSpark(f"{memory!r} is no size; write it as 2GB or 512MB", code="bad_memory")

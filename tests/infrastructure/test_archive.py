@@ -4,8 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,7 @@ def private_facts() -> list[dict[str, Any]]:
         of | note | {"type": "custom_event", "id": "c1", "name": "signed_up"},
         of | note | {"type": "purchase", "id": "p1", "product_id": "x", "price": "0.000001", "currency": "EUR", "quantity": 3},
         of | {"type": "app_version", "id": "v1", "app_id": "ios", "version": "1.2"},
-        of | {"type": "refund", "id": "x1", "purchase_id": "p1", "amount": "1.5", "currency": "EUR"},
+        of | {"type": "refund", "id": "x1", "purchase_id": "p1", "amount": "1.5"},
         of | {"type": "void", "id": "d1", "fact_id": "p1", "reason": PRIVATE},
     ]  # fmt: skip
 
@@ -130,8 +129,9 @@ def test_other_engines_read_events_byte_for_byte_with_typed_columns(service: Ser
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         read = connection.sql(
-            f"SELECT topic, fact_id, price, quantity, at, voided_id FROM '{tmp_path}/archive/events/*.parquet' "
-            "WHERE fact_id IN ('p1', 'd1') AND topic <> 'journey.fact_disregarded' ORDER BY position"
+            "SELECT topic, fact_id, price, quantity, occurred_at, voided_id FROM read_parquet($files) "
+            "WHERE fact_id IN ('p1', 'd1') ORDER BY position",
+            params={"files": f"{tmp_path}/archive/events/*.parquet"},
         ).fetchall()
     at = 1_709_283_600_000_000
     assert [(*row[:2], row[2] and str(row[2]), row[3] and int(row[3]), *row[4:]) for row in read] == [
@@ -157,7 +157,7 @@ def test_parts_are_sorted_by_stream_so_that_engines_prune(
     bounds = [group.column(2).statistics for group in groups]
     assert file.metadata.row_group(0).column(2).path_in_schema == "stream_id"
     assert len(groups) > 3
-    assert all(before.max <= after.min for before, after in zip(bounds, bounds[1:], strict=False))
+    assert all(before.max <= after.min for before, after in pairwise(bounds))
     assert {group.column(9).compression for group in groups} == {"ZSTD"}
 
 
@@ -185,13 +185,13 @@ def test_events_recorded_since_become_further_parts(service: Service, tmp_path: 
     to = tmp_path / "archive"
     first = archive(service, to)
     before = {name: (to / name).stat() for name in (part.file for part in first.events)}
-    for number in range(3):
+    for number in range(2):
         one_more(service, number)
-        second = archive(service, to)
+        archive(service, to)
+    one_more(service, 2)
+    second = archive(service, to)
     assert second.events[: len(first.events)] == first.events
-    assert [int(part.first) for part in second.events[-3:]] == [
-        int(first.position) + n for n in (1, 2, 3)
-    ] or len(second.events) == len(first.events) + 3
+    assert [part.rows for part in second.events[len(first.events) :]] == [1, 1, 1]
     assert {name: (to / name).stat() for name in before} == before
     archive(service, tmp_path / "whole")
     for kind in ("events", "identities", "properties"):
@@ -230,6 +230,7 @@ def test_an_erasure_leaves_nothing_in_an_archive_made_since(service: Service, tm
     assert not any(text.encode() in content for text in (SOMEBODY, PRIVATE) for content in files(to).values())
 
 
+@pytest.mark.slow
 def test_an_archive_killed_at_any_step_and_run_again_equals_one_that_was_not(
     service: Service, tmp_path: Path
 ) -> None:
@@ -265,10 +266,9 @@ def test_a_missing_event_ends_the_archive_and_is_named(service: Service, tmp_pat
     with pytest.raises(UnreadableLog, match="position 58: the event is missing"):
         archive(service, tmp_path / "new")
     assert "manifest.json" not in files(tmp_path / "new")
-    newest = service.recorder.max_notification_id()
-    tamper(service, f"DELETE FROM events WHERE position = {newest}")
-    with pytest.raises(UnreadableLog, match=f"position {newest}: the event is missing"):
-        list(logged(service, 60, int(newest or 0)))
+    beyond = int(service.recorder.max_notification_id() or 0) + 1
+    with pytest.raises(UnreadableLog, match=f"position {beyond}: the event is missing"):
+        list(logged(service, 58, 10**12))
 
 
 def test_another_ledger_is_refused(service: Service, tmp_path: Path) -> None:
@@ -305,12 +305,3 @@ def test_two_archives_in_one_directory_do_not_meet(service: Service, tmp_path: P
     with store(str(tmp_path / "archive")).held(), pytest.raises(BadArchive) as refused:
         archive(service, tmp_path / "archive")
     assert refused.value.code == "archive_busy"
-
-
-@contextmanager
-def changed_manifest(to: Path) -> Iterator[dict[str, Any]]:
-    """The manifest of an archive, to be changed and put back."""
-    path = to / "manifest.json"
-    manifest = json.loads(path.read_bytes())
-    yield manifest
-    path.write_text(json.dumps(manifest))
