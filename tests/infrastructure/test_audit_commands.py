@@ -70,7 +70,10 @@ def test_an_archive_is_audited_in_the_databases_stead(ledger: Path) -> None:
     (part,) = (place / "events").iterdir()
     part.write_bytes(part.read_bytes()[:-1] + b"?")
     damaged = run(ledger, "audit", "--from", str(place), "--json")
-    assert (damaged.returncode, json.loads(damaged.stderr.splitlines()[-1])["error"]["code"]) == (2, "damaged_file")
+    assert (damaged.returncode, json.loads(damaged.stderr.splitlines()[-1])["error"]["code"]) == (
+        2,
+        "damaged_file",
+    )
 
 
 def test_what_is_not_there_is_told_with_a_code(ledger: Path) -> None:
