@@ -33,14 +33,14 @@ def engine(memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
-        with _interruptible(), duckdb.connect(":memory:", config=own) as connection:
+        with interruptible(), duckdb.connect(":memory:", config=own) as connection:
             # The rows of a part are put in order first, and keep it while their columns are made.
             connection.execute("SET preserve_insertion_order = true")
             yield connection
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Ctrl-C while a query runs, which the engine tells by an error of its own."""
     try:
         yield

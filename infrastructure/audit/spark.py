@@ -31,6 +31,8 @@ _SETTINGS: Final = {
     "spark.sql.decimalOperations.allowPrecisionLoss": "false",
     # A backslash in a literal is written twice, which is how the translation writes it.
     "spark.sql.parser.escapedStringLiterals": "false",
+    # An id may be called ${name}.
+    "spark.sql.variable.substitute": "false",
     "spark.sql.session.timeZone": "UTC",
 }
 

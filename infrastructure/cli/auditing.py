@@ -10,6 +10,7 @@ import duckdb
 import typer
 
 from application.ledger import UnknownCampaign
+from infrastructure.archive.engine import interruptible
 from infrastructure.archive.manifest import BadArchive
 from infrastructure.audit.auditing import (
     ENGINES,
@@ -94,7 +95,7 @@ def audit(  # noqa: PLR0913 - a command's options
     if not re.fullmatch(r"\d{1,6}(\.\d+)? ?([KMGT]i?B)", memory):
         raise Refused("--memory is a size such as 2GB", code="bad_memory", status=UNREADABLE)
     options = Options(campaign, memory, work, engine, spark_remote)
-    with Bar() as bar, _refusing():
+    with Bar() as bar, _refusing(), interruptible():
         if source is not None:
             found = audit_archive(source, options, bar.show)
         else:

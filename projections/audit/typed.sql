@@ -38,7 +38,7 @@ SELECT
     said.product_id AS product_id,
     said.name AS name,
     CAST(said.price AS DECIMAL(18, 6)) AS price,
-    CASE WHEN topic = 'journey.purchase' THEN CAST(coalesce(said.quantity, '1') AS DECIMAL(18, 0)) END AS quantity,
+    CASE WHEN topic = 'journey.purchase' THEN CAST(coalesce(said.quantity, '1') AS DECIMAL(19, 0)) END AS quantity,
     said.currency AS currency,
     said.purchase_id AS purchase_id,
     CAST(said.amount AS DECIMAL(18, 6)) AS refunded,

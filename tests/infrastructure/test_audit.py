@@ -79,6 +79,8 @@ FACTS: list[list[dict[str, Any]]] = [
         version("v3", "u5", "1.10", "2026-03-07T09:00:00Z"),
         version("v4", "u5", "1.10-beta", "2026-03-08T09:00:00Z"),
         received("r7", "u6", "B", "2026-03-05T09:00:00Z"),
+        # As much as there may be of anything (R11), in no window.
+        purchase("p7", "u6", "0", "2026-06-01T09:00:00Z", quantity=2**63 - 1),
     ],
     # Voided: the conversion and its revenue are withdrawn (R17).
     [{"type": "void", "id": "d1", "user_id": "u3", "fact_id": "p4", "at": "2026-03-10T08:00:00Z"}],
