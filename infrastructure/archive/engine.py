@@ -41,13 +41,21 @@ def engine(memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C while a query runs, which the engine tells by an error of its own."""
+    """Ctrl-C while a query runs, which engines and drivers tell by errors of their own."""
     try:
         yield
-    except RuntimeError as error:
-        if str(error) == "Query interrupted":
-            raise KeyboardInterrupt from None
+    except Exception as error:
+        _tell_interruption(error)
         raise
+
+
+def _tell_interruption(error: BaseException) -> None:
+    """Raise KeyboardInterrupt for an error that tells of one, or that came of one."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt) or "query interrupted" in str(cause).lower():
+            raise KeyboardInterrupt from None
+        cause = cause.__cause__ or cause.__context__
 
 
 class Flow:
@@ -74,7 +82,10 @@ def rows(
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
     except _NO_ROOM as error:
         raise OSError(str(error)) from error
-    except (duckdb.Error, pa.ArrowException) as error:
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        _tell_interruption(error)
+        if isinstance(error, OSError) and not isinstance(error, pa.ArrowException):
+            raise
         message = f"the archive's files are not as they were made ({error}); use another copy of it"
         raise BadArchive(message, code="damaged_file") from error
 
@@ -93,6 +104,7 @@ def written(
     try:
         (number,) = connection.execute(_copy(query, path)).fetchone() or (0,)
     except duckdb.Error as error:
+        _tell_interruption(error)
         if flow.error is not None:
             raise flow.error from None
         if isinstance(error, _NO_ROOM):

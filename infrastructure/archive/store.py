@@ -1,6 +1,5 @@
 """Where an archive lies: a directory, or a prefix in an object store; a file gets its name once it is whole."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 import fsspec  # type: ignore[import-untyped]
 
 from infrastructure.archive.manifest import UNFINISHED, BadArchive
+from infrastructure.durable import locked, sync
 
 
 class Store(Protocol):
@@ -77,7 +77,11 @@ class Folder:
         self.path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
-            _lock(descriptor, self.path)
+            if not locked(descriptor):
+                message = (
+                    f"another archive is being made in {self.path}; let it end, or name another directory"
+                )
+                raise BadArchive(message, code="archive_busy")
             yield
         finally:
             os.close(descriptor)
@@ -103,14 +107,14 @@ class Folder:
         unfinished = path.with_name(f"{path.name}{UNFINISHED}")
         try:
             yield unfinished
-            _sync(unfinished)
+            sync(unfinished)
             unfinished.replace(path)
         except BaseException:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
             raise
-        _sync(path.parent)
-        _sync(self.path)
+        sync(path.parent)
+        sync(self.path)
 
     def local(self, name: str, directory: Path) -> Path:
         path = self.path / name
@@ -120,26 +124,7 @@ class Folder:
 
     def remove(self, name: str) -> None:
         (self.path / name).unlink()
-        _sync((self.path / name).parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        message = f"another archive is being made in {path}; let it end, or name another directory"
-        raise BadArchive(message, code="archive_busy") from None
-    except OSError:
-        # Some file systems know no locks: there it is for whoever archives to see that nobody else does.
-        return
+        sync((self.path / name).parent)
 
 
 class Bucket:

@@ -3,11 +3,13 @@
 import os
 import re
 import shutil
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import sqlglot
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 _JAVA: Final = "Spark needs Java 17 or newer: apt-get install openjdk-17-jre-headless, or set JAVA_HOME"
 _LOCAL: Final = "local[*]"
 _LOOPBACK: Final = "127.0.0.1"
+_PORT: Final = 15002
+"""Where Spark Connect is unless it is said."""
+_PATIENCE: Final = 10.0
 
 _SETTINGS: Final = {
     # An overflow, a division by 0 or a text that is no number is an error, as in DuckDB, and never NULL.
@@ -72,7 +77,9 @@ class Spark:
             directory, memory, remote or os.environ.get("SPARK_REMOTE") or None
         )
         for name, value in _SETTINGS.items():
-            self._session.conf.set(name, value)
+            # Some are out of use: Spark Connect would warn of them.
+            if self._session.conf.get(name) != value:
+                self._session.conf.set(name, value)
         for function in _FUNCTIONS:
             self._sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {function}")
 
@@ -99,8 +106,10 @@ class Spark:
             self.give(name, parquet.read_table(path))
 
     def give(self, name: str, table: pa.Table) -> None:
+        # Of no rows, Spark Connect wants to be told what columns they have not got.
+        columns = ", ".join(f"`{each.name}` {_type(each.type)}" for each in table.schema)
         with _told():
-            self._session.createDataFrame(table).createOrReplaceTempView(name)
+            self._session.createDataFrame(table, columns).createOrReplaceTempView(name)
 
     def look(self, statement: Statement) -> None:
         frame = self._sql(translated(statement.query))
@@ -132,6 +141,13 @@ class Spark:
     def _sql(self, query: str) -> "DataFrame":
         with _told():
             return self._session.sql(query)
+
+
+def _type(arrow: pa.DataType) -> str:
+    """What Spark calls a type of Arrow's."""
+    if pa.types.is_decimal(arrow):
+        return f"DECIMAL({arrow.precision}, {arrow.scale})"
+    return {"string": "STRING", "int64": "BIGINT", "int32": "INT", "bool": "BOOLEAN"}[str(arrow)]
 
 
 @cache
@@ -180,6 +196,13 @@ def _connected(remote: str) -> "SparkSession":
     from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
+    # Its own client would try for many minutes.
+    address = urlsplit(remote)
+    try:
+        socket.create_connection((address.hostname or "", address.port or _PORT), _PATIENCE).close()
+    except (OSError, ValueError) as error:
+        message = f"nobody answers at {address.hostname}: {error}; is --spark-remote right?"
+        raise NoSpark(message, code="no_spark") from error
     try:
         return SparkSession.builder.remote(remote).create()
     except ImportError as error:

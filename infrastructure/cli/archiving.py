@@ -18,6 +18,7 @@ from infrastructure.archive import (
     manifest_of,
     store,
 )
+from infrastructure.archive.engine import interruptible
 from infrastructure.cli.console import (
     INTERRUPTED,
     UNREADABLE,
@@ -106,7 +107,8 @@ def _refusing() -> Iterator[None]:
 @contextmanager
 def _stopping(state: str) -> Iterator[None]:
     try:
-        yield
+        with interruptible():
+            yield
     except KeyboardInterrupt:
         err.print(f"Stopped: {state}; run the same command again.", highlight=False)
         raise typer.Exit(INTERRUPTED) from None

@@ -3,7 +3,6 @@
 A file is written under another name, is durable before it gets its own, and only then does the manifest name it.
 """
 
-import fcntl
 import hashlib
 import os
 import re
@@ -12,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from infrastructure.durable import locked, sync
 from infrastructure.export.manifest import BadExport, Manifest, decoded
 
 MANIFEST = "manifest.json"
@@ -37,7 +37,9 @@ class Directory:
         self.path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
-            _lock(descriptor, self.path)
+            if not locked(descriptor):
+                message = f"another export is writing into {self.path}; let it end, or name another directory"
+                raise BadExport(message)
             yield
         finally:
             os.close(descriptor)
@@ -90,7 +92,7 @@ class Directory:
         for each in sorted(self.path.iterdir()):
             if _OURS.fullmatch(each.name) and each.name not in named:
                 each.unlink()
-        self._sync()
+        sync(self.path)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:
@@ -106,22 +108,4 @@ class Directory:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
             raise
-        self._sync()
-
-    def _sync(self) -> None:
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        message = f"another export is writing into {path}; let it end, or name another directory"
-        raise BadExport(message) from None
-    except OSError:
-        # Some file systems know no locks: there it is for whoever exports to see that nobody else does.
-        return
+        sync(self.path)

@@ -249,6 +249,15 @@ def test_without_java_it_says_what_to_install(tmp_path: Path) -> None:
     assert "openjdk-17-jre-headless" in done.stderr
 
 
+def test_where_no_spark_is_it_says_so(tmp_path: Path) -> None:
+    """At once; it may be another address that was meant."""
+    make(tmp_path).close()
+    done = run(tmp_path, "audit", "--engine", "spark", "--spark-remote", "sc://127.0.0.1:1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no_spark" in done.stderr
+    assert "--spark-remote" in done.stderr
+
+
 def test_there_is_no_other_engine(tmp_path: Path) -> None:
     """It says which there are."""
     done = run(tmp_path, "audit", "--engine", "abacus")
