@@ -30,7 +30,7 @@ from tests.ledgers import open_ledger, outcome, reported, rows, streams, take
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(autouse=True)
