@@ -19,7 +19,7 @@ from benchmarks.places import Place
 from benchmarks.workload import CAMPAIGNS, GROUP
 from infrastructure.archive import EventPart, Manifest, manifest_of, store
 from infrastructure.archive.archiving import PART_POSITIONS, sha256_of
-from infrastructure.archive.engine import engine
+from infrastructure.archive.engine import ROW_GROUP, engine
 from infrastructure.archive.manifest import MANIFEST, event_file
 from infrastructure.audit.engine import quoted
 from infrastructure.importing import Import
@@ -109,8 +109,8 @@ class Copies:
         first = before + self._copies * journeys + 1 if self._copies else 1
         last = before + (self._copies + more) * journeys
         path = self._target / event_file(first, last)
-        ordered = f"SELECT * FROM ({copied}) ORDER BY stream_id, version"  # noqa: S608
-        options = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000"
+        ordered = f"SELECT * FROM ({copied}) ORDER BY topic, stream_id, version"  # noqa: S608
+        options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
         connection.execute(f"COPY ({ordered}) TO {quoted(str(path))} ({options})")
         size, digest = path.stat().st_size, sha256_of(path)
         return EventPart(

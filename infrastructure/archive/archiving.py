@@ -30,8 +30,8 @@ from projections.audit import typed
 PART_POSITIONS = 1_000_000
 """The most positions of a part."""
 
-_TYPED = f"WITH logged AS (SELECT * FROM given ORDER BY stream_id, version) SELECT * FROM ({typed()})"  # noqa: S608
-"""Sorted by stream, so that engines prune."""
+_TYPED = f"WITH logged AS (SELECT * FROM given ORDER BY topic, stream_id, version) SELECT * FROM ({typed()})"  # noqa: S608
+"""Sorted by topic and stream, so that engines prune: by what is asked about, and by whom."""
 
 Watch = Callable[[str, int, int | None], None]
 """Told what is being done, how much of it, and of how much."""

@@ -15,7 +15,7 @@ from infrastructure.archive.manifest import BadArchive
 MEMORY = "1GB"
 
 _BATCH = 10_000
-_ROW_GROUP = 100_000
+ROW_GROUP = 20_000
 """Rows of which an engine reads all or none."""
 
 _NO_ROOM = (duckdb.IOException, duckdb.OutOfMemoryException)
@@ -36,6 +36,8 @@ def engine(memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
         with interruptible(), duckdb.connect(":memory:", config=own) as connection:
             # The rows of a part are put in order first, and keep it while their columns are made.
             connection.execute("SET preserve_insertion_order = true")
+            # It would be drawn into what a command prints.
+            connection.execute("SET enable_progress_bar = false")
             yield connection
 
 
@@ -119,4 +121,4 @@ def written(
 
 def _copy(query: str, path: Path) -> str:
     target = str(path).replace("'", "''")
-    return f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
+    return f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"

@@ -29,7 +29,7 @@ class Engine(Protocol):
         """Make a view of a query, in the place of the one that had its name."""
 
     def run(self, statement: Statement) -> None:
-        """Make a table by a query, in the place of the one that had its name."""
+        """Make a table or view by a query, in the place of the one that had its name."""
 
     def rows(self, query: str) -> Iterator[tuple[Any, ...]]:
         """The rows of a query."""
@@ -77,10 +77,11 @@ class DuckDB:
         self.fill(name, table.to_batches(), table.schema, "SELECT * FROM given")
 
     def look(self, statement: Statement) -> None:
-        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {statement.table} AS {statement.query}")
+        self.run(statement._replace(is_view=True))
 
     def run(self, statement: Statement) -> None:
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {statement.table} AS {statement.query}")
+        kind = "VIEW" if statement.is_view else "TABLE"
+        self._connection.execute(f"CREATE OR REPLACE TEMP {kind} {statement.table} AS {statement.query}")
 
     def rows(self, query: str) -> Iterator[tuple[Any, ...]]:
         found = self._connection.execute(query)

@@ -165,7 +165,7 @@ class Outside:
 
         head = scope["method"] == "HEAD"
         if head:
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", "head": True}
 
         async def told(message: MutableMapping[str, Any]) -> None:
             nonlocal status
@@ -174,7 +174,7 @@ class Outside:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
                 await send(message)
                 if head:
-                    # At once: a stream's body has no end. To whoever goes on with it the client is gone.
+                    # At once, whatever the body is.
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
             elif not head:
                 await send(message)

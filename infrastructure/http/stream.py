@@ -189,10 +189,14 @@ class EventStream(Response):
         self._position = begin
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Stream until the client or the process goes."""
+        """Stream until the client or the process goes; of a stream's head (HEAD) nothing follows, nor has it a place."""
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        if scope.get("head"):
+            await send(start)
+            return
         try:
             with self._hub.place():
-                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                await send(start)
                 await _first(None, self._write(receive, send), _gone(receive))
         except Problem as problem:
             await problems.answer(problem)(scope, receive, send)

@@ -1,5 +1,12 @@
 -- R13, R17: the facts that stand.
 
+-- R13: one stream for each user: its events are counted from 1 on.
+CREATE TABLE journeys AS
+SELECT stream_id AS journey, app_group,
+    min(version) AS first_version, max(version) AS last_version, count(*) AS events
+FROM streams
+GROUP BY stream_id, app_group;
+
 -- R17: a void names a fact of the same user, before or after it. A void cannot be voided.
 CREATE TABLE voided AS
 SELECT DISTINCT fact.stream_id AS journey, fact.app_group, fact.fact_id
@@ -8,18 +15,16 @@ JOIN typed AS fact ON fact.stream_id = void.stream_id AND fact.fact_id = void.vo
 WHERE fact.topic <> 'journey.void';
 
 -- R17: a journey's facts, as other services reported them: everything is judged as if a voided one had not been.
-CREATE TABLE standing AS
+CREATE VIEW standing AS
 SELECT
-    typed.stream_id AS journey, typed.app_group, typed.topic, typed.fact_id, typed.occurred_at,
-    typed.campaign_id, typed.variant_id, typed.app_id, typed.app_version, typed.product_id, typed.name,
-    typed.price, typed.quantity, typed.currency, typed.purchase_id, typed.refunded
+    stream_id AS journey, app_group, topic, fact_id, occurred_at, campaign_id, variant_id, app_id, app_version,
+    product_id, name, price, quantity, currency, purchase_id, refunded
 FROM typed
-LEFT JOIN voided ON voided.journey = typed.stream_id AND voided.fact_id = typed.fact_id
-WHERE voided.fact_id IS NULL
-    AND typed.topic IN (
+WHERE topic IN (
         'journey.received', 'journey.session_started', 'journey.purchase', 'journey.custom_event',
         'journey.app_version', 'journey.refund'
-    );
+    )
+    AND NOT EXISTS (SELECT 1 FROM voided WHERE voided.journey = typed.stream_id AND voided.fact_id = typed.fact_id);
 
 -- R13: a fact's identity is (app group, user, id): a journey that holds an id twice is damaged.
 CREATE TABLE recorded_twice AS

@@ -1,20 +1,34 @@
 -- R10: which version reports are upgrades.
 
 -- A session, purchase or custom event with both app and version is a report too.
-CREATE TABLE reports AS
-SELECT
-    journey, app_group, app_id, fact_id, occurred_at, app_version,
-    lag(app_version) OVER (PARTITION BY journey, app_id ORDER BY occurred_at, fact_id) AS version_before
+CREATE VIEW reports AS
+SELECT journey, app_group, app_id, fact_id, occurred_at, app_version
 FROM standing
 WHERE app_id IS NOT NULL AND app_version IS NOT NULL;
 
+-- Where an app reported one text ever, nothing changed.
+CREATE TABLE several_versions AS
+SELECT journey, app_id
+FROM reports
+GROUP BY journey, app_id
+HAVING min(app_version) <> max(app_version);
+
 -- The first report is no upgrade; the same text is none either.
-CREATE TABLE changes AS
+CREATE VIEW changes AS
 SELECT
     journey, app_group, app_id, fact_id, occurred_at, version_before, app_version,
     regexp_full_match(version_before, '[0-9]+([.][0-9]+)*')
     AND regexp_full_match(app_version, '[0-9]+([.][0-9]+)*') AS comparable
-FROM reports
+FROM (
+    SELECT
+        reports.*,
+        lag(reports.app_version) OVER (
+            PARTITION BY reports.journey, reports.app_id ORDER BY reports.occurred_at, reports.fact_id
+        ) AS version_before
+    FROM reports
+    JOIN several_versions AS several
+        ON several.journey = reports.journey AND several.app_id = reports.app_id
+) AS ordered
 WHERE version_before <> app_version;
 
 -- Dotted whole numbers compare number by number, missing ones being 0: numbers that are equally long, by leading

@@ -1,17 +1,18 @@
 -- R2, R6 to R9: conversions.
 
 -- R2: what each type of conversion event is earned by.
-CREATE TABLE behaviours AS
-SELECT journey, 'starts_session' AS earns, fact_id, occurred_at, app_id, product_id, name
-FROM standing WHERE topic = 'journey.session_started'
+CREATE VIEW behaviours AS
+SELECT
+    journey, fact_id, occurred_at, app_id, product_id, name,
+    CASE topic
+        WHEN 'journey.session_started' THEN 'starts_session'
+        WHEN 'journey.purchase' THEN 'makes_purchase'
+        WHEN 'journey.custom_event' THEN 'performs_custom_event'
+    END AS earns
+FROM standing
+WHERE topic IN ('journey.session_started', 'journey.purchase', 'journey.custom_event')
 UNION ALL
-SELECT journey, 'makes_purchase' AS earns, fact_id, occurred_at, app_id, product_id, name
-FROM standing WHERE topic = 'journey.purchase'
-UNION ALL
-SELECT journey, 'performs_custom_event' AS earns, fact_id, occurred_at, app_id, product_id, name
-FROM standing WHERE topic = 'journey.custom_event'
-UNION ALL
-SELECT journey, 'upgrades_app' AS earns, fact_id, occurred_at, app_id, NULL AS product_id, NULL AS name
+SELECT journey, fact_id, occurred_at, app_id, NULL AS product_id, NULL AS name, 'upgrades_app' AS earns
 FROM upgrades;
 
 -- R6: a receipt opens a window for each conversion event, from its instant to that instant plus the deadline.

@@ -8,7 +8,7 @@ WHERE topic = 'journey.refund'
 GROUP BY journey, purchase_id;
 
 -- R11, R12: price x quantity, less all refunds, never below 0.
-CREATE TABLE purchases AS
+CREATE VIEW purchases AS
 SELECT
     standing.journey, standing.fact_id AS purchase_id, standing.occurred_at AS purchased_at, standing.currency,
     CAST(

@@ -1,40 +1,46 @@
 -- R14: what stands according to the streams: of each thing the last decision, unless that withdrew it.
+--
+-- What was withdrawn has an empty receipt_id (no id is empty); `decisions` counts how often the thing was decided.
 
--- Decisions about conversions, the revenue of purchases, and recipients; `thing` is which one, in its campaign.
-CREATE TABLE decisions AS
+CREATE TABLE told_conversions AS
 SELECT
-    stream_id AS journey, app_group, campaign_id, position, version,
-    CASE
-        WHEN conversion_event IS NOT NULL THEN 'conversion'
-        WHEN occurrence_id IS NOT NULL THEN 'revenue'
-        ELSE 'recipient'
-    END AS subject,
-    coalesce(CAST(conversion_event AS VARCHAR), occurrence_id, variant_id, '') AS thing,
-    conversion_event, occurrence_at, currency,
-    before_behaviour_id, before_behaviour_at, before_receipt_id, before_received_at, before_variant_id, before_net,
-    now_behaviour_id, now_behaviour_at, now_receipt_id, now_received_at, now_variant_id, now_net
+    stream_id AS journey, app_group, campaign_id, conversion_event,
+    arg_max(coalesce(now_behaviour_id, ''), version) AS behaviour_id,
+    arg_max(coalesce(now_behaviour_at, 0), version) AS behaviour_at,
+    arg_max(coalesce(now_receipt_id, ''), version) AS receipt_id,
+    arg_max(coalesce(now_received_at, 0), version) AS received_at,
+    arg_max(coalesce(now_variant_id, ''), version) AS variant_id,
+    arg_max(position, version) AS position,
+    count(*) AS decisions
 FROM typed
-WHERE topic IN (
-    'journey.conversion_recorded', 'journey.conversion_restated', 'journey.conversion_withdrawn',
-    'journey.revenue_attributed', 'journey.revenue_restated', 'journey.revenue_withdrawn',
-    'journey.recipient_counted', 'journey.recipient_restated', 'journey.recipient_withdrawn'
-);
+WHERE topic IN ('journey.conversion_recorded', 'journey.conversion_restated', 'journey.conversion_withdrawn')
+GROUP BY stream_id, app_group, campaign_id, conversion_event;
 
--- What was decided more than once.
-CREATE TABLE decided_again AS
-SELECT journey, subject, campaign_id, thing, max(version) AS last_version
-FROM decisions
-GROUP BY journey, subject, campaign_id, thing
-HAVING count(*) > 1;
+CREATE TABLE told_revenue AS
+SELECT
+    stream_id AS journey, app_group, campaign_id, occurrence_id AS purchase_id,
+    arg_max(occurrence_at, version) AS purchased_at,
+    arg_max(currency, version) AS currency,
+    arg_max(coalesce(now_net, 0), version) AS net,
+    arg_max(coalesce(now_receipt_id, ''), version) AS receipt_id,
+    arg_max(coalesce(now_received_at, 0), version) AS received_at,
+    arg_max(coalesce(now_variant_id, ''), version) AS variant_id,
+    arg_max(position, version) AS position,
+    count(*) AS decisions
+FROM typed
+WHERE topic IN ('journey.revenue_attributed', 'journey.revenue_restated', 'journey.revenue_withdrawn')
+GROUP BY stream_id, app_group, campaign_id, occurrence_id;
 
-CREATE TABLE told AS
-SELECT decisions.*
-FROM decisions
-LEFT JOIN decided_again AS again
-    ON again.journey = decisions.journey AND again.subject = decisions.subject
-    AND again.campaign_id = decisions.campaign_id AND again.thing = decisions.thing
-WHERE decisions.version = coalesce(again.last_version, decisions.version)
-    AND decisions.now_receipt_id IS NOT NULL;
+CREATE TABLE told_recipients AS
+SELECT
+    stream_id AS journey, app_group, campaign_id, coalesce(variant_id, '') AS variant_id,
+    arg_max(coalesce(now_receipt_id, ''), version) AS receipt_id,
+    arg_max(coalesce(now_received_at, 0), version) AS received_at,
+    arg_max(position, version) AS position,
+    count(*) AS decisions
+FROM typed
+WHERE topic IN ('journey.recipient_counted', 'journey.recipient_restated', 'journey.recipient_withdrawn')
+GROUP BY stream_id, app_group, campaign_id, coalesce(variant_id, '');
 
 CREATE TABLE told_upgrades AS
 SELECT journey, app_group, app_id, fact_id, occurred_at, from_version, to_version, position

@@ -2,11 +2,10 @@
 --
 -- `claims` names who is asked: 'streams', and the read models where they are there; `shown_...` is what those hold.
 
-CREATE TABLE said_conversions AS
-SELECT 'streams' AS claim, journey, app_group, campaign_id, conversion_event,
-    now_behaviour_id AS behaviour_id, now_behaviour_at AS behaviour_at,
-    now_receipt_id AS receipt_id, now_received_at AS received_at, now_variant_id AS variant_id, position
-FROM told WHERE subject = 'conversion'
+CREATE VIEW said_conversions AS
+SELECT 'streams' AS claim, journey, app_group, campaign_id, conversion_event, behaviour_id, behaviour_at,
+    receipt_id, received_at, variant_id, position
+FROM told_conversions WHERE receipt_id <> ''
 UNION ALL
 SELECT 'conversions' AS claim, journey, app_group, campaign_id, conversion_event, behaviour_id, behaviour_at,
     receipt_id, received_at, variant_id, NULL AS position
@@ -48,11 +47,10 @@ WHERE said.claim IS NULL OR judged.claim IS NULL
     OR said.receipt_id <> judged.receipt_id OR said.received_at <> judged.received_at
     OR said.variant_id <> judged.variant_id;
 
-CREATE TABLE said_revenue AS
-SELECT 'streams' AS claim, journey, app_group, campaign_id, thing AS purchase_id, occurrence_at AS purchased_at,
-    currency, now_net AS net,
-    now_receipt_id AS receipt_id, now_received_at AS received_at, now_variant_id AS variant_id, position
-FROM told WHERE subject = 'revenue'
+CREATE VIEW said_revenue AS
+SELECT 'streams' AS claim, journey, app_group, campaign_id, purchase_id, purchased_at, currency, net,
+    receipt_id, received_at, variant_id, position
+FROM told_revenue WHERE receipt_id <> ''
 UNION ALL
 SELECT 'counted_purchases' AS claim, journey, app_group, campaign_id, purchase_id, purchased_at, currency, net,
     receipt_id, received_at, variant_id, NULL AS position
@@ -94,10 +92,10 @@ WHERE said.claim IS NULL OR judged.claim IS NULL
     OR said.receipt_id <> judged.receipt_id OR said.received_at <> judged.received_at
     OR said.variant_id <> judged.variant_id;
 
-CREATE TABLE said_recipients AS
-SELECT 'streams' AS claim, journey, app_group, campaign_id, thing AS variant_id,
-    now_receipt_id AS receipt_id, now_received_at AS received_at, CAST(NULL AS BIGINT) AS receipts, position
-FROM told WHERE subject = 'recipient'
+CREATE VIEW said_recipients AS
+SELECT 'streams' AS claim, journey, app_group, campaign_id, variant_id, receipt_id, received_at,
+    CAST(NULL AS BIGINT) AS receipts, position
+FROM told_recipients WHERE receipt_id <> ''
 UNION ALL
 SELECT 'recipients' AS claim, journey, app_group, campaign_id, variant_id, receipt_id, received_at,
     receipts, NULL AS position
@@ -190,6 +188,33 @@ FROM voided AS judged
 FULL OUTER JOIN told_voided AS said ON said.journey = judged.journey AND said.fact_id = judged.fact_id
 WHERE said.fact_id IS NULL OR judged.fact_id IS NULL;
 
+-- Decisions about conversions, the revenue of purchases, and recipients; `thing` is which one, in its campaign.
+CREATE VIEW decisions AS
+SELECT
+    stream_id AS journey, app_group, campaign_id, position, version,
+    CASE
+        WHEN conversion_event IS NOT NULL THEN 'conversion'
+        WHEN occurrence_id IS NOT NULL THEN 'revenue'
+        ELSE 'recipient'
+    END AS subject,
+    coalesce(CAST(conversion_event AS VARCHAR), occurrence_id, variant_id, '') AS thing,
+    before_behaviour_id, before_behaviour_at, before_receipt_id, before_received_at, before_variant_id, before_net,
+    now_behaviour_id, now_behaviour_at, now_receipt_id, now_received_at, now_variant_id, now_net
+FROM typed
+WHERE topic IN (
+    'journey.conversion_recorded', 'journey.conversion_restated', 'journey.conversion_withdrawn',
+    'journey.revenue_attributed', 'journey.revenue_restated', 'journey.revenue_withdrawn',
+    'journey.recipient_counted', 'journey.recipient_restated', 'journey.recipient_withdrawn'
+);
+
+CREATE TABLE decided_again AS
+SELECT journey, 'conversion' AS subject, campaign_id, CAST(conversion_event AS VARCHAR) AS thing
+FROM told_conversions WHERE decisions > 1
+UNION ALL
+SELECT journey, 'revenue' AS subject, campaign_id, purchase_id AS thing FROM told_revenue WHERE decisions > 1
+UNION ALL
+SELECT journey, 'recipient' AS subject, campaign_id, variant_id AS thing FROM told_recipients WHERE decisions > 1;
+
 -- R14: a decision that changes or withdraws another says what stood before.
 CREATE TABLE broken_chains AS
 WITH one_after_the_other AS (
@@ -241,12 +266,11 @@ WHERE coalesce(stood_behaviour_id, '') <> coalesce(before_behaviour_id, '')
 
 -- R13, R14: the streams are whole, and hold every fact once.
 CREATE TABLE broken_streams AS
-SELECT app_group, stream_id AS journey, CAST(max(version) - count(*) AS VARCHAR) AS missing
-FROM streams
-GROUP BY app_group, stream_id
-HAVING max(version) <> count(*) OR min(version) <> 1;
+SELECT app_group, journey, CAST(last_version - events AS VARCHAR) AS missing
+FROM journeys
+WHERE last_version <> events OR first_version <> 1;
 
-CREATE TABLE damaged AS
+CREATE VIEW damaged AS
 SELECT 'stream' AS subject, 'event_missing' AS problem, 'streams' AS claim, app_group, journey,
     CAST(NULL AS VARCHAR) AS campaign_id, missing AS thing
 FROM broken_streams

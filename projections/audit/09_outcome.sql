@@ -14,7 +14,7 @@ WITH outcome AS (
     UNION ALL
     SELECT concat_ws('|', journey, 'recipient', campaign_id, variant_id, receipt_id, CAST(received_at AS VARCHAR),
         CAST(receipts AS VARCHAR)) AS line
-    FROM judged_recipients
+    FROM recipients_of_variants
     UNION ALL
     SELECT concat_ws('|', journey, 'upgrade', app_id, fact_id, CAST(occurred_at AS VARCHAR), to_version) AS line
     FROM upgrades
@@ -28,7 +28,7 @@ FROM (SELECT md5(line) AS digest FROM outcome) AS digests;
 -- How much there was of each.
 CREATE TABLE totals AS
 SELECT 'facts' AS what, count(fact_id) AS number FROM typed
-UNION ALL SELECT 'journeys' AS what, count(DISTINCT stream_id) AS number FROM streams
+UNION ALL SELECT 'journeys' AS what, count(*) AS number FROM journeys
 UNION ALL SELECT 'facts voided' AS what, count(*) AS number FROM voided
 UNION ALL SELECT 'receipts' AS what, count(*) AS number FROM receipts
 UNION ALL SELECT 'recipients' AS what, count(*) AS number FROM judged_recipients

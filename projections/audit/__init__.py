@@ -1,9 +1,9 @@
 """The audit's own statement of the rules, in SQL that an auditor can read: one file for each group of rules.
 
-It knows nothing of the domain's code. Each file makes tables by `CREATE TABLE ... AS SELECT`, from those made before it
-and from what whoever runs it provides: `typed` (the log, by typed.sql), `campaigns`, `variants`, `conversion_events`,
-`conversion_event_apps` and `zones` (what was stated of campaigns and app groups), `claims`, and `shown_conversions`,
-`shown_purchases`, `shown_recipients` (what read models hold).
+It knows nothing of the domain's code. Each file makes tables and views by `CREATE ... AS SELECT`, from those made
+before it and from what whoever runs it provides: `typed` (the log, by typed.sql), `streams` (whose versions are
+counted), `campaigns`, `variants`, `conversion_events`, `conversion_event_apps` and `zones` (what was stated of campaigns
+and app groups), `claims`, and `shown_conversions`, `shown_purchases`, `shown_recipients` (what read models hold).
 """
 
 import re
@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 _COMMENT = re.compile(r"--[^\n]*")
-_STATEMENT = re.compile(r"\s*CREATE TABLE (?P<table>\w+) AS\s(?P<query>.*)", re.DOTALL)
+_STATEMENT = re.compile(r"\s*CREATE (?P<kind>TABLE|VIEW) (?P<table>\w+) AS\s(?P<query>.*)", re.DOTALL)
 
 
 class Statement(NamedTuple):
@@ -21,6 +21,8 @@ class Statement(NamedTuple):
 
     table: str
     query: str
+    is_view: bool = False
+    """Whether it is asked anew each time: what is read once, or is no more than a selection."""
 
 
 @cache
@@ -41,8 +43,8 @@ def _statements(text: str) -> Iterator[Statement]:
         if each.strip():
             found = _STATEMENT.fullmatch(each)
             if found is None:
-                raise ValueError(f"not CREATE TABLE ... AS: {each.strip()[:60]}")
-            yield Statement(found["table"], found["query"].strip())
+                raise ValueError(f"not CREATE TABLE or VIEW ... AS: {each.strip()[:60]}")
+            yield Statement(found["table"], found["query"].strip(), found["kind"] == "VIEW")
 
 
 def _text(name: str) -> str:

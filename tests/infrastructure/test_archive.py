@@ -140,24 +140,29 @@ def test_other_engines_read_events_byte_for_byte_with_typed_columns(service: Ser
     ]
 
 
-def test_parts_are_sorted_by_stream_so_that_engines_prune(
+def test_parts_are_sorted_by_topic_and_stream_so_that_engines_prune(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Row groups hold streams beside each other: of most of them, no row is read for one user."""
+    """Row groups hold one topic's streams beside each other: of most of them, no row is read for one user."""
     monkeypatch.setattr(archiving, "PART_POSITIONS", 1_000_000)
-    monkeypatch.setattr(engine, "_ROW_GROUP", 2_048)
+    monkeypatch.setattr(engine, "ROW_GROUP", 2_048)
     more = ({"type": "session_started", "id": f"s{n}", "user_id": f"u{n % 500}", "app_id": "ios", "at": "2024-03-01T09:00:00Z"} for n in range(9_000))  # fmt: skip
     take(service, more)
     manifest = archive(service, tmp_path / "archive")
     (part,) = manifest.events
     file = parquet.ParquetFile(tmp_path / "archive" / part.file)
-    keys = file.read(["stream_id", "version"]).to_pylist()
-    assert keys == sorted(keys, key=lambda row: (row["stream_id"], row["version"]))
+    columns = ("topic", "stream_id", "version")
+    keys = [tuple(row[name] for name in columns) for row in file.read(list(columns)).to_pylist()]
+    assert keys == sorted(keys)
     groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
-    bounds = [group.column(2).statistics for group in groups]
-    assert file.metadata.row_group(0).column(2).path_in_schema == "stream_id"
-    assert len(groups) > 3
-    assert all(before.max <= after.min for before, after in pairwise(bounds))
+    topics, streams = (
+        [group.column(place).statistics for group in groups if group.column(place).path_in_schema == name]
+        for place, name in ((4, "topic"), (2, "stream_id"))
+    )
+    assert len(topics) == len(streams) == len(groups) > 3
+    assert all(before.max <= after.min for before, after in pairwise(topics))
+    one_topic = [found for topic, found in zip(topics, streams, strict=True) if topic.min == topic.max]
+    assert all(before.max <= after.min for before, after in pairwise(one_topic))
     assert {group.column(9).compression for group in groups} == {"ZSTD"}
 
 

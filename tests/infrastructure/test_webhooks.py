@@ -5,7 +5,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -235,21 +235,21 @@ def test_a_webhook_is_replayed_from_any_position(api: Api) -> None:
     with receiving() as receiver, delivering(api.service):
         hook = made(client, receiver.url)
         converting(api, "u1", "u2")
-        eventually(lambda: len(receiver.told) == 4)
+        # At least once: on a busy machine one may be told again before it is asked for.
+        eventually(lambda: {*receiver.told} == {*decided(api)})
         before = {headers["webhook-id"] for headers, _ in receiver.calls}
         after = decided(api)[1]
         assert client.post(f"/v1/webhooks/{hook['id']}/replay", json={"after": str(after)}).status_code == 200
-        eventually(lambda: len(receiver.told) == 6)
+        eventually(lambda: Counter(receiver.told) >= Counter(decided(api) + decided(api)[2:]))
         assert {headers["webhook-id"] for headers, _ in receiver.calls} == before
-        eventually(lambda: len(receiver.calls) == 6)
-        # Users are told beside each other: in which order their events come is not said.
-        assert sorted(int(told["id"]) for _, told in receiver.calls) == sorted(
-            decided(api) + decided(api)[2:]
-        )
+        eventually(lambda: standing(client, hook)["waiting_events"] == 0)
+        told = len(receiver.calls)
         late = made(client, receiver.url, after="0", types=["conversion.recorded"])
-        eventually(lambda: len(receiver.told) == 8)
+        eventually(lambda: len(receiver.calls) >= told + 2)
         assert late["types"] == ["conversion.recorded"]
-        assert {told["type"] for _, told in receiver.calls[6:]} == {"conversion-ledger.conversion.recorded"}
+        assert {each["type"] for _, each in receiver.calls[told:]} == {
+            "conversion-ledger.conversion.recorded"
+        }
         problem(
             client.post(f"/v1/webhooks/{hook['id']}/replay", json={"after": "99999"}), 400, "bad_position"
         )
