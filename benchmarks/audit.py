@@ -12,6 +12,7 @@ from benchmarks import audit_bytes
 from benchmarks.audit_archive import Copies, ledger
 from benchmarks.audit_bytes import Sizes
 from benchmarks.audit_runs import Failed, Run, polars, spark, step
+from benchmarks.disorder import disordered
 from benchmarks.ledger import SQLITE
 from benchmarks.peers import NotInstalled
 from benchmarks.places import Place, PostgreSQL, folder
@@ -68,7 +69,7 @@ def measure(stored: int, sizes: Sequence[int], server: PostgreSQL, progress: Pro
     with folder() as path:
         archived = Archived()
         for number in sorted({COPIED_FACTS, stored}):
-            write(path / "facts.jsonl", facts(number))
+            write(path / "facts.jsonl", disordered(facts(number)))
             straight += [_straight(place, number, path, archived, progress) for place in (SQLITE, server)]
         copies = Copies(path / f"{SQLITE.name}-{COPIED_FACTS}" / "0", path / "copies")
         for number in sorted(sizes):
@@ -96,7 +97,7 @@ def _straight(place: Place, number: int, path: Path, archived: Archived, progres
             progress("audit: the domain's own code")
             archived.others["the domain's own fold, 1 process"] = step("decisions", url)
         sizes = audit_bytes.measured(place.name, url, number, archive / "0")
-    assert audit.facts == number
+    assert audit.facts >= number
     return Straight(place.name, number, bare, audit, archiving, sizes)
 
 

@@ -20,7 +20,7 @@ from infrastructure.known import KnownFromStreams
 from infrastructure.ledgers import StoredLedgers
 from infrastructure.log import EventLog, Streams
 from infrastructure.mapper import LedgerMapper
-from infrastructure.migrations import migrate
+from infrastructure.migrations import check, migrate
 from infrastructure.recorder import Recorder
 from infrastructure.stores import Stores
 from projections.app_groups import APP_GROUPS
@@ -41,10 +41,17 @@ REPORTS = (APP_GROUPS, CAMPAIGN_REPORT)
 class Service:
     """The ledger of one database: commands in, read models out."""
 
-    def __init__(self, database_url: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        migrating: bool = True,
+    ) -> None:
+        """Open a database; raises NewerSchema, and OlderSchema where it is not to be migrated."""
         self.now = now
         self.database = Database(database_url)
-        migrate(self.database)
+        (migrate if migrating else check)(self.database)
         self.recorder = Recorder(self.database)
         self.journeys = JourneyStore(self.database.dialect)
         self.ledgers = StoredLedgers(self.database, self.recorder, self.journeys)

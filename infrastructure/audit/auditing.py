@@ -11,18 +11,19 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 from sqlalchemy import select
 
+from infrastructure.archive.archiving import Chain
+from infrastructure.archive.manifest import BadArchive
 from infrastructure.archive.reading import LOGGED, View, logged, viewing
 from infrastructure.audit import claims as read_models
 from infrastructure.audit.archived import archived
 from infrastructure.audit.comparing import compare
 from infrastructure.audit.engine import DuckDB
-from infrastructure.audit.judging import judge
+from infrastructure.audit.judging import SHOWN, judge
 from infrastructure.audit.keeping import Kept
 from infrastructure.audit.outcome import Audited, Judged
 from infrastructure.audit.ranges import Range, ranges
 from infrastructure.audit.spark import Spark
 from infrastructure.audit.stated import DEFINING, Stated, stated
-from infrastructure.schema import events as log
 from infrastructure.schema import identities
 from infrastructure.service import Service
 from projections import generations
@@ -65,9 +66,11 @@ def audit_ledger(service: Service, options: Options, progress: Progress) -> Audi
         with _standing(service) as (view, position, current):
             read_models.show(engine, view, current)
             figures = read_models.figures(view, current, options.campaign_id)
-        engine.take(_watched(logged(service, 0, position), position, progress), LOGGED)
+        chain = Chain("")
+        batches = chain.through(logged(service, 0, position))
+        engine.take(_watched(batches, position, progress), LOGGED)
         asked = ("streams", *read_models.ROWS)
-        mark = (position, _hash_at(service, position), sorted(current.items()))
+        mark = (chain.hash, sorted(current.items()), _shown(engine))
         judged, events = _judged(engine, options, asked, progress, mark)
         compare(judged, figures)
         users = _users(service, judged)
@@ -91,7 +94,14 @@ def audit_archive(address: str, options: Options, progress: Progress) -> Audited
     with _working(options) as directory, closing(_engine(directory, options)) as engine:
         found = archived(address, directory, progress)
         read_models.show(engine, None, {})
-        engine.open(found.files)
+        if found.files:
+            engine.open(found.files)
+        else:
+            engine.take(iter(()), LOGGED)
+        ((read,),) = engine.rows("SELECT count(*) FROM log")
+        if read != found.position:
+            message = f"{read} events were read of {found.position}; use another copy of the archive"
+            raise BadArchive(message, code="damaged_file")
         judged, events = _judged(engine, options, ("streams",), progress, (found.position, found.mark))
     return Audited(
         "archive",
@@ -138,10 +148,15 @@ def _standing(service: Service) -> Iterator[tuple[View, int, dict[str, int]]]:
     raise ReadModelsMove("the read models do not stand at one position; is another projector at work?")
 
 
-def _hash_at(service: Service, position: int) -> bytes | None:
-    """The hash of the event at a position."""
-    with service.database.reading() as connection:
-        return connection.execute(select(log.c.hash).where(log.c.position == position)).scalar()
+def _shown(engine: DuckDB | Spark) -> list[object]:
+    """What tells the rows of read models from others; Spark judges all at once, and has nothing to go on with."""
+    if isinstance(engine, Spark):
+        return []
+    return [
+        found
+        for name in SHOWN
+        for found in engine.rows(f"SELECT count(*), bit_xor(hash(shown)) FROM all_{name} AS shown")
+    ]
 
 
 def _users(service: Service, judged: Judged) -> dict[str, str]:
@@ -179,7 +194,14 @@ def _judged(
         engine.give(name, table)
     engine.give("claims", pa.table({"claim": list(asked)}))
     judged = Judged()
-    kept = Kept(options.work, engine.name, options.campaign_id, events, *asked, *mark)
+    kept = Kept(
+        None if isinstance(engine, Spark) else options.work,
+        engine.name,
+        options.campaign_id,
+        events,
+        *asked,
+        *mark,
+    )
     # Spark divides the work among its machines by itself.
     spans = [Range(None, None)] if isinstance(engine, Spark) else ranges(events)
     for number, span in enumerate(spans, start=1):

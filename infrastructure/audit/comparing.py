@@ -1,45 +1,55 @@
-"""Comparing figures: what reports say beside the sums of what was judged (R18 to R20)."""
+"""Comparing figures: what reports say beside the sums of what was judged (R18 to R20), and beside what was stated."""
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from domain.conversion_events import LETTERS
-from infrastructure.audit.claims import Figures
 from infrastructure.audit.outcome import Difference, Figure, Judged, Story
+from infrastructure.audit.reports import Campaign, Figures, Named, totals
 from projections.series import SERIES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_LETTERED = dict(zip(map(str, range(len(LETTERS))), LETTERS, strict=True))
 
 
 def compare(judged: Judged, claims: Iterable[Figures]) -> None:
     """Tell where a figure of a report is another than what was judged; none is 0."""
     for claimed in claims:
-        right = judged.figures if claimed.claim == SERIES.name else _over_days(judged.figures)
+        right: Mapping[Figure, Decimal] = judged.figures
+        if claimed.claim != SERIES.name:
+            over_days = _over_days(judged.figures)
+            right = totals(over_days, claimed.stated) | over_days
         for key in sorted({*right, *claimed.numbers}, key=str):
             one, other = right.get(key, Decimal()), claimed.numbers.get(key, Decimal())
             if one != other:
-                judged.tell(_difference(key, claimed.claim, one, other))
+                judged.tell(_difference(key, "other_number", claimed.claim, one, other))
+        for key, number in claimed.strays:
+            judged.tell(_difference(key, "other_stream", claimed.claim, Decimal(), number))
+        for difference in _otherwise(claimed):
+            judged.tell(difference)
 
 
 def _over_days(figures: Mapping[Figure, Decimal]) -> dict[Figure, Decimal]:
-    """The figures that a report has: sums over days, under one clock; a campaign's receipts are not kept apart."""
+    """The figures that a report has: sums over days, under one clock."""
     sums: defaultdict[Figure, Decimal] = defaultdict(Decimal)
     for key, number in figures.items():
-        if key.clock != "receipt" and not (key.figure == "receipts" and key.variant_id == ""):
+        if key.clock != "receipt":
             sums[key._replace(day=None)] += number
     return dict(sums)
 
 
-def _difference(key: Figure, claim: str, judged: Decimal, said: Decimal) -> Difference:
+def _difference(key: Figure, problem: str, claim: str, judged: Decimal, said: Decimal) -> Difference:
     day = "" if key.day is None else f" on {(_EPOCH + timedelta(days=key.day)).date()} by {key.clock}"
-    of = LETTERS[int(key.thing)] if key.figure == "conversions" else key.thing
+    of = _LETTERED.get(key.thing, key.thing) if key.figure == "conversions" else key.thing
     thing = " ".join(filter(None, [key.figure, of])) + day
     variant = key.variant_id or None
     return Difference(
         "figure",
-        "other_number",
+        problem,
         claim,
         key.app_group,
         None,
@@ -47,4 +57,41 @@ def _difference(key: Figure, claim: str, judged: Decimal, said: Decimal) -> Diff
         thing,
         Story(variant_id=variant, net=judged),
         Story(variant_id=variant, net=said),
+    )
+
+
+def _otherwise(claimed: Figures) -> Iterator[Difference]:
+    """Where a report has a campaign otherwise than it was stated."""
+    for named in sorted({*claimed.stated, *claimed.said}):
+        stated, said = (each.get(named, Campaign()) for each in (claimed.stated, claimed.said))
+        for variant in sorted({*stated.controls, *said.controls}):
+            flags = (_flag(stated, variant), _flag(said, variant))
+            if flags[0] != flags[1]:
+                problem = (
+                    "missing" if flags[1] is None else "unfounded" if flags[0] is None else "other_control"
+                )
+                yield _of_campaign(named, problem, claimed.claim, f"variant {variant}", *flags)
+        if stated.conversion_events != said.conversion_events:
+            texts = [json.dumps(each.conversion_events) for each in (stated, said)]
+            yield _of_campaign(named, "other_conversion_events", claimed.claim, "conversion events", *texts)
+
+
+def _flag(campaign: Campaign, variant: str) -> str | None:
+    control = campaign.controls.get(variant)
+    return None if control is None else "control" if control else "not control"
+
+
+def _of_campaign(
+    named: Named, problem: str, claim: str, thing: str, stated: str | None, said: str | None
+) -> Difference:
+    return Difference(
+        "campaign",
+        problem,
+        claim,
+        named.app_group,
+        None,
+        named.campaign_id,
+        f"{named.campaign_id}, {thing}",
+        Story(text=stated),
+        Story(text=said),
     )

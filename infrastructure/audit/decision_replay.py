@@ -104,8 +104,9 @@ class Replay:
 
     def stream(self, rows: Sequence[StreamRow]) -> None:
         """Replay a stream, unless it is a campaign's, an app group's, or none that was asked for."""
-        app_group, topic = rows[0].app_group, rows[0].topic
-        if topic in _OTHERS or self._app_group not in {None, app_group} or self._is_of_others(rows):
+        app_group = rows[0].app_group
+        of_no_journey = all(row.topic in _OTHERS for row in rows)
+        if of_no_journey or self._app_group not in {None, app_group} or self._is_of_others(rows):
             return
         before = self._found.differences_total
         journey = UserJourney(rows[0].stream_id, MemoryHistory(), self._definitions_of(app_group))

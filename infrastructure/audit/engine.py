@@ -8,7 +8,11 @@ from typing import Any, Protocol
 import duckdb
 import pyarrow as pa
 
+from infrastructure.archive.engine import Flow
 from projections.audit import Statement, typed
+
+_AS_THEY_ARE = "hive_partitioning = false"
+"""A directory called `topic=x` says nothing about what is in its files."""
 
 _ROWS = 50_000
 """Rows that are fetched at a time."""
@@ -58,20 +62,29 @@ class DuckDB:
 
     def open(self, files: Sequence[str]) -> None:
         listed = ", ".join(quoted(file) for file in files)
-        self._connection.execute(f"CREATE OR REPLACE VIEW log AS SELECT * FROM read_parquet([{listed}])")
+        self._connection.execute(
+            f"CREATE OR REPLACE VIEW log AS FROM read_parquet([{listed}], {_AS_THEY_ARE})"
+        )
 
     def take(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
         """Make the table `log` of events as they are stored."""
-        self._connection.register("logged", pa.RecordBatchReader.from_batches(schema, batches))
-        kept = f"SELECT * EXCLUDE (command_id, actor, hash) FROM ({typed()})"
-        self._connection.execute(f"CREATE OR REPLACE TABLE log AS {kept}")
-        self._connection.unregister("logged")
+        query = f"WITH logged AS (FROM given) SELECT * EXCLUDE (command_id, actor, hash) FROM ({typed()})"
+        self.fill("log", batches, schema, query)
 
     def fill(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema, query: str) -> None:
         """Make a table by a query on batches, which are called `given` in it."""
-        self._connection.register("given", pa.RecordBatchReader.from_batches(schema, batches))
-        self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS {query}")
-        self._connection.unregister("given")
+        flow = Flow(batches)
+        flowing = iter(flow)
+        self._connection.register("given", pa.RecordBatchReader.from_batches(schema, flowing))
+        try:
+            self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS {query}")
+        except duckdb.Error:
+            if flow.error is not None:
+                raise flow.error from None
+            raise
+        finally:
+            self._connection.unregister("given")
+            flowing.close()
 
     def give(self, name: str, table: pa.Table) -> None:
         self.fill(name, table.to_batches(), table.schema, "SELECT * FROM given")

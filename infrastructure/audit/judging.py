@@ -61,6 +61,11 @@ def _asked(span: Range, campaign_id: str | None) -> list[Statement]:
         of_campaign = f" AND (campaign_id IS NULL OR campaign_id = {quoted(campaign_id)})"
     return [
         Statement("streams", f"SELECT app_group, stream_id, version FROM log WHERE {within}"),
+        Statement(
+            "other_streams",
+            f"SELECT app_group, stream_id, version FROM log WHERE {span.of('stream_id')} "
+            "AND topic NOT LIKE 'journey.%'",
+        ),
         Statement("typed", f"SELECT {_TYPED} FROM log WHERE {within}{of_campaign}"),
         *(
             Statement(name, f"SELECT * FROM all_{name} WHERE {span.of('journey')}{of_campaign}")

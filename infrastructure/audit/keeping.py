@@ -35,8 +35,9 @@ class Kept:
             return judge()
         self._directory.mkdir(parents=True, exist_ok=True)
         file = self._directory / f"range-{number:04}.json"
-        if file.exists():
-            return _read(file.read_bytes())
+        before = _read(file)
+        if before is not None:
+            return before
         found = judge()
         unfinished = file.with_suffix(".unfinished")
         unfinished.write_bytes(_written(found))
@@ -62,8 +63,12 @@ def _written(judged: Judged) -> bytes:
     )
 
 
-def _read(text: bytes) -> Judged:
-    found = msgspec.json.decode(text, type=_Stored)
+def _read(file: Path) -> Judged | None:
+    """None where there is nothing, or not all of it, as a machine that went off may have left it."""
+    try:
+        found = msgspec.json.decode(file.read_bytes(), type=_Stored)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
     return Judged(
         found.fingerprint,
         Counter(found.totals),

@@ -44,7 +44,7 @@ class Difference(NamedTuple):
     """A thing on which the rules and a claim do not agree, or a claim with itself."""
 
     subject: str
-    """conversion, revenue, recipient, upgrade, void, stream, fact, receipt, or the figure of a report."""
+    """conversion, revenue, recipient, upgrade, void, stream, event, fact, receipt, campaign, or a report's figure."""
     problem: str
     claim: str
     """Who says otherwise: `streams`, or a read model."""
@@ -114,8 +114,9 @@ class Judged:
         """Take in what was found elsewhere."""
         pairs = zip(self.fingerprint, other.fingerprint, strict=True)
         self.fingerprint = Fingerprint(*(one + more for one, more in pairs))
-        self.totals += other.totals
-        self.said += other.said
+        # Not `+=`, which forgets what there is none of.
+        self.totals.update(other.totals)
+        self.said.update(other.said)
         self.counts += other.counts
         self.differences += other.differences[: KEPT - len(self.differences)]
         for figure, number in other.figures.items():

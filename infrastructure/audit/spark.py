@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import pyarrow as pa
-import sqlglot
 from pyarrow import parquet
-from sqlglot import exp
 
 from infrastructure.archive.engine import engine, written
 from projections.audit import Statement, statements, typed
@@ -153,6 +151,8 @@ def _type(arrow: pa.DataType) -> str:
 @cache
 def translated(query: str) -> str:
     """A query in DuckDB's SQL as Spark has it; raises UnsupportedError for what there is no translation of."""
+    import sqlglot  # noqa: PLC0415 - it takes a while to load
+
     (found,) = sqlglot.transpile(
         query, read="duckdb", write="spark", unsupported_level=sqlglot.ErrorLevel.RAISE
     )
@@ -165,6 +165,9 @@ def kept() -> frozenset[str]:
 
     A selection is read anew instead: from a file it is a few columns, and of those only the rows in question.
     """
+    import sqlglot  # noqa: PLC0415 - it takes a while to load
+    from sqlglot import exp  # noqa: PLC0415
+
     asked: dict[str, int] = dict.fromkeys(_READ_AGAIN, 2)
     heavy: set[str] = set()
     for statement in statements():

@@ -20,6 +20,15 @@ _PROBLEMS = {
     "event_missing": "events of the stream are missing",
     "recorded_twice": "recorded twice",
     "unknown_variant": "of a variant that the campaign has not",
+    "unknown_topic": "the rules know no such event",
+    "unreadable": "it does not hold what it is to hold",
+    "disregarded_twice": "disregarded more than once",
+    "other_void": "disregarded because of a void that does not name it",
+    "other_app_group": "in another app group",
+    "other_control": "another word on whether it is control's",
+    "other_window": "a window that ends at another instant",
+    "other_stream": "in another stream than its campaign's",
+    "other_conversion_events": "other conversion events",
 }
 
 
@@ -33,7 +42,7 @@ def thing_of(difference: Difference) -> str:
     campaign, thing = difference.campaign_id, difference.thing
     match difference.subject:
         case "conversion":
-            return f"conversion {LETTERS[int(thing)]} of campaign {campaign}"
+            return f"conversion {letter_of(thing)} of campaign {campaign}"
         case "revenue":
             return f"purchase {thing} for campaign {campaign}"
         case "recipient":
@@ -49,6 +58,12 @@ def thing_of(difference: Difference) -> str:
             return f"{subject} {thing}".rstrip()
 
 
+def letter_of(conversion_event: str) -> str:
+    """What a conversion event is called; a number that there is not says itself."""
+    place = int(conversion_event)
+    return LETTERS[place] if 0 <= place < len(LETTERS) else conversion_event
+
+
 def story_of(difference: Difference, story: Story) -> str:
     """What one side says."""
     if difference.subject == "figure":
@@ -57,7 +72,7 @@ def story_of(difference: Difference, story: Story) -> str:
         *([story.id] if story.id else []),
         *([f"at {_when(story.at)}"] if story.at is not None else []),
         *([f"{story.net.normalize():f}"] if story.net is not None else []),
-        *([story.text] if story.text and story.text != " to " else []),
+        *([story.text] if story.text else []),
         *([_receipt(story)] if story.receipt_id else []),
     ]
     return " ".join(parts) or "nothing"

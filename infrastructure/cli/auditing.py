@@ -1,7 +1,7 @@
 """`conversions audit`: every conversion judged anew by an independent statement of the rules, and compared."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,6 @@ from infrastructure.audit.auditing import (
 )
 from infrastructure.audit.decisions import audit_decisions
 from infrastructure.audit.outcome import Audited
-from infrastructure.audit.page import page
 from infrastructure.audit.spark import NoSpark
 from infrastructure.cli import audit_tables, decision_tables
 from infrastructure.cli.console import (
@@ -39,7 +38,13 @@ from infrastructure.cli.console import (
     out,
     print_json,
 )
+from infrastructure.migrations import OlderSchema
 from projections.projection import UnreadableLog
+
+_MIGRATED_ELSEWHERE = (
+    "an audit changes nothing: `conversions archive` it with the version that it is at, `conversions restore` that "
+    "elsewhere with this one and audit it there, or let any other command migrate it"
+)
 
 
 def audit(  # noqa: PLR0913 - a command's options
@@ -84,10 +89,20 @@ def audit(  # noqa: PLR0913 - a command's options
     """Judge every fact anew, by rules in SQL that share nothing with the code that decided, and compare.
 
     What stands by the rules is compared with what the streams say and with what the read models say, conversion by
-    conversion and purchase by purchase. Nothing is written but to --html and --work. Exit status: 0 where nothing
-    differs, 1 where something does.
+    conversion and purchase by purchase. Nothing is written but to --html and --work, and read models are brought up to
+    date. Exit status: 0 where nothing differs, 1 where something does, 2 where no audit came about.
     """
     if decisions:
+        _refuse_with_decisions(
+            {
+                "--from": source is not None,
+                "--memory": memory != MEMORY,
+                "--work": work is not None,
+                "--engine": engine != ENGINES[0],
+                "--spark-remote": spark_remote is not None,
+                "--html": html is not None,
+            }
+        )
         _audit_decisions(campaign, database, json_output=json_output)
         return
     if engine not in ENGINES:
@@ -99,7 +114,7 @@ def audit(  # noqa: PLR0913 - a command's options
         if source is not None:
             found = audit_archive(source, options, bar.show)
         else:
-            with opened(database) as service:
+            with opened(database, migrating=False) as service:
                 found = audit_ledger(service, options, bar.show)
     _tell(found, html, json_output=json_output)
     if found.differs:
@@ -108,6 +123,8 @@ def audit(  # noqa: PLR0913 - a command's options
 
 def _tell(found: Audited, html: Path | None, *, json_output: bool) -> None:
     if html is not None:
+        from infrastructure.audit.page import page  # noqa: PLC0415 - it takes a while to load
+
         try:
             html.write_text(page(found), encoding="utf-8")
         except OSError as error:
@@ -120,8 +137,15 @@ def _tell(found: Audited, html: Path | None, *, json_output: bool) -> None:
         audit_tables.show(found)
 
 
+def _refuse_with_decisions(given: Mapping[str, bool]) -> None:
+    for option, is_given in given.items():
+        if is_given:
+            message = f"{option} says nothing to --decisions, which replays the database; leave it out"
+            raise Refused(message, code="bad_option", place=option, status=UNREADABLE)
+
+
 def _audit_decisions(campaign: str | None, database: str | None, *, json_output: bool) -> None:
-    with opened(database) as service, Bar() as bar, _refusing():
+    with _refusing(), opened(database, migrating=False) as service, Bar() as bar:
         found = audit_decisions(
             service, campaign_id=campaign, progress=lambda done, of: bar.show("replaying", done, of)
         )
@@ -139,20 +163,32 @@ def _refusing() -> Iterator[None]:
     try:
         yield
     except (NoSuchCampaign, UnknownCampaign) as error:
-        raise Refused(str(error), code="unknown_campaign", place="--campaign") from None
+        raise Refused(str(error), code="unknown_campaign", place="--campaign", status=UNREADABLE) from None
     except BadArchive as bad:
         raise Refused(str(bad), code=bad.code, status=UNREADABLE) from None
     except NoSpark as failed:
         raise Refused(str(failed), code=failed.code, place="--engine", status=UNREADABLE) from None
+    except OlderSchema as error:
+        raise Refused(f"{error}; {_MIGRATED_ELSEWHERE}", code="older_schema", status=UNREADABLE) from None
     except UnreadableLog as bad:
-        raise Refused(f"{bad}; `conversions verify` checks the log", code="unreadable_log") from None
+        message = f"{bad}; `conversions verify` checks the log"
+        raise Refused(message, code="unreadable_log", status=UNREADABLE) from None
     except ReadModelsMove as error:
-        raise Refused(f"{error}; run it again", code="read_models_move") from None
+        raise Refused(f"{error}; run it again", code="read_models_move", status=UNREADABLE) from None
     except duckdb.OutOfMemoryException as error:
-        message = f"it does not fit: {str(error).splitlines()[0]}; give --memory more, or --work more room"
-        raise Refused(message, code="out_of_memory") from None
+        message = f"it does not fit: {_first_line(error)}; give --memory more, or --work more room"
+        raise Refused(message, code="out_of_memory", status=UNREADABLE) from None
+    except duckdb.Error as error:
+        message = (
+            f"the audit failed: {_first_line(error)}; has --work room, and does `conversions verify` pass?"
+        )
+        raise Refused(message, code="audit_failed", status=UNREADABLE) from None
     except OSError as error:
         raise Refused(str(error), code="unwritable_file", status=UNREADABLE) from None
     except KeyboardInterrupt:
         out.print("Stopped: nothing was changed.", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -94,8 +94,8 @@ def database_url(database: str | None) -> str:
 
 
 @contextmanager
-def opened(database: str | None, *, make: bool = False) -> Iterator[Service]:
-    """The service over the chosen database, migrated where need be; only with `make` is a new one made."""
+def opened(database: str | None, *, make: bool = False, migrating: bool = True) -> Iterator[Service]:
+    """The service over the chosen database, migrated where need be and may be; only with `make` is a new one made."""
     url = database_url(database)
     file = sqlite_file(url)
     if file is not None and not file.parent.exists():
@@ -103,7 +103,7 @@ def opened(database: str | None, *, make: bool = False) -> Iterator[Service]:
     if file is not None and not make and not file.exists():
         message = f"there is no database {file}; `conversions campaigns apply` makes one"
         raise Refused(message, code="no_database", status=UNREADABLE)
-    with less_garbage_collection(), Service(url) as service:
+    with less_garbage_collection(), Service(url, migrating=migrating) as service:
         yield service
 
 

@@ -189,7 +189,7 @@ class EventStream(Response):
         self._position = begin
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Stream until the client or the process goes; of a stream's head (HEAD) nothing follows, nor has it a place."""
+        """Stream until the client or the process goes; nothing follows the head alone (HEAD), nor has that a place."""
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         if scope.get("head"):
             await send(start)

@@ -17,6 +17,20 @@ class NewerSchema(Exception):
     """The database was migrated by a newer version of the ledger."""
 
 
+class OlderSchema(Exception):
+    """The database has not been migrated to this version, and whoever asks changes nothing."""
+
+
+def check(database: Database) -> None:
+    """Raise OlderSchema or NewerSchema where the schema is another version's; nothing is changed."""
+    with database.reading() as connection:
+        revision = _revision(connection)
+    if revision is None or revision < HEAD:
+        raise OlderSchema(f"the database has schema {revision or 'none'}, this version knows {HEAD}")
+    if revision > HEAD:
+        raise _newer(revision)
+
+
 def migrate(database: Database) -> None:
     """Bring the schema to this version's, under the write lock and in one transaction; raises NewerSchema."""
     with database.reading() as connection:
@@ -28,11 +42,13 @@ def migrate(database: Database) -> None:
         if revision == HEAD:
             return
         if revision is not None and revision > HEAD:
-            raise NewerSchema(
-                f"the database has schema {revision}, this version knows {HEAD}: upgrade the ledger"
-            )
+            raise _newer(revision)
         _upgrade(connection)
     log.info("schema.migrated", before=revision, now=HEAD)
+
+
+def _newer(revision: str) -> NewerSchema:
+    return NewerSchema(f"the database has schema {revision}, this version knows {HEAD}: upgrade the ledger")
 
 
 def _revision(connection: Connection) -> str | None:

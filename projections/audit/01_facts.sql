@@ -7,6 +7,33 @@ SELECT stream_id AS journey, app_group,
 FROM streams
 GROUP BY stream_id, app_group;
 
+-- R13: an event that is none of those that there are, or does not hold what it is to hold, is damaged.
+CREATE TABLE unreadable AS
+SELECT app_group, stream_id AS journey, position, topic, 'unknown_topic' AS problem
+FROM typed
+WHERE topic NOT IN (
+    'journey.received', 'journey.session_started', 'journey.purchase', 'journey.custom_event',
+    'journey.app_version', 'journey.refund', 'journey.void',
+    'journey.conversion_recorded', 'journey.conversion_restated', 'journey.conversion_withdrawn',
+    'journey.revenue_attributed', 'journey.revenue_restated', 'journey.revenue_withdrawn',
+    'journey.recipient_counted', 'journey.recipient_restated', 'journey.recipient_withdrawn',
+    'journey.upgrade_recorded', 'journey.upgrade_withdrawn', 'journey.fact_disregarded'
+)
+UNION ALL
+SELECT app_group, stream_id, position, topic, 'unreadable'
+FROM typed
+WHERE topic IN (
+        'journey.received', 'journey.session_started', 'journey.purchase', 'journey.custom_event',
+        'journey.app_version', 'journey.refund', 'journey.void'
+    )
+    AND (
+        fact_id IS NULL OR occurred_at IS NULL
+        OR (topic = 'journey.received' AND (campaign_id IS NULL OR variant_id IS NULL))
+        OR (topic = 'journey.purchase' AND (price IS NULL OR quantity IS NULL OR currency IS NULL))
+        OR (topic = 'journey.refund' AND (purchase_id IS NULL OR refunded IS NULL))
+        OR (topic = 'journey.void' AND voided_id IS NULL)
+    );
+
 -- R17: a void names a fact of the same user, before or after it. A void cannot be voided.
 CREATE TABLE voided AS
 SELECT DISTINCT fact.stream_id AS journey, fact.app_group, fact.fact_id
@@ -17,14 +44,11 @@ WHERE fact.topic <> 'journey.void';
 -- R17: a journey's facts, as other services reported them: everything is judged as if a voided one had not been.
 CREATE VIEW standing AS
 SELECT
-    stream_id AS journey, app_group, topic, fact_id, occurred_at, campaign_id, variant_id, app_id, app_version,
-    product_id, name, price, quantity, currency, purchase_id, refunded
+    typed.stream_id AS journey, typed.app_group, typed.topic, typed.fact_id, typed.occurred_at,
+    typed.campaign_id, typed.variant_id, typed.app_id, typed.app_version, typed.product_id, typed.name,
+    typed.price, typed.quantity, typed.currency, typed.purchase_id, typed.refunded
 FROM typed
-WHERE topic IN (
-        'journey.received', 'journey.session_started', 'journey.purchase', 'journey.custom_event',
-        'journey.app_version', 'journey.refund'
-    )
-    AND NOT EXISTS (SELECT 1 FROM voided WHERE voided.journey = typed.stream_id AND voided.fact_id = typed.fact_id);
+ANTI JOIN voided ON voided.journey = typed.stream_id AND voided.fact_id = typed.fact_id;
 
 -- R13: a fact's identity is (app group, user, id): a journey that holds an id twice is damaged.
 CREATE TABLE recorded_twice AS

@@ -4,7 +4,8 @@
 CREATE VIEW reports AS
 SELECT journey, app_group, app_id, fact_id, occurred_at, app_version
 FROM standing
-WHERE app_id IS NOT NULL AND app_version IS NOT NULL;
+WHERE topic IN ('journey.session_started', 'journey.purchase', 'journey.custom_event', 'journey.app_version')
+    AND app_id IS NOT NULL AND app_version IS NOT NULL;
 
 -- Where an app reported one text ever, nothing changed.
 CREATE TABLE several_versions AS
@@ -14,11 +15,8 @@ GROUP BY journey, app_id
 HAVING min(app_version) <> max(app_version);
 
 -- The first report is no upgrade; the same text is none either.
-CREATE VIEW changes AS
-SELECT
-    journey, app_group, app_id, fact_id, occurred_at, version_before, app_version,
-    regexp_full_match(version_before, '[0-9]+([.][0-9]+)*')
-    AND regexp_full_match(app_version, '[0-9]+([.][0-9]+)*') AS comparable
+CREATE TABLE changes AS
+SELECT journey, app_group, app_id, fact_id, occurred_at, version_before, app_version
 FROM (
     SELECT
         reports.*,
@@ -33,11 +31,25 @@ WHERE version_before <> app_version;
 
 -- Dotted whole numbers compare number by number, missing ones being 0: numbers that are equally long, by leading
 -- zeros, compare as text. If either version is anything else, any change of the text counts.
-CREATE TABLE upgrades AS
-SELECT journey, app_group, app_id, fact_id, occurred_at, version_before AS from_version, app_version AS to_version
-FROM changes
+CREATE TABLE steps_up AS
+SELECT version_before, app_version
+FROM (
+    SELECT
+        version_before, app_version,
+        regexp_full_match(version_before, '[0-9]+([.][0-9]+)*')
+        AND regexp_full_match(app_version, '[0-9]+([.][0-9]+)*') AS comparable
+    FROM (SELECT DISTINCT version_before, app_version FROM changes) AS steps
+) AS compared
 WHERE NOT comparable
     OR array_to_string(list_transform(
         string_split(regexp_replace(app_version, '([.]0+)+$', ''), '.'), lambda part: lpad(part, 64, '0')), '.')
     > array_to_string(list_transform(
         string_split(regexp_replace(version_before, '([.]0+)+$', ''), '.'), lambda part: lpad(part, 64, '0')), '.');
+
+CREATE TABLE upgrades AS
+SELECT
+    changes.journey, changes.app_group, changes.app_id, changes.fact_id, changes.occurred_at,
+    changes.version_before AS from_version, changes.app_version AS to_version
+FROM changes
+JOIN steps_up
+    ON steps_up.version_before = changes.version_before AND steps_up.app_version = changes.app_version;

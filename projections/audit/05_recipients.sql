@@ -8,14 +8,16 @@ SELECT
 FROM receipts
 GROUP BY journey, app_group, campaign_id, variant_id, control;
 
--- Of the variant, and, with an empty variant_id, of any variant but control (no id is empty).
+-- Of the variant, and, with an empty variant_id, of any variant but control (no id is empty); `of_variant` is that of
+-- the receipt.
 CREATE TABLE judged_recipients AS
-SELECT journey, app_group, campaign_id, variant_id, receipt_id, received_at, receipts
+SELECT journey, app_group, campaign_id, variant_id, receipt_id, received_at, variant_id AS of_variant, receipts
 FROM recipients_of_variants
 UNION ALL
 SELECT
     journey, app_group, campaign_id, '' AS variant_id,
     arg_min(receipt_id, (received_at, receipt_id)) AS receipt_id, min(received_at) AS received_at,
+    arg_min(variant_id, (received_at, receipt_id)) AS of_variant,
     CAST(sum(receipts) AS BIGINT) AS receipts
 FROM recipients_of_variants
 WHERE NOT control

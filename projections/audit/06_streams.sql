@@ -19,9 +19,9 @@ GROUP BY stream_id, app_group, campaign_id, conversion_event;
 CREATE TABLE told_revenue AS
 SELECT
     stream_id AS journey, app_group, campaign_id, occurrence_id AS purchase_id,
-    arg_max(occurrence_at, version) AS purchased_at,
-    arg_max(currency, version) AS currency,
-    arg_max(coalesce(now_net, 0), version) AS net,
+    arg_max(coalesce(occurrence_at, 0), version) AS purchased_at,
+    arg_max(coalesce(currency, ''), version) AS currency,
+    arg_max(coalesce(now_net, -1), version) AS net,
     arg_max(coalesce(now_receipt_id, ''), version) AS receipt_id,
     arg_max(coalesce(now_received_at, 0), version) AS received_at,
     arg_max(coalesce(now_variant_id, ''), version) AS variant_id,
@@ -36,6 +36,7 @@ SELECT
     stream_id AS journey, app_group, campaign_id, coalesce(variant_id, '') AS variant_id,
     arg_max(coalesce(now_receipt_id, ''), version) AS receipt_id,
     arg_max(coalesce(now_received_at, 0), version) AS received_at,
+    arg_max(coalesce(now_variant_id, ''), version) AS of_variant,
     arg_max(position, version) AS position,
     count(*) AS decisions
 FROM typed
@@ -54,8 +55,23 @@ FROM (
 ) AS ordered
 WHERE place = 1 AND topic = 'journey.upgrade_recorded';
 
--- R17: the facts that the streams disregard.
+-- R10: an upgrade is recorded once, unless it was withdrawn since, and withdrawn if it was recorded.
+CREATE TABLE broken_upgrades AS
+SELECT journey, app_group, app_id, position
+FROM (
+    SELECT
+        stream_id AS journey, app_group, app_id, topic, position,
+        lag(topic) OVER (PARTITION BY stream_id, app_id, occurrence_id ORDER BY version) AS topic_before
+    FROM typed
+    WHERE topic IN ('journey.upgrade_recorded', 'journey.upgrade_withdrawn')
+) AS one_after_the_other
+WHERE topic = coalesce(topic_before, 'journey.upgrade_withdrawn');
+
+-- R17: the facts that the streams disregard, and because of which void.
 CREATE TABLE told_voided AS
-SELECT DISTINCT stream_id AS journey, app_group, voided_id AS fact_id
+SELECT
+    stream_id AS journey, app_group, voided_id AS fact_id, min(occurrence_id) AS void_id, count(*) AS times,
+    max(position) AS position
 FROM typed
-WHERE topic = 'journey.fact_disregarded';
+WHERE topic = 'journey.fact_disregarded'
+GROUP BY stream_id, app_group, voided_id;

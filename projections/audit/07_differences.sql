@@ -1,15 +1,24 @@
 -- What is judged here beside what the streams and the read models say, thing by thing.
 --
 -- `claims` names who is asked: 'streams', and the read models where they are there; `shown_...` is what those hold.
+-- R6, R9: those also say when a window ends and what is control's; `other_stream` is whether a row lies in another
+-- stream than that of the campaign that it names.
 
 CREATE VIEW said_conversions AS
 SELECT 'streams' AS claim, journey, app_group, campaign_id, conversion_event, behaviour_id, behaviour_at,
-    receipt_id, received_at, variant_id, position
+    receipt_id, received_at, variant_id, position,
+    CAST(NULL AS BOOLEAN) AS control, CAST(NULL AS BOOLEAN) AS other_stream,
+    CAST(NULL AS BIGINT) AS window_length, CAST(NULL AS BIGINT) AS deadline
 FROM told_conversions WHERE receipt_id <> ''
 UNION ALL
-SELECT 'conversions' AS claim, journey, app_group, campaign_id, conversion_event, behaviour_id, behaviour_at,
-    receipt_id, received_at, variant_id, NULL AS position
-FROM shown_conversions;
+SELECT 'conversions' AS claim, shown.journey, shown.app_group, shown.campaign_id, shown.conversion_event,
+    shown.behaviour_id, shown.behaviour_at, shown.receipt_id, shown.received_at, shown.variant_id, NULL AS position,
+    shown.control, shown.other_stream,
+    shown.window_ends_at - shown.received_at AS window_length, conversion_events.deadline
+FROM shown_conversions AS shown
+LEFT JOIN conversion_events
+    ON conversion_events.app_group = shown.app_group AND conversion_events.campaign_id = shown.campaign_id
+    AND conversion_events.conversion_event = shown.conversion_event;
 
 CREATE TABLE different_conversions AS
 SELECT
@@ -20,7 +29,11 @@ SELECT
         WHEN said.behaviour_id <> judged.behaviour_id THEN 'other_behaviour'
         WHEN said.behaviour_at <> judged.behaviour_at THEN 'other_instant'
         WHEN said.variant_id <> judged.variant_id THEN 'other_variant'
-        ELSE 'other_receipt'
+        WHEN said.receipt_id <> judged.receipt_id OR said.received_at <> judged.received_at THEN 'other_receipt'
+        WHEN said.app_group <> judged.app_group THEN 'other_app_group'
+        WHEN said.control <> judged.control THEN 'other_control'
+        WHEN said.window_length <> said.deadline THEN 'other_window'
+        ELSE 'other_stream'
     END AS problem,
     coalesce(said.claim, judged.claim) AS claim,
     coalesce(said.app_group, judged.app_group) AS app_group,
@@ -30,10 +43,22 @@ SELECT
     judged.behaviour_id AS judged_id, judged.behaviour_at AS judged_at,
     judged.receipt_id AS judged_receipt_id, judged.received_at AS judged_received_at,
     judged.variant_id AS judged_variant_id,
-    CAST(NULL AS DECIMAL(38, 6)) AS judged_net, CAST(NULL AS VARCHAR) AS judged_text,
+    CAST(NULL AS DECIMAL(38, 6)) AS judged_net,
+    CASE
+        WHEN said.app_group <> judged.app_group THEN judged.app_group
+        WHEN said.control <> judged.control THEN CASE WHEN judged.control THEN 'control' ELSE 'not control' END
+        WHEN said.window_length <> said.deadline
+            THEN 'a window of ' || CAST(said.deadline AS VARCHAR) || ' microseconds'
+    END AS judged_text,
     said.behaviour_id AS said_id, said.behaviour_at AS said_at,
     said.receipt_id AS said_receipt_id, said.received_at AS said_received_at, said.variant_id AS said_variant_id,
-    CAST(NULL AS DECIMAL(38, 6)) AS said_net, CAST(NULL AS VARCHAR) AS said_text,
+    CAST(NULL AS DECIMAL(38, 6)) AS said_net,
+    CASE
+        WHEN said.app_group <> judged.app_group THEN said.app_group
+        WHEN said.control <> judged.control THEN CASE WHEN said.control THEN 'control' ELSE 'not control' END
+        WHEN said.window_length <> said.deadline
+            THEN 'a window of ' || CAST(said.window_length AS VARCHAR) || ' microseconds'
+    END AS said_text,
     said.position AS position
 FROM (
     SELECT claims.claim, judged_conversions.* FROM judged_conversions CROSS JOIN claims
@@ -45,15 +70,17 @@ FULL OUTER JOIN said_conversions AS said
 WHERE said.claim IS NULL OR judged.claim IS NULL
     OR said.behaviour_id <> judged.behaviour_id OR said.behaviour_at <> judged.behaviour_at
     OR said.receipt_id <> judged.receipt_id OR said.received_at <> judged.received_at
-    OR said.variant_id <> judged.variant_id;
+    OR said.variant_id <> judged.variant_id OR said.app_group <> judged.app_group
+    OR said.control <> judged.control OR said.window_length <> said.deadline OR said.other_stream;
 
 CREATE VIEW said_revenue AS
 SELECT 'streams' AS claim, journey, app_group, campaign_id, purchase_id, purchased_at, currency, net,
-    receipt_id, received_at, variant_id, position
+    receipt_id, received_at, variant_id, position,
+    CAST(NULL AS BOOLEAN) AS control, CAST(NULL AS BOOLEAN) AS other_stream
 FROM told_revenue WHERE receipt_id <> ''
 UNION ALL
 SELECT 'counted_purchases' AS claim, journey, app_group, campaign_id, purchase_id, purchased_at, currency, net,
-    receipt_id, received_at, variant_id, NULL AS position
+    receipt_id, received_at, variant_id, NULL AS position, control, other_stream
 FROM shown_purchases;
 
 CREATE TABLE different_revenue AS
@@ -66,7 +93,10 @@ SELECT
         WHEN said.currency <> judged.currency THEN 'other_currency'
         WHEN said.purchased_at <> judged.purchased_at THEN 'other_instant'
         WHEN said.variant_id <> judged.variant_id THEN 'other_variant'
-        ELSE 'other_receipt'
+        WHEN said.receipt_id <> judged.receipt_id OR said.received_at <> judged.received_at THEN 'other_receipt'
+        WHEN said.app_group <> judged.app_group THEN 'other_app_group'
+        WHEN said.control <> judged.control THEN 'other_control'
+        ELSE 'other_stream'
     END AS problem,
     coalesce(said.claim, judged.claim) AS claim,
     coalesce(said.app_group, judged.app_group) AS app_group,
@@ -75,10 +105,20 @@ SELECT
     coalesce(said.purchase_id, judged.purchase_id) AS thing,
     judged.purchase_id AS judged_id, judged.purchased_at AS judged_at,
     judged.receipt_id AS judged_receipt_id, judged.received_at AS judged_received_at,
-    judged.variant_id AS judged_variant_id, judged.net AS judged_net, judged.currency AS judged_text,
+    judged.variant_id AS judged_variant_id, judged.net AS judged_net,
+    CASE
+        WHEN said.app_group <> judged.app_group THEN judged.app_group
+        WHEN said.control <> judged.control THEN CASE WHEN judged.control THEN 'control' ELSE 'not control' END
+        ELSE judged.currency
+    END AS judged_text,
     said.purchase_id AS said_id, said.purchased_at AS said_at,
     said.receipt_id AS said_receipt_id, said.received_at AS said_received_at, said.variant_id AS said_variant_id,
-    said.net AS said_net, said.currency AS said_text,
+    said.net AS said_net,
+    CASE
+        WHEN said.app_group <> judged.app_group THEN said.app_group
+        WHEN said.control <> judged.control THEN CASE WHEN said.control THEN 'control' ELSE 'not control' END
+        ELSE said.currency
+    END AS said_text,
     said.position AS position
 FROM (
     SELECT claims.claim, judged_revenue.* FROM judged_revenue CROSS JOIN claims
@@ -90,15 +130,16 @@ FULL OUTER JOIN said_revenue AS said
 WHERE said.claim IS NULL OR judged.claim IS NULL
     OR said.net <> judged.net OR said.currency <> judged.currency OR said.purchased_at <> judged.purchased_at
     OR said.receipt_id <> judged.receipt_id OR said.received_at <> judged.received_at
-    OR said.variant_id <> judged.variant_id;
+    OR said.variant_id <> judged.variant_id OR said.app_group <> judged.app_group
+    OR said.control <> judged.control OR said.other_stream;
 
 CREATE VIEW said_recipients AS
 SELECT 'streams' AS claim, journey, app_group, campaign_id, variant_id, receipt_id, received_at,
-    CAST(NULL AS BIGINT) AS receipts, position
+    of_variant, CAST(NULL AS BIGINT) AS receipts, position, CAST(NULL AS BOOLEAN) AS other_stream
 FROM told_recipients WHERE receipt_id <> ''
 UNION ALL
 SELECT 'recipients' AS claim, journey, app_group, campaign_id, variant_id, receipt_id, received_at,
-    receipts, NULL AS position
+    NULL AS of_variant, receipts, NULL AS position, other_stream
 FROM shown_recipients;
 
 CREATE TABLE different_recipients AS
@@ -108,7 +149,10 @@ SELECT
         WHEN said.claim IS NULL THEN 'missing'
         WHEN judged.claim IS NULL THEN 'unfounded'
         WHEN said.receipts <> judged.receipts THEN 'other_number_of_receipts'
-        ELSE 'other_receipt'
+        WHEN said.receipt_id <> judged.receipt_id OR said.received_at <> judged.received_at THEN 'other_receipt'
+        WHEN said.of_variant <> judged.of_variant THEN 'other_variant'
+        WHEN said.app_group <> judged.app_group THEN 'other_app_group'
+        ELSE 'other_stream'
     END AS problem,
     coalesce(said.claim, judged.claim) AS claim,
     coalesce(said.app_group, judged.app_group) AS app_group,
@@ -117,11 +161,17 @@ SELECT
     coalesce(said.variant_id, judged.variant_id) AS thing,
     CAST(NULL AS VARCHAR) AS judged_id, CAST(NULL AS BIGINT) AS judged_at,
     judged.receipt_id AS judged_receipt_id, judged.received_at AS judged_received_at,
-    judged.variant_id AS judged_variant_id,
-    CAST(NULL AS DECIMAL(38, 6)) AS judged_net, CAST(judged.receipts AS VARCHAR) AS judged_text,
+    judged.of_variant AS judged_variant_id,
+    CAST(NULL AS DECIMAL(38, 6)) AS judged_net,
+    CASE
+        WHEN said.app_group <> judged.app_group THEN judged.app_group ELSE CAST(judged.receipts AS VARCHAR)
+    END AS judged_text,
     CAST(NULL AS VARCHAR) AS said_id, CAST(NULL AS BIGINT) AS said_at,
-    said.receipt_id AS said_receipt_id, said.received_at AS said_received_at, said.variant_id AS said_variant_id,
-    CAST(NULL AS DECIMAL(38, 6)) AS said_net, CAST(said.receipts AS VARCHAR) AS said_text,
+    said.receipt_id AS said_receipt_id, said.received_at AS said_received_at, said.of_variant AS said_variant_id,
+    CAST(NULL AS DECIMAL(38, 6)) AS said_net,
+    CASE
+        WHEN said.app_group <> judged.app_group THEN said.app_group ELSE CAST(said.receipts AS VARCHAR)
+    END AS said_text,
     said.position AS position
 FROM (
     SELECT claims.claim, judged_recipients.* FROM judged_recipients CROSS JOIN claims
@@ -132,7 +182,7 @@ FULL OUTER JOIN said_recipients AS said
     AND said.campaign_id = judged.campaign_id AND said.variant_id = judged.variant_id
 WHERE said.claim IS NULL OR judged.claim IS NULL
     OR said.receipt_id <> judged.receipt_id OR said.received_at <> judged.received_at
-    OR said.receipts <> judged.receipts;
+    OR said.of_variant <> judged.of_variant OR said.receipts <> judged.receipts OR said.app_group <> judged.app_group OR said.other_stream;
 
 -- R10: the version before is left out: a report that comes late can change it, and the upgrade stays one.
 CREATE TABLE different_upgrades AS
@@ -153,11 +203,11 @@ SELECT
     CAST(NULL AS VARCHAR) AS judged_receipt_id, CAST(NULL AS BIGINT) AS judged_received_at,
     CAST(NULL AS VARCHAR) AS judged_variant_id,
     CAST(NULL AS DECIMAL(38, 6)) AS judged_net,
-    concat(judged.from_version, ' to ', judged.to_version) AS judged_text,
+    judged.from_version || ' to ' || judged.to_version AS judged_text,
     said.fact_id AS said_id, said.occurred_at AS said_at,
     CAST(NULL AS VARCHAR) AS said_receipt_id, CAST(NULL AS BIGINT) AS said_received_at,
     CAST(NULL AS VARCHAR) AS said_variant_id,
-    CAST(NULL AS DECIMAL(38, 6)) AS said_net, concat(said.from_version, ' to ', said.to_version) AS said_text,
+    CAST(NULL AS DECIMAL(38, 6)) AS said_net, said.from_version || ' to ' || said.to_version AS said_text,
     said.position AS position
 FROM upgrades AS judged
 FULL OUTER JOIN told_upgrades AS said
@@ -169,7 +219,12 @@ WHERE said.fact_id IS NULL OR judged.fact_id IS NULL
 CREATE TABLE different_voids AS
 SELECT
     'void' AS subject,
-    CASE WHEN said.fact_id IS NULL THEN 'missing' ELSE 'unfounded' END AS problem,
+    CASE
+        WHEN said.fact_id IS NULL THEN 'missing'
+        WHEN judged.fact_id IS NULL THEN 'unfounded'
+        WHEN said.times > 1 THEN 'disregarded_twice'
+        ELSE 'other_void'
+    END AS problem,
     'streams' AS claim,
     coalesce(said.app_group, judged.app_group) AS app_group,
     coalesce(said.journey, judged.journey) AS journey,
@@ -183,10 +238,12 @@ SELECT
     CAST(NULL AS VARCHAR) AS said_receipt_id, CAST(NULL AS BIGINT) AS said_received_at,
     CAST(NULL AS VARCHAR) AS said_variant_id,
     CAST(NULL AS DECIMAL(38, 6)) AS said_net, CAST(NULL AS VARCHAR) AS said_text,
-    CAST(NULL AS BIGINT) AS position
+    said.position AS position
 FROM voided AS judged
 FULL OUTER JOIN told_voided AS said ON said.journey = judged.journey AND said.fact_id = judged.fact_id
-WHERE said.fact_id IS NULL OR judged.fact_id IS NULL;
+LEFT JOIN (SELECT stream_id AS journey, fact_id, voided_id FROM typed WHERE topic = 'journey.void') AS void
+    ON void.journey = said.journey AND void.fact_id = said.void_id AND void.voided_id = said.fact_id
+WHERE said.fact_id IS NULL OR judged.fact_id IS NULL OR said.times > 1 OR void.fact_id IS NULL;
 
 -- Decisions about conversions, the revenue of purchases, and recipients; `thing` is which one, in its campaign.
 CREATE VIEW decisions AS
@@ -268,20 +325,33 @@ WHERE coalesce(stood_behaviour_id, '') <> coalesce(before_behaviour_id, '')
 CREATE TABLE broken_streams AS
 SELECT app_group, journey, CAST(last_version - events AS VARCHAR) AS missing
 FROM journeys
-WHERE last_version <> events OR first_version <> 1;
+WHERE last_version <> events OR first_version <> 1
+UNION ALL
+SELECT app_group, stream_id AS journey, CAST(max(version) - count(*) AS VARCHAR) AS missing
+FROM other_streams
+GROUP BY app_group, stream_id
+HAVING max(version) <> count(*) OR min(version) <> 1;
 
 CREATE VIEW damaged AS
-SELECT 'stream' AS subject, 'event_missing' AS problem, 'streams' AS claim, app_group, journey,
-    CAST(NULL AS VARCHAR) AS campaign_id, missing AS thing
+SELECT 'stream' AS subject, 'event_missing' AS problem, app_group, journey,
+    CAST(NULL AS VARCHAR) AS campaign_id, missing AS thing, CAST(NULL AS BIGINT) AS position
 FROM broken_streams
 UNION ALL
-SELECT 'fact' AS subject, 'recorded_twice' AS problem, 'streams' AS claim, app_group, journey,
-    CAST(NULL AS VARCHAR) AS campaign_id, fact_id AS thing
+SELECT 'event' AS subject, problem, app_group, journey,
+    CAST(NULL AS VARCHAR) AS campaign_id, topic AS thing, position
+FROM unreadable
+UNION ALL
+SELECT 'fact' AS subject, 'recorded_twice' AS problem, app_group, journey,
+    CAST(NULL AS VARCHAR) AS campaign_id, fact_id AS thing, CAST(NULL AS BIGINT) AS position
 FROM recorded_twice
 UNION ALL
-SELECT 'receipt' AS subject, 'unknown_variant' AS problem, 'streams' AS claim, app_group, journey,
-    campaign_id, receipt_id AS thing
-FROM receipts WHERE control IS NULL;
+SELECT 'receipt' AS subject, 'unknown_variant' AS problem, app_group, journey,
+    campaign_id, receipt_id AS thing, CAST(NULL AS BIGINT) AS position
+FROM receipts WHERE control IS NULL
+UNION ALL
+SELECT 'upgrade' AS subject, 'says_what_did_not_stand_before' AS problem, app_group, journey,
+    CAST(NULL AS VARCHAR) AS campaign_id, app_id AS thing, position
+FROM broken_upgrades;
 
 CREATE TABLE differences AS
 SELECT * FROM different_conversions
@@ -291,7 +361,7 @@ UNION ALL SELECT * FROM different_upgrades
 UNION ALL SELECT * FROM different_voids
 UNION ALL SELECT * FROM broken_chains
 UNION ALL
-SELECT subject, problem, claim, app_group, journey, campaign_id, thing,
+SELECT subject, problem, 'streams' AS claim, app_group, journey, campaign_id, thing,
     CAST(NULL AS VARCHAR) AS judged_id, CAST(NULL AS BIGINT) AS judged_at,
     CAST(NULL AS VARCHAR) AS judged_receipt_id, CAST(NULL AS BIGINT) AS judged_received_at,
     CAST(NULL AS VARCHAR) AS judged_variant_id,
@@ -300,5 +370,5 @@ SELECT subject, problem, claim, app_group, journey, campaign_id, thing,
     CAST(NULL AS VARCHAR) AS said_receipt_id, CAST(NULL AS BIGINT) AS said_received_at,
     CAST(NULL AS VARCHAR) AS said_variant_id,
     CAST(NULL AS DECIMAL(38, 6)) AS said_net, CAST(NULL AS VARCHAR) AS said_text,
-    CAST(NULL AS BIGINT) AS position
+    position
 FROM damaged;

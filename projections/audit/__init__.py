@@ -2,8 +2,9 @@
 
 It knows nothing of the domain's code. Each file makes tables and views by `CREATE ... AS SELECT`, from those made
 before it and from what whoever runs it provides: `typed` (the log, by typed.sql), `streams` (whose versions are
-counted), `campaigns`, `variants`, `conversion_events`, `conversion_event_apps` and `zones` (what was stated of campaigns
-and app groups), `claims`, and `shown_conversions`, `shown_purchases`, `shown_recipients` (what read models hold).
+counted), `campaigns`, `variants`, `conversion_events`, `conversion_event_apps` and `zones` (what was stated of
+campaigns and app groups), `claims`, and `shown_conversions`, `shown_purchases`, `shown_recipients` (what read models
+hold); `other_streams` are those of campaigns and app groups.
 """
 
 import re

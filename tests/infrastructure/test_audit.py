@@ -1,6 +1,7 @@
 """The audit: nothing differs where nothing was tampered with, and each planted fault is found and told apart."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,10 @@ from sqlalchemy import Connection, text
 
 from infrastructure.audit.auditing import NoSuchCampaign, Options, audit_ledger
 from infrastructure.audit.outcome import Audited
+from infrastructure.audit.stories import problem_of, thing_of
 from infrastructure.service import Service
+from infrastructure.topics import TOPICS
+from projections.audit import statements
 from tests.ledgers import databases, open_ledger, take
 from tests.servers import Server
 
@@ -146,6 +150,23 @@ def test_one_campaign_can_be_audited_alone(service: Service) -> None:
         audited(service, "none")
 
 
+def test_one_campaign_is_audited_where_receipts_of_others_are_void(service: Service) -> None:
+    """R17: what another campaign's receipt was disregarded for is not looked for among this one's facts."""
+    void = {"type": "void", "id": "d9", "user_id": "u2", "fact_id": "r9", "at": "2026-03-12T08:00:00Z"}
+    take(service, [void])
+    service.projector.catch_up()
+    for campaign_id in (None, "spring", "plain"):
+        found = audited(service, campaign_id)
+        assert found.differs == 0, (campaign_id, found.judged.differences)
+
+
+def test_the_rules_know_every_topic() -> None:
+    """An event that they did not know would be told as damaged."""
+    statement = next(each for each in statements() if each.table == "unreadable")
+    known = {topic for topic in TOPICS.values() if topic.startswith("journey.")}
+    assert {*re.findall(r"journey\.\w+", statement.query)} == known
+
+
 # How faults are planted: behind the ledger's back, and so that positions and versions stay whole.
 
 
@@ -249,7 +270,13 @@ UPGRADE = {
     "from_version": "1.10.0",
     "to_version": "1.10",
 }
+UPGRADED = UPGRADE | {
+    "report": {"id": "v2", "at": "2026-03-06T09:00:00Z"},
+    "from_version": "1.9",
+    "to_version": "1.10.0",
+}
 EVERYWHERE = ("streams", "conversions")
+STREAM_OF_PLAIN = "SELECT stream_id FROM report_campaigns_1 WHERE campaign_id = 'plain'"
 
 FAULTS: dict[str, Fault] = {
     "a conversion removed": Fault(
@@ -341,6 +368,10 @@ FAULTS: dict[str, Fault] = {
         lambda c: alter(c, "recipient_counted", _now("now", "id", value="r0"), '"r7"'),
         {("recipient", "other_receipt", "streams")},
     ),
+    "a recipient of a receipt of another variant": Fault(
+        lambda c: alter(c, "recipient_counted", _now("now", "variant_id", value="A"), '"r7"'),
+        {("recipient", "other_variant", "streams")},
+    ),
     "a recipient forgotten": Fault(
         lambda c: remove(c, "recipient_counted", '"r7"'), {("recipient", "missing", "streams")}
     ),
@@ -363,6 +394,48 @@ FAULTS: dict[str, Fault] = {
             ("figure", "other_number", "series"),
         },
     ),
+    "an event of a topic that there is not": Fault(
+        put("UPDATE events SET topic = 'journey.nonsense' WHERE state LIKE '%\"s2\"%' AND topic = 'journey.session_started'"),
+        {("event", "unknown_topic", "streams")},
+    ),
+    "a fact at no instant": Fault(
+        lambda c: alter(c, "session_started", _now("at", value="yesterday"), '"s2"'), {("event", "unreadable", "streams")}
+    ),
+    "a fact that cannot be read": Fault(
+        put("UPDATE events SET state = '{' WHERE state LIKE '%\"s2\"%' AND topic = 'journey.session_started'"),
+        {("event", "unreadable", "streams")},
+    ),
+    "revenue of a seventh decimal": Fault(
+        lambda c: alter(c, "revenue_attributed", _now("now", "net", value="7.5000004"), '"p2"'),
+        {("revenue", "other_net", "streams")},
+    ),
+    "an instant of a seventh decimal": Fault(
+        lambda c: alter(c, "conversion_recorded", _now("now", "behaviour", "at", value="2026-03-02T10:00:00.0000001Z"), '"p1"'),
+        {("conversion", "other_instant", "streams")},
+    ),
+    "revenue of no currency": Fault(
+        lambda c: alter(c, "revenue_attributed", lambda state: state.pop("currency"), '"p3"'),
+        {("revenue", "other_currency", "streams")},
+    ),
+    "an upgrade recorded twice": Fault(
+        lambda c: forge(c, "journey.upgrade_recorded", UPGRADED, "u5"),
+        {("upgrade", "says_what_did_not_stand_before", "streams")},
+    ),
+    "an upgrade withdrawn that was none": Fault(
+        lambda c: forge(c, "journey.upgrade_withdrawn", UPGRADE, "u5"),
+        {("upgrade", "says_what_did_not_stand_before", "streams")},
+    ),
+    "a fact disregarded twice": Fault(
+        lambda c: forge(c, "journey.fact_disregarded", {"void_id": "d1", "fact": {"type": "purchase", "id": "p4"}}, "u3"),
+        {("void", "disregarded_twice", "streams")},
+    ),
+    "a fact disregarded because of no void": Fault(
+        lambda c: alter(c, "fact_disregarded", _now("void_id", value="d0"), '"p4"'), {("void", "other_void", "streams")}
+    ),
+    "an event lost from a campaign": Fault(
+        put("UPDATE events SET originator_version = 7 WHERE position = (SELECT min(position) FROM events WHERE topic = 'campaign.launched')"),
+        {("stream", "event_missing", "streams")},
+    ),
     "an event lost from a stream": Fault(
         lambda c: lose(c, "session_started", '"s2"'), {("stream", "event_missing", "streams")}
     ),
@@ -377,6 +450,58 @@ FAULTS: dict[str, Fault] = {
         put("UPDATE counted_purchases_1 SET net = '35.01' WHERE purchase_id = 'p1'"),
         {("revenue", "other_net", "counted_purchases")},
     ),
+    "a counted purchase of a seventh decimal": Fault(
+        put("UPDATE counted_purchases_1 SET net = '35.0000004' WHERE purchase_id = 'p1'"),
+        {("revenue", "other_net", "counted_purchases")},
+    ),
+    "a row of conversions at an instant of a seventh decimal": Fault(
+        put("UPDATE conversions_1 SET behaviour_at = '2026-03-02T10:00:00.0000004Z' WHERE behaviour_id = 'p1'"),
+        {("conversion", "other_instant", "conversions")},
+    ),
+    "a row of conversions in another app group": Fault(
+        put("UPDATE conversions_1 SET app_group = 'other' WHERE behaviour_id = 'p1'"),
+        {("conversion", "other_app_group", "conversions")},
+    ),
+    "a counted purchase in another app group": Fault(
+        put("UPDATE counted_purchases_1 SET app_group = 'other' WHERE purchase_id = 'p1'"),
+        {("revenue", "other_app_group", "counted_purchases")},
+    ),
+    "a recipient in another app group": Fault(
+        put("UPDATE recipients_1 SET app_group = 'other' WHERE first_receipt_id = 'r7' AND variant_id = 'B'"),
+        {("recipient", "other_app_group", "recipients")},
+    ),
+    "a conversion recorded in another app group": Fault(
+        put("UPDATE events SET app_group = 'other' WHERE topic = 'journey.conversion_recorded' AND state LIKE '%\"p1\"%'"),
+        {("conversion", "other_app_group", "streams"), ("stream", "event_missing", "streams")},
+    ),
+    "a row of conversions that is control's": Fault(
+        put("UPDATE conversions_1 SET control = TRUE WHERE behaviour_id = 'p1'"),
+        {("conversion", "other_control", "conversions")},
+    ),
+    "a counted purchase that is not control's": Fault(
+        put("UPDATE counted_purchases_1 SET control = FALSE WHERE purchase_id = 'p5'"),
+        {("revenue", "other_control", "counted_purchases")},
+    ),
+    "a window that ends later": Fault(
+        put("UPDATE conversions_1 SET window_ends_at = '2026-03-04T09:00:00.000001Z' WHERE behaviour_id = 'p1'"),
+        {("conversion", "other_window", "conversions")},
+    ),
+    "a row of conversions in another stream": Fault(
+        put("UPDATE conversions_1 SET stream_id = 'campaign-x' WHERE behaviour_id = 'p1'"),
+        {("conversion", "other_stream", "conversions")},
+    ),
+    "a counted purchase in another campaign's stream": Fault(
+        put(f"UPDATE counted_purchases_1 SET stream_id = ({STREAM_OF_PLAIN}) WHERE purchase_id = 'p1'"),
+        {("revenue", "other_stream", "counted_purchases")},
+    ),
+    "a recipient in another stream": Fault(
+        put("UPDATE recipients_1 SET stream_id = 'campaign-x' WHERE first_receipt_id = 'r7' AND variant_id = 'B'"),
+        {("recipient", "other_stream", "recipients")},
+    ),
+    "a conversion of no conversion event": Fault(
+        put("UPDATE conversions_1 SET conversion_event = 5 WHERE behaviour_id = 'p1'"),
+        {("conversion", "unfounded", "conversions"), ("conversion", "missing", "conversions")},
+    ),
     "a recipient with a receipt too many": Fault(
         put("UPDATE recipients_1 SET receipts = 2 WHERE first_receipt_id = 'r7' AND variant_id = 'B'"),
         {("recipient", "other_number_of_receipts", "recipients")},
@@ -388,6 +513,70 @@ FAULTS: dict[str, Fault] = {
     "a report off by a cent": Fault(
         put("UPDATE report_revenue_1 SET amount = '45.51' WHERE variant_id = 'A' AND campaign_id = 'spring'"),
         {("figure", "other_number", "campaign_report")},
+    ),
+    "a report with a variant that is control": Fault(
+        put("UPDATE report_variants_1 SET control = TRUE WHERE variant_id = 'A'"),
+        {("campaign", "other_control", "campaign_report"), ("figure", "other_number", "campaign_report")},
+    ),
+    "a report with a control that is none": Fault(
+        put("UPDATE report_variants_1 SET control = FALSE WHERE variant_id = 'holdout'"),
+        {("campaign", "other_control", "campaign_report"), ("figure", "other_number", "campaign_report")},
+    ),
+    "a report without a variant": Fault(
+        put("DELETE FROM report_variants_1 WHERE variant_id = 'holdout'"),
+        {("campaign", "missing", "campaign_report"), ("figure", "other_number", "campaign_report")},
+    ),
+    "a report with a variant too many": Fault(
+        put("INSERT INTO report_variants_1 SELECT stream_id, app_group, campaign_id, 'C', 3, NULL, control, 0, 0, 0 FROM report_variants_1 WHERE variant_id = 'A'"),
+        {("campaign", "unfounded", "campaign_report")},
+    ),
+    "a report of no conversion events": Fault(
+        put("UPDATE report_campaigns_1 SET conversion_events = '[]' WHERE campaign_id = 'spring'"),
+        {("campaign", "other_conversion_events", "campaign_report"), ("figure", "other_number", "campaign_report")},
+    ),
+    "a report with another deadline": Fault(
+        put("UPDATE report_campaigns_1 SET conversion_events = replace(conversion_events, '86400', '86401') WHERE campaign_id = 'spring'"),
+        {("campaign", "other_conversion_events", "campaign_report")},
+    ),
+    "a report of conversion events that cannot be read": Fault(
+        put("UPDATE report_campaigns_1 SET conversion_events = '{' WHERE campaign_id = 'plain'"),
+        {("campaign", "other_conversion_events", "campaign_report")},
+    ),
+    "a report of a conversion event that there is not": Fault(
+        put("UPDATE report_conversions_1 SET conversion_event = 7 WHERE variant_id = 'A' AND conversion_event = 1"),
+        {("figure", "other_number", "campaign_report")},
+    ),
+    "a report with conversions in another stream": Fault(
+        put("UPDATE report_conversions_1 SET stream_id = 'campaign-x' WHERE variant_id = 'A' AND conversion_event = 0"),
+        {("figure", "other_stream", "campaign_report"), ("figure", "other_number", "campaign_report")},
+    ),
+    "a report with revenue in another campaign's stream": Fault(
+        put(f"UPDATE report_revenue_1 SET stream_id = ({STREAM_OF_PLAIN}) WHERE variant_id = 'A' AND campaign_id = 'spring'"),
+        {("figure", "other_stream", "campaign_report"), ("figure", "other_number", "campaign_report")},
+    ),
+    "a report with conversions in another app group": Fault(
+        put("UPDATE report_conversions_1 SET app_group = 'other' WHERE variant_id = 'A' AND conversion_event = 0"),
+        {("figure", "other_stream", "campaign_report")},
+    ),
+    "a report in another stream": Fault(
+        put("UPDATE report_campaigns_1 SET stream_id = 'campaign-x' WHERE campaign_id = 'plain'"),
+        {
+            ("campaign", "missing", "campaign_report"),
+            ("figure", "other_stream", "campaign_report"),
+            ("figure", "other_number", "campaign_report"),
+        },
+    ),
+    "a day's conversions in another stream": Fault(
+        put("UPDATE series_conversions_1 SET stream_id = 'campaign-x' WHERE variant_id = 'A' AND conversion_event = 1 AND clock = 'receipt'"),
+        {("figure", "other_stream", "series"), ("figure", "other_number", "series")},
+    ),
+    "a day's revenue in another campaign's stream": Fault(
+        put(f"UPDATE series_revenue_1 SET stream_id = ({STREAM_OF_PLAIN}) WHERE variant_id = 'holdout' AND clock = 'receipt'"),
+        {("figure", "other_stream", "series"), ("figure", "other_number", "series")},
+    ),
+    "a day's receipts in another app group": Fault(
+        put("UPDATE series_receipts_1 SET app_group = 'other' WHERE variant_id = 'B' AND campaign_id = 'spring' AND day = '2026-03-05'"),
+        {("figure", "other_stream", "series")},
     ),
     "a day with a recipient too few": Fault(
         put("UPDATE series_receipts_1 SET unique_recipients = 0 WHERE variant_id = 'B' AND campaign_id = 'spring' AND day = '2026-03-05'"),
@@ -407,3 +596,51 @@ def test_a_planted_fault_is_found_and_told_apart(service: Service, fault: str) -
     found = audited(service)
     assert kinds(found) == told, found.judged.differences
     assert all(difference.as_json() for difference in found.judged.differences)
+    assert all(
+        thing_of(each) and problem_of(each.problem) != each.problem for each in found.judged.differences
+    )
+
+
+def test_faults_are_told_of_the_campaign_that_is_asked_for(service: Service) -> None:
+    """A reader of it misses what lies in another stream; of another campaign nothing is told."""
+    plain = "campaign_id = 'plain'"
+    with service.database.writing() as connection:
+        put(f"UPDATE report_campaigns_1 SET conversion_events = '[{{}}]' WHERE {plain}")(connection)
+        put(f"UPDATE series_receipts_1 SET stream_id = 'campaign-x' WHERE variant_id = '' AND {plain}")(
+            connection
+        )
+        put(f"UPDATE recipients_1 SET stream_id = 'campaign-x' WHERE variant_id = '' AND {plain}")(connection)
+    told = {
+        ("campaign", "other_conversion_events", "campaign_report"),
+        ("figure", "other_number", "series"),
+        ("figure", "other_stream", "series"),
+        ("recipient", "other_stream", "recipients"),
+    }
+    assert kinds(audited(service)) == kinds(audited(service, "plain")) == told
+    assert kinds(audited(service, "spring")) == set()
+
+
+def test_damaged_read_models_are_told_on_postgresql(
+    tmp_path: Path, postgresql: Server, template: str
+) -> None:
+    """Their flags, windows and streams are read alike from the other database."""
+    faults = (
+        "a row of conversions that is control's",
+        "a counted purchase in another campaign's stream",
+        "a recipient in another app group",
+        "a report with a variant that is control",
+        "a report with another deadline",
+        "a day's revenue in another campaign's stream",
+    )
+    with databases.on(postgresql, template), make(tmp_path) as service:
+        with service.database.writing() as connection:
+            for fault in faults:
+                FAULTS[fault].plant(connection)
+            later = "window_ends_at + interval '1 microsecond'"
+            put(f"UPDATE conversions_1 SET window_ends_at = {later} WHERE behaviour_id = 'p3'")(connection)
+        found = audited(service)
+        assert kinds(audited(service, "plain")) < kinds(found)
+        with pytest.raises(NoSuchCampaign):
+            audited(service, "none")
+    told = set().union(*(FAULTS[fault].told for fault in faults))
+    assert kinds(found) == told | {("conversion", "other_window", "conversions")}, found.judged.differences

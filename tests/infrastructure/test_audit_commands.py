@@ -4,6 +4,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from sqlalchemy import text
@@ -12,8 +13,6 @@ from infrastructure.service import Service
 from tests.infrastructure.commands import run
 from tests.infrastructure.test_audit import make
 from tests.ledgers import url_of
-
-pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture
@@ -29,6 +28,7 @@ def spoil(ledger: Path) -> None:
         connection.execute(text("UPDATE conversions_1 SET variant_id = '<B>' WHERE behaviour_id = 'p1'"))
 
 
+@pytest.mark.usefixtures("each_database")
 def test_where_nothing_differs_it_says_so_and_ends_with_0(ledger: Path) -> None:
     """A table of what stands, the revenue, and one sentence with the checksum."""
     done = run(ledger, "audit")
@@ -40,6 +40,7 @@ def test_where_nothing_differs_it_says_so_and_ends_with_0(ledger: Path) -> None:
     assert told["revenue"] == {"EUR": "54.00"}
 
 
+@pytest.mark.usefixtures("each_database")
 def test_where_something_differs_both_stories_are_told_and_it_ends_with_1(ledger: Path) -> None:
     """On the terminal, as JSON, and on a page that needs nothing else and shows ids as they are."""
     spoil(ledger)
@@ -79,13 +80,56 @@ def test_an_archive_is_audited_in_the_databases_stead(ledger: Path) -> None:
 def test_what_is_not_there_is_told_with_a_code(ledger: Path) -> None:
     """No such campaign, no such archive, no place for the page."""
     for arguments, code, status in (
-        (["--campaign", "none"], "unknown_campaign", 1),
+        (["--campaign", "none"], "unknown_campaign", 2),
         (["--from", str(ledger / "nothing")], "no_archive", 2),
         (["--html", str(ledger / "no" / "page.html")], "unwritable_file", 2),
         (["--memory", "much"], "bad_memory", 2),
+        (["--decisions", "--from", str(ledger)], "bad_option", 2),
     ):
         done = run(ledger, "audit", "--json", *arguments)
         assert (json.loads(done.stderr.splitlines()[-1])["error"]["code"], done.returncode) == (code, status)
+
+
+def code_of(done: CompletedProcess[str]) -> tuple[str, int]:
+    """How a command failed: its code, and its exit status."""
+    return json.loads(done.stderr.splitlines()[-1])["error"]["code"], done.returncode
+
+
+def test_an_archive_is_audited_wherever_it_lies(ledger: Path) -> None:
+    """What a directory is called says nothing about what is in its files."""
+    for name in ("topic=none", "version=1"):
+        place = ledger / name
+        assert run(ledger, "archive", str(place)).returncode == 0
+        done = run(ledger, "audit", "--from", str(place), "--json")
+        assert done.returncode == 0, done.stdout
+        assert json.loads(done.stdout)["judged"]["conversions"] == 5
+
+
+def test_an_archive_of_an_empty_ledger_is_audited(tmp_path: Path) -> None:
+    """There is nothing in it, and nothing differs."""
+    with Service(url_of(tmp_path)):
+        pass
+    assert run(tmp_path, "archive", str(tmp_path / "archive")).returncode == 0
+    done = run(tmp_path, "audit", "--from", str(tmp_path / "archive"), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["judged"]["facts"] == 0
+
+
+def test_a_log_that_misses_an_event_is_no_difference_but_unreadable(ledger: Path) -> None:
+    """Nothing can be audited: status 2, and never 1, which says that something differs."""
+    with Service(url_of(ledger)) as service, service.database.writing() as connection:
+        connection.execute(text("DROP TRIGGER events_refuse_delete"))
+        connection.execute(text("DELETE FROM events WHERE position = 9"))
+    assert code_of(run(ledger, "audit", "--json")) == ("unreadable_log", 2)
+
+
+def test_an_audit_migrates_nothing(ledger: Path) -> None:
+    """A ledger that another version runs stays as it is."""
+    older = text("UPDATE alembic_version SET version_num = '0004'")
+    with Service(url_of(ledger)) as service, service.database.writing() as connection:
+        connection.execute(older)
+    for option in ([], ["--decisions"]):
+        assert code_of(run(ledger, "audit", "--json", *option)) == ("older_schema", 2)
 
 
 def test_decisions_are_replayed_by_todays_code(ledger: Path) -> None:
