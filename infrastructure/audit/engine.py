@@ -50,6 +50,8 @@ class DuckDB:
             "temp_directory": str(directory / "spilled"),
             "threads": os.cpu_count() or 1,
             "preserve_insertion_order": False,
+            # Files of an archive stay as they are, and each rule looks into them anew.
+            "parquet_metadata_cache": True,
             # What an audit says depends on what is installed here, and on nothing that is fetched.
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,

@@ -140,7 +140,7 @@ class TestSpark:
         known: Any = session.sparkContext._jsc
         assert known.sc().getExecutorMemoryStatus().size() == EXECUTORS + 1
 
-    @pytest.mark.usefixtures("session", "each_database")
+    @pytest.mark.usefixtures("session")
     def test_every_table_is_equal(self, tmp_path: Path) -> None:
         """R6 to R20: of a ledger in which everything has happened, from the log and the read models of a database."""
         with make(tmp_path) as service:

@@ -148,7 +148,9 @@ def test_the_offers_as_they_stand(service: Service) -> None:
     with service.database.reading() as connection:
         standing = sum(sum(v.figures.conversions) for r in reports(connection, "offers") for v in r.variants)
     assert totals.conversions == standing
-    assert_read_models(service)
+    if service.database.dialect.one_writer:
+        # Once, for it takes minutes: the audit compares the same rows on either database.
+        assert_read_models(service)
     found = audit_ledger(service, Options(), lambda *_: None)
     assert found.differs == 0, found.judged.differences[:3]
     assert found.judged.totals["conversions"] == standing
