@@ -1,15 +1,18 @@
 """An archive from its begin, or from where the last one ended: new events as further parts, what stands beside anew."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC
 from hashlib import file_digest, sha256
+from itertools import zip_longest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pyarrow as pa
 
 from domain.instants import printed
-from infrastructure.archive.engine import engine, written
+from infrastructure.archive.engine import engine, rows, written
 from infrastructure.archive.manifest import (
     MANIFEST,
     BadArchive,
@@ -20,6 +23,7 @@ from infrastructure.archive.manifest import (
     decoded,
     event_file,
     is_ours,
+    stretch_of,
 )
 from infrastructure.archive.reading import IDENTITIES, LOGGED, PROPERTIES, Aside, aside, logged
 from infrastructure.archive.store import Store
@@ -32,6 +36,10 @@ PART_POSITIONS = 1_000_000
 
 _TYPED = f"WITH logged AS (SELECT * FROM given ORDER BY topic, stream_id, version) SELECT * FROM ({typed()})"  # noqa: S608
 """Sorted by topic and stream, so that engines prune: by what is asked about, and by whom."""
+
+_HASHES = "SELECT hash FROM read_parquet($file, hive_partitioning = false) ORDER BY position"
+
+_ELSEWHERE = "archive into an empty directory"
 
 Watch = Callable[[str, int, int | None], None]
 """Told what is being done, how much of it, and of how much."""
@@ -48,9 +56,9 @@ class Archiving:
     def run(self) -> Manifest:
         """Archive all there is now; raises BadArchive, UnreadableLog, OSError: what was archived before stays valid."""
         with self._store.held(), engine() as connection:
-            before = self._before()
-            if before is not None:
-                self._refuse_other_ledger(before)
+            found = self._store.files()
+            before = self._before(found)
+            self._refuse_unnamed(connection, before, found)
             with aside(self._service) as view:
                 last = view.last
                 identities, properties = self._aside(
@@ -67,18 +75,65 @@ class Archiving:
                 properties=[properties],
             )
             self._store.write(MANIFEST, manifest.encoded())
-            self._tidy(manifest)
+            self._tidy(manifest, found)
             return manifest
 
-    def _before(self) -> Manifest | None:
+    def _before(self, found: Mapping[str, int]) -> Manifest | None:
+        """The archive to go on with, of which all is there and of this ledger; None where there is none."""
         content = self._store.read(MANIFEST)
         if content is not None:
-            return decoded(content)
-        for name in self._store.names():
+            before = decoded(content)
+            self._refuse_lacking(before, found)
+            self._refuse_other_ledger(before)
+            return before
+        for name in found:
             if not is_ours(name):
                 message = f"{self._store.address} holds {name!r} and no archive; name an empty directory"
                 raise BadArchive(message, code="not_empty")
         return None
+
+    def _refuse_lacking(self, before: Manifest, found: Mapping[str, int]) -> None:
+        """Parts of events are never made again: without one of them an archive that went on would be none."""
+        for part in before.events:
+            if found.get(part.file) == part.bytes:
+                continue
+            problem, code = (
+                ("has another size than was archived", "damaged_file")
+                if part.file in found
+                else ("is missing", "missing_file")
+            )
+            message = f"{self._store.address}: {part.file} {problem}; put it back as it was, or {_ELSEWHERE}"
+            raise BadArchive(message, code=code)
+
+    def _refuse_unnamed(
+        self, connection: duckdb.DuckDBPyConnection, before: Manifest | None, found: Mapping[str, int]
+    ) -> None:
+        """What a killed run left is made anew; what a lost manifest named may be all there is of other events."""
+        named = set[str]() if before is None else {part.file for part in before.events}
+        for name in found:
+            stretch = stretch_of(name)
+            if stretch and name not in named and not self._holds(connection, name, *stretch):
+                message = (
+                    f"{self._store.address}: {name} holds events that this ledger does not, and no manifest names "
+                    f"it; put back the {MANIFEST} that does, or {_ELSEWHERE}"
+                )
+                raise BadArchive(message, code="not_empty")
+
+    def _holds(self, connection: duckdb.DuckDBPyConnection, name: str, first: int, last: int) -> bool:
+        """Whether the ledger holds, at the positions of a part, the very events that are in it."""
+        if (self._service.recorder.max_notification_id() or 0) < last:
+            return False
+        with (
+            TemporaryDirectory(prefix="conversions-") as directory,
+            closing(logged(self._service, first - 1, last)) as batches,
+        ):
+            file = str(self._store.local(name, Path(directory)))
+            recorded = (each for batch in batches for each in batch.column("hash").to_pylist())
+            try:
+                archived = (each for (each,) in rows(connection, _HASHES, {"file": file}))
+                return all(one == other for one, other in zip_longest(recorded, archived))
+            except BadArchive:
+                return False
 
     def _refuse_other_ledger(self, before: Manifest) -> None:
         """The last part of the archive is to be what this ledger holds there, which its chain of hashes tells."""
@@ -96,7 +151,7 @@ class Archiving:
 
     def _other(self, difference: str) -> BadArchive:
         message = f"{self._store.address} is of another ledger, or this one lost events: {difference}"
-        return BadArchive(f"{message}; archive into another directory", code="other_ledger")
+        return BadArchive(f"{message}; {_ELSEWHERE}", code="other_ledger")
 
     def _aside(self, connection: duckdb.DuckDBPyConnection, view: Aside, number: int) -> tuple[Part, Part]:
         """What stands beside the log is written anew each time, so that nothing of what was erased is left."""
@@ -143,13 +198,13 @@ class Archiving:
         content: tuple[Iterable[pa.RecordBatch], pa.Schema, str],
     ) -> Part:
         with self._store.making(name) as path:
-            rows = written(connection, *content, path)
-            return Part(name, rows, path.stat().st_size, sha256_of(path))
+            number = written(connection, *content, path)
+            return Part(name, number, path.stat().st_size, sha256_of(path))
 
-    def _tidy(self, manifest: Manifest) -> None:
-        """Remove files that the manifest does not name any more, and what a run that was killed has left."""
+    def _tidy(self, manifest: Manifest, found: Iterable[str]) -> None:
+        """Remove what was there before this run and counts no more; what came since is of a run beside it."""
         named = {part.file for part in manifest.parts} | {MANIFEST}
-        for name in self._store.names():
+        for name in found:
             if is_ours(name) and name not in named:
                 self._store.remove(name)
 

@@ -121,4 +121,6 @@ def written(
 
 def _copy(query: str, path: Path) -> str:
     target = str(path).replace("'", "''")
-    return f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
+    # Into the very file that is there, which others may not be allowed to read.
+    options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}, USE_TMP_FILE false"
+    return f"COPY ({query}) TO '{target}' ({options})"

@@ -145,5 +145,16 @@ def is_ours(name: str) -> bool:
     return name == MANIFEST or bool(_EVENTS.fullmatch(name) or _ASIDE.fullmatch(name))
 
 
+def stretch_of(name: str) -> tuple[int, int] | None:
+    """The first and last position of a finished file of events; None for other files."""
+    found = _EVENTS.fullmatch(name)
+    return found and (int(found[1]), int(found[2]))
+
+
+def is_aside(name: str) -> bool:
+    """Whether a file of that name says who users are, or what was said freely."""
+    return bool(_ASIDE.fullmatch(name))
+
+
 UNFINISHED = ".unfinished"
 """The end of the name of a local file until it is whole."""

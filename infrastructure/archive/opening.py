@@ -1,11 +1,25 @@
 """An archive as it is read: its manifest, and its files once each is known to be what was written."""
 
+import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from infrastructure.archive.archiving import Watch, sha256_of
 from infrastructure.archive.manifest import MANIFEST, BadArchive, Manifest, Part, decoded
 from infrastructure.archive.store import Store
+
+_TRIES = 5
+"""How often an archive is read from its begin where runs replace files of it meanwhile."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of an archive on this machine."""
+
+    events: list[Path]
+    identities: list[Path]
+    properties: list[Path]
 
 
 def manifest_of(store: Store) -> Manifest:
@@ -17,8 +31,27 @@ def manifest_of(store: Store) -> Manifest:
     return decoded(content)
 
 
-def fetched(store: Store, parts: Sequence[Part], directory: Path, watch: Watch) -> list[Path]:
-    """The files of parts on this machine, each checked: copies in the directory where they lie elsewhere.
+def fetched_whole(store: Store, directory: Path, watch: Watch, tries: int = _TRIES) -> tuple[Manifest, Files]:
+    """All of an archive as one run left it, though another may end meanwhile; raises BadArchive, OSError."""
+    manifest = manifest_of(store)
+    try:
+        # Runs leave parts of events alone, and remove the others as they end: of these there are copies, and first.
+        identities, properties = (
+            fetched(store, parts, directory, watch, copied=True)
+            for parts in (manifest.identities, manifest.properties)
+        )
+        events = fetched(store, manifest.events, directory, watch)
+        return manifest, Files(events, identities, properties)
+    except BadArchive as bad:
+        if bad.code != "missing_file" or tries == 1 or manifest_of(store) == manifest:
+            raise
+    return fetched_whole(store, directory, watch, tries - 1)
+
+
+def fetched(
+    store: Store, parts: Sequence[Part], directory: Path, watch: Watch, *, copied: bool = False
+) -> list[Path]:
+    """The files of parts on this machine, each checked: copies in the directory where asked, or where not here.
 
     Raises BadArchive for the first that is missing, or not what was written; OSError.
     """
@@ -26,6 +59,8 @@ def fetched(store: Store, parts: Sequence[Part], directory: Path, watch: Watch) 
     for part in parts:
         try:
             path = store.local(part.file, directory)
+            if copied and path.parent != directory:
+                path = Path(shutil.copyfile(path, directory / path.name))
         except FileNotFoundError:
             raise _bad(store, part, "is missing", "missing_file") from None
         if sha256_of(path) != part.sha256:

@@ -1,6 +1,6 @@
 """The log and what stands beside it as Arrow batches, read whole columns at a time and in bounded memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -95,7 +95,7 @@ def aside(service: Service) -> Iterator[Aside]:
         yield Aside(view)
 
 
-def logged(service: Service, after: int, last: int) -> Iterator[pa.RecordBatch]:
+def logged(service: Service, after: int, last: int) -> Generator[pa.RecordBatch, None, None]:
     """The events after one position, up to and including another, in order; raises UnreadableLog where one is missing.
 
     Whoever leaves off early closes the iterator: it may hold a connection.

@@ -19,7 +19,7 @@ from infrastructure.archive.archiving import Watch
 from infrastructure.archive.engine import engine, rows
 from infrastructure.archive.journeys import TOPICS_READ, Entry, JourneyWriter, derived
 from infrastructure.archive.manifest import BadArchive, EventPart, Manifest
-from infrastructure.archive.opening import fetched, manifest_of
+from infrastructure.archive.opening import Files, fetched_whole
 from infrastructure.archive.store import Store
 from infrastructure.database.statements import cursor
 from infrastructure.recorder import HASH_DIFFERS, Row, Writing
@@ -32,15 +32,16 @@ _CHUNK = 10_000
 
 _EVENTS = """
 SELECT position, app_group, stream_id, version, topic, payload, recorded_at, command_id, actor, hash
-FROM read_parquet($file) ORDER BY position
+FROM read_parquet($file, hive_partitioning = false) ORDER BY position
 """
 
 # Beside each event what it was sealed from, and whose journey it is: one pass over journeys, however many there are.
 _JOURNEYS = """
 SELECT e.stream_id, e.version, e.topic, e.payload, p.fact_id, p.text, i.app_group, i.user_id
-FROM read_parquet($events) AS e
-LEFT JOIN read_parquet($properties) AS p ON p.journey_id = e.stream_id AND p.fact_id = e.fact_id
-LEFT JOIN read_parquet($identities) AS i ON i.journey_id = e.stream_id
+FROM read_parquet($events, hive_partitioning = false) AS e
+LEFT JOIN read_parquet($properties, hive_partitioning = false) AS p
+  ON p.journey_id = e.stream_id AND p.fact_id = e.fact_id
+LEFT JOIN read_parquet($identities, hive_partitioning = false) AS i ON i.journey_id = e.stream_id
 WHERE e.topic IN (SELECT unnest($topics))
 ORDER BY e.stream_id, e.version
 """
@@ -57,15 +58,6 @@ class Restored:
     facts: int
 
 
-@dataclass(frozen=True)
-class _Files:
-    """The files of an archive on this machine."""
-
-    events: list[Path]
-    identities: list[Path]
-    properties: list[Path]
-
-
 class Restoring:
     """One archive into one empty ledger."""
 
@@ -79,23 +71,18 @@ class Restoring:
 
     def run(self) -> Restored:
         """Restore; raises BadArchive, OSError, PersistenceError: then the ledger is as empty as it was."""
-        manifest = manifest_of(self._store)
-        self._events = int(manifest.position)
         self._refuse_events(self._service.recorder.max_notification_id() or 0)
         with TemporaryDirectory(prefix="conversions-") as directory, engine() as connection:
             # All of it is known to be as it was written before anything of it counts.
-            files = _Files(
-                fetched(self._store, manifest.events, Path(directory), self._watch),
-                fetched(self._store, manifest.identities, Path(directory), self._watch),
-                fetched(self._store, manifest.properties, Path(directory), self._watch),
-            )
+            manifest, files = fetched_whole(self._store, Path(directory), self._watch)
+            self._events = int(manifest.position)
             try:
                 return self._restore(connection, manifest, files)
             except IntegrityError as error:
                 message = f"the archive holds something twice ({error}); use another copy of it"
                 raise BadArchive(message, code="damaged_file") from error
 
-    def _restore(self, connection: duckdb.DuckDBPyConnection, manifest: Manifest, files: _Files) -> Restored:
+    def _restore(self, connection: duckdb.DuckDBPyConnection, manifest: Manifest, files: Files) -> Restored:
         with self._service.recorder.writing(alone=True) as writing:
             self._take_log(writing.connection)
             with _without_indexes(writing.connection):
@@ -146,7 +133,7 @@ class Restoring:
         self._watch("events", writing.last, self._events)
 
     def _journeys(
-        self, connection: duckdb.DuckDBPyConnection, to: Connection, files: _Files
+        self, connection: duckdb.DuckDBPyConnection, to: Connection, files: Files
     ) -> tuple[int, int]:
         """Write what stands beside the log: how many journeys there are, and how many facts."""
         journeys = facts = 0

@@ -9,8 +9,11 @@ from typing import Any, Protocol
 
 import fsspec  # type: ignore[import-untyped]
 
-from infrastructure.archive.manifest import UNFINISHED, BadArchive
+from infrastructure.archive.manifest import UNFINISHED, BadArchive, is_aside
 from infrastructure.durable import locked, sync
+
+_PRIVATE, _AS_OTHERS = 0o600, 0o666
+"""Who may read and write a file, as far as the process's umask lets them."""
 
 
 class Store(Protocol):
@@ -21,8 +24,8 @@ class Store(Protocol):
     def held(self) -> AbstractContextManager[None]:
         """Make the place where there is none, and let no other archive into it as far as it knows locks."""
 
-    def names(self) -> list[str]:
-        """Every file, in order."""
+    def files(self) -> dict[str, int]:
+        """Every file with its bytes, in order."""
 
     def read(self, name: str) -> bytes | None:
         """A small file, None where there is none."""
@@ -37,7 +40,7 @@ class Store(Protocol):
         """A file on this machine: itself, or a copy in the directory. Raises FileNotFoundError."""
 
     def remove(self, name: str) -> None:
-        """Remove a file."""
+        """Remove a file, if it is still there."""
 
 
 def store(address: str) -> Store:
@@ -86,9 +89,9 @@ class Folder:
         finally:
             os.close(descriptor)
 
-    def names(self) -> list[str]:
-        files = (each for each in self.path.rglob("*") if each.is_file())
-        return sorted(each.relative_to(self.path).as_posix() for each in files)
+    def files(self) -> dict[str, int]:
+        found = sorted(each for each in self.path.rglob("*") if each.is_file())
+        return {each.relative_to(self.path).as_posix(): each.stat().st_size for each in found}
 
     def read(self, name: str) -> bytes | None:
         try:
@@ -106,6 +109,9 @@ class Folder:
         path.parent.mkdir(exist_ok=True)
         unfinished = path.with_name(f"{path.name}{UNFINISHED}")
         try:
+            unfinished.unlink(missing_ok=True)
+            # Not even while it is made may others read who users are.
+            unfinished.touch(_PRIVATE if is_aside(name) else _AS_OTHERS)
             yield unfinished
             sync(unfinished)
             unfinished.replace(path)
@@ -123,7 +129,7 @@ class Folder:
         return path
 
     def remove(self, name: str) -> None:
-        (self.path / name).unlink()
+        (self.path / name).unlink(missing_ok=True)
         sync((self.path / name).parent)
 
 
@@ -139,9 +145,10 @@ class Bucket:
     def held(self) -> Iterator[None]:
         yield
 
-    def names(self) -> list[str]:
+    def files(self) -> dict[str, int]:
         with _told(self.address):
-            return sorted(each.removeprefix(f"{self._root}/") for each in self._system.find(self._root))
+            found = self._system.find(self._root, detail=True)
+        return {each.removeprefix(f"{self._root}/"): int(found[each]["size"]) for each in sorted(found)}
 
     def read(self, name: str) -> bytes | None:
         try:
@@ -169,7 +176,7 @@ class Bucket:
         return path
 
     def remove(self, name: str) -> None:
-        with _told(self.address):
+        with suppress(FileNotFoundError), _told(self.address):
             self._system.rm_file(self._path(name))
 
     def _path(self, name: str) -> str:

@@ -50,8 +50,6 @@ class DuckDB:
             "temp_directory": str(directory / "spilled"),
             "threads": os.cpu_count() or 1,
             "preserve_insertion_order": False,
-            # Files of an archive stay as they are, and each rule looks into them anew.
-            "parquet_metadata_cache": True,
             # What an audit says depends on what is installed here, and on nothing that is fetched.
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -59,6 +57,8 @@ class DuckDB:
         self._connection = duckdb.connect(str(directory / "audit.duckdb"), config=settings)
         # It would be drawn into what a command prints.
         self._connection.execute("SET enable_progress_bar = false")
+        # Files of an archive stay as they are, and each rule looks into them anew.
+        self._connection.execute("SET parquet_metadata_cache = true")
         number = "CAST(concat('0x', digits) AS BIGINT)"
         self._connection.execute(f"CREATE OR REPLACE MACRO hexadecimal(digits) AS {number}")
 

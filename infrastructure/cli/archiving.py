@@ -1,6 +1,6 @@
 """`conversions archive` and `conversions restore`: the log as Parquet that anything reads, and a ledger out of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated
@@ -33,7 +33,7 @@ from infrastructure.cli.console import (
     plain,
     print_json,
 )
-from infrastructure.service import REPORTS
+from infrastructure.service import REPORTS, Service
 from projections.projection import UnreadableLog
 
 Address = Annotated[
@@ -51,7 +51,7 @@ def archive(
     Again, it adds what was recorded since; those other files are written anew, without what was erased. Killed at any
     moment, the archive is as it was: run it again.
     """
-    with opened(database) as service, Bar() as bar, _refusing(), _stopping("the archive is as it was"):
+    with opened(database) as service, Bar() as bar, _refusing(), _stopping(lambda: _ARCHIVED):
         manifest = Archiving(service, store(address), bar.show).run()
     if json_output:
         print_json(msgspec.to_builtins(manifest))
@@ -69,13 +69,18 @@ def restore(
     Every file and every event is checked first. Users get new keys; keys of the interface, webhooks and rejects are not
     in an archive.
     """
-    with _refusing(), _stopping("nothing was restored"):
+    with _refusing(), _stopping(lambda: _NOTHING):
         place = store(address)
         # Before there is a new database: the address may be mistaken.
         manifest_of(place)
-        with opened(database, make=True) as service, Bar() as bar:
-            restored = Restoring(service, place, bar.show).run()
-            catch_up(service, *REPORTS)
+    with (
+        _refusing(),
+        opened(database, make=True) as service,
+        Bar() as bar,
+        _stopping(lambda: _restored(service)),
+    ):
+        restored = Restoring(service, place, bar.show).run()
+        catch_up(service, *REPORTS)
     if json_output:
         print_json(asdict(restored) | {"position": str(restored.position)})
     else:
@@ -104,13 +109,26 @@ def _refusing() -> Iterator[None]:
         raise Refused(message, code="unusable_file", status=UNREADABLE) from None
 
 
+_ARCHIVED = "what was archived stays valid; run the same command again."
+_NOTHING = "nothing was restored; run the same command again."
+
+
+def _restored(service: Service) -> str:
+    """What Ctrl-C left, which is all or nothing: only the ledger knows whether it came before or after the commit."""
+    position = service.recorder.max_notification_id()
+    if not position:
+        return _NOTHING
+    return f"the ledger was restored up to position {position:,}; read models follow when they are asked for."
+
+
 @contextmanager
-def _stopping(state: str) -> Iterator[None]:
+def _stopping(state: Callable[[], str]) -> Iterator[None]:
+    """Ctrl-C ends the command, which then says how things stand."""
     try:
         with interruptible():
             yield
     except KeyboardInterrupt:
-        err.print(f"Stopped: {state}; run the same command again.", highlight=False)
+        err.print(f"Stopped: {state()}", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -1,6 +1,7 @@
 """`conversions archive` and `conversions restore` as people run them, and as they are killed."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,12 +18,21 @@ from tests.ledgers import open_ledger, rows, take, url_of
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-# The command, in parts and chunks of few events, saying how far it is at each of them.
+# The command, in parts and chunks of few events, which stops when it has told so many times how far it is with something.
 SLOW = """
+import os, signal, sys
 from infrastructure.archive import archiving, restoring
 from infrastructure.cli import app, console
-archiving.PART_POSITIONS, restoring._CHUNK = 20, 1
-console.Bar._LINE_EVERY_SECONDS = 0
+from projections import projector
+what, times = sys.argv[1], int(sys.argv[2])
+del sys.argv[1:3]
+told = []
+def show(_, told_of, *__):
+    told.append(told_of)
+    if told_of == what and told.count(what) == times:
+        os.kill(os.getpid(), signal.SIGSTOP)
+archiving.PART_POSITIONS, restoring._CHUNK, projector.BATCH = 20, 1, 1
+console.Bar.show = show
 app.main()
 """
 
@@ -36,24 +46,24 @@ def ledger(tmp_path: Path) -> Path:
     return own
 
 
-def struck(directory: Path, by: signal.Signals, after: int, *arguments: str) -> int:
-    """Send the command a signal once it has told so many times how far it is with events: how it ended."""
+def struck(
+    directory: Path, by: signal.Signals, after: int, *arguments: str, at: str = "events"
+) -> tuple[int, str]:
+    """Send the command a signal once it has told so many times how far it is: how it ended, and what it said."""
     command = subprocess.Popen(
-        [sys.executable, "-c", SLOW, *arguments],
+        [sys.executable, "-c", SLOW, at, str(after), *arguments],
         cwd=ROOT,
         env=environment(directory),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert command.stderr is not None
-    with command.stderr as said:
-        told = (line for line in said if line.startswith("events"))
-        for _ in range(after):
-            assert next(told)
-        command.send_signal(by)
-        said.read()
-    return command.wait(timeout=60)
+    _, status = os.waitpid(command.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    command.send_signal(by)
+    command.send_signal(signal.SIGCONT)
+    _, said = command.communicate(timeout=60)
+    return command.returncode, said
 
 
 @pytest.mark.slow
@@ -88,14 +98,14 @@ def test_an_archive_ended_in_the_midst_leaves_the_one_before(
 ) -> None:
     """Run again, it comes to its end, and nothing that does not count is left."""
     to = tmp_path / "archive"
-    assert struck(ledger, by, 3, "archive", str(to)) == status
+    assert struck(ledger, by, 3, "archive", str(to))[0] == status
     assert "manifest.json" not in files(to)
     first = json.loads(run(ledger, "archive", str(to), "--json").stdout)
     with open_ledger(ledger) as service:
         take(service, [fact | {"user_id": "another"} for fact in private_facts()])
         many = ({"type": "session_started", "id": f"s{n}", "user_id": f"u{n}", "app_id": "ios", "at": "2024-03-01T09:00:00Z"} for n in range(200))  # fmt: skip
         take(service, many)
-    assert struck(ledger, by, 3, "archive", str(to)) == status
+    assert struck(ledger, by, 3, "archive", str(to))[0] == status
     assert json.loads((to / "manifest.json").read_bytes()) == first
     last = json.loads(run(ledger, "archive", str(to), "--json").stdout)
     named = {part["file"] for kind in ("events", "identities", "properties") for part in last[kind]}
@@ -111,12 +121,42 @@ def test_a_restore_ended_in_the_midst_leaves_an_empty_ledger(
     """Half a ledger is never there to be used; run again, it is whole."""
     (new := tmp_path / "new").mkdir()
     assert run(ledger, "archive", str(tmp_path / "archive")).returncode == 0
-    assert struck(new, by, 20, "restore", str(tmp_path / "archive")) == status
+    ended, said = struck(new, by, 20, "restore", str(tmp_path / "archive"))
+    assert ended == status
+    assert by == signal.SIGKILL or "Stopped: nothing was restored; run the same command again." in said
     with open_ledger(new) as service:
         assert rows(service) == []
     assert run(new, "restore", str(tmp_path / "archive")).returncode == 0
     with open_ledger(new) as service, open_ledger(ledger) as original:
         assert rows(service) == rows(original)
+
+
+@pytest.mark.slow
+def test_ctrl_c_after_a_restore_was_committed_says_so(ledger: Path, tmp_path: Path) -> None:
+    """The ledger is whole, nothing is to be restored again, and the report is brought up to date when it is read."""
+    (new := tmp_path / "new").mkdir()
+    manifest = json.loads(run(ledger, "archive", str(tmp_path / "archive"), "--json").stdout)
+    command = ("restore", str(tmp_path / "archive"))
+    ended, said = struck(new, signal.SIGINT, 3, *command, at="bringing read models up to date")
+    assert ended == 130
+    expected = f"Stopped: the ledger was restored up to position {manifest['position']}; read models follow when they are asked for."  # fmt: skip
+    assert expected in " ".join(said.split())
+    with open_ledger(new) as service, open_ledger(ledger) as original:
+        assert rows(service) == rows(original)
+    told = [run(each, "report", CAMPAIGNS[0]["id"], "--json").stdout for each in (ledger, new)]
+    assert told[0] == told[1]
+
+
+def test_an_empty_ledger_is_archived_and_restored(tmp_path: Path) -> None:
+    """An archive without a part of events is one."""
+    for name in ("empty", "new"):
+        (tmp_path / name).mkdir()
+    open_ledger(tmp_path / "empty").close()
+    archived = run(tmp_path / "empty", "archive", str(tmp_path / "archive"), "--json")
+    assert (archived.returncode, json.loads(archived.stdout)["events"]) == (0, []), archived.stderr
+    restored = run(tmp_path / "new", "restore", str(tmp_path / "archive"), "--json")
+    assert (restored.returncode, restored.stderr) == (0, "")
+    assert json.loads(restored.stdout) == {"position": "0", "journeys": 0, "facts": 0}
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -62,7 +62,7 @@ def test_an_object_store_holds_the_same_archive(service: Service, bucket: str, t
     one_more(service)
     manifest = archive(service, bucket)
     place = store(bucket)
-    assert place.names() == sorted(["manifest.json", *(part.file for part in manifest.parts)])
+    assert list(place.files()) == sorted(["manifest.json", *(part.file for part in manifest.parts)])
     assert [part.file for part in manifest.identities] == ["identities/identities-2.parquet"]
     alike = archive(service, tmp_path / "archive")
     assert sum(part.rows for part in alike.events) == sum(part.rows for part in manifest.events)
@@ -76,13 +76,12 @@ def test_an_object_store_holds_the_same_archive(service: Service, bucket: str, t
 
 def test_a_damaged_object_is_told(service: Service, bucket: str, tmp_path: Path) -> None:
     """What was changed or removed in the store, or is no archive at all."""
-    with pytest.raises(BadArchive) as bad:
-        restore(service, bucket)
-    assert bad.value.code == "no_archive"
-    part = archive(service, bucket).events[0]
     place = store(bucket)
     (tmp_path / "new").mkdir()
     with open_ledger(tmp_path / "new") as new:
+        with pytest.raises(BadArchive) as bad:
+            restore(new, bucket)
+        part = archive(service, bucket).events[0]
         place.write(part.file, b"x" * part.bytes)
         with pytest.raises(BadArchive) as damaged:
             restore(new, bucket)
@@ -90,7 +89,48 @@ def test_a_damaged_object_is_told(service: Service, bucket: str, tmp_path: Path)
         with pytest.raises(BadArchive) as missing:
             restore(new, bucket)
         assert rows(new) == []
-    assert (damaged.value.code, missing.value.code) == ("damaged_file", "missing_file")
+    assert [each.value.code for each in (bad, damaged, missing)] == [
+        "no_archive",
+        "damaged_file",
+        "missing_file",
+    ]
+
+
+def test_an_archive_that_lacks_an_object_is_not_gone_on_with(service: Service, bucket: str) -> None:
+    """Where two runs were at once, one may have removed what the other names: the next one says so."""
+    part = archive(service, bucket).events[0]
+    one_more(service)
+    place = store(bucket)
+    changes: list[tuple[Callable[[], None], str]] = [
+        (lambda: place.write(part.file, b"x"), "damaged_file"),
+        (lambda: place.remove(part.file), "missing_file"),
+    ]
+    for change, code in changes:
+        change()
+        before = place.files()
+        with pytest.raises(BadArchive, match=f"{part.file} .*put it back as it was, or") as refused:
+            archive(service, bucket)
+        assert (refused.value.code, place.files()) == (code, before)
+
+
+def test_an_object_that_is_gone_already_is_removed(service: Service, bucket: str) -> None:
+    """By another run, say."""
+    place = store(bucket)
+    place.remove("identities/identities-1.parquet")
+    archive(service, bucket)
+
+
+def test_objects_of_a_lost_manifest_stay(service: Service, bucket: str, tmp_path: Path) -> None:
+    """An empty ledger is not archived over them; the ledger that they are of is archived anew."""
+    manifest = archive(service, bucket)
+    place = store(bucket)
+    place.remove("manifest.json")
+    (tmp_path / "empty").mkdir()
+    with open_ledger(tmp_path / "empty") as empty, pytest.raises(BadArchive) as refused:
+        archive(empty, bucket)
+    assert refused.value.code == "not_empty"
+    assert set(place.files()) == {part.file for part in manifest.parts}
+    assert archive(service, bucket).events == manifest.events
 
 
 def test_a_store_that_holds_something_else_or_is_not_there_is_told(service: Service, bucket: str) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from infrastructure.verification import Verification, verify
 from projections import generations
 from tests.domain.test_journey_laws import plans
 from tests.infrastructure.test_archive import PART_POSITIONS, SOMEBODY, archive, as_rows, private_facts
-from tests.infrastructure.test_exporting import CAMPAIGNS, hostile_facts
+from tests.infrastructure.test_exporting import CAMPAIGNS, Killed, hostile_facts, killed_before
 from tests.ledgers import open_ledger, outcome, reported, rows, streams, take
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -203,6 +203,48 @@ def test_an_empty_archive_makes_an_empty_ledger(tmp_path: Path) -> None:
         assert rows(new) == []
     with open_ledger(tmp_path / "new", CAMPAIGNS) as new:
         assert set(verdicts(new, private_facts())) == {"accepted"}
+
+
+def test_directories_may_be_named_like_columns(service: Service, tmp_path: Path) -> None:
+    """Engines take such names for values; the ledger takes what is in the files, also while an archive goes on."""
+    to = tmp_path / "position=7" / "version=1" / "topic=none" / "journey_id=x" / "hash=0"
+    with suppress(Killed), killed_before(17):
+        archive(service, to)
+    assert list((to / "events").iterdir())
+    archive(service, to)
+    with restored(to, tmp_path / "new") as new:
+        assert rows(new) == rows(service)
+        assert index(new) == index(service)
+
+
+@pytest.mark.parametrize("ends", ["checking files", "events", "facts"])
+def test_an_archive_run_that_ends_beside_a_restore_does_not_end_it(
+    service: Service, tmp_path: Path, ends: str
+) -> None:
+    """Whether it replaces who the users are before those files were read, or after."""
+    archive(service, tmp_path / "archive")
+    ended = list[int]()
+
+    def watch(what: str, *_: object) -> None:
+        if what == ends and not ended:
+            ended.append(archive(service, tmp_path / "archive").number)
+
+    (tmp_path / "new").mkdir()
+    with open_ledger(tmp_path / "new") as new:
+        Restoring(new, store(str(tmp_path / "archive")), watch).run()
+        assert ended == [2]
+        assert rows(new) == rows(service)
+        assert index(new) == index(service)
+
+
+def test_a_restore_does_not_begin_anew_for_ever(service: Service, tmp_path: Path) -> None:
+    """Where a run ends beside each of its attempts, it says in the end what is missing."""
+    to, ended = store(str(tmp_path / "archive")), list[int]()
+    archive(service, tmp_path / "archive")
+    (tmp_path / "new").mkdir()
+    with open_ledger(tmp_path / "new") as new, pytest.raises(BadArchive) as refused:
+        Restoring(new, to, lambda *_: ended.append(archive(service, tmp_path / "archive").number)).run()
+    assert (refused.value.code, ended) == ("missing_file", [2, 3, 4, 5, 6])
 
 
 def test_a_ledger_that_holds_events_is_refused(service: Service, tmp_path: Path) -> None:
