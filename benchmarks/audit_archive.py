@@ -18,7 +18,7 @@ from benchmarks.ledger import Unwatched, refuse
 from benchmarks.places import Place
 from benchmarks.workload import CAMPAIGNS, GROUP
 from infrastructure.archive import EventPart, Manifest, manifest_of, store
-from infrastructure.archive.archiving import PART_POSITIONS, sha256_of
+from infrastructure.archive.archiving import COLUMNS, PART_POSITIONS, sha256_of
 from infrastructure.archive.engine import ROW_GROUP, engine
 from infrastructure.archive.manifest import MANIFEST, event_file
 from infrastructure.audit.engine import quoted
@@ -113,9 +113,8 @@ class Copies:
         options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
         connection.execute(f"COPY ({ordered}) TO {quoted(str(path))} ({options})")
         size, digest = path.stat().st_size, sha256_of(path)
-        return EventPart(
-            event_file(first, last), last - first + 1, size, digest, str(first), str(last), hash=digest
-        )
+        stretch = {"first": str(first), "last": str(last), "hash": digest, "columns": COLUMNS}
+        return EventPart(event_file(first, last), last - first + 1, size, digest, **stretch)
 
     def _write_manifest(self) -> None:
         manifest = Manifest(

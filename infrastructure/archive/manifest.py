@@ -34,12 +34,14 @@ class EventPart(Part, frozen=True):
     """A stretch of the log, both positions inside.
 
     `hash` is the SHA-256 of that of the part before (nothing for the first) and of the stored hashes of these events in
-    order of position, in hexadecimal: the last one stands for the log up to there.
+    order of position, in hexadecimal: the last one stands for the log up to there. `columns` tells by which query the
+    typed columns were made: where it is another than today's, they are made anew of the payloads before they are asked.
     """
 
     first: str
     last: str
     hash: str
+    columns: str = ""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from infrastructure.archive import fetched, manifest_of, store
-from infrastructure.archive.archiving import Watch
+from pyarrow.parquet import ParquetFile
+
+from infrastructure.archive import EventPart, fetched, manifest_of, store
+from infrastructure.archive.archiving import COLUMNS, TYPED, Watch
+from infrastructure.archive.engine import engine, written
+from infrastructure.archive.reading import LOGGED
 
 
 @dataclass(frozen=True)
@@ -21,5 +25,16 @@ def archived(address: str, directory: Path, watch: Watch) -> Archived:
     """The events of the archive at an address, copied to the directory where they lie elsewhere; raises BadArchive."""
     place = store(address)
     manifest = manifest_of(place)
-    files = [str(path) for path in fetched(place, manifest.events, directory, watch)]
+    paths = fetched(place, manifest.events, directory, watch)
+    files = [str(_current(part, path, directory)) for part, path in zip(manifest.events, paths, strict=True)]
     return Archived(files, int(manifest.position), manifest.events[-1].hash if manifest.events else "")
+
+
+def _current(part: EventPart, path: Path, directory: Path) -> Path:
+    """A file whose typed columns are as today's query makes them, of what was recorded."""
+    if part.columns == COLUMNS:
+        return path
+    target = directory / f"again-{path.name}"
+    with engine() as connection, ParquetFile(path) as file:
+        written(connection, file.iter_batches(columns=LOGGED.names), LOGGED, TYPED, target)
+    return target

@@ -6,9 +6,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from sqlalchemy import text
 
+from infrastructure.archive.archiving import sha256_of
 from infrastructure.service import Service
 from tests.infrastructure.commands import run
 from tests.infrastructure.test_audit import make
@@ -103,6 +106,24 @@ def test_an_archive_is_audited_wherever_it_lies(ledger: Path) -> None:
         done = run(ledger, "audit", "--from", str(place), "--json")
         assert done.returncode == 0, done.stdout
         assert json.loads(done.stdout)["judged"]["conversions"] == 5
+
+
+def test_typed_columns_of_another_version_are_not_believed(ledger: Path) -> None:
+    """They are made anew of the payloads, whatever an older version made of those."""
+    place = ledger / "archive"
+    assert run(ledger, "archive", str(place)).returncode == 0
+    manifest = json.loads((place / "manifest.json").read_text())
+    (part,) = manifest["events"]
+    file = place / part["file"]
+    table = parquet.read_table(file)
+    nothing = pa.nulls(table.num_rows, pa.string())
+    parquet.write_table(table.set_column(table.column_names.index("fact_id"), "fact_id", nothing), file)
+    part |= {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
+    for columns, status in ((part["columns"], 1), ("of another version", 0)):
+        part["columns"] = columns
+        (place / "manifest.json").write_text(json.dumps(manifest))
+        done = run(ledger, "audit", "--from", str(place), "--json")
+        assert done.returncode == status, done.stdout + done.stderr
 
 
 def test_an_archive_of_an_empty_ledger_is_audited(tmp_path: Path) -> None:
