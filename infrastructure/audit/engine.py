@@ -79,7 +79,7 @@ class DuckDB:
         flowing = iter(flow)
         self._connection.register("given", pa.RecordBatchReader.from_batches(schema, flowing))
         try:
-            self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS {query}")
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
         except duckdb.Error:
             if flow.error is not None:
                 raise flow.error from None
