@@ -4,13 +4,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
+from domain.instants import printed
 from infrastructure.archive.archiving import Chain
 from infrastructure.archive.manifest import BadArchive
 from infrastructure.archive.reading import LOGGED, View, logged, viewing
@@ -24,6 +26,8 @@ from infrastructure.audit.outcome import Audited, Judged
 from infrastructure.audit.ranges import Range, ranges
 from infrastructure.audit.spark import Spark
 from infrastructure.audit.stated import DEFINING, Stated, stated
+from infrastructure.recorder import Row
+from infrastructure.schema import events as log
 from infrastructure.schema import identities
 from infrastructure.service import Service
 from projections import generations
@@ -41,6 +45,10 @@ _ATTEMPTS = 20
 
 class ReadModelsMove(Exception):
     """The read models never stood at one position while they were looked at."""
+
+
+class UnreadableReadModel(Exception):
+    """A read model holds what none of its kind can hold."""
 
 
 class NoSuchCampaign(Exception):
@@ -63,7 +71,7 @@ def audit_ledger(service: Service, options: Options, progress: Progress) -> Audi
     """Audit a database: its streams, and its read models as they stand at one position."""
     started = time.monotonic()
     with _working(options) as directory, closing(_engine(directory, options)) as engine:
-        with _standing(service) as (view, position, current):
+        with _standing(service) as (view, position, current), _readable():
             read_models.show(engine, view, current)
             figures = read_models.figures(view, current, options.campaign_id)
         chain = Chain("")
@@ -73,7 +81,7 @@ def audit_ledger(service: Service, options: Options, progress: Progress) -> Audi
         mark = (chain.hash, sorted(current.items()), _shown(engine))
         judged, events = _judged(engine, options, asked, progress, mark)
         compare(judged, figures)
-        users = _users(service, judged)
+        users, altered = _users(service, judged), _altered(service, judged, position)
     named = (*asked, *(each.claim for each in figures))
     return Audited(
         "ledger",
@@ -84,7 +92,10 @@ def audit_ledger(service: Service, options: Options, progress: Progress) -> Audi
         events,
         judged,
         round(time.monotonic() - started, 3),
+        service.database.dialect.engine.url.render_as_string(hide_password=True),
+        printed(service.now().astimezone(UTC)),
         users,
+        altered,
     )
 
 
@@ -112,6 +123,8 @@ def audit_archive(address: str, options: Options, progress: Progress) -> Audited
         events,
         judged,
         round(time.monotonic() - started, 3),
+        address,
+        printed(datetime.now(UTC)),
     )
 
 
@@ -157,6 +170,27 @@ def _shown(engine: DuckDB | Spark) -> list[object]:
         for name in SHOWN
         for found in engine.rows(f"SELECT count(*), bit_xor(hash(shown)) FROM all_{name} AS shown")
     ]
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise UnreadableReadModel(f"a read model holds what it cannot hold: {error}") from error
+
+
+def _altered(service: Service, judged: Judged, position: int) -> list[int]:
+    """Positions of events, of what differs and of campaigns, that are not what was recorded, by their hash."""
+    streams = {each.journey_id for each in judged.differences if each.journey_id is not None}
+    columns = [log.c[name] for name in Row._fields]
+    asked = or_(log.c.originator_id.in_(streams), log.c.topic.in_(DEFINING))
+    if not judged.differences:
+        return []
+    query = select(*columns).where(asked, log.c.position <= position).order_by(log.c.position)
+    with service.database.reading() as connection:
+        rows = (Row._make(row) for row in connection.execute(query))
+        return [row.position for row in rows if row.computed_hash() != row.hash]
 
 
 def _users(service: Service, judged: Judged) -> dict[str, str]:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from infrastructure.audit.engine import Engine, quoted
-from infrastructure.audit.outcome import KEPT, Difference, Figure, Fingerprint, Judged, Story
+from infrastructure.audit.outcome import KEPT, KEPT_OF_A_KIND, Difference, Figure, Fingerprint, Judged, Story
 from infrastructure.audit.ranges import Range
 from projections.audit import Statement, statements
 
@@ -20,7 +20,9 @@ _DIFFERENCES: Final = (
     "SELECT subject, problem, claim, app_group, journey, campaign_id, thing, "
     "judged_id, judged_at, judged_receipt_id, judged_received_at, judged_variant_id, judged_net, judged_text, "
     "said_id, said_at, said_receipt_id, said_received_at, said_variant_id, said_net, said_text, position "
-    "FROM differences ORDER BY subject, problem, claim, journey, campaign_id, thing LIMIT "
+    "FROM (SELECT *, row_number() OVER "
+    "(PARTITION BY subject, problem, claim ORDER BY journey, campaign_id, thing) AS place FROM differences) AS placed "
+    f"WHERE place <= {KEPT_OF_A_KIND} ORDER BY subject, problem, claim, place LIMIT {KEPT}"
 )
 
 SHOWN: Final = ("shown_conversions", "shown_purchases", "shown_recipients")
@@ -47,7 +49,7 @@ def judge(engine: Engine, span: Range, campaign_id: str | None) -> Judged:
     ):
         judged.counts[kind[0], kind[1], kind[2]] += number
     if judged.counts:
-        judged.differences = [_difference(row) for row in engine.rows(f"{_DIFFERENCES}{KEPT}")]
+        judged.differences = [_difference(row) for row in engine.rows(_DIFFERENCES)]
     (found,) = engine.rows("SELECT lines, one_half, other_half FROM fingerprint")
     judged.fingerprint = Fingerprint(*map(int, found))
     return judged

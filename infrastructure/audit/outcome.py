@@ -1,7 +1,7 @@
 """What an audit found: totals, sums, a checksum of what stands, and every difference with both stories."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -11,6 +11,27 @@ from domain.instants import from_microseconds, printed
 
 KEPT = 1_000
 """Differences that are told one by one; all are counted."""
+
+KEPT_OF_A_KIND = 100
+"""So many of each kind, so that one kind does not hide the others."""
+
+_CAUSES_FIRST = (
+    "event",
+    "stream",
+    "fact",
+    "receipt",
+    "campaign",
+    "void",
+    "upgrade",
+    "conversion",
+    "revenue",
+    "recipient",
+    "figure",
+)
+"""Subjects in the order in which they are told: the first ones make the others."""
+
+UNREADABLE = -1
+"""An instant or an amount of a read model that cannot be read."""
 
 
 class Story(NamedTuple):
@@ -34,9 +55,10 @@ class Story(NamedTuple):
         said: dict[str, Any] = {name: value for name, value in self._asdict().items() if value is not None}
         for name in ("at", "received_at"):
             if name in said:
-                said[name] = printed(from_microseconds(said[name]))
+                known = said[name] != UNREADABLE
+                said[name] = printed(from_microseconds(said[name])) if known else "unreadable"
         if "net" in said:
-            said["net"] = f"{said['net'].normalize():f}"
+            said["net"] = "unreadable" if said["net"] == UNREADABLE else f"{said['net'].normalize():f}"
         return said or None
 
 
@@ -57,6 +79,11 @@ class Difference(NamedTuple):
     said: Story
     position: int | None = None
     """Of the event that says so."""
+
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        """As differences are counted: what is wrong with what, and who says so."""
+        return self.subject, self.problem, self.claim
 
     def as_json(self) -> dict[str, Any]:
         """As docs/audit.md has it."""
@@ -118,14 +145,19 @@ class Judged:
         self.totals.update(other.totals)
         self.said.update(other.said)
         self.counts += other.counts
-        self.differences += other.differences[: KEPT - len(self.differences)]
+        for difference in other.differences:
+            self._keep(difference)
         for figure, number in other.figures.items():
             self.figures[figure] = self.figures.get(figure, Decimal()) + number
 
     def tell(self, difference: Difference) -> None:
         """Take in a difference."""
-        self.counts[difference.subject, difference.problem, difference.claim] += 1
-        if len(self.differences) < KEPT:
+        self.counts[difference.kind] += 1
+        self._keep(difference)
+
+    def _keep(self, difference: Difference) -> None:
+        of_its_kind = sum(each.kind == difference.kind for each in self.differences)
+        if len(self.differences) < KEPT and of_its_kind < KEPT_OF_A_KIND:
             self.differences.append(difference)
 
 
@@ -141,8 +173,18 @@ class Audited:
     events: int
     judged: Judged
     seconds: float
+    address: str = ""
+    """The database, without a password, or where the archive lies."""
+    made_at: str = ""
     users: Mapping[str, str] = field(default_factory=dict)
     """By journey, of those that differences are told of."""
+    altered: Sequence[int] = ()
+    """Positions of events of those journeys, and of what was stated of campaigns, that are not what was recorded."""
+
+    @property
+    def told(self) -> list[Difference]:
+        """The differences that are told one by one, causes first."""
+        return sorted(self.judged.differences, key=lambda each: _CAUSES_FIRST.index(each.subject))
 
     @property
     def checksum(self) -> str:
@@ -167,6 +209,8 @@ class Audited:
         """As docs/audit.md has it."""
         return {
             "source": self.source,
+            "address": self.address,
+            "made_at": self.made_at,
             "engine": self.engine,
             "position": str(self.position),
             "campaign_id": self.campaign_id,
@@ -188,7 +232,8 @@ class Audited:
             ],
             "told": [
                 difference.as_json() | {"user_id": self.users.get(difference.journey_id or "")}
-                for difference in self.judged.differences
+                for difference in self.told
             ],
+            "altered": [str(position) for position in self.altered],
             "seconds": self.seconds,
         }

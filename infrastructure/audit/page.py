@@ -8,9 +8,8 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from domain import money
-from domain.conversion_events import LETTERS
 from infrastructure.audit.outcome import Audited, Difference
-from infrastructure.audit.stories import problem_of, story_of, thing_of
+from infrastructure.audit.stories import letter_of, problem_of, story_of, thing_of
 
 _TOLD = 500
 """Differences on the page; JSON has more."""
@@ -33,7 +32,7 @@ def page(found: Audited) -> str:
         claims=[claim for claim in found.claims if any(other == claim for other, _ in found.judged.said)],
         campaigns=_campaigns(found),
         kinds=_kinds(found),
-        told=[_story(found, each) for each in found.judged.differences[:_TOLD]],
+        told=[_story(found, each) for each in found.told[:_TOLD]],
         revenue={currency: money.printed(amount, currency) for currency, amount in found.revenue.items()},
     )
 
@@ -57,7 +56,7 @@ def _campaigns(found: Audited) -> list[dict[str, Any]]:
         if key.figure == "conversions" and key.clock == "conversion":
             campaign = (key.app_group, key.campaign_id)
             conversions[campaign] += int(number)
-            events.setdefault(campaign, Counter())[LETTERS[int(key.thing)]] += int(number)
+            events.setdefault(campaign, Counter())[letter_of(key.thing)] += int(number)
     differing = Counter(
         (each.app_group, each.campaign_id)
         for each in found.judged.differences

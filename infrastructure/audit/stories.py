@@ -1,8 +1,10 @@
 """Differences in words: which thing, what is wrong with it, and what either side says of it."""
 
+from decimal import Decimal
+
 from domain.conversion_events import LETTERS
 from domain.instants import from_microseconds
-from infrastructure.audit.outcome import Difference, Story
+from infrastructure.audit.outcome import UNREADABLE, Difference, Story
 
 _PROBLEMS = {
     "missing": "it stands by the rules and is not said",
@@ -71,7 +73,7 @@ def story_of(difference: Difference, story: Story) -> str:
     parts = [
         *([story.id] if story.id else []),
         *([f"at {_when(story.at)}"] if story.at is not None else []),
-        *([f"{story.net.normalize():f}"] if story.net is not None else []),
+        *([_amount(story.net)] if story.net is not None else []),
         *([story.text] if story.text else []),
         *([_receipt(story)] if story.receipt_id else []),
     ]
@@ -84,7 +86,13 @@ def _receipt(story: Story) -> str:
     return f"by receipt {story.receipt_id}{received}{variant}"
 
 
+def _amount(net: Decimal) -> str:
+    return "an amount that cannot be read" if net == UNREADABLE else f"{net.normalize():f}"
+
+
 def _when(instant: int) -> str:
     """To the microsecond where it is not a whole second: a difference may be no larger."""
+    if instant == UNREADABLE:
+        return "an instant that cannot be read"
     at = from_microseconds(instant)
     return at.strftime("%Y-%m-%d %H:%M:%S.%f UTC" if at.microsecond else "%Y-%m-%d %H:%M:%S UTC")

@@ -57,6 +57,8 @@ def archive(
         print_json(msgspec.to_builtins(manifest))
     else:
         out.print(_table(address, manifest))
+        position = f"Up to position {int(manifest.position):,}."
+        out.print(f"{position} {_UNCHECKED}", highlight=False, soft_wrap=True)
 
 
 def restore(
@@ -84,12 +86,14 @@ def restore(
     if json_output:
         print_json(asdict(restored) | {"position": str(restored.position)})
     else:
-        out.print(_sentence(restored), highlight=False, soft_wrap=True)
+        out.print(_sentence(service, restored), highlight=False, soft_wrap=True)
 
 
-def _sentence(restored: Restored) -> str:
+def _sentence(service: Service, restored: Restored) -> str:
+    address = service.database.dialect.engine.url.render_as_string(hide_password=True)
     return (
-        f"Restored up to position {restored.position:,}: {restored.facts:,} facts of {restored.journeys:,} users. "
+        f"Restored into {plain(address)} up to position {restored.position:,}: "
+        f"{restored.facts:,} facts of {restored.journeys:,} users. "
         "Keys and webhooks are to be made anew; other read models follow when they are asked for."
     )
 
@@ -109,6 +113,7 @@ def _refusing() -> Iterator[None]:
         raise Refused(message, code="unusable_file", status=UNREADABLE) from None
 
 
+_UNCHECKED = "Hashes of events are checked by `conversions verify`, and when the archive is restored."
 _ARCHIVED = "what was archived stays valid; run the same command again."
 _NOTHING = "nothing was restored; run the same command again."
 

@@ -13,6 +13,15 @@ _SHOWN = 20
 """Differences that are told on a terminal; JSON and the page have more."""
 
 
+STANDING = {
+    "conversions": "conversions, control's too",
+    "purchases that count": "purchases that count",
+    "recipients": "recipients of variants and campaigns",
+    "upgrades": "upgrades",
+}
+"""What stands, and what it is called."""
+
+
 def show(found: Audited, limit: int = _SHOWN) -> None:
     """Print the verdict and the tables."""
     out.print(_totals(found))
@@ -23,7 +32,7 @@ def show(found: Audited, limit: int = _SHOWN) -> None:
         out.print(f"Revenue that counts, control's included: {sums}", highlight=False, soft_wrap=True)
     if found.differs:
         out.print(_kinds(found))
-        for difference in found.judged.differences[:limit]:
+        for difference in found.told[:limit]:
             for line in _told(found, difference):
                 out.print(line, highlight=False, soft_wrap=True)
         if found.differs > limit:
@@ -31,7 +40,23 @@ def show(found: Audited, limit: int = _SHOWN) -> None:
                 f"[dim]and {found.differs - limit:,} more; --json and --html have more of them[/]",
                 highlight=False,
             )
+    for line in _advice(found):
+        out.print(line, highlight=False, soft_wrap=True)
     out.print(verdict(found), highlight=False, soft_wrap=True)
+
+
+def _advice(found: Audited) -> Iterator[str]:
+    """What was compared that is not in the table, and what to do next."""
+    others = [claim for claim in found.claims if all(other != claim for other, _ in found.judged.said)]
+    if others:
+        yield f"Every figure of {' and '.join(others)} was compared, too."
+    if found.altered:
+        positions = ", ".join(f"{position:,}" for position in found.altered[:_SHOWN])
+        yield f"[red]Not what was recorded, by their hash[/]: positions {positions}; `conversions verify` says more."
+    elif found.differs and found.source == "archive":
+        yield "Hashes of events were not checked: `conversions verify` in the ledger, or a restore, does."
+    if any(claim != "streams" for _, _, claim in found.judged.counts):
+        yield "Where a read model differs and the streams do not, `conversions rebuild` makes it anew."
 
 
 def verdict(found: Audited) -> str:
@@ -54,10 +79,10 @@ def _totals(found: Audited) -> Table:
     claims = [claim for claim in found.claims if any(other == claim for other, _ in found.judged.said)]
     for claim in claims:
         table.add_column(claim, justify="right")
-    for what in ("conversions", "purchases that count", "recipients", "upgrades"):
+    for what, label in STANDING.items():
         said = (found.judged.said.get((claim, what)) for claim in claims)
         cells = ("" if number is None else f"{number:,}" for number in said)
-        table.add_row(what, f"{found.judged.totals[what]:,}", *cells)
+        table.add_row(label, f"{found.judged.totals[what]:,}", *cells)
     return table
 
 

@@ -18,6 +18,7 @@ from infrastructure.audit.auditing import (
     NoSuchCampaign,
     Options,
     ReadModelsMove,
+    UnreadableReadModel,
     audit_archive,
     audit_ledger,
 )
@@ -63,7 +64,10 @@ def audit(  # noqa: PLR0913 - a command's options
         typer.Option("--memory", metavar="SIZE", help="How much memory to judge in; more goes to the disk."),
     ] = MEMORY,
     work: Annotated[
-        Path | None, typer.Option("--work", metavar="DIR", help="Where files may lie meanwhile.")
+        Path | None,
+        typer.Option(
+            "--work", metavar="DIR", help="Where files may lie meanwhile; stopped, it goes on there."
+        ),
     ] = None,
     engine: Annotated[
         str, typer.Option("--engine", metavar="|".join(ENGINES), help="What runs the rules.")
@@ -89,8 +93,8 @@ def audit(  # noqa: PLR0913 - a command's options
     """Judge every fact anew, by rules in SQL that share nothing with the code that decided, and compare.
 
     What stands by the rules is compared with what the streams say and with what the read models say, conversion by
-    conversion and purchase by purchase. Nothing is written but to --html and --work, and read models are brought up to
-    date. Exit status: 0 where nothing differs, 1 where something does, 2 where no audit came about.
+    conversion and purchase by purchase. It changes nothing; read models that are behind are brought up to date first.
+    Exit status: 0 where nothing differs, 1 where something does, 2 where no audit came about.
     """
     if decisions:
         _refuse_with_decisions(
@@ -109,6 +113,7 @@ def audit(  # noqa: PLR0913 - a command's options
         raise Refused(f"--engine is one of {', '.join(ENGINES)}", code="bad_engine", status=UNREADABLE)
     if not re.fullmatch(r"\d{1,6}(\.\d+)? ?([KMGT]i?B)", memory):
         raise Refused("--memory is a size such as 2GB", code="bad_memory", status=UNREADABLE)
+    _check_page(html)
     options = Options(campaign, memory, work, engine, spark_remote)
     with Bar() as bar, _refusing(), interruptible():
         if source is not None:
@@ -116,25 +121,36 @@ def audit(  # noqa: PLR0913 - a command's options
         else:
             with opened(database, migrating=False) as service:
                 found = audit_ledger(service, options, bar.show)
-    _tell(found, html, json_output=json_output)
+    with _refusing():
+        _tell(found, html, json_output=json_output)
     if found.differs:
         raise typer.Exit(REFUSED)
 
 
-def _tell(found: Audited, html: Path | None, *, json_output: bool) -> None:
-    if html is not None:
-        from infrastructure.audit.page import page  # noqa: PLC0415 - it takes a while to load
+def _check_page(html: Path | None) -> None:
+    """Whether the page can be written, before hours of work and not after them."""
+    if html is None:
+        return
+    try:
+        is_new = not html.exists()
+        html.open("a").close()
+        if is_new:
+            html.unlink()
+    except OSError as error:
+        message = f"the page cannot be written: {error}"
+        raise Refused(message, code="unwritable_file", place="--html", status=UNREADABLE) from None
 
-        try:
-            html.write_text(page(found), encoding="utf-8")
-        except OSError as error:
-            message = f"the page cannot be written: {error}"
-            raise Refused(message, code="unwritable_file", status=UNREADABLE) from None
-        err.print(f"The page is {html}.", highlight=False, soft_wrap=True)
+
+def _tell(found: Audited, html: Path | None, *, json_output: bool) -> None:
     if json_output:
         print_json(found.as_json())
     else:
         audit_tables.show(found)
+    if html is not None:
+        from infrastructure.audit.page import page  # noqa: PLC0415 - it takes a while to load
+
+        html.write_text(page(found), encoding="utf-8")
+        err.print(f"The page is {html}.", highlight=False, soft_wrap=True)
 
 
 def _refuse_with_decisions(given: Mapping[str, bool]) -> None:
@@ -173,6 +189,9 @@ def _refusing() -> Iterator[None]:
     except UnreadableLog as bad:
         message = f"{bad}; `conversions verify` checks the log"
         raise Refused(message, code="unreadable_log", status=UNREADABLE) from None
+    except UnreadableReadModel as error:
+        message = f"{error}; `conversions rebuild` makes it anew"
+        raise Refused(message, code="unreadable_read_model", status=UNREADABLE) from None
     except ReadModelsMove as error:
         raise Refused(f"{error}; run it again", code="read_models_move", status=UNREADABLE) from None
     except duckdb.OutOfMemoryException as error:
@@ -184,7 +203,7 @@ def _refusing() -> Iterator[None]:
         )
         raise Refused(message, code="audit_failed", status=UNREADABLE) from None
     except OSError as error:
-        raise Refused(str(error), code="unwritable_file", status=UNREADABLE) from None
+        raise Refused(str(error), code="unusable_file", status=UNREADABLE) from None
     except KeyboardInterrupt:
         out.print("Stopped: nothing was changed.", highlight=False)
         raise typer.Exit(INTERRUPTED) from None

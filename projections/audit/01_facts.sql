@@ -32,7 +32,21 @@ WHERE topic IN (
         OR (topic = 'journey.purchase' AND (price IS NULL OR quantity IS NULL OR currency IS NULL))
         OR (topic = 'journey.refund' AND (purchase_id IS NULL OR refunded IS NULL))
         OR (topic = 'journey.void' AND voided_id IS NULL)
-    );
+    )
+UNION ALL
+SELECT app_group, stream_id, position, topic, 'unreadable'
+FROM typed
+WHERE topic IN (
+        'journey.conversion_recorded', 'journey.conversion_restated', 'journey.conversion_withdrawn',
+        'journey.revenue_attributed', 'journey.revenue_restated', 'journey.revenue_withdrawn',
+        'journey.recipient_counted', 'journey.recipient_restated', 'journey.recipient_withdrawn'
+    )
+    AND campaign_id IS NULL
+UNION ALL
+SELECT app_group, stream_id, position, topic, 'unreadable'
+FROM typed
+WHERE topic IN ('journey.upgrade_recorded', 'journey.upgrade_withdrawn', 'journey.fact_disregarded')
+    AND occurrence_id IS NULL;
 
 -- R17: a void names a fact of the same user, before or after it. A void cannot be voided.
 CREATE TABLE voided AS

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,8 +11,8 @@ import pytest
 from sqlalchemy import Connection, text
 
 from infrastructure.audit.auditing import NoSuchCampaign, Options, audit_ledger
-from infrastructure.audit.outcome import Audited
-from infrastructure.audit.stories import problem_of, thing_of
+from infrastructure.audit.outcome import UNREADABLE, Audited, Difference, Judged, Story
+from infrastructure.audit.stories import problem_of, story_of, thing_of
 from infrastructure.service import Service
 from infrastructure.topics import TOPICS
 from projections.audit import statements
@@ -401,6 +402,10 @@ FAULTS: dict[str, Fault] = {
     "a fact at no instant": Fault(
         lambda c: alter(c, "session_started", _now("at", value="yesterday"), '"s2"'), {("event", "unreadable", "streams")}
     ),
+    "a decision that cannot be read": Fault(
+        put("UPDATE events SET state = '{' WHERE topic = 'journey.conversion_recorded' AND state LIKE '%\"p1\"%'"),
+        {("event", "unreadable", "streams"), ("conversion", "missing", "streams")},
+    ),
     "a fact that cannot be read": Fault(
         put("UPDATE events SET state = '{' WHERE state LIKE '%\"s2\"%' AND topic = 'journey.session_started'"),
         {("event", "unreadable", "streams")},
@@ -644,3 +649,35 @@ def test_damaged_read_models_are_told_on_postgresql(
             audited(service, "none")
     told = set().union(*(FAULTS[fault].told for fault in faults))
     assert kinds(found) == told | {("conversion", "other_window", "conversions")}, found.judged.differences
+
+
+def test_events_that_were_altered_are_named_beside_what_differs(service: Service) -> None:
+    """The fact that is not what was recorded, and not only the decision that was right when it was made."""
+    with service.database.writing() as connection:
+        connection.execute(text("DROP TRIGGER events_refuse_update"))
+        alter(connection, "purchase", _now("price", value="135.00"), '"p1"')
+        position, _, _ = _found(connection, "purchase", '"p1"')
+    found = audited(service)
+    assert ("revenue", "other_net", "streams") in kinds(found)
+    assert found.altered == [position]
+    assert found.as_json()["altered"] == [str(position)]
+
+
+def test_no_kind_of_difference_hides_the_others() -> None:
+    """So many of each are told, and causes first; all are counted."""
+    judged = Judged()
+    for subject, number in (("figure", 700), ("conversion", 700), ("event", 1)):
+        for each in range(number):
+            story = Story(net=Decimal(each))
+            judged.tell(Difference(subject, "missing", "streams", "shop", None, None, "", story, Story()))
+    found = Audited("ledger", "duckdb", 0, None, ("streams",), 0, judged, 0.0)
+    assert found.differs == 1_401
+    assert [each.subject for each in found.told] == ["event", *["conversion"] * 100, *["figure"] * 100]
+
+
+def test_what_cannot_be_read_is_told_as_that() -> None:
+    """No instant before 1970 and no amount below 0 that nobody ever wrote."""
+    story = Story(id="p1", at=UNREADABLE, net=Decimal(UNREADABLE))
+    difference = Difference("revenue", "other_net", "conversions", "shop", "j", "c", "p1", Story(), story)
+    assert story_of(difference, story) == "p1 at an instant that cannot be read an amount that cannot be read"
+    assert story.as_json() == {"id": "p1", "at": "unreadable", "net": "unreadable"}

@@ -144,6 +144,13 @@ def test_a_log_that_misses_an_event_is_no_difference_but_unreadable(ledger: Path
     assert code_of(run(ledger, "audit", "--json")) == ("unreadable_log", 2)
 
 
+def test_a_read_model_that_cannot_be_read_is_told_with_what_to_do(ledger: Path) -> None:
+    """Status 2, as nothing was audited."""
+    with Service(url_of(ledger)) as service, service.database.writing() as connection:
+        connection.execute(text("UPDATE recipients_1 SET receipts = 'x' WHERE first_receipt_id = 'r7'"))
+    assert code_of(run(ledger, "audit", "--json")) == ("unreadable_read_model", 2)
+
+
 def test_an_audit_migrates_nothing(ledger: Path) -> None:
     """A ledger that another version runs stays as it is."""
     older = text("UPDATE alembic_version SET version_num = '0004'")
