@@ -30,8 +30,6 @@ from tests.infrastructure.test_exporting import (
 from tests.infrastructure.test_verification import tamper
 from tests.ledgers import open_ledger, rows, take
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 PART_POSITIONS = 40
 PRIVATE = "a very private plan"
 SOMEBODY = "somebody@example.org"
@@ -92,6 +90,7 @@ def files(directory: Path) -> dict[str, bytes]:
     return {path.relative_to(directory).as_posix(): path.read_bytes() for path in found}
 
 
+@pytest.mark.usefixtures("each_database")
 def test_the_log_is_read_in_order_with_every_byte(service: Service) -> None:
     """From any position to any other; payloads and hashes are as they are stored."""
     whole = rows(service)
@@ -101,6 +100,7 @@ def test_the_log_is_read_in_order_with_every_byte(service: Service) -> None:
     assert next(iter(logged(service, 0, 1))).schema == LOGGED
 
 
+@pytest.mark.usefixtures("each_database")
 def test_the_manifest_says_what_the_parts_hold(service: Service, tmp_path: Path) -> None:
     """Positions, counts, sizes and hashes, worked out anew from the files and the log."""
     manifest = archive(service, tmp_path / "archive")
@@ -185,6 +185,7 @@ def test_identities_stand_in_files_of_their_own_without_keys(service: Service, t
     assert not any(row.key in content for row in known for content in files(tmp_path / "archive").values())
 
 
+@pytest.mark.usefixtures("each_database")
 def test_events_recorded_since_become_further_parts(service: Service, tmp_path: Path) -> None:
     """The parts before are not touched; all together hold what an archive of everything holds."""
     to = tmp_path / "archive"
@@ -204,6 +205,7 @@ def test_events_recorded_since_become_further_parts(service: Service, tmp_path: 
     assert archive(service, to).events == second.events
 
 
+@pytest.mark.usefixtures("each_database")
 def test_an_empty_ledger_has_an_archive_too(tmp_path: Path) -> None:
     """Nothing is in it but its manifest and files without rows."""
     with open_ledger(tmp_path) as service:
@@ -216,6 +218,7 @@ def test_an_empty_ledger_has_an_archive_too(tmp_path: Path) -> None:
         assert archive(service, tmp_path / "archive").position == "0"
 
 
+@pytest.mark.usefixtures("each_database")
 def test_an_erasure_leaves_nothing_in_an_archive_made_since(service: Service, tmp_path: Path) -> None:
     """The files that named the person are gone; the log, which names no one, stays as it was."""
     to = tmp_path / "archive"
@@ -235,6 +238,7 @@ def test_an_erasure_leaves_nothing_in_an_archive_made_since(service: Service, tm
     assert not any(text.encode() in content for text in (SOMEBODY, PRIVATE) for content in files(to).values())
 
 
+@pytest.mark.usefixtures("each_database")
 @pytest.mark.slow
 def test_an_archive_killed_at_any_step_and_run_again_equals_one_that_was_not(
     service: Service, tmp_path: Path
@@ -265,6 +269,7 @@ def test_an_archive_killed_at_any_step_and_run_again_equals_one_that_was_not(
     assert set(files(to)) == {"manifest.json", *named}
 
 
+@pytest.mark.usefixtures("each_database")
 def test_a_missing_event_ends_the_archive_and_is_named(service: Service, tmp_path: Path) -> None:
     """No manifest names what could not be finished, and the one before stays."""
     tamper(service, "DELETE FROM events WHERE position = 58")

@@ -16,8 +16,6 @@ from tests.infrastructure.test_exporting import CAMPAIGNS, hostile_facts
 from tests.infrastructure.test_verification import tamper
 from tests.ledgers import open_ledger, rows, take, url_of
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 # The command, in parts and chunks of few events, which stops when it has told so many times how far it is with something.
 SLOW = """
 import os, signal, sys
@@ -66,6 +64,7 @@ def struck(
     return command.returncode, said
 
 
+@pytest.mark.usefixtures("each_database")
 @pytest.mark.slow
 def test_a_ledger_is_archived_and_restored(ledger: Path, tmp_path: Path) -> None:
     """Reports and explanations of the new ledger are those of the old one, and `verify` finds nothing."""
@@ -91,6 +90,7 @@ def test_people_are_told_what_was_done(ledger: Path, tmp_path: Path) -> None:
     assert "facts of 14 users. Keys and webhooks are to be made anew" in restored.stdout
 
 
+@pytest.mark.usefixtures("each_database")
 @pytest.mark.slow
 @pytest.mark.parametrize(("by", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
 def test_an_archive_ended_in_the_midst_leaves_the_one_before(
@@ -113,6 +113,7 @@ def test_an_archive_ended_in_the_midst_leaves_the_one_before(
     assert int(last["position"]) > int(first["position"]) + 200
 
 
+@pytest.mark.usefixtures("each_database")
 @pytest.mark.slow
 @pytest.mark.parametrize(("by", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
 def test_a_restore_ended_in_the_midst_leaves_an_empty_ledger(

@@ -15,8 +15,6 @@ from tests.infrastructure.test_archive_restore import restored
 from tests.infrastructure.test_exporting import CAMPAIGNS, Killed, hostile_facts, killed_before, one_more
 from tests.ledgers import open_ledger, take
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,6 +40,7 @@ def refused(service: Service, to: Path) -> str:
     return bad.value.code
 
 
+@pytest.mark.usefixtures("each_database")
 def test_parts_of_a_lost_manifest_are_kept_from_other_ledgers(service: Service, tmp_path: Path) -> None:
     """From an empty one, and from one that has recorded as much; with the manifest put back, it goes on."""
     to = tmp_path / "archive"
@@ -70,6 +69,7 @@ def test_the_ledger_of_a_lost_manifest_is_archived_anew(service: Service, tmp_pa
     assert set(files(tmp_path / "archive")) == {"manifest.json", *(part.file for part in manifest.parts)}
 
 
+@pytest.mark.usefixtures("each_database")
 @pytest.mark.slow
 def test_a_first_archive_killed_at_any_step_is_made_by_the_same_command(
     service: Service, tmp_path: Path

@@ -28,8 +28,6 @@ from tests.infrastructure.test_archive import PART_POSITIONS, SOMEBODY, archive,
 from tests.infrastructure.test_exporting import CAMPAIGNS, Killed, hostile_facts, killed_before
 from tests.ledgers import open_ledger, outcome, reported, rows, streams, take
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 LAWS = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -99,6 +97,7 @@ def altered(fact: dict[str, Any]) -> dict[str, Any]:
     return fact | {"at": "2023-01-01T00:00:00Z"}
 
 
+@pytest.mark.usefixtures("each_database")
 def test_a_restored_ledger_equals_the_one_that_was_archived(service: Service, tmp_path: Path) -> None:
     """Events byte for byte, what stands beside them, and every row of every read model; `verify` finds nothing."""
     manifest = archive(service, tmp_path / "archive")
@@ -113,6 +112,7 @@ def test_a_restored_ledger_equals_the_one_that_was_archived(service: Service, tm
     assert all(len(key) == 32 for key in keys[0])
 
 
+@pytest.mark.usefixtures("each_database")
 def test_r13_every_fact_sent_again_is_a_duplicate_and_an_altered_one_a_conflict(
     service: Service, tmp_path: Path
 ) -> None:
@@ -127,6 +127,7 @@ def test_r13_every_fact_sent_again_is_a_duplicate_and_an_altered_one_a_conflict(
         assert rows(new) == rows(service)
 
 
+@pytest.mark.usefixtures("each_database")
 @pytest.mark.slow
 @pytest.mark.parametrize("state_every", [1, 1_000])
 @LAWS
@@ -160,6 +161,7 @@ def test_r13_r14_archived_and_restored_nothing_is_different(state_every: int, pl
         assert set(verdicts(new, facts)) <= {"duplicate"}
 
 
+@pytest.mark.usefixtures("each_database")
 def test_a_fact_whose_text_was_erased_is_known_by_its_id(service: Service, tmp_path: Path) -> None:
     """With the text gone nobody can tell whether it is the same: it is refused, and the rest is as before."""
     with service.database.writing() as connection:
@@ -169,6 +171,7 @@ def test_a_fact_whose_text_was_erased_is_known_by_its_id(service: Service, tmp_p
         assert verdicts(new, private_facts()) == ["conflicting_fact", *["duplicate"] * 4]
 
 
+@pytest.mark.usefixtures("each_database")
 def test_somebody_erased_is_somebody_new(service: Service, tmp_path: Path) -> None:
     """As in the ledger that was archived: the journey stays, and no one is known to have made it."""
     with service.database.writing() as connection:
@@ -182,6 +185,7 @@ def test_somebody_erased_is_somebody_new(service: Service, tmp_path: Path) -> No
         assert verdicts(new, private_facts()) == ["accepted"] * 5
 
 
+@pytest.mark.usefixtures("each_database")
 def test_a_restored_ledger_goes_on_and_so_does_its_archive(service: Service, tmp_path: Path) -> None:
     """It is the ledger of the archive, which goes on with further parts; and of those it can be restored again."""
     archive(service, tmp_path / "archive")
@@ -195,6 +199,7 @@ def test_a_restored_ledger_goes_on_and_so_does_its_archive(service: Service, tmp
             assert verdicts(again, [fact, *private_facts()]) == ["duplicate"] * 6
 
 
+@pytest.mark.usefixtures("each_database")
 def test_an_empty_archive_makes_an_empty_ledger(tmp_path: Path) -> None:
     """Which then takes campaigns and facts as any other."""
     with open_ledger(tmp_path) as empty:
@@ -247,6 +252,7 @@ def test_a_restore_does_not_begin_anew_for_ever(service: Service, tmp_path: Path
     assert (refused.value.code, ended) == ("missing_file", [2, 3, 4, 5, 6])
 
 
+@pytest.mark.usefixtures("each_database")
 def test_a_ledger_that_holds_events_is_refused(service: Service, tmp_path: Path) -> None:
     """Nothing of it is touched."""
     archive(service, tmp_path / "archive")
