@@ -400,4 +400,5 @@ def test_what_a_manifest_says_is_read_by_anyone(service: Service, tmp_path: Path
     archive(service, tmp_path / "archive")
     found = msgspec.json.decode((tmp_path / "archive/manifest.json").read_bytes())
     assert list(found) == ["format", "made_at", "position", "schema_version", "events", "identities", "properties"]  # fmt: skip
-    assert list(found["events"][0]) == ["file", "rows", "bytes", "sha256", "first", "last", "hash"]
+    named = ["file", "rows", "bytes", "sha256", "first", "last", "hash", "columns"]
+    assert list(found["events"][0]) == named

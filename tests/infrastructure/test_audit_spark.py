@@ -118,8 +118,8 @@ def comparable(judged: Judged) -> Judged:
 
 
 def told(found: Audited) -> Audited:
-    """An audit, but for who made it and how long that took."""
-    return replace(found, engine="", seconds=0.0, judged=comparable(found.judged))
+    """An audit, but for who made it, when, and how long that took."""
+    return replace(found, engine="", made_at="", seconds=0.0, judged=comparable(found.judged))
 
 
 def both(audit: Any, of: Any) -> tuple[Audited, Audited]:
