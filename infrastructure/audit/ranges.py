@@ -5,7 +5,7 @@ from typing import NamedTuple
 _SIGNS = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 """What ids of journeys are made of, at random, by code point."""
 
-EVENTS = 2_000_000
+EVENTS = 4_000_000
 """Events of the journeys that are judged at a time, about."""
 
 
