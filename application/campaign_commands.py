@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
-from domain.campaign import Kind
+from domain.campaign_events import Kind
 from domain.conversion_events import (
     ConversionEvent,
     MakesPurchase,

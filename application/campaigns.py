@@ -9,7 +9,8 @@ from application.campaign_commands import AppGroupCommand, ApplyCampaigns, Campa
 from application.ledger import Ledger
 from application.ports import Ledgers, Stamp
 from domain.app_group import AppGroup
-from domain.campaign import Campaign, Kind, Status
+from domain.campaign import Campaign
+from domain.campaign_events import Kind, Status
 from domain.errors import BadDefinition, DomainError
 
 log = structlog.get_logger()

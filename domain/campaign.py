@@ -1,12 +1,29 @@
-"""Campaign: what users receive, its life, variants and conversion events (R1 to R5)."""
+"""Campaign: what users receive, its life, variants, conversion events and winner (R1 to R5, R21)."""
 
 import uuid
-from enum import StrEnum
-
-import msgspec
+from datetime import timedelta
 
 from domain.aggregate import Aggregate
 from domain.app_group import AppGroup
+from domain.campaign_events import (
+    AnyCampaignEvent,
+    CampaignArchived,
+    CampaignDrafted,
+    CampaignLaunched,
+    CampaignRenamed,
+    CampaignStopped,
+    ChannelChanged,
+    ConversionEventsChanged,
+    Kind,
+    SelectionEnded,
+    SelectionStarted,
+    Status,
+    VariantsChanged,
+    VariantsRenamed,
+    WeightsAdjusted,
+    WeightsSet,
+    WinnerDeclared,
+)
 from domain.conversion_events import ConversionEvent
 from domain.definition import (
     Definition,
@@ -16,106 +33,21 @@ from domain.definition import (
     check_variants,
     checked_weights,
 )
-from domain.errors import CampaignIsArchived, CampaignIsDraft, CampaignIsFixed, CampaignNotLaunched
-
-
-class Kind(StrEnum):
-    """One message, or a journey of messages."""
-
-    CAMPAIGN = "campaign"
-    CANVAS = "canvas"
-
-
-class Status(StrEnum):
-    """Where a campaign is in its life (R4)."""
-
-    DRAFT = "draft"
-    LAUNCHED = "launched"
-    STOPPED = "stopped"
-    ARCHIVED = "archived"
-
-
-# Events: the storage format. Never change or remove a class or field that was stored.
-
-
-class CampaignEvent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What every event of a campaign is."""
-
-
-class CampaignDrafted(CampaignEvent, frozen=True):
-    """The campaign exists, as a draft."""
-
-    app_group: str
-    campaign_id: str
-    name: str
-    kind: Kind
-    variants: tuple[Variant, ...]
-    weights: Weights
-    conversion_events: tuple[ConversionEvent, ...]
-    channel: str | None = None
-
-
-class CampaignRenamed(CampaignEvent, frozen=True):
-    """The campaign has another name."""
-
-    name: str
-
-
-class ChannelChanged(CampaignEvent, frozen=True):
-    """The campaign goes out through another channel."""
-
-    channel: str | None
-
-
-class VariantsChanged(CampaignEvent, frozen=True):
-    """A draft has other variants, with their weights."""
-
-    variants: tuple[Variant, ...]
-    weights: Weights
-
-
-class VariantsRenamed(CampaignEvent, frozen=True):
-    """The same variants have other names."""
-
-    names: dict[str, str | None]
-
-
-class ConversionEventsChanged(CampaignEvent, frozen=True):
-    """A draft has other conversion events."""
-
-    conversion_events: tuple[ConversionEvent, ...]
-
-
-class WeightsSet(CampaignEvent, frozen=True):
-    """The variants share the users in another way (R5)."""
-
-    weights: Weights
-
-
-class CampaignLaunched(CampaignEvent, frozen=True):
-    """The campaign takes receipts from now on; variants and conversion events are fixed (R4)."""
-
-
-class CampaignStopped(CampaignEvent, frozen=True):
-    """The campaign goes out no more; open windows run on (R4)."""
-
-
-class CampaignArchived(CampaignEvent, frozen=True):
-    """The campaign is put away for good (R4)."""
-
-
-AnyCampaignEvent = (
-    CampaignDrafted
-    | CampaignRenamed
-    | ChannelChanged
-    | VariantsChanged
-    | VariantsRenamed
-    | ConversionEventsChanged
-    | WeightsSet
-    | CampaignLaunched
-    | CampaignStopped
-    | CampaignArchived
+from domain.errors import (
+    BadDefinition,
+    CampaignIsArchived,
+    CampaignIsDraft,
+    CampaignIsFixed,
+    CampaignNotLaunched,
+    UnknownVariant,
 )
+from domain.evidence import SelectionEvidence, WinnerEvidence
+
+BETWEEN_ADJUSTMENTS = timedelta(hours=12)
+"""Weights follow conversions at most twice a day."""
+
+FLOOR = 0.05
+"""The share that intelligent selection leaves each variant at least, of all but control, unless another is said."""
 
 
 def stream_id(app_group: str, campaign_id: str) -> str:
@@ -138,6 +70,9 @@ class Campaign(Aggregate[AnyCampaignEvent]):
         self.weights: Weights = {}
         self.weights_applied: Weights = {}
         self.conversion_events: tuple[ConversionEvent, ...] = ()
+        self.winner: WinnerDeclared | None = None
+        self.selection: SelectionStarted | None = None
+        self.adjusted: SelectionEvidence | None = None
 
     @property
     def definition(self) -> Definition:
@@ -220,6 +155,53 @@ class Campaign(Aggregate[AnyCampaignEvent]):
             self._refuse_archived()
             self.record(WeightsSet(shares))
 
+    def declare_winner(self, variant_id: str, evidence: WinnerEvidence) -> None:
+        """Declare the variant that a test found best on the primary conversion event: never control (R21)."""
+        self._refuse_archived()
+        if variant_id not in self.definition.variants:
+            raise UnknownVariant(f"{self.campaign_id!r} has no variant {variant_id!r}", place="variant_id")
+        if variant_id == self.definition.control:
+            raise BadDefinition("control is never the winner", place="variant_id")
+        if self.winner is None or self.winner.variant_id != variant_id:
+            self.record(WinnerDeclared(variant_id, evidence))
+
+    def select(self, floor: float | None) -> None:
+        """Let weights follow the primary conversion event, or with no floor no longer."""
+        if floor is None:
+            if self.selection is not None:
+                self.record(SelectionEnded())
+            return
+        self._refuse_archived()
+        if not self.conversion_events or len(self._chosen_from()) < 2:
+            message = (
+                "intelligent selection takes a conversion event, and two variants or more beside control"
+            )
+            raise BadDefinition(message, place="intelligent_selection")
+        if not 0 <= floor * len(self._chosen_from()) < 1:
+            message = f"a floor of {floor} is none, or leaves nothing to select for {len(self._chosen_from())} variants"
+            raise BadDefinition(message, place="intelligent_selection.floor")
+        if self.selection is None or self.selection.floor != floor:
+            self.record(SelectionStarted(floor))
+
+    def adjustable(self, as_of: int) -> bool:
+        """Whether weights may follow what is known as of an instant, in microseconds since 1970."""
+        if self.selection is None or self.status is not Status.LAUNCHED:
+            return False
+        return self.adjusted is None or as_of - self.adjusted.as_of >= BETWEEN_ADJUSTMENTS // timedelta(
+            microseconds=1
+        )
+
+    def adjust(self, weights: Weights, evidence: SelectionEvidence, *, last: bool) -> None:
+        """Share users by what the variants converted, where it is time to; `last` says that going on would not help."""
+        if not self.adjustable(evidence.as_of):
+            return
+        self.record(WeightsAdjusted(checked_weights(self.variants, weights), evidence))
+        if last:
+            self.record(SelectionEnded(evidence))
+
+    def _chosen_from(self) -> list[Variant]:
+        return [variant for variant in self.variants if not variant.control]
+
     def launch(self) -> None:
         """Launch a draft, or a stopped campaign again (R4)."""
         self._refuse_archived()
@@ -275,8 +257,24 @@ class Campaign(Aggregate[AnyCampaignEvent]):
                 self.status = Status.LAUNCHED
             case CampaignStopped():
                 self.status = Status.STOPPED
-            case CampaignArchived():  # pragma: no branch
+            case CampaignArchived():
                 self.status = Status.ARCHIVED
+            case _:
+                self._evolve_experiment(event)
+
+    def _evolve_experiment(
+        self, event: WinnerDeclared | SelectionStarted | SelectionEnded | WeightsAdjusted
+    ) -> None:
+        match event:
+            case WinnerDeclared():
+                self.winner = event
+            case SelectionStarted():
+                self.selection = event
+            case SelectionEnded():
+                self.selection = None
+            case WeightsAdjusted():  # pragma: no branch
+                # What was applied last from a file stays: the same file again changes nothing (docs/files.md).
+                self.weights, self.adjusted = event.weights, event.evidence
 
 
 def _by_id(variants: tuple[Variant, ...]) -> dict[str, Variant]:

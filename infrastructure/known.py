@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from application.ledger import Ledger
-from domain.campaign import Status
+from domain.campaign_events import Status
 from domain.definition import Definition
 
 

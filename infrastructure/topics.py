@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from domain import app_group, campaign
+from domain import app_group, campaign_events
 from domain.journey import decisions, facts
 
 TOPICS: Final[dict[type[msgspec.Struct], str]] = {
@@ -13,16 +13,20 @@ TOPICS: Final[dict[type[msgspec.Struct], str]] = {
     app_group.CustomEventDeclared: "app_group.custom_event_declared",
     app_group.CustomEventSeen: "app_group.custom_event_seen",
     app_group.CampaignAdded: "app_group.campaign_added",
-    campaign.CampaignDrafted: "campaign.drafted",
-    campaign.CampaignRenamed: "campaign.renamed",
-    campaign.ChannelChanged: "campaign.channel_changed",
-    campaign.VariantsChanged: "campaign.variants_changed",
-    campaign.VariantsRenamed: "campaign.variants_renamed",
-    campaign.ConversionEventsChanged: "campaign.conversion_events_changed",
-    campaign.WeightsSet: "campaign.weights_set",
-    campaign.CampaignLaunched: "campaign.launched",
-    campaign.CampaignStopped: "campaign.stopped",
-    campaign.CampaignArchived: "campaign.archived",
+    campaign_events.CampaignDrafted: "campaign.drafted",
+    campaign_events.CampaignRenamed: "campaign.renamed",
+    campaign_events.ChannelChanged: "campaign.channel_changed",
+    campaign_events.VariantsChanged: "campaign.variants_changed",
+    campaign_events.VariantsRenamed: "campaign.variants_renamed",
+    campaign_events.ConversionEventsChanged: "campaign.conversion_events_changed",
+    campaign_events.WeightsSet: "campaign.weights_set",
+    campaign_events.WinnerDeclared: "campaign.winner_declared",
+    campaign_events.SelectionStarted: "campaign.selection_started",
+    campaign_events.SelectionEnded: "campaign.selection_ended",
+    campaign_events.WeightsAdjusted: "campaign.weights_adjusted",
+    campaign_events.CampaignLaunched: "campaign.launched",
+    campaign_events.CampaignStopped: "campaign.stopped",
+    campaign_events.CampaignArchived: "campaign.archived",
     facts.Received: "journey.received",
     facts.SessionStarted: "journey.session_started",
     facts.Purchase: "journey.purchase",

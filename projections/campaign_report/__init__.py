@@ -5,7 +5,7 @@ tables.py: what it owns. fold.py, campaigns.py: how events change it. reading.py
 
 from sqlalchemy.engine import Connection
 
-from domain.campaign import CampaignDrafted
+from domain.campaign_events import CampaignDrafted
 from domain.journey import decisions
 from domain.journey.facts import Received
 from projections import verifying

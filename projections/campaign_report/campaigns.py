@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from domain import campaign
-from domain.campaign import CampaignDrafted, Status
+from domain import campaign_events
+from domain.campaign_events import CampaignDrafted, Status
 from domain.definition import Variant, Weights
 from projections.campaign_report.tables import report_campaigns, report_variants
 from projections.projection import Logged, Store
@@ -91,18 +91,19 @@ def _by_variant(column: str, values_of: Callable[[Any], dict[str, Any]]) -> Call
 
 
 _WRITERS: dict[type[Any], Callable[[Store, Logged], None]] = {
-    campaign.CampaignDrafted: _drafted,
-    campaign.CampaignRenamed: _changing(name=lambda event: event.name),
-    campaign.ChannelChanged: _changing(channel=lambda event: event.channel),
-    campaign.VariantsChanged: _variants_changed,
-    campaign.VariantsRenamed: _by_variant("name", lambda event: event.names),
-    campaign.ConversionEventsChanged: _changing(
+    campaign_events.CampaignDrafted: _drafted,
+    campaign_events.CampaignRenamed: _changing(name=lambda event: event.name),
+    campaign_events.ChannelChanged: _changing(channel=lambda event: event.channel),
+    campaign_events.VariantsChanged: _variants_changed,
+    campaign_events.VariantsRenamed: _by_variant("name", lambda event: event.names),
+    campaign_events.ConversionEventsChanged: _changing(
         conversion_events=lambda event: _encoded(event.conversion_events)
     ),
-    campaign.WeightsSet: _by_variant("weight", lambda event: event.weights),
-    campaign.CampaignLaunched: _changing(status=lambda _: Status.LAUNCHED.value),
-    campaign.CampaignStopped: _changing(status=lambda _: Status.STOPPED.value),
-    campaign.CampaignArchived: _changing(status=lambda _: Status.ARCHIVED.value),
+    campaign_events.WeightsSet: _by_variant("weight", lambda event: event.weights),
+    campaign_events.WeightsAdjusted: _by_variant("weight", lambda event: event.weights),
+    campaign_events.CampaignLaunched: _changing(status=lambda _: Status.LAUNCHED.value),
+    campaign_events.CampaignStopped: _changing(status=lambda _: Status.STOPPED.value),
+    campaign_events.CampaignArchived: _changing(status=lambda _: Status.ARCHIVED.value),
 }
 
 EVENTS = tuple(_WRITERS)

@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import Table, select
 from sqlalchemy.engine import Connection, Row
 
-from domain import campaign
-from domain.campaign import CampaignDrafted, Status
+from domain import campaign_events
+from domain.campaign_events import CampaignDrafted, Status
 from domain.definition import Variant
 from projections.campaign_report.fold import ReportFold
 from projections.campaign_report.reading import CampaignReport, Figures, VariantFigures, as_stated, totals
@@ -163,16 +163,17 @@ def campaign_then(events: Iterable[Logged]) -> CampaignThen | None:
 
 
 _STATUSES: dict[type[Any], Status] = {
-    campaign.CampaignLaunched: Status.LAUNCHED,
-    campaign.CampaignStopped: Status.STOPPED,
-    campaign.CampaignArchived: Status.ARCHIVED,
+    campaign_events.CampaignLaunched: Status.LAUNCHED,
+    campaign_events.CampaignStopped: Status.STOPPED,
+    campaign_events.CampaignArchived: Status.ARCHIVED,
 }
 
 
 def _changed(drafted: CampaignDrafted, event: Any) -> CampaignDrafted:  # noqa: ANN401
-    """What a campaign is with what an event says of it: most name the field that has another value now."""
-    changes = msgspec.structs.asdict(event)
-    if isinstance(event, campaign.VariantsRenamed):
+    """What a campaign is with what an event says of it: fields that bear a draft's name have another value now."""
+    stated = msgspec.structs.asdict(event)
+    changes = {name: value for name, value in stated.items() if name in CampaignDrafted.__struct_fields__}
+    if isinstance(event, campaign_events.VariantsRenamed):
         changes = {
             "variants": tuple(
                 Variant(each.id, event.names.get(each.id, each.name), each.control)

@@ -6,8 +6,8 @@ import pytest
 
 from domain import errors
 from domain.app_group import AppAdded, AppGroup, AppGroupMade, CustomEventDeclared
-from domain.campaign import (
-    Campaign,
+from domain.campaign import Campaign, stream_id
+from domain.campaign_events import (
     CampaignArchived,
     CampaignDrafted,
     CampaignLaunched,
@@ -19,7 +19,6 @@ from domain.campaign import (
     VariantsChanged,
     VariantsRenamed,
     WeightsSet,
-    stream_id,
 )
 from domain.conversion_events import MakesPurchase, PerformsCustomEvent, StartsSession, UpgradesApp
 from domain.definition import Variant, Weights

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from domain import app_group, campaign
+from domain import app_group, campaign_events
 from domain.conversion_events import MakesPurchase, PerformsCustomEvent, StartsSession, UpgradesApp
 from domain.definition import Variant
+from domain.evidence import Comparison, Count, SelectionEvidence, Share, WinnerEvidence
 from domain.journey import decisions as d
 from domain.journey import facts as f
 from infrastructure.topics import TOPICS, encode
@@ -31,31 +32,50 @@ CONVERSION_EVENTS = (
     UpgradesApp(2_592_000),
 )
 
+WINNER = WinnerEvidence(
+    position=2_048,
+    test="sequential",
+    significance=0.05,
+    periods=((Count("A", 1_000, 120), Count("B", 990, 70), Count("holdout", 101, 5)),),
+    comparisons=(Comparison("B", 0.0021, 0.0042), Comparison("holdout", 0.03, 0.03)),
+)
+SELECTED = SelectionEvidence(
+    position=2_048,
+    as_of=1_772_442_000_000_000,
+    floor=0.05,
+    shares=(Share("A", 1_000, 812.5, 120, 0.984375), Share("B", 990, 800.25, 70, 0.015625)),
+    better=0.25,
+)
+
 EXAMPLES: tuple[msgspec.Struct, ...] = (
     app_group.AppGroupMade("shop", "Europe/Berlin"),
     app_group.AppAdded("ios"),
     app_group.CustomEventDeclared("signed_up"),
     app_group.CustomEventSeen("shared"),
     app_group.CampaignAdded("spring-sale"),
-    campaign.CampaignDrafted(
+    campaign_events.CampaignDrafted(
         "shop",
         "spring-sale",
         "Spring sale",
-        campaign.Kind.CANVAS,
+        campaign_events.Kind.CANVAS,
         VARIANTS,
         {"A": 45, "B": 45, "holdout": 10},
         CONVERSION_EVENTS,
         "email",
     ),
-    campaign.CampaignRenamed("Spring sale 2"),
-    campaign.ChannelChanged("push"),
-    campaign.VariantsChanged(VARIANTS, {"A": 1, "B": 1, "holdout": 1}),
-    campaign.VariantsRenamed({"A": "Small picture", "B": None, "holdout": None}),
-    campaign.ConversionEventsChanged(CONVERSION_EVENTS[:1]),
-    campaign.WeightsSet({"A": 90, "B": 0, "holdout": 10}),
-    campaign.CampaignLaunched(),
-    campaign.CampaignStopped(),
-    campaign.CampaignArchived(),
+    campaign_events.CampaignRenamed("Spring sale 2"),
+    campaign_events.ChannelChanged("push"),
+    campaign_events.VariantsChanged(VARIANTS, {"A": 1, "B": 1, "holdout": 1}),
+    campaign_events.VariantsRenamed({"A": "Small picture", "B": None, "holdout": None}),
+    campaign_events.ConversionEventsChanged(CONVERSION_EVENTS[:1]),
+    campaign_events.WeightsSet({"A": 90, "B": 0, "holdout": 10}),
+    campaign_events.WinnerDeclared("A", WINNER),
+    campaign_events.SelectionStarted(0.05),
+    campaign_events.SelectionEnded(),
+    campaign_events.WeightsAdjusted({"A": 8_000, "B": 1_000, "holdout": 1_000}, SELECTED),
+    campaign_events.CampaignLaunched(),
+    campaign_events.CampaignStopped(),
+    campaign_events.CampaignArchived(),
     RECEIVED,
     f.SessionStarted("s1", AT, "ios", "1.2.3"),
     f.Purchase("p1", LATER, "sku-9", Decimal("9.99"), "USD", 2, "ios", "1.2.3", "ab12"),

@@ -12,7 +12,8 @@ from fastapi import APIRouter, Depends, Query, Response
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from domain.campaign import Campaign, Kind, Status, stream_id
+from domain.campaign import Campaign, stream_id
+from domain.campaign_events import Kind, Status
 from domain.instants import from_microseconds, microseconds, printed
 from infrastructure.http.braze.answers import BrazeRoute, Told, answers, told
 from infrastructure.http.braze.times import instant
