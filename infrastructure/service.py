@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Self
 
+from application.assignments import Assignments
 from application.campaigns import Campaigns
 from application.explanation import Explanations
 from application.intake import Intake
@@ -21,6 +22,7 @@ from infrastructure.ledgers import StoredLedgers
 from infrastructure.log import EventLog, Streams
 from infrastructure.mapper import LedgerMapper
 from infrastructure.migrations import check, migrate
+from infrastructure.receipts import IndexedReceipts
 from infrastructure.recorder import Recorder
 from infrastructure.stores import Stores
 from projections.app_groups import APP_GROUPS
@@ -59,6 +61,7 @@ class Service:
         self.campaigns = Campaigns(self.ledger, self.ledgers)
         self.intake = Intake(self.ledger, self.ledgers, now)
         self.explanations = Explanations(self.ledger, Streams(self.database))
+        self.assignments = Assignments(self.ledger, IndexedReceipts(self.database))
         self.log = EventLog(self.database)
         self.projector = projector(self.database, self.ledger, lambda: microseconds(now()))
 

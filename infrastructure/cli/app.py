@@ -37,6 +37,7 @@ _COMMANDS = {
     "import": "importing.import_facts",
     "report": "reporting.report",
     "explain": "explaining.explain",
+    "assign": "assigning.assign",
     "verify": "operating.verify_log",
     "audit": "auditing.audit",
     "series": "models.series",

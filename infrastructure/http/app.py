@@ -21,6 +21,7 @@ from domain.errors import DomainError
 from domain.instants import microseconds
 from infrastructure.gathering import Gathering
 from infrastructure.http import (
+    assignments,
     campaigns,
     facts,
     metrics,
@@ -84,7 +85,7 @@ def create(
         openapi_url=None,
         redirect_slashes=False,
     )
-    for room in (facts, campaigns, reports, users, operation, segment, braze, stream, webhooks):
+    for room in (facts, campaigns, assignments, reports, users, operation, segment, braze, stream, webhooks):
         app.include_router(room.routes)
     _describe(app)
     _tell_problems(app)

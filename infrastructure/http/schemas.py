@@ -8,8 +8,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
+from application.assignments import MOST_USER_IDS
 from application.campaign_commands import AppGroupCommand, Id
 from application.fact_commands import AnyFactCommand
+from domain.assignment import Because
 from infrastructure.http.definitions import (
     AppGroupShape,
     CampaignChange,
@@ -42,6 +44,34 @@ class Facts(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     facts: Annotated[list[AnyFactCommand], Field(max_length=1_000)]
+
+
+class UserIds(BaseModel):
+    """Users of the app group, known or not; one named twice is answered twice."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user_ids: Annotated[list[Id], Field(max_length=MOST_USER_IDS)]
+
+
+class AssignmentShape(Shape):
+    """What a user gets and why; null where the campaign is not launched."""
+
+    user_id: str
+    variant_id: str | None
+    control: bool
+    because: Annotated[
+        Because,
+        Field(description=f"{', '.join(f'`{each}`' for each in Because)}; the last three have no variant."),
+    ]
+
+
+class AssignmentsShape(Shape):
+    """What each user gets, in the order asked."""
+
+    app_group: str
+    campaign_id: str
+    assignments: list[AssignmentShape]
 
 
 class Rejected(Shape):
@@ -184,7 +214,7 @@ class JourneyShape(Shape):
 
 
 _BODIES: dict[str, type[BaseModel]] = {
-    each.__name__: each for each in (Facts, AppGroupCommand, NewCampaign, CampaignChange)
+    each.__name__: each for each in (Facts, AppGroupCommand, NewCampaign, CampaignChange, UserIds)
 }
 _REFERENCE = "#/components/schemas/{model}"
 

@@ -1,0 +1,61 @@
+"""Assignments over HTTP: which variant each user gets. It only reads, but thousands of ids fit in no address."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from application.assignments import TooManyUserIds
+from domain.errors import FactRefused
+from infrastructure.files.json_lines import read_json
+from infrastructure.http import schemas
+from infrastructure.http.access import Caller
+from infrastructure.http.answers import answered
+from infrastructure.http.bodies import body
+from infrastructure.http.campaigns import CampaignId
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import Reader, Shared, State
+
+routes = APIRouter(tags=["assignments"])
+
+
+@routes.post(
+    "/v1/campaigns/{campaign_id}/assignments",
+    summary="Assign users to variants",
+    response_class=Response,
+    responses=schemas.answers(schemas.AssignmentsShape, HTTPStatus.NOT_FOUND, *schemas.WITH_A_BODY),
+    openapi_extra=schemas.body_of("UserIds"),
+)
+async def assign_users(request: Request, state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
+    """Tell which variant each user gets, up to 10,000 users a call, in the order given; nothing is recorded.
+
+    Who received the campaign keeps the variant received last, control for good; others get one by the weights in force.
+    """
+    sent = await body(request, state.settings.body_bytes)
+    return answered(await asyncio.to_thread(_assigned, state, caller, campaign_id, sent))
+
+
+def _assigned(state: State, caller: Caller, campaign_id: str, sent: bytes) -> dict[str, Any]:
+    try:
+        found = state.service.assignments.assign(caller.app_group, campaign_id, _user_ids(sent))
+    except TooManyUserIds as refusal:
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        raise Problem(status, refusal.code, refusal.message, place=refusal.place) from None
+    return {
+        "app_group": caller.app_group,
+        "campaign_id": campaign_id,
+        "assignments": msgspec.to_builtins(found),
+    }
+
+
+def _user_ids(sent: bytes) -> list[object]:
+    try:
+        stated = read_json(sent)
+    except FactRefused as refusal:
+        raise Problem(HTTPStatus.BAD_REQUEST, "malformed", refusal.message) from None
+    if stated.keys() != {"user_ids"} or not isinstance(stated["user_ids"], list):
+        detail = 'the body is {"user_ids": [...]}, and nothing else is in it'
+        raise Problem(HTTPStatus.BAD_REQUEST, "malformed", detail, place="user_ids")
+    return stated["user_ids"]
