@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
+from domain.campaign import FLOOR
 from domain.campaign_events import Kind
 from domain.conversion_events import (
     ConversionEvent,
@@ -123,6 +124,12 @@ class VariantCommand(Command):
         return Variant(self.id, self.name or standing.name, control)
 
 
+class IntelligentSelectionCommand(Command):
+    """How weights follow conversions: each variant but control keeps a share of at least `floor`."""
+
+    floor: Annotated[float, Field(ge=0, lt=1)] = FLOOR
+
+
 class CampaignCommand(Command):
     """Draft a campaign where it is new; change what is stated where it is not."""
 
@@ -133,6 +140,13 @@ class CampaignCommand(Command):
     status: Literal["draft", "launched"] | None = None
     variants: Annotated[list[VariantCommand], Field(min_length=1)] | None = None
     conversion_events: list[AnyConversionEventCommand] | None = None
+    intelligent_selection: bool | IntelligentSelectionCommand | None = None
+
+    def floor(self) -> float | None:
+        """The floor of intelligent selection, None where it is not wanted."""
+        if isinstance(self.intelligent_selection, IntelligentSelectionCommand):
+            return self.intelligent_selection.floor
+        return FLOOR if self.intelligent_selection else None
 
     def domain_kind(self) -> Kind | None:
         """The kind, where it is stated."""

@@ -165,6 +165,7 @@ def _draft(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> str
         weights=command.weights(),
         conversion_events=command.domain_conversion_events() or (),
     )
+    campaign.select(command.floor())
     group.add_campaign(command.id)
     if command.status == "draft":
         return "drafted"
@@ -188,3 +189,5 @@ def _change(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> No
     events = command.domain_conversion_events()
     if events is not None:
         campaign.change_conversion_events(events, group)
+    if command.intelligent_selection is not None:
+        campaign.select(command.floor())

@@ -72,6 +72,7 @@ class Campaign(Aggregate[AnyCampaignEvent]):
         self.conversion_events: tuple[ConversionEvent, ...] = ()
         self.winner: WinnerDeclared | None = None
         self.selection: SelectionStarted | None = None
+        self.floor_applied: float | None = None
         self.adjusted: SelectionEvidence | None = None
 
     @property
@@ -166,10 +167,14 @@ class Campaign(Aggregate[AnyCampaignEvent]):
             self.record(WinnerDeclared(variant_id, evidence))
 
     def select(self, floor: float | None) -> None:
-        """Let weights follow the primary conversion event, or with no floor no longer."""
+        """Let weights follow the primary conversion event, or with no floor no longer, where that was not said last.
+
+        A selection that ended by itself does not begin anew because the same file is applied again (docs/files.md).
+        """
+        if floor == self.floor_applied:
+            return
         if floor is None:
-            if self.selection is not None:
-                self.record(SelectionEnded())
+            self.record(SelectionEnded())
             return
         self._refuse_archived()
         if not self.conversion_events or len(self._chosen_from()) < 2:
@@ -180,8 +185,7 @@ class Campaign(Aggregate[AnyCampaignEvent]):
         if not 0 <= floor * len(self._chosen_from()) < 1:
             message = f"a floor of {floor} is none, or leaves nothing to select for {len(self._chosen_from())} variants"
             raise BadDefinition(message, place="intelligent_selection.floor")
-        if self.selection is None or self.selection.floor != floor:
-            self.record(SelectionStarted(floor))
+        self.record(SelectionStarted(floor))
 
     def adjustable(self, as_of: int) -> bool:
         """Whether weights may follow what is known as of an instant, in microseconds since 1970."""
@@ -269,9 +273,11 @@ class Campaign(Aggregate[AnyCampaignEvent]):
             case WinnerDeclared():
                 self.winner = event
             case SelectionStarted():
-                self.selection = event
+                self.selection, self.floor_applied = event, event.floor
             case SelectionEnded():
                 self.selection = None
+                if event.evidence is None:
+                    self.floor_applied = None
             case WeightsAdjusted():  # pragma: no branch
                 # What was applied last from a file stays: the same file again changes nothing (docs/files.md).
                 self.weights, self.adjusted = event.weights, event.evidence

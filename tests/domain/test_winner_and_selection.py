@@ -126,10 +126,11 @@ def test_weights_follow_conversions_at_most_twice_a_day() -> None:
 
 
 def test_the_last_adjustment_ends_selection() -> None:
-    """With the evidence that going on would not help."""
+    """With the evidence that going on would not help; the same file again does not begin it anew."""
     campaign = after(drafted(), LAUNCHED, STARTED)
     campaign.adjust(WEIGHTS, selected(HALF_A_DAY), last=True)
     campaign.adjust(WEIGHTS, selected(9 * HALF_A_DAY), last=True)
+    campaign.select(0.05)
     evidence = selected(HALF_A_DAY)
     assert decided(campaign) == [WeightsAdjusted(WEIGHTS, evidence), SelectionEnded(evidence)]
 
