@@ -3,7 +3,19 @@
 The counts are those of users of exactly one variant, by period of weights, as they were known at a position of the log.
 """
 
+from enum import StrEnum
+
 import msgspec
+
+
+class DecidingTest(StrEnum):
+    """What decides whether a variant is better than another: the operator's setting."""
+
+    SEQUENTIAL = "sequential"
+    """Always valid: may be looked at every day."""
+
+    FIXED = "fixed"
+    """Right for one look, at a time that was fixed beforehand."""
 
 
 class Count(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ from typing import Self
 
 from application.assignments import Assignments
 from application.campaigns import Campaigns
+from application.experiments import Experiments
 from application.explanation import Explanations
 from application.intake import Intake
 from application.ledger import Ledger
@@ -59,6 +60,7 @@ class Service:
         self.ledgers = StoredLedgers(self.database, self.recorder, self.journeys)
         self.ledger = Ledger(LedgerFactory(self.recorder), LedgerMapper())
         self.campaigns = Campaigns(self.ledger, self.ledgers)
+        self.experiments = Experiments(self.ledger, self.ledgers)
         self.intake = Intake(self.ledger, self.ledgers, now)
         self.explanations = Explanations(self.ledger, Streams(self.database))
         self.assignments = Assignments(self.ledger, IndexedReceipts(self.database))

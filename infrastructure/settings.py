@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.evidence import DecidingTest
+
 
 class Settings(BaseSettings):
     """What an operator may set."""
@@ -11,5 +13,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CONVERSIONS_")
 
     database_url: str = "sqlite:///conversions.db"
+    deciding_test: DecidingTest = DecidingTest.SEQUENTIAL
+    """What decides whether a variant is better: any day, or for one look (docs/statistics.md)."""
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"

@@ -23,6 +23,7 @@ from infrastructure.gathering import Gathering
 from infrastructure.http import (
     assignments,
     campaigns,
+    experiments,
     facts,
     metrics,
     operation,
@@ -85,7 +86,19 @@ def create(
         openapi_url=None,
         redirect_slashes=False,
     )
-    for room in (facts, campaigns, assignments, reports, users, operation, segment, braze, stream, webhooks):
+    for room in (
+        facts,
+        campaigns,
+        assignments,
+        experiments,
+        reports,
+        users,
+        operation,
+        segment,
+        braze,
+        stream,
+        webhooks,
+    ):
         app.include_router(room.routes)
     _describe(app)
     _tell_problems(app)

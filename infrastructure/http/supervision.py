@@ -1,4 +1,4 @@
-"""The processes of `conversions serve`: some that answer, one that projects, one that delivers, and this one over them.
+"""The processes of `conversions serve`: some answer, one projects and selects, one delivers; and this one over them.
 
 They share a socket, made here. One that ends without being told to is begun anew; told to end, this one tells the
 others, and waits until they have finished what they had begun. They end with it, however it ends.
@@ -165,13 +165,17 @@ def _end_with(parent: int) -> None:
 
 def _project(database_url: str, parent: int) -> None:
     from infrastructure.projecting import Projecting  # noqa: PLC0415 - each process loads what it needs
+    from infrastructure.scheduling import Selecting  # noqa: PLC0415
     from infrastructure.service import Service  # noqa: PLC0415
 
     _begun(parent)
     with less_garbage_collection(), Service(database_url) as service:
         projecting = Projecting(service.database, service.projector)
         signal.signal(signal.SIGTERM, lambda *_: projecting.end())
+        selecting = Selecting(service)
+        selecting.start()
         projecting.run()
+        selecting.end()
 
 
 def _deliver(database_url: str, settings: WebhookSettings, parent: int) -> None:

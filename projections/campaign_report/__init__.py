@@ -43,7 +43,7 @@ def _held(connection: Connection, tables: Tables) -> dict[str, int]:
 
 CAMPAIGN_REPORT = Projection(
     name="campaign_report",
-    version=2,
+    version=3,
     tables=(report_campaigns, report_variants, report_conversions, report_revenue),
     fold=fold.ReportFold,
     handlers={

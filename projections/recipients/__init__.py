@@ -1,10 +1,11 @@
 """Recipients: who received a campaign when and in which variants, and what they did for it (R7, R11, R18).
 
-From these rows follow mature rates, which leave out those whose windows are open (R6), and reports over a period of
-receipt with exact unique recipients.
+From these rows follow mature rates, which leave out those whose windows are open (R6), reports over a period of receipt
+with exact unique recipients, and what experiments are counted from: users of exactly one variant (R21).
 
-tables.py: what it owns. fold.py: what events say. changes.py, hours.py, writing.py: what that makes of the tables.
-days.py: the calendar days of a time zone. reading.py: the lists and reports.
+tables.py: what it owns. fold.py: what events say. changes.py, hours.py, one_variant.py, writing.py: what that makes of
+the tables. days.py: the calendar days of a time zone. reading.py: the lists and reports. experiment.py, weights.py: an
+experiment now, or at a position of the past, and the weights that shared its users.
 """
 
 from collections.abc import Callable
@@ -20,6 +21,10 @@ from projections.projection import Projection, Tables, Tally
 from projections.recipients import fold, writing
 from projections.recipients.tables import (
     CAMPAIGN,
+    experiment_delays,
+    experiment_recipients,
+    experiment_revenue,
+    experiment_several_variants,
     recipient_hours,
     recipient_receipts,
     recipient_revenue,
@@ -33,6 +38,7 @@ def _expected(tally: Tally) -> dict[str, int]:
         "receipts": verifying.receipts(tally),
         "recipients of campaigns": verifying.recipients_of_campaigns(tally),
         "recipients of variants": verifying.recipients_of_variants(tally),
+        "conversions": verifying.conversions(tally),
     }
 
 
@@ -43,6 +49,7 @@ def _held(connection: Connection, tables: Tables) -> dict[str, int]:
         "receipts": verifying.total(connection, tables[recipient_receipts]),
         "recipients of campaigns": verifying.total(connection, everyone, where=of_campaigns),
         "recipients of variants": verifying.total(connection, everyone, where=~of_campaigns),
+        "conversions": verifying.total(connection, tables[experiment_delays], "conversions"),
     }
 
 
@@ -59,8 +66,17 @@ def _with_users(declared: Table) -> Callable[[Tables], Select[Any]]:
 
 RECIPIENTS = Projection(
     name="recipients",
-    version=1,
-    tables=(recipients, recipient_receipts, recipient_revenue, recipient_hours),
+    version=2,
+    tables=(
+        recipients,
+        recipient_receipts,
+        recipient_revenue,
+        recipient_hours,
+        experiment_recipients,
+        experiment_revenue,
+        experiment_several_variants,
+        experiment_delays,
+    ),
     fold=fold.RecipientsFold,
     handlers={
         Received: fold.received,

@@ -5,23 +5,25 @@ batch, and be withdrawn from a recipient who is gone: that changes nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from projections.projection import Store
-from projections.recipients.fold import WIDTH, ReceiptKey, Recipient, RecipientsFold
+from projections.recipients.fold import WIDTH, ReceiptKey, Recipient, RecipientsFold, User
 from projections.recipients.tables import CAMPAIGN, recipient_receipts, recipients
 
 _ALL = (1 << WIDTH) - 1
-_FLAGS = [tuple(bool(mask >> index & 1) for index in range(WIDTH)) for mask in range(_ALL + 1)]
+FLAGS = [tuple(bool(mask >> index & 1) for index in range(WIDTH)) for mask in range(_ALL + 1)]
 """By bit mask of conversion events the columns that say on which a recipient converted."""
-_MASKS = {flags: mask for mask, flags in enumerate(_FLAGS)}
+_MASKS = {flags: mask for mask, flags in enumerate(FLAGS)}
 
 _Receipts = tuple[int, ReceiptKey, ReceiptKey]
 """How many there are, the first and the last."""
 
 
-class Standing(NamedTuple):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """What stands for a recipient; `converted` is a bit mask of conversion events."""
 
     receipts: int
@@ -30,31 +32,92 @@ class Standing(NamedTuple):
     converted: int
 
 
-class Change(NamedTuple):
-    """A recipient as they were and as they are: None where there is no receipt."""
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """A recipient as they were and as they are: None where there is no receipt.
+
+    `one_before` and `one_now` say whether the user had, and has, received exactly one variant.
+    """
 
     recipient: Recipient
     before: Standing | None
     now: Standing | None
+    one_before: bool
+    one_now: bool
 
 
-def changes(fold: RecipientsFold, store: Store) -> list[Change]:
-    """Every recipient who is another than before, once the table of receipts holds what was folded."""
-    touched = sorted({*fold.came, *fold.went, *fold.said})
-    rows: list[Any] = store.find(recipients, touched)
-    stood = {row[:3]: _standing(row) for row in rows}
+Variants = dict[str, Standing]
+"""What stands of a user, by variant, and of the campaign."""
+
+
+_NOTHING: Final[Variants] = {}
+
+
+class Changes(NamedTuple):
+    """What has changed: recipients, and users who received a variant more, or one less: as they were, and as they are.
+
+    Of all users that were looked at, `stood` has what stood before.
+    """
+
+    recipients: list[Change]
+    users: dict[User, tuple[Variants, Variants]]
+    stood: dict[User, Variants]
+
+
+def changes(fold: RecipientsFold, store: Store, others: Iterable[User]) -> Changes:
+    """What has changed, once the table of receipts holds what was folded.
+
+    `others` are users to look at whose receipts and conversions may be what they were. A recipient is told of too who
+    is as before, but whose user is of exactly one variant now, or no more.
+    """
+    touched: dict[User, list[str]] = {}
+    for stream, journey, variant_id in sorted({*fold.came, *fold.went, *fold.said}):
+        touched.setdefault((stream, journey), []).append(variant_id)
+    stood = _stood(store, {*touched, *others})
     looked_up = _looked_up(fold, store, stood)
-    found = []
-    for recipient in touched:
-        before = stood.get(recipient)
-        if recipient in looked_up:
-            receipts = looked_up[recipient]
-        else:
-            receipts = _counted(before, fold.came.get(recipient, ()), fold.went.get(recipient, ()))
-        now = None if receipts is None else _judged(receipts, before, fold.said.get(recipient, 0))
-        if now != before:
-            found.append(Change(recipient, before, now))
+    found = Changes([], {}, stood)
+    for user, variants in touched.items():
+        before = stood.get(user, _NOTHING)
+        now = dict(before)
+        for variant_id in variants:
+            recipient, standing = (*user, variant_id), before.get(variant_id)
+            if recipient in looked_up:
+                receipts = looked_up[recipient]
+            else:
+                receipts = _counted(standing, fold.came.get(recipient, ()), fold.went.get(recipient, ()))
+            if receipts is not None:
+                now[variant_id] = _judged(receipts, standing, fold.said.get(recipient, 0))
+            elif standing is not None:
+                del now[variant_id]
+        _compare(found, user, before, now, variants)
     return found
+
+
+def _stood(store: Store, users: Iterable[User]) -> dict[User, Variants]:
+    """What stood of all variants of these users."""
+    found: dict[User, Variants] = {}
+    rows: list[Any] = store.find(recipients, users, by=2)
+    for stream, journey, variant_id, _, _, receipts, first_id, first_at, last_id, last_at, *flags in rows:
+        standing = Standing(receipts, (first_at, first_id), (last_at, last_id), _MASKS[tuple(flags)])
+        found.setdefault((stream, journey), {})[variant_id] = standing
+    return found
+
+
+def _compare(found: Changes, user: User, before: Variants, now: Variants, touched: Iterable[str]) -> None:
+    """Note what has changed of a user."""
+    one_before, one_now = one(before) is not None, one(now) is not None
+    if len(before) != len(now) or before.keys() != now.keys():
+        found.users[user] = (before, now)
+    for variant_id in touched if one_before == one_now else {**before, **now}:
+        was, becomes = before.get(variant_id), now.get(variant_id)
+        if one_before != one_now or was != becomes:
+            found.recipients.append(Change((*user, variant_id), was, becomes, one_before, one_now))
+
+
+def one(variants: Variants) -> str | None:
+    """The one variant that a user has received; None where there is none, or several."""
+    if len(variants) - (CAMPAIGN in variants) != 1:
+        return None
+    return next(variant_id for variant_id in variants if variant_id != CAMPAIGN)
 
 
 def left(came: Sequence[ReceiptKey], went: Collection[ReceiptKey]) -> Sequence[ReceiptKey]:
@@ -64,13 +127,9 @@ def left(came: Sequence[ReceiptKey], went: Collection[ReceiptKey]) -> Sequence[R
 
 def row(campaign: tuple[str, str], recipient: Recipient, standing: Standing) -> tuple[Any, ...]:
     """A recipient's row."""
-    receipts, (first_at, first_id), (last_at, last_id), converted = standing
-    return (*recipient, *campaign, receipts, first_id, first_at, last_id, last_at, *_FLAGS[converted])
-
-
-def _standing(row: Any) -> Standing:  # noqa: ANN401
-    _, _, _, _, _, receipts, first_id, first_at, last_id, last_at, *flags = row
-    return Standing(receipts, (first_at, first_id), (last_at, last_id), _MASKS[tuple(flags)])
+    (first_at, first_id), (last_at, last_id) = standing.first, standing.last
+    flags = FLAGS[standing.converted]
+    return (*recipient, *campaign, standing.receipts, first_id, first_at, last_id, last_at, *flags)
 
 
 def _counted(
@@ -88,13 +147,14 @@ def _counted(
 
 
 def _looked_up(
-    fold: RecipientsFold, store: Store, stood: Mapping[Recipient, Standing]
+    fold: RecipientsFold, store: Store, stood: Mapping[User, Variants]
 ) -> dict[Recipient, _Receipts | None]:
     """The receipts of recipients whose first or last one went."""
     wanted = {
         recipient
         for recipient, went in fold.went.items()
-        if recipient in stood and not went.isdisjoint((stood[recipient].first, stood[recipient].last))
+        if (standing := stood.get(recipient[:2], _NOTHING).get(recipient[2])) is not None
+        and not went.isdisjoint((standing.first, standing.last))
     }
     controls = dict(fold.campaigns.values())
     stand: defaultdict[Recipient, list[ReceiptKey]] = defaultdict(list)

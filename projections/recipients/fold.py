@@ -3,7 +3,8 @@
 Conversions are told in order: what was said last of a recipient and a conversion event is what stands.
 """
 
-from datetime import datetime
+from collections import Counter
+from datetime import datetime, timedelta
 
 from domain.conversion_events import LETTERS
 from domain.journey.decisions import Conversion, Revenue
@@ -15,8 +16,13 @@ from projections.sums import stream
 
 WIDTH = len(LETTERS)
 
+_HOUR = timedelta(hours=1)
+
 Recipient = tuple[str, str, str]
 """A campaign's stream, a user's journey, and a variant; or none, for any but control."""
+
+User = tuple[str, str]
+"""A campaign's stream, and a user's journey."""
 
 ReceiptKey = tuple[datetime, str]
 """A receipt's place among the user's: by instant, then by id (docs/rules.md, Words)."""
@@ -26,7 +32,8 @@ class RecipientsFold(Fold):
     """By recipient the receipts that came, those that went (R17), and what was said last of conversions.
 
     What was said is a bit mask of the conversion events on which the recipient converts now, and above it, as wide,
-    one of those on which they do no more.
+    one of those on which they do no more. Delays are differences of conversions by stream, conversion event, and full
+    hours from the receipt.
     """
 
     def __init__(self, known: Known) -> None:
@@ -36,6 +43,7 @@ class RecipientsFold(Fold):
         self.went: dict[Recipient, set[ReceiptKey]] = {}
         self.said: dict[Recipient, int] = {}
         self.revenue = sums.Money()
+        self.delays: Counter[tuple[str, int, int]] = Counter()
 
     def recipients(self, logged: Logged, campaign_id: str, variant_id: str) -> tuple[Recipient, ...]:
         """The recipient of the variant and, unless it is control, of the campaign (R9, R18)."""
@@ -52,7 +60,10 @@ class RecipientsFold(Fold):
         """Note that a conversion stands from here on, or that it does no more."""
         event, now = logged.event, 1 << logged.event.index
         no_more = now << WIDTH
-        for recipient in self.recipients(logged, event.campaign_id, conversion.receipt.variant_id):
+        found = self.recipients(logged, event.campaign_id, conversion.receipt.variant_id)
+        hours = (conversion.behaviour.at - conversion.receipt.at) // _HOUR
+        self.delays[found[0][0], event.index, hours] += 1 if stands else -1
+        for recipient in found:
             said = self.said.get(recipient, 0) & ~(now | no_more)
             self.said[recipient] = said | (now if stands else no_more)
 

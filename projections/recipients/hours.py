@@ -14,6 +14,7 @@ from projections.recipients.changes import Change
 from projections.recipients.tables import recipient_hours
 
 _HOUR = timedelta(hours=1)
+_SECOND = timedelta(seconds=1)
 
 _Key = tuple[str, str, int, int]
 """Stream, variant, conversion event, and the hour by its number since 1970."""
@@ -37,16 +38,27 @@ def write(changes: Iterable[Change], store: Store, campaigns: _Campaigns) -> Non
 
 
 def _differences(changes: Iterable[Change], known: Known, campaigns: _Campaigns) -> dict[_Key, list[int]]:
-    found: defaultdict[_Key, list[int]] = defaultdict(lambda: [0, 0])
-    windows = {stream: known.definition(*campaign).windows for stream, campaign in campaigns.items()}
-    for (stream, _, variant_id), before, now in changes:
-        for standing, sign in ((before, -1), (now, 1)):
+    """By key recipients and how many of them converted; and both of users of exactly one variant."""
+    found: defaultdict[_Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    # Whole seconds are exact: deadlines are (R3), and full hours lie on them.
+    deadlines = {
+        stream: [(index, deadline // _SECOND) for index, _, deadline in known.definition(*campaign).windows]
+        for stream, campaign in campaigns.items()
+    }
+    for change in changes:
+        stream, _, variant_id = change.recipient
+        for standing, one, sign in ((change.before, change.one_before, -1), (change.now, change.one_now, 1)):
             if standing is None:
                 continue
             received_at, converted = standing.last[0] - EPOCH, standing.converted
-            for index, _, deadline in windows[stream]:
+            seconds = received_at.days * 86_400 + received_at.seconds
+            for index, deadline in deadlines[stream]:
                 # The window's end is inside it (R6): the first full hour after it is a later one.
-                counts = found[stream, variant_id, index, (received_at + deadline) // _HOUR + 1]
+                counts = found[stream, variant_id, index, (seconds + deadline) // 3_600 + 1]
+                counted = sign if converted >> index & 1 else 0
                 counts[0] += sign
-                counts[1] += sign * (converted >> index & 1)
+                counts[1] += counted
+                if one:
+                    counts[2] += sign
+                    counts[3] += counted
     return found

@@ -1,31 +1,29 @@
 """Writing what was folded to the tables of recipients."""
 
-from collections.abc import Mapping
-
-from projections import sums
 from projections.projection import Store
-from projections.recipients import hours
+from projections.recipients import hours, one_variant
 from projections.recipients.changes import changes, left, row
 from projections.recipients.fold import RecipientsFold
-from projections.recipients.tables import CAMPAIGN, recipient_receipts, recipient_revenue, recipients
-
-_Campaigns = Mapping[str, tuple[str, str]]
-"""By stream the app group and the campaign."""
+from projections.recipients.one_variant import Campaigns
+from projections.recipients.tables import CAMPAIGN, recipient_receipts, recipients
 
 
 def write(fold: RecipientsFold, store: Store) -> None:
     campaigns = {stream: campaign for campaign, (stream, _) in fold.campaigns.items()}
     _write_receipts(fold, store, campaigns)
-    changed = changes(fold, store)
-    put = [row(campaigns[of[0]], of, now) for of, _, now in changed if now is not None]
-    store.put(recipients, put)
-    store.remove(recipients, [of for of, _, now in changed if now is None])
-    hours.write(changed, store, campaigns)
     revenue = fold.revenue.differences()
-    sums.add(store, recipient_revenue, revenue, lambda key: (*key, *campaigns[key[0]]))
+    found = changes(fold, store, {key[:2] for key in revenue})
+    changed = [each for each in found.recipients if each.now != each.before]
+    put = [row(campaigns[each.recipient[0]], each.recipient, each.now) for each in changed if each.now]
+    store.put(recipients, put)
+    store.remove(recipients, [each.recipient for each in changed if each.now is None])
+    hours.write(found.recipients, store, campaigns)
+    one_variant.write(found, dict(fold.campaigns.values()), store, campaigns)
+    one_variant.write_revenue(found, revenue, store, campaigns)
+    one_variant.write_delays(fold, store, campaigns)
 
 
-def _write_receipts(fold: RecipientsFold, store: Store, campaigns: _Campaigns) -> None:
+def _write_receipts(fold: RecipientsFold, store: Store, campaigns: Campaigns) -> None:
     put = [
         (stream, journey, receipt_id, *campaigns[stream], variant_id, at)
         for (stream, journey, variant_id), came in fold.came.items()

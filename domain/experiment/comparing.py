@@ -1,0 +1,167 @@
+"""The results of an experiment, from what was counted."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from domain.evidence import DecidingTest
+from domain.experiment import means, proportions, sequential
+from domain.experiment.bayes import expected_loss, probability_best
+from domain.experiment.health import SUSPICIOUS, sample_ratio
+from domain.experiment.incremental import incremental_conversions, incremental_revenue
+from domain.experiment.means import Sums, mean_interval, welch
+from domain.experiment.power import recipients_needed
+from domain.experiment.proportions import chi_squared, fisher, small, wilson, z_test
+from domain.experiment.results import (
+    ENOUGH,
+    UPLIFT,
+    ComparedRates,
+    ComparedRevenue,
+    EventResults,
+    Experiment,
+    Health,
+    Observed,
+    Results,
+    RevenueResults,
+    VariantRate,
+    VariantRevenue,
+)
+from domain.experiment.several import holm
+from domain.experiment.winner import Decision, Periods, Why, decide, p_value, pooled, strata
+
+
+def results(experiment: Experiment, test: DecidingTest, uplift: float = UPLIFT) -> Results:
+    """The results of an experiment, decided by a test (R21)."""
+    decision = (
+        decide(experiment.periods[0], experiment.control, test)
+        if experiment.periods
+        else Decision(None, Why.NO_CONVERSION_EVENT)
+    )
+    currencies = sorted({currency for each in experiment.variants for currency in each.revenue})
+    return Results(
+        test,
+        experiment.against,
+        uplift,
+        decision,
+        health(experiment),
+        [_event(experiment, index, test, uplift) for index in range(len(experiment.periods))],
+        [_revenue(experiment, currency) for currency in currencies],
+    )
+
+
+def health(experiment: Experiment) -> Health:
+    """What is told of an experiment's health."""
+    found = [each.recipients for each in experiment.variants]
+    p = sample_ratio(found, experiment.expected) if len(found) > 1 and any(found) else None
+    return Health(
+        p,
+        p is not None and p < SUSPICIOUS,
+        found,
+        list(experiment.expected),
+        experiment.users_in_several_variants,
+    )
+
+
+def _event(experiment: Experiment, index: int, test: DecidingTest, uplift: float) -> EventResults:
+    rates = [each.conversion_events[index] for each in experiment.variants]
+    best, loss = probability_best(rates), expected_loss(rates)
+    variants = [
+        _variant_rate(each, index, likely, lost)
+        for each, likely, lost in zip(experiment.variants, best, loss, strict=True)
+    ]
+    others = [each for each in experiment.variants if each.variant_id != experiment.against]
+    periods = experiment.periods[index]
+    ps = [p_value(periods, each.variant_id, experiment.against, test) for each in others]
+    adjusted = _adjusted(ps)
+    comparisons = [
+        compared(periods, (each.variant_id, experiment.against), (p, least), uplift)
+        for each, p, least in zip(others, ps, adjusted, strict=True)
+    ]
+    return EventResults(index, variants, comparisons, chi_squared(rates))
+
+
+def _variant_rate(variant: Observed, index: int, likely: float, lost: float) -> VariantRate:
+    every, mature = variant.conversion_events[index], variant.mature[index]
+    return VariantRate(
+        variant.variant_id,
+        variant.control,
+        every.recipients,
+        every.converted,
+        every.rate,
+        wilson(every),
+        mature.recipients,
+        mature.converted,
+        mature.rate,
+        wilson(mature),
+        every.recipients - mature.recipients,
+        min(every.converted, every.recipients - every.converted) < ENOUGH,
+        likely,
+        lost,
+    )
+
+
+def _adjusted(ps: Sequence[float | None]) -> list[float | None]:
+    """By Holm, those that there are."""
+    found = iter(holm([p for p in ps if p is not None]))
+    return [None if p is None else next(found) for p in ps]
+
+
+def compared(
+    periods: Periods, of: tuple[str, str], ps: tuple[float | None, float | None], uplift: float
+) -> ComparedRates:
+    """A variant against another on a conversion event; `ps` are the deciding test's p, and that adjusted."""
+    variant_id, against = of
+    variant, other = pooled(periods, variant_id), pooled(periods, against)
+    both = strata(periods, variant_id, against)
+    needed = None if other.rate is None else recipients_needed(other.rate, uplift)
+    return ComparedRates(
+        variant_id,
+        against,
+        None if variant.rate is None or other.rate is None else variant.rate - other.rate,
+        proportions.difference(variant, other),
+        None if variant.rate is None or not other.rate else variant.rate / other.rate - 1,
+        proportions.uplift(variant, other),
+        z_test(variant, other),
+        fisher(variant, other) if small(variant, other) else None,
+        sequential.p_value(both),
+        sequential.interval(both),
+        *ps,
+        incremental_conversions(variant, other),
+        None if needed is None else max(0, needed - variant.recipients),
+    )
+
+
+def _revenue(experiment: Experiment, currency: str) -> RevenueResults:
+    sums = {each.variant_id: _sums(each, currency) for each in experiment.variants}
+    against = sums[experiment.against]
+    others = {name: each for name, each in sums.items() if name != experiment.against}
+    tested = [welch(each, against) for each in others.values()]
+    adjusted = _adjusted([None if each is None else each.p for each in tested])
+    return RevenueResults(
+        currency,
+        [
+            VariantRevenue(name, each.recipients, _float(each.mean), mean_interval(each))
+            for name, each in sums.items()
+        ],
+        [
+            ComparedRevenue(
+                name,
+                experiment.against,
+                None if each.mean is None or against.mean is None else float(each.mean - against.mean),
+                means.difference(each, against),
+                None if each.mean is None or not against.mean else float(each.mean / against.mean) - 1,
+                test,
+                least,
+                incremental_revenue(each, against),
+            )
+            for (name, each), test, least in zip(others.items(), tested, adjusted, strict=True)
+        ],
+    )
+
+
+def _sums(variant: Observed, currency: str) -> Sums:
+    """Who bought nothing in the currency is a recipient all the same."""
+    return variant.revenue.get(currency) or Sums(variant.recipients, Decimal(0), Decimal(0))
+
+
+def _float(mean: Decimal | None) -> float | None:
+    return None if mean is None else float(mean)

@@ -1,0 +1,164 @@
+"""The results of an experiment: each variant beside what it is compared with, on each conversion event and in revenue.
+
+Counted are users who received exactly one variant. Variants are compared with control, or with the first variant where
+there is no control. Rates are shares of 1, differences too; an uplift of 0.1 is 10 % more.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from domain.evidence import DecidingTest
+from domain.experiment.incremental import IncrementalConversions, IncrementalRevenue
+from domain.experiment.means import Sums, Welch
+from domain.experiment.proportions import Interval, Proportion, Tested
+from domain.experiment.winner import Decision, Periods
+
+ENOUGH: Final = 50
+"""Fewer conversions, or fewer others, of a variant are said to be too little to go by."""
+
+UPLIFT: Final = 0.1
+"""The relative uplift that is to be seen, unless another is said."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A variant as it was counted: for each conversion event who converted, of all and of mature recipients."""
+
+    variant_id: str
+    control: bool
+    conversion_events: Sequence[Proportion]
+    mature: Sequence[Proportion]
+    revenue: Mapping[str, Sums]
+    recipients: int
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that results follow from; `periods` has for each conversion event the counts by period of weights.
+
+    `expected` are the recipients by variant that the weights in force at each first receipt would have given.
+    """
+
+    variants: Sequence[Observed]
+    periods: Sequence[Periods]
+    expected: Sequence[float]
+    users_in_several_variants: int
+
+    @property
+    def control(self) -> str | None:
+        """The id of the control group, if there is one."""
+        return next((each.variant_id for each in self.variants if each.control), None)
+
+    @property
+    def against(self) -> str:
+        """The variant that the others are compared with: control, or the first."""
+        return self.control or self.variants[0].variant_id
+
+
+@dataclass(frozen=True)
+class VariantRate:
+    """A variant's rate on a conversion event; `open` are recipients who may convert yet."""
+
+    variant_id: str
+    control: bool
+    recipients: int
+    converted: int
+    rate: float | None
+    interval: Interval | None
+    mature_recipients: int
+    mature_converted: int
+    mature_rate: float | None
+    mature_interval: Interval | None
+    open: int
+    too_little: bool
+    probability_best: float
+    expected_loss: float
+
+
+@dataclass(frozen=True)
+class ComparedRates:
+    """A variant's rate against another's; `p` is the deciding test's, `adjusted` the same by Holm for all variants."""
+
+    variant_id: str
+    against: str
+    difference: float | None
+    difference_interval: Interval | None
+    uplift: float | None
+    uplift_interval: Interval | None
+    z_test: Tested | None
+    fisher: float | None
+    sequential: float | None
+    sequential_interval: Interval | None
+    p: float | None
+    adjusted: float | None
+    incremental: IncrementalConversions | None
+    recipients_needed: int | None
+    """Of this variant, still, to see the uplift asked about."""
+
+
+@dataclass(frozen=True)
+class EventResults:
+    """The results on one conversion event; `chi_squared` asks of all variants at once whether any differs."""
+
+    index: int
+    variants: Sequence[VariantRate]
+    comparisons: Sequence[ComparedRates]
+    chi_squared: Tested | None
+
+
+@dataclass(frozen=True)
+class VariantRevenue:
+    """A variant's revenue per recipient, buyers or not, in one currency."""
+
+    variant_id: str
+    recipients: int
+    mean: float | None
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class ComparedRevenue:
+    """A variant's revenue per recipient against another's."""
+
+    variant_id: str
+    against: str
+    difference: float | None
+    difference_interval: Interval | None
+    uplift: float | None
+    welch: Welch | None
+    adjusted: float | None
+    incremental: IncrementalRevenue | None
+
+
+@dataclass(frozen=True)
+class RevenueResults:
+    """The results in one currency."""
+
+    currency: str
+    variants: Sequence[VariantRevenue]
+    comparisons: Sequence[ComparedRevenue]
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether results can be believed: are recipients shared as the weights say, and was anyone left out."""
+
+    sample_ratio_p: float | None
+    suspicious: bool
+    recipients: Sequence[int]
+    expected: Sequence[float]
+    users_in_several_variants: int
+
+
+@dataclass(frozen=True)
+class Results:
+    """All of it; `test` is the one that decides, `uplift` the one that recipients needed are told for."""
+
+    test: DecidingTest
+    against: str
+    uplift: float
+    decision: Decision
+    health: Health
+    conversion_events: Sequence[EventResults]
+    revenue: Sequence[RevenueResults]

@@ -1,0 +1,154 @@
+"""Looking at an experiment every day without being fooled by it: evidence that is right whenever it is looked at.
+
+Conversions are counted as they come, so that a window still open, or a fact reported late, is no bias: if two variants
+do not differ, a conversion is as likely the variant's as its share of the recipients says, however late it is.
+Conversions drawn without replacement from known recipients vary less than that, which errs on the safe side. Where
+weights change, each period of weights is a stratum of its own.
+
+Source: Lindon and Malek (2022), "Anytime-valid inference for multinomial count data"; Robbins (1970), "Statistical
+methods related to the law of the iterated logarithm", for the mixture; Johari and others (2022), "Always valid
+inference", for p-values that may be looked at on any day.
+"""
+
+from collections.abc import Callable, Sequence
+from math import exp, expm1, inf, log
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from domain.experiment.proportions import Interval, Proportion
+
+TAU = 0.15
+"""The standard deviation of the logarithms of ratios of rates that are thought likely beforehand.
+
+Any is right; this one finds uplifts of 5 to 30 % best. Of 0.05, 0.1, 0.15, 0.2, 0.3 and 0.5, tried with a look each day
+for 60 days on 300 experiments for each of several rates (0.5, 5 and 30 %) and sizes (5,000 to 400,000 recipients), it
+alone was never more than 2 in 100 experiments behind the best; 0.05 was up to 47 behind (20 % where recipients were
+few), 0.5 up to 15 (10 % where they were many).
+"""
+
+# A ratio of rates of e^100 is as good as any.
+_FARTHEST = 100.0
+# What lies this far below the highest point, as a logarithm, adds nothing.
+_NEGLIGIBLE = 40.0
+_HALVINGS = 48
+_POINTS = 129
+
+
+class Stratum(NamedTuple):
+    """Recipients of two variants while the same weights were in force, and how many of them have converted so far."""
+
+    variant: Proportion
+    against: Proportion
+
+
+class Likelihood(NamedTuple):
+    """How well each ratio of rates explains whose conversions there are: arrays by stratum and run, one or many."""
+
+    ours: np.ndarray
+    both: np.ndarray
+    odds: np.ndarray
+    """The logarithm of the variant's recipients / the other's."""
+
+    def at(self, delta: np.ndarray) -> np.ndarray:
+        """The logarithm of L(delta) / L(0), delta being the logarithm of the ratio, for each run in the last place."""
+        each = delta[..., np.newaxis, :]
+        shares = np.logaddexp(0, self.odds) - np.logaddexp(0, self.odds + each)
+        logarithm: np.ndarray = (self.ours * each + self.both * shares).sum(axis=-2)
+        return logarithm
+
+    def slope(self, delta: np.ndarray) -> np.ndarray:
+        """The derivative of `at`: conversions of the variant beyond those expected."""
+        beyond: np.ndarray = (self.ours - self.both * special.expit(self.odds + delta)).sum(axis=0)
+        return beyond
+
+
+def p_value(strata: Sequence[Stratum], tau: float = TAU) -> float | None:
+    """How often chance alone would ever, on any of all days looked at, give as much evidence that two rates differ.
+
+    min(1, 1/e), e = integral of L(delta) N(delta; 0, tau^2) d delta / L(0), where delta = log of the ratio of rates and
+    L(delta) = product over strata of e^(delta b) / (1 - t + t e^delta)^(a + b): b conversions of the variant, a of the
+    other, t the variant's share of the recipients of both. None where no stratum has recipients of both.
+    Source: Lindon and Malek (2022).
+    """
+    likelihood = _likelihood(strata)
+    return None if likelihood is None else min(1.0, exp(-float(evidence(likelihood, tau)[0])))
+
+
+def ahead(strata: Sequence[Stratum]) -> bool:
+    """Whether more conversions are the variant's than its share of recipients says, each stratum by itself.
+
+    sum over strata of b - (a + b) t > 0, with the names of `p_value`: the side of 0 on
+    which the middle of the interval lies.
+    """
+    likelihood = _likelihood(strata)
+    return likelihood is not None and bool(likelihood.slope(np.zeros(1))[0] > 0)
+
+
+def interval(strata: Sequence[Stratum], confidence: float = 0.95, tau: float = TAU) -> Interval | None:
+    """The interval of the relative uplift that holds the true one on all days looked at, with this confidence.
+
+    e^delta - 1 for every delta with integral of L N(0, tau^2) / L(delta) < 1 / (1 - confidence); 0.1 is 10 % more; from
+    -1 where the variant, to infinity where the other has no conversions. None where no stratum has recipients of both.
+    Source: Lindon and Malek (2022).
+    """
+    likelihood = _likelihood(strata)
+    if likelihood is None:
+        return None
+    least = evidence(likelihood, tau) + log(1 - confidence)
+
+    def within(delta: np.ndarray) -> np.ndarray:
+        return likelihood.at(delta) - least
+
+    far, ours = np.full(1, _FARTHEST), likelihood.ours.sum()
+    best = _crossing(likelihood.slope, -far, far)
+    low = expm1(float(_crossing(within, best, -far)[0])) if ours else -1.0
+    high = expm1(float(_crossing(within, best, far)[0])) if ours < likelihood.both.sum() else inf
+    return Interval(low, high)
+
+
+def evidence(likelihood: Likelihood, tau: float = TAU) -> np.ndarray:
+    """The logarithm of the e-value of each run: of the integral in `p_value`, taken around its highest point.
+
+    The integrand is log-concave and falls at least as fast as the prior, which bounds where it is worth looking; over
+    that stretch the trapezoid rule is right to many digits, for two conversions as for millions.
+    """
+
+    def height(delta: np.ndarray) -> np.ndarray:
+        return likelihood.at(delta) - (delta / tau) ** 2 / 2
+
+    reach = tau**2 * likelihood.both.sum(axis=0) + 1
+    top = _crossing(lambda delta: likelihood.slope(delta) - delta / tau**2, -reach, reach)
+    highest, away = height(top), tau * (2 * _NEGLIGIBLE) ** 0.5
+
+    def seen(delta: np.ndarray) -> np.ndarray:
+        above: np.ndarray = height(delta) - highest + _NEGLIGIBLE
+        return above
+
+    first, last = _crossing(seen, top, top - away), _crossing(seen, top, top + away)
+    heights = height(np.linspace(first, last, _POINTS)) - highest
+    width = (last - first) / (_POINTS - 1) / (tau * (2 * np.pi) ** 0.5)
+    logarithm: np.ndarray = highest + np.log(np.exp(heights).sum(axis=0) * width)
+    return logarithm
+
+
+def _likelihood(strata: Sequence[Stratum]) -> Likelihood | None:
+    told = [each for each in strata if each.variant.recipients and each.against.recipients]
+    if not told:
+        return None
+    ours = np.array([[each.variant.converted] for each in told])
+    theirs = np.array([[each.against.converted] for each in told])
+    odds = np.array([[log(each.variant.recipients / each.against.recipients)] for each in told])
+    return Likelihood(ours, ours + theirs, odds)
+
+
+def _crossing(
+    height: Callable[[np.ndarray], np.ndarray], positive: np.ndarray, negative: np.ndarray
+) -> np.ndarray:
+    """Where, between an end at which the height is positive and one at which it is not, it changes; by halving."""
+    for _ in range(_HALVINGS):
+        middle = (positive + negative) / 2
+        above = height(middle) > 0
+        positive, negative = np.where(above, middle, positive), np.where(above, negative, middle)
+    return positive

@@ -1,0 +1,224 @@
+"""The results of an experiment as tables for people, with their intervals drawn."""
+
+from collections.abc import Iterable
+from math import inf
+
+from rich.table import Table
+
+from domain.evidence import DecidingTest
+from domain.experiment.proportions import Interval
+from domain.experiment.results import EventResults, Health, RevenueResults
+from domain.experiment.winner import SIGNIFICANCE
+from infrastructure.cli.console import out, shown
+from infrastructure.cli.figures import NO_FIGURE, conversion_event, deadline, percent
+from infrastructure.cli.report_tables import when
+from infrastructure.experiments import Told
+
+_WIDTH = 16
+_LABEL = 12
+_FARTHEST = 3.0
+"""An uplift beyond this, 300 %, is not drawn in full."""
+
+
+def show(told: Told) -> None:
+    """Print health, the decision, and the tables of each conversion event and currency."""
+    campaign, standing = told.standing.campaign, told.standing
+    out.print(
+        f"\n[bold]{shown(campaign.name)}[/]  experiment of {shown(campaign.campaign_id)} of "
+        f"{shown(campaign.app_group)}, "
+        f"up to position {standing.position}; windows as of {when(standing.as_of)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    show_decision(told)
+    show_health(told.results.health, [each.variant_id for each in standing.experiment.variants])
+    for event in told.results.conversion_events:
+        stated = campaign.conversion_events[event.index].stated()
+        hope = f"{conversion_event(stated)} within {deadline(stated['deadline_seconds'])}"
+        title = f"{'ABCD'[event.index]}  {shown(hope)}{', primary' if event.index == 0 else ''}"
+        out.print(_rates(event, title), _compared(event, told), sep="\n")
+    for revenue in told.results.revenue:
+        out.print(_revenue(revenue))
+    out.print(
+        "[dim]Rates and uplifts are percent, of users of exactly one variant; an interval holds the true value in 95 "
+        f"of 100 experiments. Needed are recipients, still, to see an uplift of {told.results.uplift:.0%}. "
+        "docs/statistics.md explains every number.[/]",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def show_decision(told: Told) -> None:
+    """Say who is the winner, or why there is none yet, and who was declared."""
+    decision, campaign = told.results.decision, told.standing.campaign
+    style = "green" if decision.winner else "yellow"
+    out.print(f"Winner: [{style}]{shown(decision.sentence)}[/]", highlight=False, soft_wrap=True)
+    for each in decision.comparisons:
+        said = "better" if each.adjusted <= SIGNIFICANCE else "not told apart"
+        out.print(
+            f"  {shown(decision.leader)} against {shown(each.against)}: {said}, p = {p(each.adjusted)} "
+            f"({_TESTS[told.results.test]})",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if campaign.winner is not None:
+        out.print(
+            f"Declared: {shown(campaign.winner.variant_id)}, on what was known at position "
+            f"{campaign.winner.evidence.position}.",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+_TESTS = {
+    DecidingTest.SEQUENTIAL: "sequential test, valid on any day",
+    DecidingTest.FIXED: "test of one look: valid on a day that was fixed beforehand",
+}
+
+
+def show_health(health: Health, variants: Iterable[str]) -> None:
+    """Say whether recipients are shared as the weights say, and who was left out."""
+    if health.suspicious:
+        shares = ", ".join(
+            f"{shown(name)} {recipients:,} (expected {expected:,.0f})"
+            for name, recipients, expected in zip(variants, health.recipients, health.expected, strict=True)
+        )
+        out.print(
+            f"[red]Sample ratio mismatch[/]: recipients are not shared as the weights say, p = "
+            f"{p(health.sample_ratio_p)}: {shares}. Find out why before you believe the results.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if health.users_in_several_variants:
+        out.print(
+            f"{health.users_in_several_variants:,} users received several variants, and are left out.",
+            highlight=False,
+        )
+
+
+def _rates(event: EventResults, title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("Variant", min_width=_LABEL)
+    for heading in ("Recipients", "Conversions", "Rate", "95 %", "Mature", "Open", "Best"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    highest = max((each.interval.high for each in event.variants if each.interval), default=0.0)
+    for each in event.variants:
+        table.add_row(
+            shown(each.variant_id) + (" (control)" if each.control else ""),
+            f"{each.recipients:,}",
+            f"{each.converted:,}" + ("*" if each.too_little else ""),
+            percent(each.rate),
+            ends(each.interval),
+            percent(each.mature_rate),
+            f"{each.open:,}",
+            percent(each.probability_best),
+            drawn(each.interval, each.rate, Interval(0, highest)),
+            style="dim" if each.control else "",
+        )
+    if any(each.too_little for each in event.variants):
+        table.caption, table.caption_justify = (
+            "* fewer than 50 conversions, or others: too little to go by",
+            "left",
+        )
+    return table
+
+
+def _compared(event: EventResults, told: Told) -> Table:
+    table = Table()
+    table.add_column(f"Against {shown(told.results.against)}", min_width=_LABEL)
+    for heading in ("Points", "Uplift", "95 %", "On any day", "p", "Caused", "Needed"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("Around 0", no_wrap=True, min_width=_WIDTH)
+    scale = _scale(each.uplift_interval for each in event.comparisons)
+    for each in event.comparisons:
+        caused = each.incremental
+        table.add_row(
+            shown(each.variant_id),
+            signed(each.difference),
+            signed(each.uplift),
+            ends(each.uplift_interval, plus=True),
+            ends(each.sequential_interval, plus=True),
+            p(each.adjusted),
+            NO_FIGURE if caused is None else f"{caused.conversions:+,.0f}",
+            NO_FIGURE if each.recipients_needed is None else f"{each.recipients_needed:,}",
+            drawn(each.uplift_interval, each.uplift, scale, zero=True),
+        )
+    return table
+
+
+def _revenue(revenue: RevenueResults) -> Table:
+    title = f"Revenue per recipient in {revenue.currency}"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("Variant", min_width=_LABEL)
+    for heading in ("Recipients", "Mean", "95 %", "Difference", "95 %", "p", "Caused"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    compared = {each.variant_id: each for each in revenue.comparisons}
+    for each in revenue.variants:
+        against = compared.get(each.variant_id)
+        table.add_row(
+            shown(each.variant_id),
+            f"{each.recipients:,}",
+            NO_FIGURE if each.mean is None else f"{each.mean:,.4f}",
+            _amounts(each.interval),
+            NO_FIGURE if against is None or against.difference is None else f"{against.difference:+,.4f}",
+            NO_FIGURE if against is None else _amounts(against.difference_interval),
+            NO_FIGURE if against is None else p(against.adjusted),
+            NO_FIGURE
+            if against is None or against.incremental is None
+            else f"{against.incremental.revenue:+,.2f}",
+        )
+    return table
+
+
+def _amounts(interval: Interval | None) -> str:
+    return NO_FIGURE if interval is None else f"{interval.low:,.4f} to {interval.high:,.4f}"
+
+
+def p(value: float | None) -> str:
+    """A p as it is printed."""
+    if value is None:
+        return NO_FIGURE
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference of rates in points of percent, or an uplift in percent."""
+    return NO_FIGURE if value is None else f"{value * 100:+.1f}"
+
+
+def ends(interval: Interval | None, *, plus: bool = False) -> str:
+    """An interval of shares, in percent."""
+    if interval is None:
+        return NO_FIGURE
+    sign = "+" if plus else ""
+    low, high = (f"{end * 100:{sign}.1f}" if abs(end) < inf else "\N{INFINITY}" for end in interval)
+    return f"{low} to {high}"
+
+
+def _scale(intervals: Iterable[Interval | None]) -> Interval:
+    found = [each for each in intervals if each is not None]
+    low = min([0.0, *(each.low for each in found)])
+    high = max([0.0, *(min(each.high, _FARTHEST) for each in found)])
+    return Interval(low, high)
+
+
+def drawn(interval: Interval | None, middle: float | None, scale: Interval, *, zero: bool = False) -> str:
+    """An interval as a line on a scale, with a dot where the estimate is, and zero where it is asked for."""
+    length = scale.high - scale.low
+    if interval is None or middle is None or length <= 0:
+        return ""
+
+    def place(value: float) -> int:
+        return round((min(max(value, scale.low), scale.high) - scale.low) / length * (_WIDTH - 1))
+
+    signs = [" "] * _WIDTH
+    if zero:
+        signs[place(0)] = "\N{BOX DRAWINGS LIGHT TRIPLE DASH VERTICAL}"
+    first, last = place(interval.low), place(interval.high)
+    for at in range(first, last + 1):
+        signs[at] = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
+    if zero and first < place(0) < last:
+        signs[place(0)] = "\N{BOX DRAWINGS LIGHT VERTICAL AND HORIZONTAL}"
+    signs[place(middle)] = "\N{BLACK CIRCLE}"
+    return "".join(signs).rstrip()

@@ -1,0 +1,210 @@
+"""Experiments as they stand: what was counted, the results that follow, and how both are told as JSON."""
+
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from math import isfinite
+from typing import Any
+
+import msgspec
+from sqlalchemy.engine import Connection
+
+from application.ports import Stamp
+from domain.campaign import Campaign
+from domain.campaign_events import WinnerDeclared
+from domain.conversion_events import LETTERS
+from domain.errors import DomainError
+from domain.evidence import Count, DecidingTest, WinnerEvidence
+from domain.experiment.comparing import results
+from domain.experiment.means import Sums
+from domain.experiment.proportions import Interval, Proportion
+from domain.experiment.results import UPLIFT, Experiment, Observed, Results
+from domain.experiment.winner import SIGNIFICANCE
+from domain.instants import printed
+from infrastructure.service import Service
+from projections.recipients.experiment import Experiment as Counted
+from projections.recipients.experiment import experiment, experiment_at
+from projections.recipients.weights import expected_recipients, strata, weights_in_force
+
+
+class NoWinnerDeclared(DomainError):
+    """There is nothing to decide again."""
+
+    code = "no_winner_declared"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An experiment as it stands at a position of the log; windows are open or over as of a full hour."""
+
+    campaign: Campaign
+    position: int
+    as_of: datetime
+    experiment: Experiment
+
+
+@dataclass(frozen=True)
+class Told:
+    """The results of an experiment, with what was declared of it before."""
+
+    standing: Standing
+    results: Results
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/statistics.md has it."""
+        campaign, results = self.standing.campaign, plain(self.results)
+        stated = [event.stated() for event in campaign.conversion_events]
+        return {
+            "app_group": campaign.app_group,
+            "campaign_id": campaign.campaign_id,
+            "position": str(self.standing.position),
+            "as_of": printed(self.standing.as_of),
+            "test": results["test"],
+            "significance": SIGNIFICANCE,
+            "against": results["against"],
+            "uplift_asked": results["uplift"],
+            "winner": self.decision(),
+            "health": results["health"],
+            "conversion_events": [
+                {"index": index, "letter": LETTERS[index], "primary": index == 0, **event, **found}
+                for index, (event, found) in enumerate(zip(stated, results["conversion_events"], strict=True))
+            ],
+            "revenue": results["revenue"],
+        }  # fmt: skip
+
+    def decision(self) -> dict[str, Any]:
+        """The winner by the test, and the one that was declared."""
+        decision = self.results.decision
+        return {
+            "variant_id": decision.winner,
+            "why": decision.why.value,
+            "sentence": decision.sentence,
+            "leader": decision.leader,
+            "comparisons": msgspec.to_builtins(decision.comparisons),
+            "declared": declared(self.standing.campaign),
+        }
+
+    def evidence(self) -> WinnerEvidence:
+        """What the winner is declared on."""
+        return WinnerEvidence(
+            position=self.standing.position,
+            test=self.results.test.value,
+            significance=SIGNIFICANCE,
+            periods=tuple(tuple(period) for period in self.standing.experiment.periods[0]),
+            comparisons=self.results.decision.comparisons,
+        )
+
+
+def told(
+    service: Service,
+    connection: Connection,
+    app_group: str,
+    campaign_id: str,
+    test: DecidingTest,
+    uplift: float = UPLIFT,
+) -> Told:
+    """The results of a campaign's experiment, as the read model has it; raises UnknownCampaign."""
+    campaign = service.ledger.existing_campaign(app_group, campaign_id)
+    known = service.projector.known
+    found = experiment(connection, known, app_group, campaign_id, service.now())
+    standing = _standing(service, connection, campaign, found)
+    return Told(standing, results(standing.experiment, test, uplift))
+
+
+def declare_winner(service: Service, found: Told, stamp: Stamp) -> Told:
+    """Declare the winner that was found, with its evidence; raises DomainError."""
+    campaign, winner = found.standing.campaign, found.results.decision.winner
+    if winner is None:
+        return found
+    declaring = (campaign.app_group, campaign.campaign_id, winner, found.evidence(), stamp)
+    return replace(found, standing=replace(found.standing, campaign=service.experiments.declare(*declaring)))
+
+
+def decided_again(
+    service: Service, app_group: str, campaign_id: str
+) -> tuple[WinnerDeclared, WinnerDeclared | None]:
+    """What was declared, and what the same test says of the log up to the same position, folded anew.
+
+    Raises NoWinnerDeclared, and UnknownCampaign.
+    """
+    campaign = service.ledger.existing_campaign(app_group, campaign_id)
+    if campaign.winner is None:
+        raise NoWinnerDeclared(
+            f"no winner of {campaign_id!r} was declared; `conversions winner --declare` does"
+        )
+    evidence = campaign.winner.evidence
+    with service.database.reading() as connection:
+        found = experiment_at(
+            connection,
+            service.log,
+            service.projector.known,
+            app_group,
+            campaign_id,
+            evidence.position,
+            service.now(),
+        )
+        standing = _standing(service, connection, campaign, found)
+    again = Told(standing, results(standing.experiment, DecidingTest(evidence.test)))
+    winner = again.results.decision.winner
+    return campaign.winner, None if winner is None else WinnerDeclared(winner, again.evidence())
+
+
+def _standing(service: Service, connection: Connection, campaign: Campaign, found: Counted) -> Standing:
+    periods = weights_in_force(connection, service.log, found.app_group, found.campaign_id, found.position)
+    by_period = strata(found, periods)
+    expected = expected_recipients(found, periods)
+    observed = [
+        Observed(
+            each.variant_id,
+            each.control,
+            [Proportion(event.converted, each.recipients) for event in each.conversion_events],
+            [Proportion(event.mature_converted, event.mature_recipients) for event in each.conversion_events],
+            {of.currency: Sums(of.recipients, of.total, of.squares) for of in each.revenue},
+            each.recipients,
+        )
+        for each in found.variants
+    ]
+    counts = [
+        [
+            [
+                Count(name, counted.recipients, counted.converted[index])
+                for name, counted in stratum.variants.items()
+            ]
+            for stratum in by_period
+        ]
+        for index in range(len(found.delays))
+    ]
+    of_variants = [expected[each.variant_id] for each in found.variants]
+    return Standing(
+        campaign,
+        found.position,
+        found.as_of,
+        Experiment(observed, counts, of_variants, found.users_in_several_variants),
+    )
+
+
+def declared(campaign: Campaign) -> dict[str, Any] | None:
+    """The winner that was declared of a campaign, with its evidence."""
+    if campaign.winner is None:
+        return None
+    evidence = msgspec.to_builtins(campaign.winner.evidence)
+    evidence["position"] = str(evidence["position"])
+    return {"variant_id": campaign.winner.variant_id, "evidence": evidence}
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401
+    """Results as JSON has them: an interval as its two ends, null where it has none; estimates as numbers."""
+    if isinstance(value, Interval):
+        return [end if isfinite(end) else None for end in value]
+    if hasattr(value, "_asdict"):
+        return {name: plain(each) for name, each in value._asdict().items()}
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value

@@ -1,0 +1,279 @@
+"""What an experiment is computed from (R21): a campaign's users of exactly one variant, now or at a past position.
+
+Who received several variants, control counting as one, says nothing of any of them: such users are counted, and left
+out. Campaign totals of other reports keep them (R18).
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Table, select
+from sqlalchemy.engine import Connection, Row
+
+from domain import money
+from domain.conversion_events import LETTERS
+from domain.definition import Definition
+from domain.instants import printed
+from projections.columns import EXACT
+from projections.generations import current
+from projections.projection import Known, Log, Tables
+from projections.recipients import RECIPIENTS
+from projections.recipients.hours import floored
+from projections.recipients.scratch import scratch
+from projections.recipients.tables import (
+    experiment_delays,
+    experiment_recipients,
+    experiment_revenue,
+    experiment_several_variants,
+    recipient_hours,
+)
+from projections.sums import stream
+
+BATCH = 20_000
+"""Events of a campaign that are folded at a time."""
+
+_FLAGS = [f"converted_{letter.lower()}" for letter in LETTERS]
+
+
+@dataclass(frozen=True)
+class EventOfVariant:
+    """Of a variant's recipients those who converted on a conversion event; and both of those whose window is over."""
+
+    index: int
+    converted: int
+    mature_recipients: int
+    mature_converted: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The same by name, with the letter of the conversion event."""
+        return {
+            "index": self.index,
+            "letter": LETTERS[self.index],
+            "converted": self.converted,
+            "mature_recipients": self.mature_recipients,
+            "mature_converted": self.mature_converted,
+        }
+
+
+@dataclass(frozen=True)
+class RevenueOfVariant:
+    """Revenue in a currency: over all `recipients`, of whom the `buyers` have a purchase that counts, also at 0 (R11).
+
+    `total` and `squares` are the exact sums of each recipient's net, in the currency, and of its square.
+    """
+
+    currency: str
+    recipients: int
+    buyers: int
+    total: Decimal
+    squares: Decimal
+
+    def as_json(self) -> dict[str, Any]:
+        """The same by name, decimals as text."""
+        return {
+            "currency": self.currency,
+            "recipients": self.recipients,
+            "buyers": self.buyers,
+            "total": money.printed(self.total, self.currency),
+            "squares": f"{EXACT.normalize(self.squares):f}",
+        }
+
+
+@dataclass(frozen=True)
+class FirstReceived:
+    """Recipients who received the variant first in the hour, in UTC, and by conversion event how many converted."""
+
+    hour: datetime
+    recipients: int
+    converted: list[int]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same by name."""
+        return {"hour": printed(self.hour), "recipients": self.recipients, "converted": self.converted}
+
+
+@dataclass(frozen=True)
+class VariantExperiment:
+    """A variant and its recipients who received no other one."""
+
+    variant_id: str
+    control: bool
+    recipients: int
+    conversion_events: list[EventOfVariant]
+    revenue: list[RevenueOfVariant]
+    by_hour: list[FirstReceived]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same by name."""
+        return {
+            "variant_id": self.variant_id,
+            "control": self.control,
+            "recipients": self.recipients,
+            "conversion_events": [each.as_json() for each in self.conversion_events],
+            "revenue": [each.as_json() for each in self.revenue],
+            "by_hour": [each.as_json() for each in self.by_hour],
+        }
+
+
+@dataclass(frozen=True)
+class Delay:
+    """How many conversions came after that many full hours from the receipt they are credited to."""
+
+    hours: int
+    conversions: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The same by name."""
+        return {"hours": self.hours, "conversions": self.conversions}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A campaign's experiment as the log up to `position` has it; mature is who is so as of the full hour `as_of`.
+
+    Users in several variants are left out of the variants; `with_control` are those of them of whose variants control
+    is one. `delays`, by conversion event, are those of all conversions that stand, these users' and control's too.
+    """
+
+    app_group: str
+    campaign_id: str
+    position: int
+    as_of: datetime
+    users_in_several_variants: int
+    with_control: int
+    variants: list[VariantExperiment]
+    delays: list[list[Delay]]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same by name; delays in the order of the conversion events."""
+        return {
+            "app_group": self.app_group,
+            "campaign_id": self.campaign_id,
+            "position": str(self.position),
+            "as_of": printed(self.as_of),
+            "users_in_several_variants": self.users_in_several_variants,
+            "with_control": self.with_control,
+            "variants": [variant.as_json() for variant in self.variants],
+            "delays": [[delay.as_json() for delay in delays] for delays in self.delays],
+        }
+
+
+def experiment(
+    connection: Connection, known: Known, app_group: str, campaign_id: str, as_of: datetime
+) -> Experiment:
+    """The experiment as the read model has it, mature as of the full hour at or before an instant.
+
+    Raises UnknownCampaign.
+    """
+    definition, own = known.definition(app_group, campaign_id), current(connection, RECIPIENTS)
+    told = _Told(connection, own, definition, app_group, campaign_id)
+    return told.experiment(own.position, floored(as_of))
+
+
+def experiment_at(
+    connection: Connection,
+    log: Log,
+    known: Known,
+    app_group: str,
+    campaign_id: str,
+    position: int,
+    as_of: datetime,
+) -> Experiment:
+    """The experiment as the read model had it at a position, folded anew from the campaign's events up to there.
+
+    Raises UnknownCampaign and UnreadableLog. It takes as long as reading those events; nothing of it is kept.
+    """
+    definition = known.definition(app_group, campaign_id)
+    fold, handlers = RECIPIENTS.fold(known), RECIPIENTS.handlers
+    events = log.of_campaign(connection, 0, position, handlers, app_group, campaign_id)
+    with scratch(RECIPIENTS.tables, known) as store:
+        for number, logged in enumerate(events, 1):
+            handlers[type(logged.event)](fold, logged)
+            if number % BATCH == 0:
+                RECIPIENTS.write(fold, store)
+                fold = RECIPIENTS.fold(known)
+        RECIPIENTS.write(fold, store)
+        told = _Told(store.connection, store, definition, app_group, campaign_id)
+        return told.experiment(position, floored(as_of))
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What tables of recipients say of a campaign."""
+
+    connection: Connection
+    tables: Tables
+    definition: Definition
+    app_group: str
+    campaign_id: str
+
+    def experiment(self, position: int, as_of: datetime) -> Experiment:
+        users = {row.control: row.users for row in self.rows(experiment_several_variants)}
+        return Experiment(
+            app_group=self.app_group,
+            campaign_id=self.campaign_id,
+            position=position,
+            as_of=as_of,
+            users_in_several_variants=sum(users.values()),
+            with_control=users.get(True, 0),
+            variants=self.variants(as_of),
+            delays=self.delays(),
+        )
+
+    def variants(self, as_of: datetime) -> list[VariantExperiment]:
+        indexes = range(len(self.definition.conversion_events))
+        mature, revenue, by_hour = self.mature(as_of), self.revenue(), self.by_hour()
+        found = []
+        for variant_id, variant in self.definition.variants.items():
+            hours = by_hour[variant_id]
+            recipients = sum(each.recipients for each in hours)
+            events = [
+                EventOfVariant(i, sum(each.converted[i] for each in hours), *mature[variant_id, i])
+                for i in indexes
+            ]
+            earned = [
+                RevenueOfVariant(row.currency, recipients, row.buyers, row.amount, row.squares)
+                for row in revenue[variant_id]
+            ]
+            found.append(VariantExperiment(variant_id, variant.control, recipients, events, earned, hours))
+        return found
+
+    def by_hour(self) -> defaultdict[str, list[FirstReceived]]:
+        found: defaultdict[str, list[FirstReceived]] = defaultdict(list)
+        flags = _FLAGS[: len(self.definition.conversion_events)]
+        for row in sorted(self.rows(experiment_recipients), key=lambda each: each.hour):
+            converted = [getattr(row, flag) for flag in flags]
+            found[row.variant_id].append(FirstReceived(row.hour, row.recipients, converted))
+        return found
+
+    def mature(self, as_of: datetime) -> defaultdict[tuple[str, int], list[int]]:
+        """By variant and conversion event: recipients whose window is over, and how many of them converted."""
+        found: defaultdict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
+        for row in self.rows(recipient_hours):
+            if row.hour <= as_of:
+                counts = found[row.variant_id, row.conversion_event]
+                counts[0] += row.of_one_variant
+                counts[1] += row.of_one_variant_converted
+        return found
+
+    def revenue(self) -> defaultdict[str, list[Row[Any]]]:
+        """By variant its currencies; one appears once a purchase counts in it, even at 0 (R11)."""
+        found: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+        for row in sorted(self.rows(experiment_revenue), key=lambda each: each.currency):
+            found[row.variant_id].append(row)
+        return found
+
+    def delays(self) -> list[list[Delay]]:
+        found: list[list[Delay]] = [[] for _ in self.definition.conversion_events]
+        for row in sorted(self.rows(experiment_delays), key=lambda each: each.hours):
+            found[row.conversion_event].append(Delay(row.hours, row.conversions))
+        return found
+
+    def rows(self, declared: Table) -> Sequence[Row[Any]]:
+        table = self.tables[declared]
+        query = select(table).where(table.c.stream_id == stream(self.app_group, self.campaign_id))
+        return self.connection.execute(query).all()

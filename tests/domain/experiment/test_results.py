@@ -1,0 +1,149 @@
+"""Results put together: each variant beside control, on each conversion event and in revenue (R18, R19, R21)."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.evidence import Count, DecidingTest
+from domain.experiment import comparing, means, proportions, sequential
+from domain.experiment.comparing import results
+from domain.experiment.means import Sums, welch
+from domain.experiment.proportions import Proportion, chi_squared, fisher, wilson
+from domain.experiment.results import Experiment, Observed
+from domain.experiment.several import holm
+from domain.experiment.winner import Why
+
+EUR, NOTHING = "EUR", Sums(500, Decimal(0), Decimal(0))
+
+
+def observed(
+    variant_id: str,
+    *rates: Proportion,
+    recipients: int = 500,
+    control: bool = False,
+    revenue: dict[str, Sums] | None = None,
+) -> Observed:
+    mature = [Proportion(each.converted // 2, each.recipients // 2) for each in rates]
+    return Observed(variant_id, control, rates, mature, revenue or {}, recipients)
+
+
+def experiment(*variants: Observed, several: int = 0) -> Experiment:
+    events = range(len(variants[0].conversion_events))
+    periods = [
+        [[Count(each.variant_id, each.conversion_events[index].recipients, each.conversion_events[index].converted) for each in variants]]
+        for index in events
+    ]  # fmt: skip
+    even = sum(each.recipients for each in variants) / len(variants)
+    return Experiment(variants, periods, [even] * len(variants), several)
+
+
+A = observed("A", Proportion(150, 500), Proportion(3, 500), revenue={EUR: Sums(500, Decimal("900.50"), Decimal(9_000))})  # fmt: skip
+B = observed("B", Proportion(90, 500), Proportion(0, 500))
+HOLDOUT = observed("holdout", Proportion(80, 500), Proportion(1, 500), control=True, revenue={EUR: Sums(500, Decimal(300), Decimal(2_500))})  # fmt: skip
+
+
+@pytest.mark.parametrize("test", DecidingTest)
+def test_variants_are_compared_with_control(test: DecidingTest) -> None:
+    """R19, R21: on every conversion event, with each figure as the library has it."""
+    found = results(experiment(A, B, HOLDOUT, several=7), test)
+    assert (found.against, found.decision.winner, found.health.users_in_several_variants) == (
+        "holdout",
+        "A",
+        7,
+    )
+    primary, second = found.conversion_events
+    assert [each.variant_id for each in primary.variants] == ["A", "B", "holdout"]
+    assert [(each.variant_id, each.against) for each in primary.comparisons] == [
+        ("A", "holdout"),
+        ("B", "holdout"),
+    ]
+    of_a, against_control = primary.variants[0], primary.comparisons[0]
+    assert (of_a.rate, of_a.interval, of_a.open, of_a.mature_rate) == (
+        0.3,
+        wilson(Proportion(150, 500)),
+        250,
+        0.3,
+    )
+    assert against_control.difference == pytest.approx(0.14)
+    assert against_control.uplift == pytest.approx(0.875)
+    rates = Proportion(150, 500), Proportion(80, 500)
+    assert against_control.difference_interval == proportions.difference(*rates)
+    assert against_control.sequential == sequential.p_value([sequential.Stratum(*rates)])
+    assert against_control.fisher is None
+    assert second.comparisons[0].fisher == fisher(Proportion(3, 500), Proportion(1, 500))
+    assert primary.chi_squared == chi_squared([*rates[:1], Proportion(90, 500), *rates[1:]])
+    assert sum(each.probability_best for each in primary.variants) == pytest.approx(1)
+
+
+def test_several_variants_are_adjusted_for() -> None:
+    """By Holm, whichever test decides."""
+    for test in DecidingTest:
+        (primary, _) = results(experiment(A, B, HOLDOUT), test).conversion_events
+        ps = [each.p for each in primary.comparisons]
+        assert None not in ps
+        assert [each.adjusted for each in primary.comparisons] == holm([p for p in ps if p is not None])
+
+
+def test_too_little_is_said() -> None:
+    """Fewer than fifty conversions, or others; windows still open are told beside."""
+    primary, second = results(experiment(A, B, HOLDOUT), DecidingTest.FIXED).conversion_events
+    assert not any(each.too_little for each in primary.variants)
+    assert all(each.too_little for each in second.variants)
+
+
+def test_who_bought_nothing_is_a_recipient_all_the_same() -> None:
+    """R11, R18: revenue per recipient, with B's of nothing in the currency."""
+    (found,) = results(experiment(A, B, HOLDOUT), DecidingTest.SEQUENTIAL).revenue
+    assert [(each.variant_id, each.recipients, each.mean) for each in found.variants] == [
+        ("A", 500, 1.801), ("B", 500, 0), ("holdout", 500, 0.6)
+    ]  # fmt: skip
+    of_a, of_b = found.comparisons
+    assert of_a.welch == welch(A.revenue[EUR], HOLDOUT.revenue[EUR])
+    assert of_a.difference == pytest.approx(1.201)
+    assert of_b.uplift == -1
+    assert of_b.difference_interval == means.difference(NOTHING, HOLDOUT.revenue[EUR])
+
+
+def test_without_control_the_first_variant_is_compared_with() -> None:
+    """R21."""
+    found = results(experiment(A, B), DecidingTest.SEQUENTIAL)
+    assert found.against == "A"
+    assert [each.variant_id for each in found.conversion_events[0].comparisons] == ["B"]
+
+
+def test_a_campaign_without_conversion_events_has_revenue_alone() -> None:
+    """R11, R21: nothing is decided; recipients are those of revenue."""
+    only = observed("A", revenue={EUR: NOTHING})
+    found = results(experiment(only, observed("B", revenue={"USD": NOTHING})), DecidingTest.SEQUENTIAL)
+    assert found.decision.why is Why.NO_CONVERSION_EVENT
+    assert (found.conversion_events, [each.currency for each in found.revenue]) == ([], [EUR, "USD"])
+    assert found.health.recipients == [500, 500]
+    assert found.revenue[0].comparisons[0].uplift is None
+
+
+def test_nobody_yet_is_no_error() -> None:
+    """R18: no recipients, no rate, and nothing to compare."""
+    nobody = Proportion(0, 0)
+    found = results(
+        experiment(observed("A", nobody, recipients=0), observed("B", nobody, recipients=0)),
+        DecidingTest.FIXED,
+    )
+    (primary,) = found.conversion_events
+    assert found.health.sample_ratio_p is None
+    assert primary.comparisons[0] == comparing.compared(
+        [[Count("A", 0, 0), Count("B", 0, 0)]], ("B", "A"), (None, None), 0.1
+    )
+    assert {primary.variants[0].rate, primary.comparisons[0].difference, primary.comparisons[0].adjusted} == {
+        None
+    }
+
+
+def test_recipients_shared_otherwise_than_weights_say_are_suspicious() -> None:
+    """Sample ratio mismatch: below 0.001."""
+    odd = Experiment(
+        [observed("A", Proportion(9, 900), recipients=900), observed("B", Proportion(5, 500))],
+        [[[]]],
+        [700, 700],
+        0,
+    )
+    assert results(odd, DecidingTest.FIXED).health.suspicious

@@ -1,0 +1,118 @@
+"""The winning variant: on the primary conversion event, by a named test, and only when that test says so (R21)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.evidence import Count, DecidingTest
+from domain.experiment import sequential
+from domain.experiment.proportions import Proportion, fisher, z_test
+from domain.experiment.winner import (
+    SIGNIFICANCE,
+    Decision,
+    Why,
+    decide,
+    p_value,
+    pooled,
+    strata,
+)
+
+FIXED, SEQUENTIAL = DecidingTest.FIXED, DecidingTest.SEQUENTIAL
+Period = tuple[Count, ...]
+
+
+def period(**variants: tuple[int, int]) -> Period:
+    """Converted and recipients by variant."""
+    return tuple(Count(name, recipients, converted) for name, (converted, recipients) in variants.items())
+
+
+CLEAR = (period(A=(300, 2_000), B=(180, 2_000), holdout=(90, 1_000)),)
+
+
+@pytest.mark.parametrize("test", DecidingTest)
+def test_the_best_of_all_wins_when_the_test_says_so(test: DecidingTest) -> None:
+    """R21: against each other variant, control included."""
+    decision = decide(CLEAR, "holdout", test)
+    assert (decision.winner, decision.why) == ("A", Why.TEST_SAYS_SO)
+    assert [each.against for each in decision.comparisons] == ["B", "holdout"]
+    assert all(each.p <= each.adjusted <= SIGNIFICANCE for each in decision.comparisons)
+    assert decision.sentence == "A is the winner: it is better than every other variant."
+
+
+@pytest.mark.parametrize(
+    ("variants", "control", "why", "leader", "sentence"),
+    [
+        ({}, None, Why.NOTHING_TO_COMPARE, None, "None yet: fewer than two variants have recipients."),
+        ({"A": (3, 9), "B": (0, 0)}, None, Why.NOTHING_TO_COMPARE, None, "None yet: fewer than two variants have recipients."),
+        ({"A": (30, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "B", "None yet: no variant beats control."),
+        ({"A": (91, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "A", "None yet: no variant beats control."),
+        ({"A": (91, 900), "B": (90, 900)}, None, Why.TOO_CLOSE, "A", "None yet: A leads, and is not told apart from B."),
+        ({"A": (90, 900), "B": (90, 900), "C": (9, 900)}, "C", Why.TOO_CLOSE, "A", "None yet: A leads, and is not told apart from B."),
+    ],
+    ids=["nobody", "one variant", "control leads", "not above control", "too close", "as good as the leader"],
+)  # fmt: skip
+def test_otherwise_there_is_none_and_why(
+    variants: dict[str, tuple[int, int]], control: str | None, why: Why, leader: str | None, sentence: str
+) -> None:
+    """R21: control is never the winner, whichever test decides."""
+    for test in DecidingTest:
+        decision = decide([period(**variants)], control, test)
+        assert (decision.winner, decision.why, decision.leader) == (None, why, leader)
+        assert decision.sentence == sentence
+
+
+def test_a_campaign_without_conversion_events_has_no_winner() -> None:
+    """R21: there is nothing to decide on."""
+    assert Decision(None, Why.NO_CONVERSION_EVENT).sentence.startswith("None: the campaign has no")
+
+
+def test_the_fixed_test_is_fishers_where_counts_are_small() -> None:
+    """And the pooled z-test where they are not; none where nobody received."""
+    few, many, none = [period(A=(3, 4), B=(1, 4))], CLEAR, [period(A=(3, 4), B=(0, 0))]
+    assert p_value(few, "A", "B", FIXED) == fisher(Proportion(3, 4), Proportion(1, 4))
+    tested = z_test(Proportion(300, 2_000), Proportion(180, 2_000))
+    assert tested is not None
+    assert p_value(many, "A", "B", FIXED) == tested.p
+    assert p_value(none, "A", "B", FIXED) is None
+    assert p_value(none, "A", "B", SEQUENTIAL) is None
+
+
+def test_periods_of_weights_are_not_mixed() -> None:
+    """Rates rose while weights moved to B: pooled, B seems better; within each period, nothing differs."""
+    periods = [period(A=(90, 900), B=(10, 100)), period(A=(30, 100), B=(270, 900))]
+    assert decide(periods, None, FIXED).winner == "B"
+    assert decide(periods, None, SEQUENTIAL).why is Why.TOO_CLOSE
+    assert p_value(periods, "B", "A", SEQUENTIAL) == sequential.p_value(strata(periods, "B", "A"))
+    assert pooled(periods, "A") == Proportion(120, 1_000)
+
+
+def test_who_is_worse_in_every_period_does_not_win() -> None:
+    """A had most recipients while everybody converted more: pooled it leads, and B is better in both periods."""
+    periods = [period(A=(2_700, 9_000), B=(330, 900)), period(A=(18, 900), B=(400, 9_000))]
+    assert decide(periods, None, FIXED).winner == "A"
+    assert decide(periods, None, SEQUENTIAL).winner == "B"
+
+
+counts = st.tuples(st.integers(0, 400), st.integers(0, 400)).map(lambda each: (min(each), max(each)))
+
+
+@given(st.lists(st.fixed_dictionaries({"A": counts, "B": counts, "C": counts}), max_size=3), st.sampled_from([None, "A", "C"]), st.sampled_from(DecidingTest))  # fmt: skip
+def test_whoever_wins_leads_and_is_not_control(
+    variants: list[dict[str, tuple[int, int]]], control: str | None, test: DecidingTest
+) -> None:
+    """R21: over random counts, with and without control."""
+    periods = [period(**each) for each in variants]
+    decision = decide(periods, control, test)
+    assert (decision.winner is None) == (decision.why is not Why.TEST_SAYS_SO)
+    if decision.winner is not None:
+        assert decision.winner != control
+        for each in decision.comparisons:
+            if test is SEQUENTIAL:
+                found = sequential.interval(strata(periods, decision.winner, each.against))
+                assert found is not None
+                assert found.low > 0
+            else:
+                best, other = (pooled(periods, name).rate for name in (decision.winner, each.against))
+                assert best is not None
+                assert other is not None
+                assert best > other

@@ -1,0 +1,264 @@
+"""Results, winners and intelligent selection: over HTTP and by commands, from facts to events (R21)."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from application.campaign_commands import read_campaigns
+from domain.campaign_events import WeightsAdjusted
+from domain.evidence import DecidingTest
+from infrastructure import experiments, selecting
+from infrastructure.keys import Scope
+from infrastructure.scheduling import Selecting, due
+from infrastructure.service import Service, stamp
+from projections.recipients import RECIPIENTS
+from tests.infrastructure.commands import run
+from tests.infrastructure.serving import Api, serving
+from tests.infrastructure.test_http import problem
+from tests.ledgers import GROUP, open_ledger, take
+
+pytestmark = pytest.mark.usefixtures("each_database")
+
+AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
+BUYS = {"type": "makes_purchase", "deadline": "3d"}
+VARIANTS = [
+    {"id": "A", "weight": 45},
+    {"id": "B", "weight": 45},
+    {"id": "holdout", "weight": 10, "control": True},
+]
+SALE = {"id": "sale", "variants": VARIANTS, "conversion_events": [BUYS]}
+NEWS = {"id": "news", "variants": [{"id": "only"}], "conversion_events": []}
+CLOSE = {"id": "close", "variants": [{"id": "A"}, {"id": "B"}], "conversion_events": [BUYS]}
+CLOSER = {"A": 0.15, "B": 0.12, "holdout": 0.1}
+RATES = {"A": 0.3, "B": 0.12, "holdout": 0.1}
+
+
+def facts(campaign: str, of: dict[str, int], rates: dict[str, float]) -> Iterator[dict[str, Any]]:
+    """Users of each variant, of whom the first ones buy; two more received both A and B."""
+    for variant, users in of.items():
+        for number in range(users):
+            user, at = f"{campaign}-{variant}-{number}", AT + timedelta(minutes=number)
+            yield {
+                "type": "received",
+                "id": f"r-{user}",
+                "user_id": user,
+                "campaign_id": campaign,
+                "variant_id": variant,
+                "at": at.isoformat(),
+            }
+            if number < round(users * rates[variant]):
+                bought = at + timedelta(hours=1 + number % 40)
+                yield {"type": "purchase", "id": f"p-{user}", "user_id": user, "product_id": "sku", "price": "10", "currency": "EUR", "at": bought.isoformat()}  # fmt: skip
+    for number, variant in enumerate(("A", "B", "A", "B")):
+        user = f"{campaign}-both-{number // 2}"
+        yield {
+            "type": "received",
+            "id": f"r-{user}-{variant}",
+            "user_id": user,
+            "campaign_id": campaign,
+            "variant_id": variant,
+            "at": AT.isoformat(),
+        }
+
+
+def told(service: Service, *campaigns: dict[str, Any]) -> None:
+    service.campaigns.apply(
+        read_campaigns({"app_group": GROUP, "apps": ["ios"], "campaigns": list(campaigns)}), stamp()
+    )
+
+
+def sale(service: Service, rates: dict[str, float] = RATES, **more: Any) -> None:
+    """A sale of which A is clearly the best, unless other rates are given."""
+    told(service, SALE | more)
+    take(service, list(facts("sale", {"A": 400, "B": 400, "holdout": 90}, rates)))
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    with open_ledger(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    with serving(tmp_path, [SALE, NEWS, CLOSE]) as api:
+        take(api.service, list(facts("sale", {"A": 400, "B": 400, "holdout": 90}, RATES)))
+        yield api
+
+
+def test_results_over_http(api: Api) -> None:
+    """R18, R21: of users of one variant, beside control; a winner where the test says so."""
+    with api.client(Scope.READ) as client:
+        found = client.get("/v1/campaigns/sale/results").raise_for_status().json()
+        (event,), winner = found["conversion_events"], found["winner"]
+        counts = {each["variant_id"]: (each["converted"], each["recipients"]) for each in event["variants"]}
+        assert counts == {"A": (120, 400), "B": (48, 400), "holdout": (9, 90)}
+        assert (found["against"], found["test"], found["health"]["users_in_several_variants"]) == (
+            "holdout",
+            "sequential",
+            2,
+        )
+        assert [each["variant_id"] for each in event["comparisons"]] == ["A", "B"]
+        assert event["comparisons"][0]["uplift"] == pytest.approx(2)
+        assert winner["leader"] == "A"
+        assert winner["declared"] is None
+        (revenue,) = found["revenue"]
+        assert {each["variant_id"]: each["mean"] for each in revenue["variants"]} == {
+            "A": 3.0,
+            "B": 1.2,
+            "holdout": 1.0,
+        }
+        fixed = client.get("/v1/campaigns/sale/results", params={"test": "fixed"}).json()
+        assert fixed["winner"]["variant_id"] == "A"
+
+
+def test_what_results_cannot_be_asked(api: Api) -> None:
+    """With a code and a place each."""
+    with api.client(Scope.READ) as client:
+        asked = client.get("/v1/campaigns/sale/results", params={"test": "gut"})
+        problem(asked, 400, "bad_test")
+        problem(client.get("/v1/campaigns/sale/results", params={"uplift": 0}), 400, "bad_uplift")
+        problem(client.get("/v1/campaigns/none/results"), 404, "unknown_campaign")
+        assert client.post("/v1/campaigns/sale/winner").status_code == 403
+        without = client.get("/v1/campaigns/news/results").raise_for_status().json()
+        assert without["winner"]["why"] == "no_conversion_event"
+
+
+def test_a_winner_is_declared_over_http_once(api: Api) -> None:
+    """R21: with its evidence; where the test does not say so, there is none, and why."""
+    with api.client(Scope.MANAGE) as client:
+        none = client.post("/v1/campaigns/close/winner").raise_for_status().json()
+        assert (none["variant_id"], none["declared"], none["why"]) == (None, None, "nothing_to_compare")
+        found: dict[str, Any] = {}
+        for _ in range(2):
+            found = (
+                client.post("/v1/campaigns/sale/winner", params={"test": "fixed"}).raise_for_status().json()
+            )
+            assert found["declared"]["variant_id"] == "A"
+        evidence = found["declared"]["evidence"]
+        assert evidence["test"] == "fixed"
+        assert evidence["periods"] == [
+            [
+                {"variant_id": "A", "recipients": 400, "converted": 120},
+                {"variant_id": "B", "recipients": 400, "converted": 48},
+                {"variant_id": "holdout", "recipients": 90, "converted": 9},
+            ]
+        ]
+
+
+def test_a_declaration_is_made_again_from_its_position(service: Service) -> None:
+    """R21: whatever came since."""
+    sale(service)
+    service.projector.catch_up(RECIPIENTS)
+    with service.database.reading() as connection:
+        found = experiments.told(service, connection, GROUP, "sale", DecidingTest.FIXED)
+    experiments.declare_winner(service, found, stamp())
+    later = {**RATES, "A": 0.0, "B": 1.0}
+    told(service, SALE | {"id": "other"})
+    take(service, [each | {"id": "x" + each["id"]} for each in facts("sale", {"A": 50, "B": 300}, later)])
+    declared, again = experiments.decided_again(service, GROUP, "sale")
+    assert declared == again
+
+
+def test_no_declaration_no_check(service: Service) -> None:
+    sale(service)
+    with pytest.raises(experiments.NoWinnerDeclared):
+        experiments.decided_again(service, GROUP, "sale")
+
+
+def test_the_commands(tmp_path: Path) -> None:
+    """`conversions results`, a picture of them, and `conversions winner`: its exit status says whether there is one."""
+    with open_ledger(tmp_path) as service:
+        sale(service)
+        told(service, CLOSE)
+    shown = run(tmp_path, "results", "sale", "--svg", "intervals.svg", "--test", "fixed")
+    assert shown.returncode == 0, shown.stderr
+    assert "A is the winner" in shown.stdout
+    assert "2 users received several variants" in shown.stdout
+    ET.parse(tmp_path / "intervals.svg")  # noqa: S314 - our own
+    assert json.loads(run(tmp_path, "results", "sale", "--json").stdout)["against"] == "holdout"
+    close = run(tmp_path, "winner", "close")
+    assert (close.returncode, "fewer than two variants" in close.stdout) == (1, True)
+    declared = run(tmp_path, "winner", "sale", "--test", "fixed", "--declare", "--json")
+    assert json.loads(declared.stdout)["declared"]["variant_id"] == "A"
+    checked = run(tmp_path, "winner", "sale", "--check")
+    assert (checked.returncode, "the same winner" in checked.stdout) == (0, True), checked.stderr
+    assert "no_winner_declared" in run(tmp_path, "winner", "close", "--check").stderr
+    assert "bad_option" in run(tmp_path, "results", "sale", "--uplift", "0").stderr
+    assert "bad_option" in run(tmp_path, "winner", "sale", "--check", "--declare").stderr
+
+
+def chosen(service: Service) -> selecting.Adjustment:
+    service.projector.catch_up()
+    with service.database.reading() as connection:
+        (campaign,) = due(service, connection, service.now())
+        return selecting.adjustment(service, connection, campaign)
+
+
+def test_weights_follow_conversions_and_are_chosen_again_alike(service: Service) -> None:
+    """R5: control keeps its share, and two workers at once adjust once."""
+    sale(service, CLOSER, intelligent_selection={"floor": 0.1})
+    found = chosen(service)
+    assert found.weights["holdout"] * 10 == sum(found.weights.values())
+    assert found.weights["A"] > 2 * found.weights["B"] > 0
+    assert [selecting.record(service, found, stamp()) for _ in range(2)] == [True, False]
+    service.projector.catch_up()
+    with service.database.reading() as connection:
+        assert list(due(service, connection, service.now())) == []
+    assert service.ledger.existing_campaign(GROUP, "sale").weights == found.weights
+    ((recorded, again),) = selecting.adjusted_again(service, GROUP, "sale")
+    assert recorded == again
+
+
+def test_selection_ends_where_going_on_would_hardly_help(service: Service) -> None:
+    """All that is not control's goes to the best then; the same file again does not begin it anew."""
+    sale(service, intelligent_selection=True)
+    found = chosen(service)
+    assert (found.last, found.weights["B"]) == (True, 0)
+    assert selecting.record(service, found, stamp())
+    told(service, SALE | {"intelligent_selection": True})
+    campaign = service.ledger.existing_campaign(GROUP, "sale")
+    assert (campaign.selection, campaign.weights) == (None, found.weights)
+
+
+def test_weights_of_periods_count_by_period(service: Service) -> None:
+    """What was received before an adjustment was shared by the weights of then."""
+    sale(service, intelligent_selection=True)
+    selecting.record(service, chosen(service), stamp())
+    with service.database.reading() as connection:
+        found = experiments.told(service, connection, GROUP, "sale", DecidingTest.SEQUENTIAL)
+    assert found.results.health.expected == pytest.approx([400.5, 400.5, 89])
+
+
+def test_the_service_selects_on_schedule(service: Service) -> None:
+    """Beside the projector, once in twelve hours."""
+    sale(service, intelligent_selection=True)
+    service.projector.catch_up()
+    selecting_on_schedule = Selecting(service, every_seconds=0.02)
+    selecting_on_schedule.start()
+    give_up = datetime.now(UTC) + timedelta(seconds=30)
+    while service.ledger.existing_campaign(GROUP, "sale").adjusted is None and datetime.now(UTC) < give_up:
+        pass
+    selecting_on_schedule.end()
+    recorded = [type(event) for event, _ in selecting.adjusted_again(service, GROUP, "sale")]
+    assert recorded == [WeightsAdjusted]
+
+
+def test_select_by_command(tmp_path: Path) -> None:
+    """By hand for one or for all that are due; who does not follow conversions is told how to."""
+    with open_ledger(tmp_path) as service:
+        sale(service, CLOSER, intelligent_selection=True)
+        told(service, CLOSE)
+    first = run(tmp_path, "select", "--due")
+    assert (first.returncode, "Weights of sale" in first.stdout) == (0, True), first.stderr
+    assert "No campaign is due" in run(tmp_path, "select", "--due").stdout
+    assert "less than twelve hours ago" in run(tmp_path, "select", "sale").stdout
+    assert "not_selected" in run(tmp_path, "select", "close").stderr
+    checked = run(tmp_path, "select", "sale", "--check", "--json")
+    assert json.loads(checked.stdout) == {"campaign_id": "sale", "adjustments": 1, "different_at": []}
+    assert "bad_option" in run(tmp_path, "select").stderr
