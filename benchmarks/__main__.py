@@ -13,7 +13,19 @@ from typing import Annotated, NamedTuple
 import typer
 from pysqlite3 import dbapi2 as sqlite
 
-from benchmarks import audit, flatness, growth, http, intake, postgresql, rebuild, stock
+from benchmarks import (
+    assignments,
+    audit,
+    experiment_simulations,
+    flatness,
+    growth,
+    http,
+    intake,
+    postgresql,
+    rebuild,
+    selection_simulations,
+    stock,
+)
 from benchmarks.ledger import SQLITE
 from benchmarks.places import PostgreSQL, folder, production_server
 from benchmarks.results import Printer, Progress, Table, as_json
@@ -57,6 +69,9 @@ class Part(StrEnum):
     REBUILD = "rebuild"
     HTTP = "http"
     AUDIT = "audit"
+    ASSIGNMENTS = "assignments"
+    EXPERIMENTS = "experiments"
+    SELECTION = "selection"
 
 
 @dataclass(frozen=True)
@@ -151,6 +166,18 @@ def _audit(bench: Bench) -> Iterator[Table]:
     yield from audit.measure(bench.size.facts, bench.size.audited, bench.postgresql, bench.progress)
 
 
+def _assignments(bench: Bench) -> Iterator[Table]:
+    yield from assignments.measure(SQLITE, bench.postgresql, bench.progress)
+
+
+def _experiments(bench: Bench) -> Iterator[Table]:
+    yield from experiment_simulations.measure(bench.progress)
+
+
+def _selection(bench: Bench) -> Iterator[Table]:
+    yield from selection_simulations.measure(bench.progress)
+
+
 _PARTS: dict[Part, Callable[[Bench], Iterator[Table]]] = {
     Part.INTAKE: _intake,
     Part.STOCK: _stock,
@@ -160,8 +187,11 @@ _PARTS: dict[Part, Callable[[Bench], Iterator[Table]]] = {
     Part.REBUILD: _rebuild,
     Part.HTTP: _http,
     Part.AUDIT: _audit,
+    Part.ASSIGNMENTS: _assignments,
+    Part.EXPERIMENTS: _experiments,
+    Part.SELECTION: _selection,
 }
-_ON_POSTGRESQL = {Part.POSTGRESQL, Part.GROWTH, Part.REBUILD, Part.HTTP, Part.AUDIT}
+_ON_POSTGRESQL = {*Part} - {Part.INTAKE, Part.STOCK, Part.FLAT, Part.EXPERIMENTS, Part.SELECTION}
 
 if __name__ == "__main__":
     typer.run(main)

@@ -173,7 +173,7 @@ def _standing(service: Service, connection: Connection, campaign: Campaign, foun
             ]
             for stratum in by_period
         ]
-        for index in range(len(found.delays))
+        for index in range(len(campaign.conversion_events))
     ]
     of_variants = [expected[each.variant_id] for each in found.variants]
     return Standing(

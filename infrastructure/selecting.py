@@ -4,8 +4,7 @@ Whoever comes second changes nothing: the campaign itself refuses a second adjus
 transaction that would record it. So it is safe to run at the same time, by hand and by the service.
 """
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +22,7 @@ from domain.experiment.selection import Chosen, Cohort, choose, weights
 from domain.instants import from_microseconds, microseconds
 from infrastructure.scheduling import due
 from infrastructure.service import Service
-from projections.recipients.experiment import Experiment, experiment, experiment_at
+from projections.recipients.experiment import Delay, Experiment, experiment, experiment_at
 from projections.sums import stream
 
 _HOUR = timedelta(hours=1)
@@ -116,10 +115,9 @@ def _chosen(campaign: Campaign, found: Experiment, before: Weights, floor: float
         for variant in found.variants
         if not variant.control
     }
-    counts: defaultdict[int, int] = defaultdict(int)
-    for each in found.delays[0]:
-        counts[each.hours] += each.conversions
-    delays = [counts[hour] for hour in range(max(counts, default=-1) + 1)]
+    delays = {
+        variant.variant_id: _by_hour(variant.delays[0]) for variant in found.variants if not variant.control
+    }
     deadline = campaign.conversion_events[0].deadline_seconds
     chosen = choose(cohorts, delays, deadline, floor)
     return Adjustment(
@@ -129,6 +127,12 @@ def _chosen(campaign: Campaign, found: Experiment, before: Weights, floor: float
         _evidence(chosen, found, floor),
         chosen.done,
     )
+
+
+def _by_hour(delays: Sequence[Delay]) -> list[int]:
+    """Conversions by full hours after their receipt."""
+    counts = {each.hours: each.conversions for each in delays}
+    return [counts.get(hour, 0) for hour in range(max(counts, default=-1) + 1)]
 
 
 def _evidence(chosen: Chosen, found: Experiment, floor: float) -> SelectionEvidence:

@@ -60,6 +60,7 @@ def _observed(variant_id: str) -> Observed:
         [Proportion(converted, recipients)],
         [Proportion(of_mature, mature)],
         {"EUR": Sums(recipients, Decimal(total), Decimal(squares))},
+        recipients,
     )
 
 

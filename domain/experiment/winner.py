@@ -35,10 +35,18 @@ class Decision(NamedTuple):
     comparisons: tuple[Comparison, ...] = ()
 
     @property
+    def as_good(self) -> list[str]:
+        """The variants that the leader is not told apart from."""
+        return [each.against for each in self.comparisons if each.adjusted > SIGNIFICANCE]
+
+    @property
     def sentence(self) -> str:
         """For people."""
         match self.why:
             case Why.TEST_SAYS_SO:
+                if self.as_good:
+                    others = ", ".join(self.as_good)
+                    return f"{self.winner} is the winner: it beats control. It is not told apart from {others} yet."
                 return f"{self.winner} is the winner: it is better than every other variant."
             case Why.NO_CONVERSION_EVENT:
                 return "None: the campaign has no conversion event to decide on."
@@ -47,42 +55,38 @@ class Decision(NamedTuple):
             case Why.NO_VARIANT_BEATS_CONTROL:
                 return "None yet: no variant beats control."
             case Why.TOO_CLOSE:  # pragma: no branch
-                others = ", ".join(each.against for each in self.comparisons if each.adjusted > SIGNIFICANCE)
-                return f"None yet: {self.leader} leads, and is not told apart from {others}."
+                return f"None yet: {self.leader} leads, and is not told apart from {', '.join(self.as_good)}."
 
 
 def decide(periods: Periods, control: str | None, test: DecidingTest) -> Decision:
-    """The variant that leads, where the test finds it better than each other, control included (R21).
+    """The variant that leads, where the test finds it better than control, or without control than each other (R21).
 
-    It must beat them all at a significance of 0.05, each p adjusted for as many comparisons. Source: Holm (1979).
+    At a significance of 0.05, each p adjusted for as many comparisons as there are other variants. Source: Holm (1979).
     """
     totals = {each: pooled(periods, each) for each in _variants(periods)}
     rates = {variant_id: each.rate for variant_id, each in totals.items() if each.rate is not None}
     if len(rates) < 2:
         return Decision(None, Why.NOTHING_TO_COMPARE)
-    leader, ahead_of = _leader(periods, rates, control, test)
+    leader = _leader(periods, rates, control, test)
     if leader == control:
         return Decision(None, Why.NO_VARIANT_BEATS_CONTROL, leader)
     others = [variant_id for variant_id in rates if variant_id != leader]
     ps = [_or_one(p_value(periods, leader, other, test)) for other in others]
     comparisons = tuple(map(Comparison, others, ps, holm(ps)))
-    if ahead_of == len(others) and all(each.adjusted <= SIGNIFICANCE for each in comparisons):
+    to_beat = [each for each in comparisons if control not in rates or each.against == control]
+    if all(each.adjusted <= SIGNIFICANCE and _ahead(periods, leader, each.against, test) for each in to_beat):
         return Decision(leader, Why.TEST_SAYS_SO, leader, comparisons)
-    if any(each.against == control and each.adjusted > SIGNIFICANCE for each in comparisons):
-        return Decision(None, Why.NO_VARIANT_BEATS_CONTROL, leader, comparisons)
-    return Decision(None, Why.TOO_CLOSE, leader, comparisons)
+    why = Why.NO_VARIANT_BEATS_CONTROL if control in rates else Why.TOO_CLOSE
+    return Decision(None, why, leader, comparisons)
 
 
-def _leader(
-    periods: Periods, rates: Mapping[str, float], control: str | None, test: DecidingTest
-) -> tuple[str, int]:
+def _leader(periods: Periods, rates: Mapping[str, float], control: str | None, test: DecidingTest) -> str:
     """Who is ahead of most others, and of how many; of equals the one of the highest rate, and control last."""
 
     def ahead_of(variant_id: str) -> int:
         return sum(_ahead(periods, variant_id, other, test) for other in rates if other != variant_id)
 
-    leader = max(rates, key=lambda each: (ahead_of(each), rates[each], each != control))
-    return leader, ahead_of(leader)
+    return max(rates, key=lambda each: (ahead_of(each), rates[each], each != control))
 
 
 def _ahead(periods: Periods, variant_id: str, other: str, test: DecidingTest) -> bool:

@@ -16,6 +16,9 @@ from infrastructure.experiments import Told
 
 _WIDTH = 16
 _LABEL = 12
+_MAY_BE = (
+    "; it may be that who received several variants is left out: a user should get the same one each time."
+)
 _FARTHEST = 3.0
 """An uplift beyond this, 300 %, is not drawn in full."""
 
@@ -85,7 +88,8 @@ def show_health(health: Health, variants: Iterable[str]) -> None:
         )
         out.print(
             f"[red]Sample ratio mismatch[/]: recipients are not shared as the weights say, p = "
-            f"{p(health.sample_ratio_p)}: {shares}. Find out why before you believe the results.",
+            f"{p(health.sample_ratio_p)}: {shares}. Find out why before you believe the results"
+            + (_MAY_BE if health.users_in_several_variants else "."),
             highlight=False,
             soft_wrap=True,
         )

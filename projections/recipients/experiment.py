@@ -97,29 +97,6 @@ class FirstReceived:
 
 
 @dataclass(frozen=True)
-class VariantExperiment:
-    """A variant and its recipients who received no other one."""
-
-    variant_id: str
-    control: bool
-    recipients: int
-    conversion_events: list[EventOfVariant]
-    revenue: list[RevenueOfVariant]
-    by_hour: list[FirstReceived]
-
-    def as_json(self) -> dict[str, Any]:
-        """The same by name."""
-        return {
-            "variant_id": self.variant_id,
-            "control": self.control,
-            "recipients": self.recipients,
-            "conversion_events": [each.as_json() for each in self.conversion_events],
-            "revenue": [each.as_json() for each in self.revenue],
-            "by_hour": [each.as_json() for each in self.by_hour],
-        }
-
-
-@dataclass(frozen=True)
 class Delay:
     """How many conversions came after that many full hours from the receipt they are credited to."""
 
@@ -132,11 +109,37 @@ class Delay:
 
 
 @dataclass(frozen=True)
+class VariantExperiment:
+    """A variant and its recipients who received no other one."""
+
+    variant_id: str
+    control: bool
+    recipients: int
+    conversion_events: list[EventOfVariant]
+    revenue: list[RevenueOfVariant]
+    by_hour: list[FirstReceived]
+    delays: list[list[Delay]]
+    """By conversion event those of all conversions credited to the variant, also of users in several variants."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The same by name."""
+        return {
+            "variant_id": self.variant_id,
+            "control": self.control,
+            "recipients": self.recipients,
+            "conversion_events": [each.as_json() for each in self.conversion_events],
+            "revenue": [each.as_json() for each in self.revenue],
+            "by_hour": [each.as_json() for each in self.by_hour],
+            "delays": [[each.as_json() for each in delays] for delays in self.delays],
+        }
+
+
+@dataclass(frozen=True)
 class Experiment:
     """A campaign's experiment as the log up to `position` has it; mature is who is so as of the full hour `as_of`.
 
     Users in several variants are left out of the variants; `with_control` are those of them of whose variants control
-    is one. `delays`, by conversion event, are those of all conversions that stand, these users' and control's too.
+    is one.
     """
 
     app_group: str
@@ -146,10 +149,9 @@ class Experiment:
     users_in_several_variants: int
     with_control: int
     variants: list[VariantExperiment]
-    delays: list[list[Delay]]
 
     def as_json(self) -> dict[str, Any]:
-        """The same by name; delays in the order of the conversion events."""
+        """The same by name."""
         return {
             "app_group": self.app_group,
             "campaign_id": self.campaign_id,
@@ -158,7 +160,6 @@ class Experiment:
             "users_in_several_variants": self.users_in_several_variants,
             "with_control": self.with_control,
             "variants": [variant.as_json() for variant in self.variants],
-            "delays": [[delay.as_json() for delay in delays] for delays in self.delays],
         }
 
 
@@ -221,12 +222,11 @@ class _Told:
             users_in_several_variants=sum(users.values()),
             with_control=users.get(True, 0),
             variants=self.variants(as_of),
-            delays=self.delays(),
         )
 
     def variants(self, as_of: datetime) -> list[VariantExperiment]:
         indexes = range(len(self.definition.conversion_events))
-        mature, revenue, by_hour = self.mature(as_of), self.revenue(), self.by_hour()
+        mature, revenue, by_hour, delays = self.mature(as_of), self.revenue(), self.by_hour(), self.delays()
         found = []
         for variant_id, variant in self.definition.variants.items():
             hours = by_hour[variant_id]
@@ -239,7 +239,10 @@ class _Told:
                 RevenueOfVariant(row.currency, recipients, row.buyers, row.amount, row.squares)
                 for row in revenue[variant_id]
             ]
-            found.append(VariantExperiment(variant_id, variant.control, recipients, events, earned, hours))
+            took = [delays[variant_id, i] for i in indexes]
+            found.append(
+                VariantExperiment(variant_id, variant.control, recipients, events, earned, hours, took)
+            )
         return found
 
     def by_hour(self) -> defaultdict[str, list[FirstReceived]]:
@@ -267,10 +270,11 @@ class _Told:
             found[row.variant_id].append(row)
         return found
 
-    def delays(self) -> list[list[Delay]]:
-        found: list[list[Delay]] = [[] for _ in self.definition.conversion_events]
+    def delays(self) -> defaultdict[tuple[str, int], list[Delay]]:
+        """By variant and conversion event."""
+        found: defaultdict[tuple[str, int], list[Delay]] = defaultdict(list)
         for row in sorted(self.rows(experiment_delays), key=lambda each: each.hours):
-            found[row.conversion_event].append(Delay(row.hours, row.conversions))
+            found[row.variant_id, row.conversion_event].append(Delay(row.hours, row.conversions))
         return found
 
     def rows(self, declared: Table) -> Sequence[Row[Any]]:

@@ -43,7 +43,7 @@ class RecipientsFold(Fold):
         self.went: dict[Recipient, set[ReceiptKey]] = {}
         self.said: dict[Recipient, int] = {}
         self.revenue = sums.Money()
-        self.delays: Counter[tuple[str, int, int]] = Counter()
+        self.delays: Counter[tuple[str, str, int, int]] = Counter()
 
     def recipients(self, logged: Logged, campaign_id: str, variant_id: str) -> tuple[Recipient, ...]:
         """The recipient of the variant and, unless it is control, of the campaign (R9, R18)."""
@@ -62,7 +62,8 @@ class RecipientsFold(Fold):
         no_more = now << WIDTH
         found = self.recipients(logged, event.campaign_id, conversion.receipt.variant_id)
         hours = (conversion.behaviour.at - conversion.receipt.at) // _HOUR
-        self.delays[found[0][0], event.index, hours] += 1 if stands else -1
+        of_variant, variant_id = found[0], conversion.receipt.variant_id
+        self.delays[of_variant[0], variant_id, event.index, hours] += 1 if stands else -1
         for recipient in found:
             said = self.said.get(recipient, 0) & ~(now | no_more)
             self.said[recipient] = said | (now if stands else no_more)

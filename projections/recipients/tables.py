@@ -164,12 +164,13 @@ experiment_delays = Table(
     "experiment_delays",
     read_models,
     Column("stream_id", Id, nullable=False),
+    Column("variant_id", Id, nullable=False),
     Column("conversion_event", Integer, nullable=False),
     Column("hours", Integer, nullable=False),
     Column("app_group", Id, nullable=False),
     Column("campaign_id", Id, nullable=False),
     Column("conversions", BigInteger, nullable=False),
-    PrimaryKeyConstraint("stream_id", "conversion_event", "hours"),
+    PrimaryKeyConstraint("stream_id", "variant_id", "conversion_event", "hours"),
     sqlite_with_rowid=False,
 )
-"""Conversions that stand, control's too, by the full hours from the receipt they are credited to."""
+"""Conversions that stand, by variant, and by the full hours from the receipt that they are credited to."""

@@ -82,7 +82,7 @@ def strata(experiment: Experiment, periods: Sequence[Period]) -> list[Stratum]:
     An hour of first receipts belongs to the period in force at its start: the last one that began by then, else the
     first of all.
     """
-    width = len(experiment.delays)
+    width = len(experiment.variants[0].conversion_events)
     found = []
     for place, hours in sorted(_hours(experiment, periods).items()):
         counted = {

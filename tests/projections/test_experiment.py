@@ -1,0 +1,368 @@
+"""What experiments are counted from: users of exactly one variant, now and at past positions, judged by the reference."""
+
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from application.campaign_commands import read_campaigns
+from application.ledger import UnknownCampaign
+from domain.campaign import stream_id
+from domain.campaign_events import (
+    CampaignDrafted,
+    CampaignLaunched,
+    CampaignRenamed,
+    Kind,
+    VariantsChanged,
+    WeightsAdjusted,
+    WeightsSet,
+)
+from domain.definition import Variant
+from domain.evidence import SelectionEvidence
+from domain.instants import microseconds
+from infrastructure.service import Service, stamp
+from projections import projector
+from projections.projection import Logged
+from projections.recipients import RECIPIENTS, experiment, weights
+from projections.recipients.experiment import Experiment
+from projections.recipients.weights import Counted, Period
+from tests import reference_experiment
+from tests.domain.test_journey_laws import plans
+from tests.ledgers import GROUP, NOW, open_ledger, position_of, rebuilt, take
+from tests.projections.test_recipients import contents, ends, fold_apart
+from tests.strategies import APP_GROUP
+
+pytestmark = pytest.mark.usefixtures("each_database")
+
+LAWS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+HOUR = timedelta(hours=1)
+
+CAMPAIGN: dict[str, Any] = {
+    "id": "spring",
+    "variants": [{"id": "A"}, {"id": "B"}, {"id": "holdout", "control": True}],
+    "conversion_events": [{"type": "makes_purchase", "deadline": "3d"}],
+}
+
+
+def read(service: Service, campaign_id: str, as_of: datetime) -> Experiment:
+    """The experiment that the read model has."""
+    with service.database.reading() as connection:
+        return experiment.experiment(connection, service.projector.known, GROUP, campaign_id, as_of)
+
+
+def read_at(service: Service, campaign_id: str, position: int, as_of: datetime) -> Experiment:
+    """The experiment folded anew from the log up to a position."""
+    with service.database.reading() as connection:
+        known, log = service.projector.known, service.log
+        return experiment.experiment_at(connection, log, known, GROUP, campaign_id, position, as_of)
+
+
+def as_reference(found: Experiment) -> dict[str, Any]:
+    """An experiment in the reference's shape."""
+    return {
+        "users_in_several_variants": found.users_in_several_variants,
+        "with_control": found.with_control,
+        "variants": {
+            each.variant_id: {
+                "recipients": each.recipients,
+                "converted": [event.converted for event in each.conversion_events],
+                "mature_recipients": [event.mature_recipients for event in each.conversion_events],
+                "mature_converted": [event.mature_converted for event in each.conversion_events],
+                "revenue": {one.currency: (one.buyers, one.total, one.squares) for one in each.revenue},
+                "by_hour": {one.hour: (one.recipients, one.converted) for one in each.by_hour},
+                "delays": [{delay.hours: delay.conversions for delay in delays} for delays in each.delays],
+            }
+            for each in found.variants
+        },
+    }
+
+
+def check(service: Service, campaigns: Sequence[Any], facts: Sequence[Any], draw: st.DataObject) -> None:
+    """Each campaign's experiment is the reference's, as of an hour around the end of some window."""
+    for campaign in campaigns:
+        end = draw.draw(st.sampled_from(ends(campaigns, facts, campaign)))
+        as_of = end + draw.draw(st.sampled_from([-HOUR, timedelta(0), HOUR, 2 * HOUR, 365 * 24 * HOUR]))
+        hour = reference_experiment.full_hour(as_of)
+        found = read(service, campaign["id"], as_of)
+        assert found.as_of == hour
+        assert as_reference(found) == reference_experiment.experiment(campaigns, facts, campaign["id"], hour)
+
+
+@LAWS
+@given(plan=plans(), data=st.data())
+def test_r14_any_order_and_batches_give_the_experiment_the_reference_finds(
+    plan: Any, data: st.DataObject
+) -> None:
+    """R6, R9, R11, R14, R17, R18: caught up after every batch, with late facts, repeats and voids."""
+    campaigns, facts, batches = plan
+    with tempfile.TemporaryDirectory() as directory, open_ledger(Path(directory), campaigns) as service:
+        for batch in batches:
+            take(service, batch)
+            service.projector.catch_up(RECIPIENTS)
+        service.projector.catch_up(RECIPIENTS)
+        check(service, campaigns, facts, data)
+
+
+@pytest.mark.parametrize("span", [1, 3])
+@settings(LAWS, max_examples=10)
+@given(plan=plans(), data=st.data())
+def test_r14_a_rebuild_and_any_batch_of_events_give_the_same_experiment(
+    plan: Any, span: int, data: st.DataObject
+) -> None:
+    """R14: a batch may end between a void and what is withdrawn by it; a rebuild holds what the running one holds."""
+    campaigns, facts, batches = plan
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory() as directory,
+        open_ledger(Path(directory), campaigns) as service,
+    ):
+        patch.setattr(projector, "BATCH", span)
+        for batch in batches:
+            take(service, batch)
+            service.projector.catch_up(RECIPIENTS)
+        service.projector.catch_up(RECIPIENTS)
+        running = contents(service)
+        check(service, campaigns, facts, data)
+        rebuilt(service, RECIPIENTS)
+        assert contents(service) == running
+        fold_apart(service, span)
+        assert contents(service) == running
+
+
+@pytest.mark.parametrize("batch", [2, 20_000])
+@LAWS
+@given(plan=plans())
+def test_r14_the_experiment_at_a_position_is_what_the_read_model_said_there(plan: Any, batch: int) -> None:
+    """R14, R21: an audit of a declaration finds its counts again, however much has been recorded since."""
+    campaigns, _, batches = plan
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory() as directory,
+        open_ledger(Path(directory), campaigns) as service,
+    ):
+        patch.setattr(experiment, "BATCH", batch)
+        service.projector.catch_up(RECIPIENTS)
+        said = []
+        for facts in batches:
+            take(service, facts)
+            service.projector.catch_up(RECIPIENTS)
+            said += [read(service, campaign["id"], NOW) for campaign in campaigns]
+        for each in said:
+            assert read_at(service, each.campaign_id, each.position, NOW) == each
+
+
+def received(variant: str, day: int, user: str, time: str = "09:00:00") -> dict[str, Any]:
+    """A receipt of a day in March."""
+    return {
+        "type": "received",
+        "id": f"r{day}",
+        "user_id": user,
+        "campaign_id": "spring",
+        "variant_id": variant,
+        "at": f"2024-03-{day:02}T{time}Z",
+    }
+
+
+def bought(day: int, price: str, user: str, currency: str = "EUR") -> dict[str, Any]:
+    """A purchase of a day in March."""
+    return {
+        "type": "purchase",
+        "id": f"p{day}{currency}",
+        "user_id": user,
+        "product_id": "tea",
+        "price": price,
+        "currency": currency,
+        "at": f"2024-03-{day:02}T09:00:00Z",
+    }
+
+
+def void(fact_id: str, user: str) -> dict[str, Any]:
+    """A void of a fact."""
+    return {
+        "type": "void",
+        "id": f"void-{fact_id}",
+        "user_id": user,
+        "fact_id": fact_id,
+        "at": "2024-03-31T09:00:00Z",
+    }
+
+
+def now(service: Service) -> Experiment:
+    """The experiment, everything acknowledged being in it."""
+    service.projector.catch_up(RECIPIENTS)
+    return read(service, "spring", datetime(2024, 3, 4, 10, 59, tzinfo=UTC))
+
+
+def test_r18_an_experiment_as_json_has_it(tmp_path: Path) -> None:
+    """R6, R9, R11, R18: one who converted, one whose window is open, and one who also received control."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A", 1, "u1", "09:59:00"), bought(2, "2.5", "u1"), bought(3, "1", "u1")])
+        take(service, [received("A", 2, "u2"), received("B", 1, "u3"), bought(2, "7", "u3")])
+        take(service, [received("holdout", 2, "u3")])
+        found = now(service).as_json()
+        nothing = {"index": 0, "letter": "A", "converted": 0, "mature_recipients": 0, "mature_converted": 0}
+        nobody = {
+            "recipients": 0,
+            "conversion_events": [nothing],
+            "revenue": [],
+            "by_hour": [],
+            "delays": [[]],
+        }
+        assert found == {
+            "app_group": GROUP,
+            "campaign_id": "spring",
+            "position": str(position_of(service, "recipients")),
+            "as_of": "2024-03-04T10:00:00Z",
+            "users_in_several_variants": 1,
+            "with_control": 1,
+            "variants": [
+                {
+                    "variant_id": "A",
+                    "control": False,
+                    "recipients": 2,
+                    "conversion_events": [
+                        nothing | {"converted": 1, "mature_recipients": 1, "mature_converted": 1}
+                    ],
+                    "revenue": [
+                        {"currency": "EUR", "recipients": 2, "buyers": 1, "total": "3.50", "squares": "12.25"}
+                    ],
+                    "by_hour": [
+                        {"hour": "2024-03-01T09:00:00Z", "recipients": 1, "converted": [1]},
+                        {"hour": "2024-03-02T09:00:00Z", "recipients": 1, "converted": [0]},
+                    ],
+                    "delays": [[{"hours": 23, "conversions": 1}]],
+                },
+                {"variant_id": "B", "control": False}
+                | nobody
+                | {"delays": [[{"hours": 0, "conversions": 1}]]},
+                {"variant_id": "holdout", "control": True}
+                | nobody
+                | {"delays": [[{"hours": 0, "conversions": 1}]]},
+            ],
+        }
+
+
+def test_r17_a_user_of_several_variants_is_back_once_the_others_are_voided(tmp_path: Path) -> None:
+    """R17, R18: nothing of the second variant is left, revenue in every currency included."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A", 1, "u1"), bought(2, "5", "u1"), bought(3, "9", "u1", "USD")])
+        alone = now(service)
+        take(service, [received("B", 3, "u1", "10:00:00")])
+        both = now(service)
+        assert (both.users_in_several_variants, both.with_control) == (1, 0)
+        assert [(each.recipients, each.revenue) for each in both.variants] == [(0, [])] * 3
+        take(service, [void("r3", "u1")])
+        again = now(service)
+        assert (again.variants, again.users_in_several_variants) == (alone.variants, 0)
+
+
+def test_r11_squares_of_the_largest_amounts_are_exact(tmp_path: Path) -> None:
+    """R11: 18 digits squared are 36, and none of them is rounded."""
+    price = Decimal("999999999999.999999")
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        for user in ("u1", "u2"):
+            take(service, [received("A", 1, user), bought(2, str(price), user), bought(3, "0.000001", user)])
+        [revenue] = now(service).variants[0].revenue
+        each = Decimal(10) ** 12
+        assert (revenue.total, revenue.squares) == (2 * each, Decimal(2) * Decimal(10) ** 24)
+        take(service, [void("p3EUR", "u1")])
+        [revenue] = now(service).variants[0].revenue
+        assert revenue.squares == Decimal("1999999999999999998000000.000000000001")
+
+
+def test_r11_a_purchase_at_0_makes_a_buyer_and_an_unknown_campaign_is_said_so(tmp_path: Path) -> None:
+    """R11: the currency appears with its first purchase."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A", 1, "u1"), bought(2, "0", "u1", "JPY")])
+        [revenue] = now(service).variants[0].revenue
+        assert revenue.as_json() == {
+            "currency": "JPY",
+            "recipients": 1,
+            "buyers": 1,
+            "total": "0",
+            "squares": "0",
+        }
+        with pytest.raises(UnknownCampaign):
+            read(service, "nowhere", NOW)
+        with pytest.raises(UnknownCampaign):
+            read_at(service, "nowhere", 1, NOW)
+
+
+def logged(hours: float, event: Any) -> Logged:
+    """An event of a campaign's stream, so many hours after the first."""
+    at = microseconds(datetime(2024, 3, 1, 9, tzinfo=UTC) + hours * HOUR)
+    return Logged(1, GROUP, stream_id(GROUP, "spring"), "", at, event)
+
+
+VARIANTS = (Variant("A"), Variant("B"), Variant("holdout", control=True))
+EVIDENCE = SelectionEvidence(position=1, as_of=0, floor=0.05, shares=(), better=0.5)
+
+
+def test_r5_periods_of_weights_begin_with_the_launch_and_with_each_change() -> None:
+    """R4, R5: what a draft was first does not count; the same weights again, and other changes, begin no period."""
+    even, last = {"A": 1, "B": 1, "holdout": 1}, {"A": 1, "B": 8, "holdout": 1}
+    drafted = CampaignDrafted(GROUP, "spring", "Spring", Kind.CAMPAIGN, VARIANTS[:1], {"A": 1}, ())
+    found = weights.periods(
+        [
+            logged(0, drafted),
+            logged(1, VariantsChanged(VARIANTS, even)),
+            logged(2, CampaignLaunched()),
+            logged(3, WeightsSet(even)),
+            logged(4, CampaignRenamed("Summer")),
+            logged(5.5, WeightsAdjusted(last, EVIDENCE)),
+            logged(6, CampaignLaunched()),
+        ]
+    )
+    begun = datetime(2024, 3, 1, 10, tzinfo=UTC)
+    assert found == [Period(begun, even), Period(begun + 4.5 * HOUR, last)]
+    assert weights.periods([]) == []
+
+
+def test_r5_strata_and_expected_recipients_follow_the_weights_of_each_hour(tmp_path: Path) -> None:
+    """R5: an hour is of the period in force at its start, and whatever lies before the first one is the first's."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A", 1, "u1"), received("B", 1, "u2"), received("A", 2, "u3", "09:31:00")])
+        take(service, [received("A", 3, "u4"), received("holdout", 3, "u5"), bought(4, "1", "u4")])
+        found = now(service)
+    even, last = {"A": 1, "B": 1, "holdout": 2}, {"A": 7, "B": 1, "holdout": 2}
+    periods = [
+        Period(datetime(2024, 3, 2, 8, tzinfo=UTC), even),
+        Period(datetime(2024, 3, 2, 9, 30, tzinfo=UTC), {"A": 1, "B": 0, "holdout": 0}),
+        Period(datetime(2024, 3, 2, 9, 40, tzinfo=UTC), last),
+    ]
+    none = Counted(0, [0])
+    assert [(each.period, each.variants) for each in weights.strata(found, periods)] == [
+        (periods[0], {"A": Counted(2, [0]), "B": Counted(1, [0]), "holdout": none}),
+        (periods[2], {"A": Counted(1, [1]), "B": none, "holdout": Counted(1, [0])}),
+    ]
+    assert weights.expected_recipients(found, periods) == {
+        "A": pytest.approx(3 / 4 + 2 * 0.7),
+        "B": pytest.approx(3 / 4 + 2 * 0.1),
+        "holdout": pytest.approx(3 / 2 + 2 * 0.2),
+    }
+
+
+def test_r5_weights_are_read_from_the_campaigns_own_stream_up_to_a_position(tmp_path: Path) -> None:
+    """R5: changed after the launch they begin a period, which an earlier position does not know of."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service, service.database.reading() as connection:
+        before = service.log.last_position(connection)
+    with open_ledger(tmp_path) as service:
+        changed = [each | {"weight": weight} for weight, each in enumerate(CAMPAIGN["variants"], 1)]
+        again = APP_GROUP | {"campaigns": [CAMPAIGN | {"variants": changed}]}
+        service.campaigns.apply(read_campaigns(again), stamp())
+        with service.database.reading() as connection:
+
+            def found(position: int) -> list[dict[str, int]]:
+                told = weights.weights_in_force(connection, service.log, GROUP, "spring", position)
+                return [period.weights for period in told]
+
+            even = {"A": 1, "B": 1, "holdout": 1}
+            assert found(before) == [even]
+            assert found(before + 100) == [even, {"A": 1, "B": 2, "holdout": 3}]
+            assert found(0) == []
