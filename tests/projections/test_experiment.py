@@ -240,7 +240,6 @@ def test_r18_an_experiment_as_json_has_it(tmp_path: Path) -> None:
                 },
                 {"variant_id": "B", "control": False}
                 | nobody
-                | {"delays": [[{"hours": 0, "conversions": 1}]]},
                 {"variant_id": "holdout", "control": True}
                 | nobody
                 | {"delays": [[{"hours": 0, "conversions": 1}]]},
