@@ -238,8 +238,7 @@ def test_r18_an_experiment_as_json_has_it(tmp_path: Path) -> None:
                     ],
                     "delays": [[{"hours": 23, "conversions": 1}]],
                 },
-                {"variant_id": "B", "control": False}
-                | nobody
+                {"variant_id": "B", "control": False} | nobody,
                 {"variant_id": "holdout", "control": True}
                 | nobody
                 | {"delays": [[{"hours": 0, "conversions": 1}]]},
