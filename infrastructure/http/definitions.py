@@ -4,7 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from application.campaign_commands import AnyConversionEventCommand, CampaignCommand
+from application.campaign_commands import (
+    AnyConversionEventCommand,
+    CampaignCommand,
+    IntelligentSelectionCommand,
+)
 from domain.conversion_events import LONGEST_DEADLINE
 
 _LONGEST = LONGEST_DEADLINE.days * 86_400
@@ -102,6 +106,8 @@ class CampaignShape(Shape):
     status: Literal["draft", "launched", "stopped", "archived"]
     variants: list[VariantShape]
     conversion_events: list[AnyConversionEventShape]
+    intelligent_selection: IntelligentSelectionCommand | None
+    winner: str | None
 
 
 class NewCampaign(CampaignCommand):
@@ -116,6 +122,7 @@ class CampaignChange(BaseModel):
     status: Literal["draft", "launched"] | None = None
     variants: list[dict[str, Any]] | None = None
     conversion_events: list[AnyConversionEventCommand] | None = None
+    intelligent_selection: bool | IntelligentSelectionCommand | None = None
 
 
 def tell_of_conversion_events(schemas: dict[str, Any]) -> None:

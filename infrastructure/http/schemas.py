@@ -51,7 +51,7 @@ class UserIds(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    user_ids: Annotated[list[Id], Field(max_length=MOST_USER_IDS)]
+    user_ids: Annotated[list[Id], Field(description=f"At most {MOST_USER_IDS:,}; more are answered 413.")]
 
 
 class AssignmentShape(Shape):
