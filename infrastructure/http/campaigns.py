@@ -234,7 +234,6 @@ def _campaign(campaign: Campaign) -> dict[str, Any]:
         ],
         "conversion_events": [_event(each.stated()) for each in campaign.conversion_events],
         "intelligent_selection": None if campaign.selection is None else {"floor": campaign.selection.floor},
-        "winner": None if campaign.winner is None else campaign.winner.variant_id,
     }
 
 

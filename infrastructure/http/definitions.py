@@ -107,7 +107,6 @@ class CampaignShape(Shape):
     variants: list[VariantShape]
     conversion_events: list[AnyConversionEventShape]
     intelligent_selection: IntelligentSelectionCommand | None
-    winner: str | None
 
 
 class NewCampaign(CampaignCommand):
