@@ -71,7 +71,7 @@ class Told:
                 for index, (event, found) in enumerate(zip(stated, results["conversion_events"], strict=True))
             ],
             "revenue": results["revenue"],
-        }  # fmt: skip
+        }
 
     def decision(self) -> dict[str, Any]:
         """The winner by the test, and the one that was declared."""

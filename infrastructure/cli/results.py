@@ -5,14 +5,12 @@ from typing import Annotated
 
 import typer
 
-from domain.errors import DomainError
 from domain.evidence import DecidingTest
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import (
     AppGroupOption,
     DatabaseOption,
     JsonOption,
-    Refused,
     only_app_group,
     opened,
     out,
@@ -33,10 +31,6 @@ TestOption = Annotated[
         "beforehand); else CONVERSIONS_DECIDING_TEST; else sequential.",
     ),
 ]
-
-
-class NoWinner(Refused):
-    """There is no winner to declare."""
 
 
 def results(
@@ -129,10 +123,7 @@ def _tell(
 def _check(service: Service, group: str, campaign: str, *, json_output: bool) -> None:
     from infrastructure.experiments import decided_again  # noqa: PLC0415
 
-    try:
-        declared, again = decided_again(service, group, campaign)
-    except DomainError as error:
-        raise Refused(error.message, code=error.code) from None
+    declared, again = decided_again(service, group, campaign)
     same = declared == again
     if json_output:
         print_json({"campaign_id": campaign, "position": str(declared.evidence.position), "same": same})

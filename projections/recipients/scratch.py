@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Column, Row, Table, create_engine, delete, insert, select, tuple_
 from sqlalchemy.engine import Connection
 
@@ -50,7 +51,8 @@ class Scratch:
 @contextmanager
 def scratch(tables: Sequence[Table], known: Known) -> Iterator[Scratch]:
     """Empty tables in memory; they are gone with the block."""
-    engine = create_engine("sqlite://")
+    # The library that opens ledgers: a second one in the same process is never loaded.
+    engine = create_engine("sqlite://", module=sqlite)
     try:
         with engine.begin() as connection:
             for table in tables:
