@@ -26,6 +26,8 @@ from infrastructure.schema import identities
 from infrastructure.service import Service
 from projections.conversions import CONVERSIONS
 from projections.projection import UnreadableLog
+from projections.recipients import RECIPIENTS
+from projections.series import SERIES
 from tests.domain.test_journey_laws import plans
 from tests.infrastructure.commands import ROOT, environment
 from tests.infrastructure.exported import check, exporting_of, key, read_back
@@ -35,6 +37,7 @@ from tests.ledgers import open_ledger, rebuilt, rows, take
 pytestmark = pytest.mark.usefixtures("each_database")
 
 PART_ROWS = 5
+VERSIONS = {each.name: each.version for each in (CONVERSIONS, RECIPIENTS, SERIES)}
 USERS = [
     '"',
     "a,b",
@@ -166,7 +169,9 @@ def test_the_manifest_says_what_the_parts_hold(
         "app_group": "shop",
         "campaign_id": None,
         "position": str(service.recorder.max_notification_id()),
-        "read_model": None if what == "events" else {"name": what, "version": 1, "generation": 1},
+        "read_model": None
+        if what == "events"
+        else {"name": what, "version": VERSIONS[what], "generation": 1},
         "complete": True,
         "rows": len(found),
         "columns": list(found[0]),
