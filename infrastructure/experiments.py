@@ -25,7 +25,7 @@ from domain.instants import printed
 from infrastructure.service import Service
 from projections.recipients.experiment import Experiment as Counted
 from projections.recipients.experiment import experiment, experiment_at
-from projections.recipients.weights import expected_recipients, strata, weights_in_force
+from projections.recipients.weights import expected_first_receipts, strata, weights_in_force
 
 
 class NoWinnerDeclared(DomainError):
@@ -153,7 +153,7 @@ def decided_again(
 def _standing(service: Service, connection: Connection, campaign: Campaign, found: Counted) -> Standing:
     periods = weights_in_force(connection, service.log, found.app_group, found.campaign_id, found.position)
     by_period = strata(found, periods)
-    expected = expected_recipients(found, periods)
+    expected = expected_first_receipts(found, periods)
     observed = [
         Observed(
             each.variant_id,
@@ -162,6 +162,7 @@ def _standing(service: Service, connection: Connection, campaign: Campaign, foun
             [Proportion(event.mature_converted, event.mature_recipients) for event in each.conversion_events],
             {of.currency: Sums(of.recipients, of.total, of.squares) for of in each.revenue},
             each.recipients,
+            sum(first.users for first in each.first_receipts),
         )
         for each in found.variants
     ]

@@ -25,6 +25,10 @@ def experiment(
     for (user, _, variant), row in of_campaign(recipients(campaigns, stand), campaign_id).items():
         if variant is not None:
             of_users[user][variant] = row
+    firsts: dict[str, dict[datetime, int]] = defaultdict(lambda: defaultdict(int))
+    for variants in of_users.values():
+        at, _, variant = min((r["first_received_at"], r["first_receipt_id"], v) for v, r in variants.items())
+        firsts[variant][full_hour(at)] += 1
     several = [variants for variants in of_users.values() if len(variants) > 1]
     alone = [next(iter(variants.items())) for variants in of_users.values() if len(variants) == 1]
     return {
@@ -32,6 +36,7 @@ def experiment(
         "with_control": sum(control in variants for variants in several),
         "variants": {
             variant: experiment_of(events, [row for of, row in alone if of == variant], as_of)
+            | {"first_receipts": dict(firsts[variant])}
             | {"delays": experiment_delays(campaigns, stand, campaign_id, variant)}
             for variant in reference.variants_of(campaign)
         },

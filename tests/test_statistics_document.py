@@ -61,6 +61,7 @@ def _observed(variant_id: str) -> Observed:
         [Proportion(of_mature, mature)],
         {"EUR": Sums(recipients, Decimal(total), Decimal(squares))},
         recipients,
+        recipients,
     )
 
 

@@ -50,7 +50,7 @@ def results(experiment: Experiment, test: DecidingTest, uplift: float = UPLIFT) 
 
 def health(experiment: Experiment) -> Health:
     """What is told of an experiment's health."""
-    found = [each.recipients for each in experiment.variants]
+    found = [each.first_receipts for each in experiment.variants]
     p = sample_ratio(found, experiment.expected) if len(found) > 1 and any(found) else None
     return Health(
         p,

@@ -31,13 +31,15 @@ class Observed:
     mature: Sequence[Proportion]
     revenue: Mapping[str, Sums]
     recipients: int
+    first_receipts: int
+    """Users whose first receipt of any variant is of this one, users in several variants included."""
 
 
 @dataclass(frozen=True)
 class Experiment:
     """All that results follow from; `periods` has for each conversion event the counts by period of weights.
 
-    `expected` are the recipients by variant that the weights in force at each first receipt would have given.
+    `expected` are by variant the first receipts that the weights in force at each of them let one expect.
     """
 
     variants: Sequence[Observed]
@@ -146,7 +148,7 @@ class Health:
 
     sample_ratio_p: float | None
     suspicious: bool
-    recipients: Sequence[int]
+    first_receipts: Sequence[int]
     expected: Sequence[float]
     users_in_several_variants: int
 

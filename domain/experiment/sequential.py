@@ -28,7 +28,7 @@ alone was never more than 2 in 100 experiments behind the best; 0.05 was up to 4
 few), 0.5 up to 15 (10 % where they were many).
 """
 
-# A ratio of rates of e^100 is as good as any.
+# A ratio of rates of e^100 is as good as infinity.
 _FARTHEST = 100.0
 # What lies this far below the highest point, as a logarithm, adds nothing.
 _NEGLIGIBLE = 40.0
@@ -101,10 +101,10 @@ def interval(strata: Sequence[Stratum], confidence: float = 0.95, tau: float = T
     def within(delta: np.ndarray) -> np.ndarray:
         return likelihood.at(delta) - least
 
-    far, ours = np.full(1, _FARTHEST), likelihood.ours.sum()
+    far = np.full(1, _FARTHEST)
     best = _crossing(likelihood.slope, -far, far)
-    low = expm1(float(_crossing(within, best, -far)[0])) if ours else -1.0
-    high = expm1(float(_crossing(within, best, far)[0])) if ours < likelihood.both.sum() else inf
+    low = expm1(float(_crossing(within, best, -far)[0])) if within(-far)[0] < 0 else -1.0
+    high = expm1(float(_crossing(within, best, far)[0])) if within(far)[0] < 0 else inf
     return Interval(low, high)
 
 

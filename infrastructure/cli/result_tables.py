@@ -16,9 +16,6 @@ from infrastructure.experiments import Told
 
 _WIDTH = 16
 _LABEL = 12
-_MAY_BE = (
-    "; it may be that who received several variants is left out: a user should get the same one each time."
-)
 _FARTHEST = 3.0
 """An uplift beyond this, 300 %, is not drawn in full."""
 
@@ -80,16 +77,15 @@ _TESTS = {
 
 
 def show_health(health: Health, variants: Iterable[str]) -> None:
-    """Say whether recipients are shared as the weights say, and who was left out."""
+    """Say whether users are shared as the weights say, and who was left out."""
     if health.suspicious:
         shares = ", ".join(
-            f"{shown(name)} {recipients:,} (expected {expected:,.0f})"
-            for name, recipients, expected in zip(variants, health.recipients, health.expected, strict=True)
+            f"{shown(name)} {first:,} (expected {expected:,.0f})"
+            for name, first, expected in zip(variants, health.first_receipts, health.expected, strict=True)
         )
         out.print(
-            f"[red]Sample ratio mismatch[/]: recipients are not shared as the weights say, p = "
-            f"{p(health.sample_ratio_p)}: {shares}. Find out why before you believe the results"
-            + (_MAY_BE if health.users_in_several_variants else "."),
+            f"[red]Sample ratio mismatch[/]: users are not shared as the weights say, p = "
+            f"{p(health.sample_ratio_p)}: first received was {shares}. Find out why before you believe the results.",
             highlight=False,
             soft_wrap=True,
         )

@@ -22,6 +22,7 @@ from projections.recipients import fold, writing
 from projections.recipients.tables import (
     CAMPAIGN,
     experiment_delays,
+    experiment_first_receipts,
     experiment_recipients,
     experiment_revenue,
     experiment_several_variants,
@@ -66,13 +67,14 @@ def _with_users(declared: Table) -> Callable[[Tables], Select[Any]]:
 
 RECIPIENTS = Projection(
     name="recipients",
-    version=2,
+    version=3,
     tables=(
         recipients,
         recipient_receipts,
         recipient_revenue,
         recipient_hours,
         experiment_recipients,
+        experiment_first_receipts,
         experiment_revenue,
         experiment_several_variants,
         experiment_delays,

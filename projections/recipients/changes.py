@@ -51,16 +51,21 @@ Variants = dict[str, Standing]
 
 _NOTHING: Final[Variants] = {}
 
+FirstReceipt = tuple[ReceiptKey, str]
+"""A user's first receipt of all, and its variant."""
+
 
 class Changes(NamedTuple):
     """What has changed: recipients, and users who received a variant more, or one less: as they were, and as they are.
 
-    Of all users that were looked at, `stood` has what stood before.
+    Of all users that were looked at, `stood` has what stood before. `firsts` has by user the first receipt that was,
+    and the one that is, where it is another.
     """
 
     recipients: list[Change]
     users: dict[User, tuple[Variants, Variants]]
     stood: dict[User, Variants]
+    firsts: dict[User, tuple[FirstReceipt | None, FirstReceipt | None]]
 
 
 def changes(fold: RecipientsFold, store: Store, others: Iterable[User]) -> Changes:
@@ -74,7 +79,7 @@ def changes(fold: RecipientsFold, store: Store, others: Iterable[User]) -> Chang
         touched.setdefault((stream, journey), []).append(variant_id)
     stood = _stood(store, {*touched, *others})
     looked_up = _looked_up(fold, store, stood)
-    found = Changes([], {}, stood)
+    found = Changes([], {}, stood, {})
     for user, variants in touched.items():
         before = stood.get(user, _NOTHING)
         now = dict(before)
@@ -105,6 +110,9 @@ def _stood(store: Store, users: Iterable[User]) -> dict[User, Variants]:
 def _compare(found: Changes, user: User, before: Variants, now: Variants, touched: Iterable[str]) -> None:
     """Note what has changed of a user."""
     one_before, one_now = one(before) is not None, one(now) is not None
+    was_first, is_first = _first(before), _first(now)
+    if was_first != is_first:
+        found.firsts[user] = (was_first, is_first)
     if len(before) != len(now) or before.keys() != now.keys():
         found.users[user] = (before, now)
     for variant_id in touched if one_before == one_now else {**before, **now}:
@@ -118,6 +126,12 @@ def one(variants: Variants) -> str | None:
     if len(variants) - (CAMPAIGN in variants) != 1:
         return None
     return next(variant_id for variant_id in variants if variant_id != CAMPAIGN)
+
+
+def _first(variants: Variants) -> FirstReceipt | None:
+    """The first receipt of any variant."""
+    receipts = [(each.first, variant_id) for variant_id, each in variants.items() if variant_id != CAMPAIGN]
+    return min(receipts, default=None)
 
 
 def left(came: Sequence[ReceiptKey], went: Collection[ReceiptKey]) -> Sequence[ReceiptKey]:

@@ -26,6 +26,7 @@ from projections.recipients.hours import floored
 from projections.recipients.scratch import scratch
 from projections.recipients.tables import (
     experiment_delays,
+    experiment_first_receipts,
     experiment_recipients,
     experiment_revenue,
     experiment_several_variants,
@@ -97,6 +98,18 @@ class FirstReceived:
 
 
 @dataclass(frozen=True)
+class FirstReceipts:
+    """Users whose first receipt of any variant, control too, is the variant's, and lies in the hour, in UTC."""
+
+    hour: datetime
+    users: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The same by name."""
+        return {"hour": printed(self.hour), "users": self.users}
+
+
+@dataclass(frozen=True)
 class Delay:
     """How many conversions came after that many full hours from the receipt they are credited to."""
 
@@ -118,6 +131,8 @@ class VariantExperiment:
     conversion_events: list[EventOfVariant]
     revenue: list[RevenueOfVariant]
     by_hour: list[FirstReceived]
+    first_receipts: list[FirstReceipts]
+    """Of all users, also of those in several variants."""
     delays: list[list[Delay]]
     """By conversion event those of all conversions credited to the variant, also of users in several variants."""
 
@@ -130,6 +145,7 @@ class VariantExperiment:
             "conversion_events": [each.as_json() for each in self.conversion_events],
             "revenue": [each.as_json() for each in self.revenue],
             "by_hour": [each.as_json() for each in self.by_hour],
+            "first_receipts": [each.as_json() for each in self.first_receipts],
             "delays": [[each.as_json() for each in delays] for delays in self.delays],
         }
 
@@ -226,7 +242,8 @@ class _Told:
 
     def variants(self, as_of: datetime) -> list[VariantExperiment]:
         indexes = range(len(self.definition.conversion_events))
-        mature, revenue, by_hour, delays = self.mature(as_of), self.revenue(), self.by_hour(), self.delays()
+        mature, revenue, delays = self.mature(as_of), self.revenue(), self.delays()
+        by_hour, firsts = self.by_hour(), self.first_receipts()
         found = []
         for variant_id, variant in self.definition.variants.items():
             hours = by_hour[variant_id]
@@ -240,9 +257,8 @@ class _Told:
                 for row in revenue[variant_id]
             ]
             took = [delays[variant_id, i] for i in indexes]
-            found.append(
-                VariantExperiment(variant_id, variant.control, recipients, events, earned, hours, took)
-            )
+            counted = (recipients, events, earned, hours, firsts[variant_id], took)
+            found.append(VariantExperiment(variant_id, variant.control, *counted))
         return found
 
     def by_hour(self) -> defaultdict[str, list[FirstReceived]]:
@@ -251,6 +267,12 @@ class _Told:
         for row in sorted(self.rows(experiment_recipients), key=lambda each: each.hour):
             converted = [getattr(row, flag) for flag in flags]
             found[row.variant_id].append(FirstReceived(row.hour, row.recipients, converted))
+        return found
+
+    def first_receipts(self) -> defaultdict[str, list[FirstReceipts]]:
+        found: defaultdict[str, list[FirstReceipts]] = defaultdict(list)
+        for row in sorted(self.rows(experiment_first_receipts), key=lambda each: each.hour):
+            found[row.variant_id].append(FirstReceipts(row.hour, row.users))
         return found
 
     def mature(self, as_of: datetime) -> defaultdict[tuple[str, int], list[int]]:

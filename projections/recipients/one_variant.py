@@ -1,4 +1,4 @@
-"""Users of exactly one variant, control counting as one: whom an experiment is counted from.
+"""Users of exactly one variant, control counting as one: whom an experiment is counted from; and all by first receipt.
 
 All of it follows from a user's rows as they were and as they are, so that it is exact whatever they went through: the
 second variant takes a user out of every sum, and the void of its receipts (R17) brings them back.
@@ -21,6 +21,7 @@ from projections.recipients.fold import WIDTH, RecipientsFold
 from projections.recipients.tables import (
     CAMPAIGN,
     experiment_delays,
+    experiment_first_receipts,
     experiment_recipients,
     experiment_revenue,
     experiment_several_variants,
@@ -47,6 +48,7 @@ def write(found: Changes, controls: Mapping[str, str | None], store: Store, camp
             if len(variants) - (CAMPAIGN in variants) > 1:
                 several[user[0], controls[user[0]] in variants] += sign
     _add(store, experiment_recipients, _by_first_hour(found.recipients), campaigns)
+    _add(store, experiment_first_receipts, _by_first_receipt(found), campaigns)
     _add(store, experiment_several_variants, {key: (count,) for key, count in several.items()}, campaigns)
 
 
@@ -94,6 +96,16 @@ def _by_first_hour(changes: Iterable[Change]) -> dict[Key, list[int]]:
         for place, counted in enumerate((True, *FLAGS[mask])):
             row[place] += counted * count
     return found
+
+
+def _by_first_receipt(found: Changes) -> dict[Key, tuple[int]]:
+    counts: Counter[Key] = Counter()
+    for (stream, _), changed in found.firsts.items():
+        for first, sign in zip(changed, (-1, 1), strict=True):
+            if first is not None:
+                (at, _), variant_id = first
+                counts[stream, variant_id, EPOCH + (at - EPOCH) // _HOUR * _HOUR] += sign
+    return {key: (count,) for key, count in counts.items()}
 
 
 def _revenue(

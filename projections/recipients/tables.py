@@ -131,6 +131,20 @@ experiment_recipients = Table(
 )
 """Users of exactly one variant by the full hour, in UTC, of their first receipt; and how many of them converted."""
 
+experiment_first_receipts = Table(
+    "experiment_first_receipts",
+    read_models,
+    Column("stream_id", Id, nullable=False),
+    Column("variant_id", Id, nullable=False),
+    Column("hour", Instant, nullable=False),
+    Column("app_group", Id, nullable=False),
+    Column("campaign_id", Id, nullable=False),
+    Column("users", BigInteger, nullable=False),
+    PrimaryKeyConstraint("stream_id", "variant_id", "hour"),
+    sqlite_with_rowid=False,
+)
+"""All users by the variant and the full hour, in UTC, of the first receipt they have of any variant, control too."""
+
 experiment_revenue = Table(
     "experiment_revenue",
     read_models,

@@ -5,7 +5,7 @@ that are summed over them would tell of the periods more than of the variants.
 """
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -92,17 +92,21 @@ def strata(experiment: Experiment, periods: Sequence[Period]) -> list[Stratum]:
     return found
 
 
-def expected_recipients(experiment: Experiment, periods: Sequence[Period]) -> dict[str, float]:
-    """By variant the recipients that the weights let one expect, for a test of sample ratio mismatch.
+def expected_first_receipts(experiment: Experiment, periods: Sequence[Period]) -> dict[str, float]:
+    """By variant the users whose first receipt the weights let one expect of it, for a test of sample ratio mismatch.
 
-    The sum over hours of that hour's recipients times the variant's share of the weights of its period (see `strata`).
+    The sum over hours of that hour's first receipts, users in several variants included, times the variant's share of
+    the weights in force (see `strata`).
     """
-    found: defaultdict[str, Fraction] = defaultdict(Fraction)
-    for stratum in strata(experiment, periods):
-        recipients = sum(counted.recipients for counted in stratum.variants.values())
-        for variant_id in stratum.variants:
-            found[variant_id] += recipients * stratum.period.share(variant_id)
-    return {variant.variant_id: float(found[variant.variant_id]) for variant in experiment.variants}
+    since = [period.since for period in periods]
+    users: Counter[int] = Counter()
+    for variant in experiment.variants:
+        for each in variant.first_receipts:
+            users[_place(since, each.hour)] += each.users
+    return {
+        variant.variant_id: float(sum(n * periods[at].share(variant.variant_id) for at, n in users.items()))
+        for variant in experiment.variants
+    }
 
 
 def _hours(
@@ -113,8 +117,13 @@ def _hours(
     found: defaultdict[int, Any] = defaultdict(lambda: defaultdict(list))
     for variant in experiment.variants:
         for each in variant.by_hour:
-            found[max(bisect_right(since, each.hour) - 1, 0)][variant.variant_id].append(each)
+            found[_place(since, each.hour)][variant.variant_id].append(each)
     return found
+
+
+def _place(since: Sequence[datetime], hour: datetime) -> int:
+    """The period in force at an hour's start; the first where none had begun."""
+    return max(bisect_right(since, hour) - 1, 0)
 
 
 def _counted(hours: Sequence[FirstReceived], width: int) -> Counted:

@@ -76,6 +76,7 @@ def as_reference(found: Experiment) -> dict[str, Any]:
                 "mature_converted": [event.mature_converted for event in each.conversion_events],
                 "revenue": {one.currency: (one.buyers, one.total, one.squares) for one in each.revenue},
                 "by_hour": {one.hour: (one.recipients, one.converted) for one in each.by_hour},
+                "first_receipts": {one.hour: one.users for one in each.first_receipts},
                 "delays": [{delay.hours: delay.conversions for delay in delays} for delays in each.delays],
             }
             for each in found.variants
@@ -212,6 +213,7 @@ def test_r18_an_experiment_as_json_has_it(tmp_path: Path) -> None:
             "conversion_events": [nothing],
             "revenue": [],
             "by_hour": [],
+            "first_receipts": [],
             "delays": [[]],
         }
         assert found == {
@@ -236,9 +238,15 @@ def test_r18_an_experiment_as_json_has_it(tmp_path: Path) -> None:
                         {"hour": "2024-03-01T09:00:00Z", "recipients": 1, "converted": [1]},
                         {"hour": "2024-03-02T09:00:00Z", "recipients": 1, "converted": [0]},
                     ],
+                    "first_receipts": [
+                        {"hour": "2024-03-01T09:00:00Z", "users": 1},
+                        {"hour": "2024-03-02T09:00:00Z", "users": 1},
+                    ],
                     "delays": [[{"hours": 23, "conversions": 1}]],
                 },
-                {"variant_id": "B", "control": False} | nobody,
+                {"variant_id": "B", "control": False}
+                | nobody
+                | {"first_receipts": [{"hour": "2024-03-01T09:00:00Z", "users": 1}]},
                 {"variant_id": "holdout", "control": True}
                 | nobody
                 | {"delays": [[{"hours": 0, "conversions": 1}]]},
@@ -258,6 +266,28 @@ def test_r17_a_user_of_several_variants_is_back_once_the_others_are_voided(tmp_p
         take(service, [void("r3", "u1")])
         again = now(service)
         assert (again.variants, again.users_in_several_variants) == (alone.variants, 0)
+
+
+def test_r5_a_first_receipt_is_of_one_variant_whichever_come_later(tmp_path: Path) -> None:
+    """R5, R14, R17: an earlier receipt that comes late, and the void of it, move the user and make no other of them."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+
+        def firsts() -> dict[str, int]:
+            return {
+                each.variant_id: sum(one.users for one in each.first_receipts)
+                for each in now(service).variants
+            }
+
+        take(service, [received("A", 3, "u1"), received("B", 4, "u1")])
+        assert firsts() == {"A": 1, "B": 0, "holdout": 0}
+        take(service, [received("holdout", 1, "u1")])
+        assert firsts() == {"A": 0, "B": 0, "holdout": 1}
+        take(service, [received("B", 2, "u1")])
+        assert firsts() == {"A": 0, "B": 0, "holdout": 1}
+        take(service, [void("r1", "u1")])
+        assert firsts() == {"A": 0, "B": 1, "holdout": 0}
+        take(service, [void("r2", "u1"), void("r3", "u1"), void("r4", "u1")])
+        assert firsts() == {"A": 0, "B": 0, "holdout": 0}
 
 
 def test_r11_squares_of_the_largest_amounts_are_exact(tmp_path: Path) -> None:
@@ -322,11 +352,12 @@ def test_r5_periods_of_weights_begin_with_the_launch_and_with_each_change() -> N
     assert weights.periods([]) == []
 
 
-def test_r5_strata_and_expected_recipients_follow_the_weights_of_each_hour(tmp_path: Path) -> None:
+def test_r5_strata_and_expected_first_receipts_follow_the_weights_of_each_hour(tmp_path: Path) -> None:
     """R5: an hour is of the period in force at its start, and whatever lies before the first one is the first's."""
     with open_ledger(tmp_path, [CAMPAIGN]) as service:
         take(service, [received("A", 1, "u1"), received("B", 1, "u2"), received("A", 2, "u3", "09:31:00")])
         take(service, [received("A", 3, "u4"), received("holdout", 3, "u5"), bought(4, "1", "u4")])
+        take(service, [received("B", 3, "u6"), received("A", 4, "u6")])
         found = now(service)
     even, last = {"A": 1, "B": 1, "holdout": 2}, {"A": 7, "B": 1, "holdout": 2}
     periods = [
@@ -339,10 +370,10 @@ def test_r5_strata_and_expected_recipients_follow_the_weights_of_each_hour(tmp_p
         (periods[0], {"A": Counted(2, [0]), "B": Counted(1, [0]), "holdout": none}),
         (periods[2], {"A": Counted(1, [1]), "B": none, "holdout": Counted(1, [0])}),
     ]
-    assert weights.expected_recipients(found, periods) == {
-        "A": pytest.approx(3 / 4 + 2 * 0.7),
-        "B": pytest.approx(3 / 4 + 2 * 0.1),
-        "holdout": pytest.approx(3 / 2 + 2 * 0.2),
+    assert weights.expected_first_receipts(found, periods) == {
+        "A": pytest.approx(3 / 4 + 3 * 0.7),
+        "B": pytest.approx(3 / 4 + 3 * 0.1),
+        "holdout": pytest.approx(3 / 2 + 3 * 0.2),
     }
 
 

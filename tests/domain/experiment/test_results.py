@@ -24,7 +24,7 @@ def observed(
     revenue: dict[str, Sums] | None = None,
 ) -> Observed:
     mature = [Proportion(each.converted // 2, each.recipients // 2) for each in rates]
-    return Observed(variant_id, control, rates, mature, revenue or {}, recipients)
+    return Observed(variant_id, control, rates, mature, revenue or {}, recipients, recipients)
 
 
 def experiment(*variants: Observed, several: int = 0) -> Experiment:
@@ -117,7 +117,7 @@ def test_a_campaign_without_conversion_events_has_revenue_alone() -> None:
     found = results(experiment(only, observed("B", revenue={"USD": NOTHING})), DecidingTest.SEQUENTIAL)
     assert found.decision.why is Why.NO_CONVERSION_EVENT
     assert (found.conversion_events, [each.currency for each in found.revenue]) == ([], [EUR, "USD"])
-    assert found.health.recipients == [500, 500]
+    assert found.health.first_receipts == [500, 500]
     assert found.revenue[0].comparisons[0].uplift is None
 
 

@@ -64,6 +64,16 @@ def test_an_interval_ends_where_the_integral_is_twenty_times_as_likely(strata: l
         assert (found.low <= 0 <= found.high) == (p > 0.05)
 
 
+def test_an_end_beyond_any_ratio_is_infinity() -> None:
+    """A single conversion against many: the upper end would be e^192, the lower one of the other way round 0."""
+    many, one = Proportion(193, 298), Proportion(1, 387)
+    ours, theirs = interval([Stratum(many, one)]), interval([Stratum(one, many)])
+    assert ours is not None
+    assert theirs is not None
+    assert (ours.high, theirs.low) == (inf, -1)
+    assert log1p(theirs.high) == pytest.approx(-log1p(ours.low))
+
+
 def test_millions_of_conversions_are_weighed_as_a_normal_distribution_would_be() -> None:
     """With so many, the mixture has a closed form: Robbins (1970), z^2 scaled by how much the data outweigh the prior."""
     for recipients in (10**7, 10**9):
