@@ -124,14 +124,14 @@ def show(
     """Show a campaign as it is defined."""
     with opened(database) as service:
         group = only_app_group(service, app_group)
-        service.ledger.existing_campaign(group, campaign)
+        defined = service.ledger.existing_campaign(group, campaign)
         catch_up(service, CAMPAIGN_REPORT)
         with service.database.reading() as connection:
             found = report(connection, group, campaign)
     if found is None:
         raise Refused(f"there is no campaign {campaign!r}", code="unknown_campaign")
     if json_output:
-        print_json(_definition(found))
+        print_json(_definition(found) | _experiment(defined))
         return
     out.print(f"[bold]{shown(found.name)}[/] ({found.kind} {shown(found.campaign_id)}, {found.status})")
     for event in found.conversion_events:
@@ -141,6 +141,13 @@ def show(
     for variant in found.variants:
         note = " (control group)" if variant.control else ""
         out.print(f"  variant {shown(variant.variant_id)}{note}, weight {variant.weight}")
+    if defined.selection is not None:
+        out.print(
+            f"  intelligent selection: weights follow {found.conversion_events[0]['letter']}, "
+            f"each variant keeps {defined.selection.floor:.0%} at least"
+        )
+    if defined.winner is not None:
+        out.print(f"  winner declared: {shown(defined.winner.variant_id)}")
 
 
 @commands.command()
@@ -214,6 +221,14 @@ def _definition(report: CampaignReport) -> dict[str, Any]:
             {"variant_id": v.variant_id, "name": v.name, "weight": v.weight, "control": v.control}
             for v in report.variants
         ],
+    }
+
+
+def _experiment(campaign: Campaign) -> dict[str, Any]:
+    """What follows from what variants convert."""
+    return {
+        "intelligent_selection": None if campaign.selection is None else {"floor": campaign.selection.floor},
+        "winner": None if campaign.winner is None else campaign.winner.variant_id,
     }
 
 

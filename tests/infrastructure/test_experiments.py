@@ -186,6 +186,7 @@ def test_the_commands(tmp_path: Path) -> None:
     assert (close.returncode, "fewer than two variants" in close.stdout) == (1, True)
     declared = run(tmp_path, "winner", "sale", "--test", "fixed", "--declare", "--json")
     assert json.loads(declared.stdout)["declared"]["variant_id"] == "A"
+    assert "winner declared: A" in run(tmp_path, "campaigns", "show", "sale").stdout
     checked = run(tmp_path, "winner", "sale", "--check")
     assert (checked.returncode, "the same winner" in checked.stdout) == (0, True), checked.stderr
     assert "no_winner_declared" in run(tmp_path, "winner", "close", "--check").stderr
@@ -254,6 +255,7 @@ def test_select_by_command(tmp_path: Path) -> None:
     with open_ledger(tmp_path) as service:
         sale(service, CLOSER, intelligent_selection=True)
         told(service, CLOSE)
+    assert "weights follow A, each variant keeps" in run(tmp_path, "campaigns", "show", "sale").stdout
     first = run(tmp_path, "select", "--due")
     assert (first.returncode, "Weights of sale" in first.stdout) == (0, True), first.stderr
     assert "No campaign is due" in run(tmp_path, "select", "--due").stdout
