@@ -24,6 +24,7 @@ PICTURES = {
     "series": "series spring-sale --from 2026-03-02 --to 2026-03-12",
     "conversions": "conversions spring-sale --limit 6",
     "recipients": "recipients spring-sale --several-variants --limit 6",
+    "results": "results spring-sale",
     "overlap": "overlap spring-sale",
     "explain": "explain spring-sale customer-06001",
     "campaigns": "campaigns list",

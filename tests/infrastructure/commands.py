@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.infrastructure import warm
 from tests.ledgers import url_of
 
 COMMAND = [sys.executable, "-c", "from infrastructure.cli import main; main()"]
@@ -21,17 +22,8 @@ def environment(directory: Path, more: Mapping[str, str] | None = None) -> dict[
 def run(
     directory: Path, *arguments: str, given: str | None = None, settings: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=directory,
-        env=environment(directory, settings),
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    """Run a command to its end, in a process that has loaded it."""
+    return warm.run(directory, arguments, environment(directory, settings), given, 120)
 
 
 def start(directory: Path, *arguments: str) -> subprocess.Popen[bytes]:
