@@ -37,15 +37,18 @@ class Experiments:
         campaign_id: str,
         weights: Weights,
         evidence: SelectionEvidence,
+        before: Weights,
         stamp: Stamp,
         *,
         last: bool,
     ) -> bool:
-        """Adjust weights where it is time to, and tell whether it was; whoever comes second changes nothing."""
+        """Adjust weights where it is time to, and tell whether it was; whoever comes second changes nothing.
+
+        `before` are the weights that these follow from.
+        """
         with self._ledgers.writing(stamp):
             campaign = self._ledger.existing_campaign(app_group, campaign_id)
-            adjusted = campaign.adjustable(evidence.as_of)
-            campaign.adjust(weights, evidence, last=last)
+            adjusted = campaign.adjust(weights, evidence, before, last=last)
             self._ledger.save(campaign, app_group=app_group)
         if adjusted:
             log.info(

@@ -84,7 +84,9 @@ def _adjust(campaign: Campaign) -> None:
     campaign.select(0.05)
     for number in range(ADJUSTMENTS):
         evidence = SelectionEvidence(1, number * _HALF_A_DAY, 0.05, (), 0.5)
-        campaign.adjust({"A": 40 + number % 20, "B": 50, "holdout": 10}, evidence, last=False)
+        campaign.adjust(
+            {"A": 40 + number % 20, "B": 50, "holdout": 10}, evidence, campaign.weights, last=False
+        )
 
 
 async def _asked(service: Service) -> dict[int, list[Call]]:

@@ -158,13 +158,14 @@ class Campaign(Aggregate[AnyCampaignEvent]):
 
     def declare_winner(self, variant_id: str, evidence: WinnerEvidence) -> None:
         """Declare the variant that a test found best on the primary conversion event: never control (R21)."""
+        if self.winner is not None and self.winner.variant_id == variant_id:
+            return
         self._refuse_archived()
         if variant_id not in self.definition.variants:
             raise UnknownVariant(f"{self.campaign_id!r} has no variant {variant_id!r}", place="variant_id")
         if variant_id == self.definition.control:
             raise BadDefinition("control is never the winner", place="variant_id")
-        if self.winner is None or self.winner.variant_id != variant_id:
-            self.record(WinnerDeclared(variant_id, evidence))
+        self.record(WinnerDeclared(variant_id, evidence))
 
     def select(self, floor: float | None) -> None:
         """Let weights follow the primary conversion event, or with no floor no longer, where that was not said last.
@@ -177,15 +178,19 @@ class Campaign(Aggregate[AnyCampaignEvent]):
             self.record(SelectionEnded())
             return
         self._refuse_archived()
-        if not self.conversion_events or len(self._chosen_from()) < 2:
+        self._check_selection(floor)
+        self.record(SelectionStarted(floor))
+
+    def _check_selection(self, floor: float) -> None:
+        chosen_from = len(self.variants) - sum(variant.control for variant in self.variants)
+        if not self.conversion_events or chosen_from < 2:
             message = (
                 "intelligent selection takes a conversion event, and two variants or more beside control"
             )
             raise BadDefinition(message, place="intelligent_selection")
-        if not 0 <= floor * len(self._chosen_from()) < 1:
-            message = f"a floor of {floor} is none, or leaves nothing to select for {len(self._chosen_from())} variants"
+        if not 0 <= floor * chosen_from < 1:
+            message = f"a floor of {floor} is none, or leaves nothing to select for {chosen_from} variants"
             raise BadDefinition(message, place="intelligent_selection.floor")
-        self.record(SelectionStarted(floor))
 
     def adjustable(self, as_of: int) -> bool:
         """Whether weights may follow what is known as of an instant, in microseconds since 1970."""
@@ -195,21 +200,28 @@ class Campaign(Aggregate[AnyCampaignEvent]):
             microseconds=1
         )
 
-    def adjust(self, weights: Weights, evidence: SelectionEvidence, *, last: bool) -> None:
-        """Share users by what the variants converted, where it is time to; `last` says that going on would not help."""
-        if not self.adjustable(evidence.as_of):
-            return
+    def adjust(self, weights: Weights, evidence: SelectionEvidence, before: Weights, *, last: bool) -> bool:
+        """Share users by what the variants converted, where it is time to, and tell whether it was.
+
+        `before` are the weights that these follow from: where others have been set since, or another floor, nothing is
+        adjusted. `last` says that going on would not help.
+        """
+        if not self.adjustable(evidence.as_of) or self.weights != before:
+            return False
+        if self.selection is None or self.selection.floor != evidence.floor:
+            return False
         self.record(WeightsAdjusted(checked_weights(self.variants, weights), evidence))
         if last:
             self.record(SelectionEnded(evidence))
-
-    def _chosen_from(self) -> list[Variant]:
-        return [variant for variant in self.variants if not variant.control]
+        return True
 
     def launch(self) -> None:
         """Launch a draft, or a stopped campaign again (R4)."""
         self._refuse_archived()
         if self.status is not Status.LAUNCHED:
+            if self.selection is not None:
+                # A draft may have changed since it was asked for.
+                self._check_selection(self.selection.floor)
             self.record(CampaignLaunched())
 
     def stop(self) -> None:

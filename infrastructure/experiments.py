@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from math import isfinite
+from math import isclose, isfinite
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ from domain.instants import printed
 from infrastructure.service import Service
 from projections.recipients.experiment import Experiment as Counted
 from projections.recipients.experiment import experiment, experiment_at
-from projections.recipients.weights import expected_first_receipts, strata, weights_in_force
+from projections.recipients.weights import shared, strata, weights_in_force
 
 
 class NoWinnerDeclared(DomainError):
@@ -153,7 +153,7 @@ def decided_again(
 def _standing(service: Service, connection: Connection, campaign: Campaign, found: Counted) -> Standing:
     periods = weights_in_force(connection, service.log, found.app_group, found.campaign_id, found.position)
     by_period = strata(found, periods)
-    expected = expected_first_receipts(found, periods)
+    users = shared(found, periods)
     observed = [
         Observed(
             each.variant_id,
@@ -162,7 +162,8 @@ def _standing(service: Service, connection: Connection, campaign: Campaign, foun
             [Proportion(event.mature_converted, event.mature_recipients) for event in each.conversion_events],
             {of.currency: Sums(of.recipients, of.total, of.squares) for of in each.revenue},
             each.recipients,
-            sum(first.users for first in each.first_receipts),
+            users[each.variant_id].first_receipts,
+            users[each.variant_id].expected,
         )
         for each in found.variants
     ]
@@ -176,12 +177,11 @@ def _standing(service: Service, connection: Connection, campaign: Campaign, foun
         ]
         for index in range(len(campaign.conversion_events))
     ]
-    of_variants = [expected[each.variant_id] for each in found.variants]
     return Standing(
         campaign,
         found.position,
         found.as_of,
-        Experiment(observed, counts, of_variants, found.users_in_several_variants),
+        Experiment(observed, counts, found.users_in_several_variants, found.with_control),
     )
 
 
@@ -192,6 +192,18 @@ def declared(campaign: Campaign) -> dict[str, Any] | None:
     evidence = msgspec.to_builtins(campaign.winner.evidence)
     evidence["position"] = str(evidence["position"])
     return {"variant_id": campaign.winner.variant_id, "evidence": evidence}
+
+
+def alike(one: Any, other: Any) -> bool:  # noqa: ANN401
+    """Whether two events say the same: all of it exactly, estimates to 1e-9, as far as any two machines agree."""
+    one, other = msgspec.to_builtins(one), msgspec.to_builtins(other)
+    if isinstance(one, float) and isinstance(other, float):
+        return isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(each, other[name]) for name, each in one.items())
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return bool(one == other)
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401

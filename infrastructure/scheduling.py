@@ -20,12 +20,16 @@ from infrastructure.service import Service
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.tables import report_campaigns
 from projections.generations import current
+from projections.recipients import RECIPIENTS
 from projections.recipients.hours import floored
 
 log = structlog.get_logger()
 
 EVERY_SECONDS = 600.0
 """How often it looks: an adjustment comes at most so much later than twelve hours after the one before."""
+
+_PATIENCE_SECONDS, _LOOK_SECONDS = 30.0, 0.2
+"""How long it waits for the read model to hold what is recorded by now, and how often it looks; else the next time."""
 
 
 def due(service: Service, connection: Connection, now: datetime) -> Iterator[Campaign]:
@@ -69,10 +73,37 @@ class Selecting:
     def _adjust(self) -> None:
         with self._service.database.reading() as connection:
             found = list(due(self._service, connection, self._service.now()))
+        if found and not self._caught_up():
+            log.warning("selection.behind", campaigns=len(found))
+            return
         for campaign in found:
-            # Loaded only where there is something to select: distributions take a while to load.
-            from infrastructure import selecting  # noqa: PLC0415
+            of = {"app_group": campaign.app_group, "campaign_id": campaign.campaign_id}
+            try:
+                self._adjust_one(campaign)
+            except DomainError as refused:
+                log.error("selection.refused", code=refused.code, **of)  # noqa: TRY400 - it says all
+            except (PersistenceError, SQLAlchemyError):
+                raise
+            except Exception:
+                # Another campaign may be another app group's.
+                log.exception("selection.failed", **of)
 
+    def _adjust_one(self, campaign: Campaign) -> None:
+        # Loaded only where there is something to select: distributions take a while to load.
+        from infrastructure import selecting  # noqa: PLC0415
+
+        with self._service.database.reading() as connection:
+            chosen = selecting.adjustment(self._service, connection, campaign)
+        selecting.record(self._service, chosen, Stamp(uuid.uuid4().hex, "service:selection"))
+
+    def _caught_up(self) -> bool:
+        """Wait until recipients are as of now; no, where they stay behind or it is to end."""
+        with self._service.database.reading() as connection:
+            now = self._service.log.last_position(connection)
+        for _ in range(round(_PATIENCE_SECONDS / _LOOK_SECONDS)):
             with self._service.database.reading() as connection:
-                chosen = selecting.adjustment(self._service, connection, campaign)
-            selecting.record(self._service, chosen, Stamp(uuid.uuid4().hex, "service:selection"))
+                if current(connection, RECIPIENTS).position >= now:
+                    return True
+            if self._ending.wait(_LOOK_SECONDS):
+                break
+        return False

@@ -1,7 +1,8 @@
 """Intelligent selection at work: weights of campaigns that are due, chosen and recorded with their evidence.
 
-Whoever comes second changes nothing: the campaign itself refuses a second adjustment within twelve hours, in the same
-transaction that would record it. So it is safe to run at the same time, by hand and by the service.
+Whoever comes second changes nothing: the campaign refuses a second adjustment within twelve hours, and one that
+follows from weights which are no longer in force, in the same transaction that would record it. So it is safe to run at
+the same time, by hand and by the service.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,6 +37,8 @@ class Adjustment:
     campaign_id: str
     weights: Weights
     evidence: SelectionEvidence
+    before: Weights
+    """The weights that were in force."""
     last: bool
 
     def as_json(self) -> dict[str, Any]:
@@ -74,7 +77,9 @@ def adjustment(service: Service, connection: Connection, campaign: Campaign) -> 
 def record(service: Service, found: Adjustment, stamp: Stamp) -> bool:
     """Adjust, and tell whether it was time to."""
     of = (found.app_group, found.campaign_id)
-    return service.experiments.adjust(*of, found.weights, found.evidence, stamp, last=found.last)
+    return service.experiments.adjust(
+        *of, found.weights, found.evidence, found.before, stamp, last=found.last
+    )
 
 
 def adjusted_again(
@@ -125,6 +130,7 @@ def _chosen(campaign: Campaign, found: Experiment, before: Weights, floor: float
         campaign.campaign_id,
         weights(chosen.shares, before, campaign.definition.control),
         _evidence(chosen, found, floor),
+        before,
         chosen.done,
     )
 

@@ -10,7 +10,7 @@ from domain.experiment.health import SUSPICIOUS, sample_ratio
 from domain.experiment.incremental import incremental_conversions, incremental_revenue
 from domain.experiment.means import Sums, mean_interval, welch
 from domain.experiment.power import recipients_needed
-from domain.experiment.proportions import chi_squared, fisher, small, wilson, z_test
+from domain.experiment.proportions import Proportion, chi_squared, fisher, small, wilson, z_test
 from domain.experiment.results import (
     ENOUGH,
     UPLIFT,
@@ -22,6 +22,7 @@ from domain.experiment.results import (
     Observed,
     Results,
     RevenueResults,
+    SharedUsers,
     VariantRate,
     VariantRevenue,
 )
@@ -51,13 +52,14 @@ def results(experiment: Experiment, test: DecidingTest, uplift: float = UPLIFT) 
 def health(experiment: Experiment) -> Health:
     """What is told of an experiment's health."""
     found = [each.first_receipts for each in experiment.variants]
-    p = sample_ratio(found, experiment.expected) if len(found) > 1 and any(found) else None
+    expected = [each.expected for each in experiment.variants]
+    p = sample_ratio(found, expected) if len(found) > 1 and any(found) else None
     return Health(
         p,
         p is not None and p < SUSPICIOUS,
-        found,
-        list(experiment.expected),
+        [SharedUsers(each.variant_id, each.first_receipts, each.expected) for each in experiment.variants],
         experiment.users_in_several_variants,
+        experiment.with_control,
     )
 
 
@@ -112,7 +114,7 @@ def compared(
     variant_id, against = of
     variant, other = pooled(periods, variant_id), pooled(periods, against)
     both = strata(periods, variant_id, against)
-    needed = None if other.rate is None else recipients_needed(other.rate, uplift)
+    needed = _needed(variant, other, uplift)
     return ComparedRates(
         variant_id,
         against,
@@ -128,6 +130,14 @@ def compared(
         incremental_conversions(variant, other),
         None if needed is None else max(0, needed - variant.recipients),
     )
+
+
+def _needed(variant: Proportion, other: Proportion, uplift: float) -> int | None:
+    """Recipients, as many of the other coming with each as until now; as many of both where this one has none yet."""
+    if other.rate is None:
+        return None
+    others = other.recipients / variant.recipients if variant.recipients else 1.0
+    return recipients_needed(other.rate, uplift, others)
 
 
 def _revenue(experiment: Experiment, currency: str) -> RevenueResults:

@@ -32,20 +32,21 @@ class Observed:
     revenue: Mapping[str, Sums]
     recipients: int
     first_receipts: int
-    """Users whose first receipt of any variant is of this one, users in several variants included."""
+    expected: float
+    """Users who received this variant first of all, those in several variants too; and the weights' share of all."""
 
 
 @dataclass(frozen=True)
 class Experiment:
     """All that results follow from; `periods` has for each conversion event the counts by period of weights.
 
-    `expected` are by variant the first receipts that the weights in force at each of them let one expect.
+    Of the users in several variants, `with_control` had control among them.
     """
 
     variants: Sequence[Observed]
     periods: Sequence[Periods]
-    expected: Sequence[float]
     users_in_several_variants: int
+    with_control: int
 
     @property
     def control(self) -> str | None:
@@ -96,7 +97,7 @@ class ComparedRates:
     adjusted: float | None
     incremental: IncrementalConversions | None
     recipients_needed: int | None
-    """Of this variant, still, to see the uplift asked about."""
+    """Of this variant, still, to see the uplift asked about at one look; the other's grow alike."""
 
 
 @dataclass(frozen=True)
@@ -143,14 +144,23 @@ class RevenueResults:
 
 
 @dataclass(frozen=True)
+class SharedUsers:
+    """The users who received a variant first of all, and as many as the weights in force let one expect."""
+
+    variant_id: str
+    first_receipts: int
+    expected: float
+
+
+@dataclass(frozen=True)
 class Health:
     """Whether results can be believed: are recipients shared as the weights say, and was anyone left out."""
 
     sample_ratio_p: float | None
     suspicious: bool
-    first_receipts: Sequence[int]
-    expected: Sequence[float]
+    shared: Sequence[SharedUsers]
     users_in_several_variants: int
+    with_control: int
 
 
 @dataclass(frozen=True)

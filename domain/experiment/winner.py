@@ -1,6 +1,6 @@
 """The winning variant: by a named test on the primary conversion event, and only when that says so (R21)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -27,17 +27,21 @@ class Why(StrEnum):
 
 
 class Decision(NamedTuple):
-    """The winner or None, why, who leads, and what the test says of the leader against each other variant."""
+    """The winner or None, why, who leads, and what the test says of the leader against each other variant.
+
+    `beaten` are those that the leader is found better than.
+    """
 
     winner: str | None
     why: Why
     leader: str | None = None
     comparisons: tuple[Comparison, ...] = ()
+    beaten: frozenset[str] = frozenset()
 
     @property
     def as_good(self) -> list[str]:
-        """The variants that the leader is not told apart from."""
-        return [each.against for each in self.comparisons if each.adjusted > SIGNIFICANCE]
+        """The variants that the leader is not found better than."""
+        return [each.against for each in self.comparisons if each.against not in self.beaten]
 
     @property
     def sentence(self) -> str:
@@ -46,7 +50,7 @@ class Decision(NamedTuple):
             case Why.TEST_SAYS_SO:
                 if self.as_good:
                     others = ", ".join(self.as_good)
-                    return f"{self.winner} is the winner: it beats control. It is not told apart from {others} yet."
+                    return f"{self.winner} is the winner: it beats control. It is not found better than {others} yet."
                 return f"{self.winner} is the winner: it is better than every other variant."
             case Why.NO_CONVERSION_EVENT:
                 return "None: the campaign has no conversion event to decide on."
@@ -55,38 +59,82 @@ class Decision(NamedTuple):
             case Why.NO_VARIANT_BEATS_CONTROL:
                 return "None yet: no variant beats control."
             case Why.TOO_CLOSE:  # pragma: no branch
-                return f"None yet: {self.leader} leads, and is not told apart from {', '.join(self.as_good)}."
+                return (
+                    f"None yet: {self.leader} leads, and is not found better than {', '.join(self.as_good)}."
+                )
 
 
 def decide(periods: Periods, control: str | None, test: DecidingTest) -> Decision:
-    """The variant that leads, where the test finds it better than control, or without control than each other (R21).
+    """The best of the variants that the test finds better than control; without control, who is better than each other.
 
-    At a significance of 0.05, each p adjusted for as many comparisons as there are other variants. Source: Holm (1979).
+    At a significance of 0.05 (R21). With control, each p against it is adjusted for as many variants as there are; the
+    leader's against the others, for as many as these are. Source: Holm (1979).
     """
-    totals = {each: pooled(periods, each) for each in _variants(periods)}
-    rates = {variant_id: each.rate for variant_id, each in totals.items() if each.rate is not None}
+    rates = _rates(periods)
     if len(rates) < 2:
         return Decision(None, Why.NOTHING_TO_COMPARE)
-    leader = _leader(periods, rates, control, test)
+    compared = _Compared(periods, rates, test)
+    if control is None or control not in rates:
+        leader = compared.leader(rates)
+        told = compared.with_others(leader, [each for each in rates if each != leader])
+        beaten = compared.beaten(leader, told)
+        all_beaten = len(beaten) == len(told)
+        why, winner = (Why.TEST_SAYS_SO, leader) if all_beaten else (Why.TOO_CLOSE, None)
+        return Decision(winner, why, leader, tuple(told), beaten)
+    return _beyond(control, compared)
+
+
+def _beyond(control: str, compared: "_Compared") -> Decision:
+    """The decision where there is a control group."""
+    variants = [each for each in compared.rates if each != control]
+    ps = [compared.p(each, control) for each in variants]
+    against = {
+        each: Comparison(control, p, least) for each, p, least in zip(variants, ps, holm(ps), strict=True)
+    }
+    better = [each for each in variants if compared.beaten(each, [against[each]])]
+    leader = compared.leader(better or [*variants, control])
     if leader == control:
         return Decision(None, Why.NO_VARIANT_BEATS_CONTROL, leader)
-    others = [variant_id for variant_id in rates if variant_id != leader]
-    ps = [_or_one(p_value(periods, leader, other, test)) for other in others]
-    comparisons = tuple(map(Comparison, others, ps, holm(ps)))
-    to_beat = [each for each in comparisons if control not in rates or each.against == control]
-    if all(each.adjusted <= SIGNIFICANCE and _ahead(periods, leader, each.against, test) for each in to_beat):
-        return Decision(leader, Why.TEST_SAYS_SO, leader, comparisons)
-    why = Why.NO_VARIANT_BEATS_CONTROL if control in rates else Why.TOO_CLOSE
-    return Decision(None, why, leader, comparisons)
+    told = [*compared.with_others(leader, [each for each in variants if each != leader]), against[leader]]
+    beaten = compared.beaten(leader, told)
+    if better:
+        return Decision(leader, Why.TEST_SAYS_SO, leader, tuple(told), beaten)
+    return Decision(None, Why.NO_VARIANT_BEATS_CONTROL, leader, tuple(told), beaten)
 
 
-def _leader(periods: Periods, rates: Mapping[str, float], control: str | None, test: DecidingTest) -> str:
-    """Who is ahead of most others, and of how many; of equals the one of the highest rate, and control last."""
+class _Compared(NamedTuple):
+    """Variants that have recipients, and what a test says of them."""
 
-    def ahead_of(variant_id: str) -> int:
-        return sum(_ahead(periods, variant_id, other, test) for other in rates if other != variant_id)
+    periods: Periods
+    rates: Mapping[str, float]
+    test: DecidingTest
 
-    return max(rates, key=lambda each: (ahead_of(each), rates[each], each != control))
+    def p(self, variant_id: str, other: str) -> float:
+        """The p of two variants: 1 where there is nothing to tell them apart by."""
+        found = p_value(self.periods, variant_id, other, self.test)
+        return 1.0 if found is None else found
+
+    def with_others(self, variant_id: str, others: Sequence[str]) -> list[Comparison]:
+        """A variant against others, adjusted for as many."""
+        ps = [self.p(variant_id, other) for other in others]
+        return list(map(Comparison, others, ps, holm(ps)))
+
+    def beaten(self, variant_id: str, comparisons: Sequence[Comparison]) -> frozenset[str]:
+        """Whom the test finds the variant better than."""
+        return frozenset(
+            each.against
+            for each in comparisons
+            if each.adjusted <= SIGNIFICANCE and _ahead(self.periods, variant_id, each.against, self.test)
+        )
+
+    def leader(self, among: Iterable[str]) -> str:
+        """Who is ahead of most others; of equals the one of the highest rate, and then the first one."""
+
+        def ahead_of(variant_id: str) -> int:
+            others = [each for each in self.rates if each != variant_id]
+            return sum(_ahead(self.periods, variant_id, other, self.test) for other in others)
+
+        return max(among, key=lambda each: (ahead_of(each), self.rates[each]))
 
 
 def _ahead(periods: Periods, variant_id: str, other: str, test: DecidingTest) -> bool:
@@ -121,8 +169,10 @@ def pooled(periods: Periods, variant_id: str) -> Proportion:
     return _proportion([count for period in periods for count in period], variant_id)
 
 
-def _or_one(p: float | None) -> float:
-    return 1.0 if p is None else p
+def _rates(periods: Periods) -> dict[str, float]:
+    """The rates of the variants that have recipients."""
+    totals = {each: pooled(periods, each) for each in _variants(periods)}
+    return {variant_id: each.rate for variant_id, each in totals.items() if each.rate is not None}
 
 
 def _variants(periods: Periods) -> list[str]:

@@ -7,8 +7,7 @@ from rich.table import Table
 
 from domain.evidence import DecidingTest
 from domain.experiment.proportions import Interval
-from domain.experiment.results import EventResults, Health, RevenueResults
-from domain.experiment.winner import SIGNIFICANCE
+from domain.experiment.results import ENOUGH, EventResults, Health, RevenueResults
 from infrastructure.cli.console import out, shown
 from infrastructure.cli.figures import NO_FIGURE, conversion_event, deadline, percent
 from infrastructure.cli.report_tables import when
@@ -31,7 +30,7 @@ def show(told: Told) -> None:
         soft_wrap=True,
     )
     show_decision(told)
-    show_health(told.results.health, [each.variant_id for each in standing.experiment.variants])
+    show_health(told.results.health)
     for event in told.results.conversion_events:
         stated = campaign.conversion_events[event.index].stated()
         hope = f"{conversion_event(stated)} within {deadline(stated['deadline_seconds'])}"
@@ -54,10 +53,18 @@ def show_decision(told: Told) -> None:
     style = "green" if decision.winner else "yellow"
     out.print(f"Winner: [{style}]{shown(decision.sentence)}[/]", highlight=False, soft_wrap=True)
     for each in decision.comparisons:
-        said = "better" if each.adjusted <= SIGNIFICANCE else "not told apart"
+        said = "better" if each.against in decision.beaten else "not found better"
         out.print(
             f"  {shown(decision.leader)} against {shown(each.against)}: {said}, p = {p(each.adjusted)} "
             f"({_TESTS[told.results.test]})",
+            highlight=False,
+            soft_wrap=True,
+        )
+    little = _too_little(told)
+    if decision.winner is not None and little:
+        out.print(
+            f"  [yellow]Too little to go by yet:[/] {shown(', '.join(little))} with fewer than {ENOUGH} conversions, "
+            "or others. Wait.",
             highlight=False,
             soft_wrap=True,
         )
@@ -70,18 +77,30 @@ def show_decision(told: Told) -> None:
         )
 
 
+def _too_little(told: Told) -> list[str]:
+    """The winner and control, where their counts on the primary conversion event are too small to go by."""
+    primary = told.results.conversion_events[:1]
+    of = {told.results.decision.winner, told.standing.experiment.control}
+    return [
+        each.variant_id
+        for event in primary
+        for each in event.variants
+        if each.too_little and each.variant_id in of
+    ]
+
+
 _TESTS = {
     DecidingTest.SEQUENTIAL: "sequential test, valid on any day",
     DecidingTest.FIXED: "test of one look: valid on a day that was fixed beforehand",
 }
 
 
-def show_health(health: Health, variants: Iterable[str]) -> None:
+def show_health(health: Health) -> None:
     """Say whether users are shared as the weights say, and who was left out."""
     if health.suspicious:
         shares = ", ".join(
-            f"{shown(name)} {first:,} (expected {expected:,.0f})"
-            for name, first, expected in zip(variants, health.first_receipts, health.expected, strict=True)
+            f"{shown(each.variant_id)} {each.first_receipts:,} (expected {each.expected:,.0f})"
+            for each in health.shared
         )
         out.print(
             f"[red]Sample ratio mismatch[/]: users are not shared as the weights say, p = "
@@ -90,8 +109,9 @@ def show_health(health: Health, variants: Iterable[str]) -> None:
             soft_wrap=True,
         )
     if health.users_in_several_variants:
+        control = f", {health.with_control:,} of them control" if health.with_control else ""
         out.print(
-            f"{health.users_in_several_variants:,} users received several variants, and are left out.",
+            f"{health.users_in_several_variants:,} users received several variants{control}, and are left out.",
             highlight=False,
         )
 
@@ -112,7 +132,7 @@ def _rates(event: EventResults, title: str) -> Table:
             ends(each.interval),
             percent(each.mature_rate),
             f"{each.open:,}",
-            percent(each.probability_best),
+            percent(each.probability_best) if each.recipients else NO_FIGURE,
             drawn(each.interval, each.rate, Interval(0, highest)),
             style="dim" if each.control else "",
         )

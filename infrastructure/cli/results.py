@@ -1,5 +1,6 @@
 """`conversions results` and `conversions winner`: an experiment's results, and the winner by the test that decides."""
 
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -53,7 +54,7 @@ def results(
     from infrastructure.cli import result_tables, results_svg  # noqa: PLC0415
     from infrastructure.experiments import told  # noqa: PLC0415
 
-    if not uplift > -1 or uplift == 0:
+    if not -1 < uplift < inf or uplift == 0:
         raise bad_option("--uplift", f"{uplift} is no uplift to look for; 0.1 is 10 % more")
     with opened(database) as service:
         group = only_app_group(service, app_group)
@@ -121,10 +122,10 @@ def _tell(
 
 
 def _check(service: Service, group: str, campaign: str, *, json_output: bool) -> None:
-    from infrastructure.experiments import decided_again  # noqa: PLC0415
+    from infrastructure.experiments import alike, decided_again  # noqa: PLC0415
 
     declared, again = decided_again(service, group, campaign)
-    same = declared == again
+    same = alike(declared, again)
     if json_output:
         print_json({"campaign_id": campaign, "position": str(declared.evidence.position), "same": same})
     else:

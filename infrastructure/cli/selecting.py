@@ -106,9 +106,10 @@ def _refuse_unselected(campaign: Campaign) -> None:
 
 def _check(service: Service, group: str, campaign_id: str, *, json_output: bool) -> None:
     from infrastructure import selecting  # noqa: PLC0415
+    from infrastructure.experiments import alike  # noqa: PLC0415
 
     found = selecting.adjusted_again(service, group, campaign_id)
-    different = [recorded for recorded, again in found if recorded != again]
+    different = [recorded for recorded, again in found if not alike(recorded, again)]
     if json_output:
         positions = [str(each.evidence.position) for each in different]
         print_json({"campaign_id": campaign_id, "adjustments": len(found), "different_at": positions})

@@ -2,6 +2,7 @@
 
 import asyncio
 from http import HTTPStatus
+from math import inf
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -49,7 +50,7 @@ async def results(
     wait_for: WaitFor = None,
 ) -> Response:
     """Compare variants with control, on each conversion event and in revenue: rates, uplift, health, and the winner."""
-    if not uplift > -1 or uplift == 0:
+    if not -1 < uplift < inf or uplift == 0:
         detail = "uplift is a share above -1 and not 0: 0.1 is 10 % more"
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_uplift", detail, place="uplift")
     return tagged(request, (await _told(state, caller, campaign_id, _test(test), uplift, wait_for)).as_json())

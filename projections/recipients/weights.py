@@ -4,11 +4,11 @@ Results are looked at by period: where weights follow conversions, users of diff
 that are summed over them would tell of the periods more than of the variants.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -20,6 +20,8 @@ from domain.instants import from_microseconds
 from projections.projection import Log, Logged
 from projections.recipients.experiment import Experiment, FirstReceived
 from projections.sums import stream
+
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,22 @@ class Counted:
 
 @dataclass(frozen=True)
 class Stratum:
-    """A period, and by variant the recipients whose first receipt lies in its hours."""
+    """By variant the recipients whose first receipt lies in the hours of a period.
 
-    period: Period
+    Or in an hour in which weights changed, which has no period: whom the earlier ones shared, and whom the later ones,
+    is not told apart in it.
+    """
+
+    period: Period | None
     variants: dict[str, Counted]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Users who received a variant first of all, and as many as the weights in force let one expect."""
+
+    first_receipts: int
+    expected: float
 
 
 def weights_in_force(
@@ -79,51 +93,61 @@ def periods(events: Iterable[Logged]) -> list[Period]:
 def strata(experiment: Experiment, periods: Sequence[Period]) -> list[Stratum]:
     """The experiment by period of weights, in order; a period in which no one received it first is left out.
 
-    An hour of first receipts belongs to the period in force at its start: the last one that began by then, else the
-    first of all.
+    An hour of first receipts belongs to the period in force during all of it; one in which weights changed is a stratum
+    of its own. Whatever comes before the first period is of the first.
     """
     width = len(experiment.variants[0].conversion_events)
     found = []
-    for place, hours in sorted(_hours(experiment, periods).items()):
+    for (before, after), hours in sorted(_hours(experiment, periods).items()):
         counted = {
             variant.variant_id: _counted(hours[variant.variant_id], width) for variant in experiment.variants
         }
-        found.append(Stratum(periods[place], counted))
+        found.append(Stratum(periods[before] if before == after else None, counted))
     return found
 
 
-def expected_first_receipts(experiment: Experiment, periods: Sequence[Period]) -> dict[str, float]:
-    """By variant the users whose first receipt the weights let one expect of it, for a test of sample ratio mismatch.
+def shared(experiment: Experiment, periods: Sequence[Period]) -> dict[str, Shared]:
+    """By variant who received it first of all, and the weights' share of them, for a test of sample ratio mismatch.
 
-    The sum over hours of that hour's first receipts, users in several variants included, times the variant's share of
-    the weights in force (see `strata`).
+    Users in several variants are included. Hours in which weights changed are left out on both sides: whom the earlier
+    ones shared, and whom the later ones, is not known.
     """
-    since = [period.since for period in periods]
-    users: Counter[int] = Counter()
+    users: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for variant in experiment.variants:
         for each in variant.first_receipts:
-            users[_place(since, each.hour)] += each.users
+            before, after = _place(periods, each.hour)
+            if before == after:
+                users[variant.variant_id][before] += each.users
+    everyone = sum(users.values(), Counter[int]())
     return {
-        variant.variant_id: float(sum(n * periods[at].share(variant.variant_id) for at, n in users.items()))
+        variant.variant_id: Shared(
+            users[variant.variant_id].total(),
+            float(sum(n * periods[at].share(variant.variant_id) for at, n in everyone.items())),
+        )
         for variant in experiment.variants
     }
 
 
 def _hours(
     experiment: Experiment, periods: Sequence[Period]
-) -> dict[int, defaultdict[str, list[FirstReceived]]]:
-    """By place of a period, and variant, the hours of first receipts in it."""
-    since = [period.since for period in periods]
-    found: defaultdict[int, Any] = defaultdict(lambda: defaultdict(list))
+) -> dict[tuple[int, int], defaultdict[str, list[FirstReceived]]]:
+    """By place of an hour (see `_place`), and variant, the hours of first receipts in it."""
+    found: defaultdict[tuple[int, int], Any] = defaultdict(lambda: defaultdict(list))
     for variant in experiment.variants:
         for each in variant.by_hour:
-            found[_place(since, each.hour)][variant.variant_id].append(each)
+            found[_place(periods, each.hour)][variant.variant_id].append(each)
     return found
 
 
-def _place(since: Sequence[datetime], hour: datetime) -> int:
-    """The period in force at an hour's start; the first where none had begun."""
-    return max(bisect_right(since, hour) - 1, 0)
+def _place(periods: Sequence[Period], hour: datetime) -> tuple[int, int]:
+    """The periods in force at an hour's start and at its end: two, where weights changed within."""
+    before = bisect_right(periods, hour, key=_since) - 1
+    after = bisect_left(periods, hour + _HOUR, key=_since) - 1
+    return max(before, 0), max(after, 0)
+
+
+def _since(period: Period) -> datetime:
+    return period.since
 
 
 def _counted(hours: Sequence[FirstReceived], width: int) -> Counted:

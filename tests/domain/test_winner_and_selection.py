@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from domain import errors
+from domain.app_group import AppGroup
 from domain.campaign import BETWEEN_ADJUSTMENTS, Campaign
 from domain.campaign_events import (
     AnyCampaignEvent,
@@ -15,6 +16,7 @@ from domain.campaign_events import (
     Kind,
     SelectionEnded,
     SelectionStarted,
+    Status,
     WeightsAdjusted,
     WeightsSet,
     WinnerDeclared,
@@ -82,6 +84,7 @@ def test_archived_is_for_good() -> None:
     archived = after(drafted(), LAUNCHED, STARTED, CampaignArchived())
     with pytest.raises(errors.CampaignIsArchived):
         winner("A")(archived)
+    winner("A")(after(drafted(), LAUNCHED, WinnerDeclared("A", EVIDENCE), CampaignArchived()))
     with pytest.raises(errors.CampaignIsArchived):
         archived.select(0.1)
     archived.select(None)
@@ -119,7 +122,7 @@ def test_weights_follow_conversions_at_most_twice_a_day() -> None:
     """R5: an adjustment that comes too soon changes nothing, so that two workers adjust once."""
     campaign = after(drafted(), LAUNCHED, STARTED)
     for as_of in (HALF_A_DAY, HALF_A_DAY, 2 * HALF_A_DAY - 1, 2 * HALF_A_DAY):
-        campaign.adjust(WEIGHTS, selected(as_of), last=False)
+        campaign.adjust(WEIGHTS, selected(as_of), campaign.weights, last=False)
     first, second = (WeightsAdjusted(WEIGHTS, selected(at * HALF_A_DAY)) for at in (1, 2))
     assert decided(campaign) == [first, second]
     assert campaign.weights == WEIGHTS
@@ -128,11 +131,46 @@ def test_weights_follow_conversions_at_most_twice_a_day() -> None:
 def test_the_last_adjustment_ends_selection() -> None:
     """With the evidence that going on would not help; the same file again does not begin it anew."""
     campaign = after(drafted(), LAUNCHED, STARTED)
-    campaign.adjust(WEIGHTS, selected(HALF_A_DAY), last=True)
-    campaign.adjust(WEIGHTS, selected(9 * HALF_A_DAY), last=True)
+    assert campaign.adjust(WEIGHTS, selected(HALF_A_DAY), campaign.weights, last=True)
+    assert not campaign.adjust(WEIGHTS, selected(9 * HALF_A_DAY), campaign.weights, last=True)
     campaign.select(0.05)
     evidence = selected(HALF_A_DAY)
     assert decided(campaign) == [WeightsAdjusted(WEIGHTS, evidence), SelectionEnded(evidence)]
+
+
+def test_what_was_set_meanwhile_is_not_overwritten() -> None:
+    """R5: weights that follow from others than those in force, or from another floor, are not recorded."""
+    campaign = after(drafted(), LAUNCHED, STARTED)
+    read = campaign.weights
+    campaign.set_weights({"A": 40, "B": 40, "holdout": 20})
+    assert not campaign.adjust(WEIGHTS, selected(HALF_A_DAY), read, last=False)
+    campaign.select(0.1)
+    assert not campaign.adjust(WEIGHTS, selected(HALF_A_DAY), campaign.weights, last=False)
+    assert campaign.weights == {"A": 40, "B": 40, "holdout": 20}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda campaign: campaign.change_conversion_events((), AppGroup("shop")),
+        lambda campaign: campaign.change_variants((A, HOLDOUT), None),
+        lambda campaign: campaign.change_variants(
+            tuple(Variant(each) for each in "ABCDEFGHIJKLMNOPQRSTU"), None
+        ),
+    ],
+    ids=["no conversion event", "one variant beside control", "a floor that is too high now"],
+)
+def test_a_draft_that_changed_is_not_launched_with_nothing_to_select(
+    change: Callable[[Campaign], None],
+) -> None:
+    """R4, R5: what selection takes is looked at again when there is no more changing it."""
+    campaign = after(drafted(), STARTED)
+    change(campaign)
+    with pytest.raises(errors.BadDefinition, match=r"intelligent selection takes|a floor of"):
+        campaign.launch()
+    campaign.select(None)
+    campaign.launch()
+    assert campaign.status is Status.LAUNCHED
 
 
 @pytest.mark.parametrize(
@@ -142,14 +180,14 @@ def test_the_last_adjustment_ends_selection() -> None:
 def test_weights_follow_nothing_where_nothing_is_selected(life: tuple[AnyCampaignEvent, ...]) -> None:
     """Only launched campaigns with intelligent selection adjust."""
     campaign = after(drafted(), *life)
-    campaign.adjust(WEIGHTS, selected(HALF_A_DAY), last=False)
+    campaign.adjust(WEIGHTS, selected(HALF_A_DAY), campaign.weights, last=False)
     assert decided(campaign) == []
 
 
 def test_the_same_file_again_leaves_adjusted_weights() -> None:
     """R5: what a file states is set where it differs from what was stated last, not from what selection made of it."""
     campaign = after(drafted(), LAUNCHED, STARTED)
-    campaign.adjust(WEIGHTS, selected(HALF_A_DAY), last=False)
+    campaign.adjust(WEIGHTS, selected(HALF_A_DAY), campaign.weights, last=False)
     campaign.set_weights({"A": 1, "B": 1, "holdout": 1})
     campaign.set_weights({"A": 2, "B": 1, "holdout": 1})
     assert decided(campaign)[1:] == [WeightsSet({"A": 2, "B": 1, "holdout": 1})]

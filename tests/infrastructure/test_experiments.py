@@ -233,7 +233,7 @@ def test_weights_of_periods_count_by_period(service: Service) -> None:
     selecting.record(service, chosen(service), stamp())
     with service.database.reading() as connection:
         found = experiments.told(service, connection, GROUP, "sale", DecidingTest.SEQUENTIAL)
-    assert found.results.health.expected == pytest.approx([401.4, 401.4, 89.2])
+    assert [each.expected for each in found.results.health.shared] == pytest.approx([401.4, 401.4, 89.2])
 
 
 def test_the_service_selects_on_schedule(service: Service) -> None:

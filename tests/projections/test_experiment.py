@@ -352,8 +352,8 @@ def test_r5_periods_of_weights_begin_with_the_launch_and_with_each_change() -> N
     assert weights.periods([]) == []
 
 
-def test_r5_strata_and_expected_first_receipts_follow_the_weights_of_each_hour(tmp_path: Path) -> None:
-    """R5: an hour is of the period in force at its start, and whatever lies before the first one is the first's."""
+def test_r5_strata_and_first_receipts_follow_the_weights_of_each_hour(tmp_path: Path) -> None:
+    """R5: an hour in which weights changed is of none, and whatever lies before the first period is the first's."""
     with open_ledger(tmp_path, [CAMPAIGN]) as service:
         take(service, [received("A", 1, "u1"), received("B", 1, "u2"), received("A", 2, "u3", "09:31:00")])
         take(service, [received("A", 3, "u4"), received("holdout", 3, "u5"), bought(4, "1", "u4")])
@@ -364,17 +364,19 @@ def test_r5_strata_and_expected_first_receipts_follow_the_weights_of_each_hour(t
         Period(datetime(2024, 3, 2, 8, tzinfo=UTC), even),
         Period(datetime(2024, 3, 2, 9, 30, tzinfo=UTC), {"A": 1, "B": 0, "holdout": 0}),
         Period(datetime(2024, 3, 2, 9, 40, tzinfo=UTC), last),
+        Period(datetime(2024, 3, 5, 9, tzinfo=UTC), even),
     ]
     none = Counted(0, [0])
     assert [(each.period, each.variants) for each in weights.strata(found, periods)] == [
-        (periods[0], {"A": Counted(2, [0]), "B": Counted(1, [0]), "holdout": none}),
+        (periods[0], {"A": Counted(1, [0]), "B": Counted(1, [0]), "holdout": none}),
+        (None, {"A": Counted(1, [0]), "B": none, "holdout": none}),
         (periods[2], {"A": Counted(1, [1]), "B": none, "holdout": Counted(1, [0])}),
     ]
-    assert weights.expected_first_receipts(found, periods) == {
-        "A": pytest.approx(3 / 4 + 3 * 0.7),
-        "B": pytest.approx(3 / 4 + 3 * 0.1),
-        "holdout": pytest.approx(3 / 2 + 3 * 0.2),
-    }
+    shared = weights.shared(found, periods)
+    assert [each.first_receipts for each in shared.values()] == [2, 2, 1]
+    assert [each.expected for each in shared.values()] == pytest.approx(
+        [2 / 4 + 3 * 0.7, 2 / 4 + 3 * 0.1, 2 / 2 + 3 * 0.2]
+    )
 
 
 def test_r5_weights_are_read_from_the_campaigns_own_stream_up_to_a_position(tmp_path: Path) -> None:

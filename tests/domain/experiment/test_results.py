@@ -24,7 +24,7 @@ def observed(
     revenue: dict[str, Sums] | None = None,
 ) -> Observed:
     mature = [Proportion(each.converted // 2, each.recipients // 2) for each in rates]
-    return Observed(variant_id, control, rates, mature, revenue or {}, recipients, recipients)
+    return Observed(variant_id, control, rates, mature, revenue or {}, recipients, recipients, 500)
 
 
 def experiment(*variants: Observed, several: int = 0) -> Experiment:
@@ -33,8 +33,7 @@ def experiment(*variants: Observed, several: int = 0) -> Experiment:
         [[Count(each.variant_id, each.conversion_events[index].recipients, each.conversion_events[index].converted) for each in variants]]
         for index in events
     ]  # fmt: skip
-    even = sum(each.recipients for each in variants) / len(variants)
-    return Experiment(variants, periods, [even] * len(variants), several)
+    return Experiment(variants, periods, several, several // 2)
 
 
 A = observed("A", Proportion(150, 500), Proportion(3, 500), revenue={EUR: Sums(500, Decimal("900.50"), Decimal(9_000))})  # fmt: skip
@@ -117,7 +116,7 @@ def test_a_campaign_without_conversion_events_has_revenue_alone() -> None:
     found = results(experiment(only, observed("B", revenue={"USD": NOTHING})), DecidingTest.SEQUENTIAL)
     assert found.decision.why is Why.NO_CONVERSION_EVENT
     assert (found.conversion_events, [each.currency for each in found.revenue]) == ([], [EUR, "USD"])
-    assert found.health.first_receipts == [500, 500]
+    assert [each.first_receipts for each in found.health.shared] == [500, 500]
     assert found.revenue[0].comparisons[0].uplift is None
 
 
@@ -143,7 +142,7 @@ def test_recipients_shared_otherwise_than_weights_say_are_suspicious() -> None:
     odd = Experiment(
         [observed("A", Proportion(9, 900), recipients=900), observed("B", Proportion(5, 500))],
         [[[]]],
-        [700, 700],
+        0,
         0,
     )
     assert results(odd, DecidingTest.FIXED).health.suspicious

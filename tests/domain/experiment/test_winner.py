@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from domain.evidence import Count, DecidingTest
 from domain.experiment import sequential
 from domain.experiment.proportions import Proportion, fisher, z_test
+from domain.experiment.several import holm
 from domain.experiment.winner import (
     SIGNIFICANCE,
     Decision,
@@ -46,7 +47,7 @@ def test_the_best_of_all_wins_when_the_test_says_so(test: DecidingTest) -> None:
         ({"A": (3, 9), "B": (0, 0)}, None, Why.NOTHING_TO_COMPARE, None, "None yet: fewer than two variants have recipients."),
         ({"A": (30, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "B", "None yet: no variant beats control."),
         ({"A": (91, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "A", "None yet: no variant beats control."),
-        ({"A": (91, 900), "B": (90, 900)}, None, Why.TOO_CLOSE, "A", "None yet: A leads, and is not told apart from B."),
+        ({"A": (91, 900), "B": (90, 900)}, None, Why.TOO_CLOSE, "A", "None yet: A leads, and is not found better than B."),
     ],
     ids=["nobody", "one variant", "control leads", "not above control", "too close"],
 )  # fmt: skip
@@ -64,7 +65,36 @@ def test_who_beats_control_wins_though_another_may_be_as_good() -> None:
     """R21: what a campaign is to beat is what would have been without it; the sentence names who may be as good."""
     decision = decide([period(A=(181, 900), B=(180, 900), C=(9, 900))], "C", SEQUENTIAL)
     assert (decision.winner, decision.as_good) == ("A", ["B"])
-    assert decision.sentence == "A is the winner: it beats control. It is not told apart from B yet."
+    assert decision.sentence == "A is the winner: it beats control. It is not found better than B yet."
+
+
+@pytest.mark.parametrize("test", DecidingTest)
+def test_who_beats_control_wins_though_a_few_recipients_of_another_convert_more(test: DecidingTest) -> None:
+    """R21: one that leads by chance and is not told apart from control does not stand in the way."""
+    decision = decide([period(A=(14, 100), B=(1_300, 10_000), holdout=(1_000, 10_000))], "holdout", test)
+    assert (decision.winner, decision.as_good) == ("B", ["A"])
+    assert decision.sentence == "B is the winner: it beats control. It is not found better than A yet."
+
+
+def test_of_several_that_beat_control_the_best_wins_and_p_is_adjusted_for_all_of_them() -> None:
+    """R21: the p against control is the one that results tell, adjusted for as many variants as there are."""
+    decision = decide(CLEAR, "holdout", FIXED)
+    ps = [p_value(CLEAR, each, "holdout", FIXED) or 0 for each in ("A", "B")]
+    against = {each.against: each for each in decision.comparisons}
+    assert (against["holdout"].p, against["holdout"].adjusted) == (ps[0], holm(ps)[0])
+    assert against["B"].adjusted == against["B"].p
+
+
+def test_who_is_ahead_of_whom_may_be_a_circle() -> None:
+    """Two variants in each of three periods: each is beaten by another, and nobody is found better than all."""
+    periods = [
+        period(A=(300, 1_000), B=(100, 1_000)),
+        period(B=(300, 1_000), C=(100, 1_000)),
+        period(C=(300, 1_000), A=(100, 1_000)),
+    ]
+    decision = decide(periods, None, SEQUENTIAL)
+    assert (decision.winner, decision.leader, decision.as_good) == (None, "A", ["C"])
+    assert decision.sentence == "None yet: A leads, and is not found better than C."
 
 
 def test_a_campaign_without_conversion_events_has_no_winner() -> None:
@@ -113,7 +143,7 @@ def test_whoever_wins_leads_and_is_not_control(
     if decision.winner is not None:
         assert decision.winner != control
         for each in decision.comparisons:
-            if each.adjusted > SIGNIFICANCE:
+            if each.against not in decision.beaten:
                 assert each.against != control
                 assert pooled(periods, str(control)).recipients
             elif test is SEQUENTIAL:
