@@ -22,6 +22,7 @@ from domain.errors import BadDefinition
 _SHOWN = 300
 _WORDS = {
     "missing": "this is missing",
+    "intelligent_selection": "this is true, false, or {floor: a share from 0 to below 1}",
     "model_type": "this is no mapping of names to values: a file begins with app_group: and campaigns:",
     "union_tag_not_found": "say of which type: starts_session, makes_purchase, performs_custom_event, upgrades_app",
 }
@@ -205,6 +206,9 @@ def read_command(kind: type[C], raw: Any) -> C:  # noqa: ANN401
 
 def _refusal(first: ErrorDetails) -> BadDefinition:
     steps = [step for step in first["loc"] if step not in _TYPES]
+    if "intelligent_selection" in steps[:-1]:
+        steps = steps[: steps.index("intelligent_selection") + 1]
+        first["type"] = "intelligent_selection"
     place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
     if first["type"] == "extra_forbidden":
         return BadDefinition("no such field is known here", place=place, code="unknown_field")

@@ -181,6 +181,8 @@ def _change(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> No
         campaign.change_kind(kind)
     if command.channel is not None:
         campaign.change_channel(command.channel)
+    if command.intelligent_selection is False:
+        campaign.select(None)
     variants = command.domain_variants({variant.id: variant for variant in campaign.variants})
     if variants is not None:
         campaign.change_variants(variants, command.weights())
@@ -189,5 +191,5 @@ def _change(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> No
     events = command.domain_conversion_events()
     if events is not None:
         campaign.change_conversion_events(events, group)
-    if command.intelligent_selection is not None:
+    if command.intelligent_selection is not None and command.intelligent_selection is not False:
         campaign.select(command.floor())

@@ -150,9 +150,12 @@ class Campaign(Aggregate[AnyCampaignEvent]):
         self.record(ConversionEventsChanged(events))
 
     def set_weights(self, weights: Weights | None) -> None:
-        """Share users in another way, where that differs from what was applied last (R5, docs/files.md)."""
+        """Share users in another way, where that differs from what was applied last (R5, docs/files.md).
+
+        Where nothing selects, also where it differs from the weights in force: what a selection left is no one's wish.
+        """
         shares = checked_weights(self.variants, weights)
-        if shares != self.weights_applied:
+        if shares != self.weights_applied or (self.floor_applied is None and shares != self.weights):
             self._refuse_archived()
             self.record(WeightsSet(shares))
 
@@ -204,9 +207,11 @@ class Campaign(Aggregate[AnyCampaignEvent]):
         """Share users by what the variants converted, where it is time to, and tell whether it was.
 
         `before` are the weights that these follow from: where others have been set since, or another floor, nothing is
-        adjusted. `last` says that going on would not help.
+        adjusted; nor before anyone received a variant. `last` says that going on would not help.
         """
         if not self.adjustable(evidence.as_of) or self.weights != before:
+            return False
+        if not any(share.recipients for share in evidence.shares):
             return False
         if self.selection is None or self.selection.floor != evidence.floor:
             return False

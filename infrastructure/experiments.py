@@ -73,6 +73,27 @@ class Told:
             "revenue": results["revenue"],
         }
 
+    def winner(self) -> dict[str, Any]:
+        """The decision by itself, with what makes it not to be believed."""
+        return {
+            "campaign_id": self.standing.campaign.campaign_id,
+            "position": str(self.standing.position),
+            "test": self.results.test.value,
+            **self.decision(),
+            "health": plain(self.results.health),
+        }
+
+    def too_little(self) -> list[str]:
+        """The winner and control, where their counts on the primary conversion event are too small to go by."""
+        of = {self.results.decision.winner, self.standing.experiment.control}
+        primary = self.results.conversion_events[:1]
+        return [
+            each.variant_id
+            for event in primary
+            for each in event.variants
+            if self.results.decision.winner is not None and each.too_little and each.variant_id in of
+        ]
+
     def decision(self) -> dict[str, Any]:
         """The winner by the test, and the one that was declared."""
         decision = self.results.decision
@@ -81,6 +102,7 @@ class Told:
             "why": decision.why.value,
             "sentence": decision.sentence,
             "leader": decision.leader,
+            "too_little": self.too_little(),
             "comparisons": msgspec.to_builtins(decision.comparisons),
             "declared": declared(self.standing.campaign),
         }

@@ -75,7 +75,7 @@ def difference(variant: Sums, against: Sums, confidence: float = 0.95) -> Interv
     """The interval of the difference of revenue per recipient, in the currency, whatever the two variances.
 
     m1 - m2 -+ t sqrt(v1/n1 + v2/n2), t of (v1/n1 + v2/n2)^2 / ((v1/n1)^2 / (n1 - 1) + (v2/n2)^2 / (n2 - 1)) degrees of
-    freedom; none below two recipients in either, or where both variances are 0.
+    freedom; none below two recipients in either, or where either spent all the same: that says nothing of the spread.
     Source: Welch (1947), Satterthwaite (1946).
     """
     compared = _compared(variant, against)
@@ -98,7 +98,7 @@ def welch(variant: Sums, against: Sums) -> Welch | None:
 
 def _compared(variant: Sums, against: Sums) -> _Compared | None:
     mean, other, ours, theirs = variant.mean, against.mean, variant.variance, against.variance
-    if mean is None or other is None or ours is None or theirs is None or not (ours or theirs):
+    if mean is None or other is None or ours is None or not (ours and theirs):
         return None
     # Ratios of the two squared errors: amounts near 10^12 or 10^-6 neither overflow nor vanish.
     ours, theirs = ours / variant.recipients, theirs / against.recipients

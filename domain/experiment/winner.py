@@ -51,13 +51,19 @@ class Decision(NamedTuple):
                 if self.as_good:
                     others = ", ".join(self.as_good)
                     return f"{self.winner} is the winner: it beats control. It is not found better than {others} yet."
-                return f"{self.winner} is the winner: it is better than every other variant."
+                return (
+                    f"{self.winner} is the winner: it is better than every other variant that was received."
+                )
             case Why.NO_CONVERSION_EVENT:
                 return "None: the campaign has no conversion event to decide on."
             case Why.NOTHING_TO_COMPARE:
                 return "None yet: fewer than two variants have recipients."
             case Why.NO_VARIANT_BEATS_CONTROL:
-                return "None yet: no variant beats control."
+                if not self.comparisons:
+                    return "None yet: no variant beats control, which leads."
+                return (
+                    f"None yet: no variant beats control. {self.leader} leads, and is not found better yet."
+                )
             case Why.TOO_CLOSE:  # pragma: no branch
                 return (
                     f"None yet: {self.leader} leads, and is not found better than {', '.join(self.as_good)}."

@@ -19,6 +19,7 @@ from infrastructure.cli.console import (
     only_app_group,
     opened,
     out,
+    plain,
     print_json,
     shown,
 )
@@ -26,6 +27,9 @@ from infrastructure.cli.figures import NO_FIGURE
 from infrastructure.cli.options import bad_option
 from infrastructure.files.lines import Overlong, lines_of
 from infrastructure.files.source import Source
+
+_MOST_ROWS = 1_000
+"""More assignments are printed as lines with tabs: a table of many takes minutes to set."""
 
 _SAID = {
     Because.RECEIVED: "received before",
@@ -94,15 +98,22 @@ def _of_file(path: str) -> Iterator[str]:
 
 
 def _show(campaign_id: str, app_group: str, told: list[Assignment]) -> None:
-    out.print(
-        f"\n[bold]{shown(campaign_id)}[/] of {shown(app_group)}: {len(told):,} assignments", highlight=False
-    )
+    assignments = f"{len(told):,} assignment{'' if len(told) == 1 else 's'}"
+    out.print(f"\n[bold]{shown(campaign_id)}[/] of {shown(app_group)}: {assignments}", highlight=False)
+    if len(told) > _MOST_ROWS:
+        for each in told:
+            out.file.write("\t".join(map(plain, _row(each))) + "\n")
+        return
     table = Table()
     for heading in ("User", "Variant", "Because"):
         table.add_column(heading, overflow="fold")
     for each in told:
-        control = " (control)" if each.control else ""
-        variant = NO_FIGURE if each.variant_id is None else f"{shown(each.variant_id)}{control}"
-        table.add_row(shown(each.user_id), variant, _SAID[each.because])
+        table.add_row(*map(shown, _row(each)))
     if told:
         out.print(table)
+
+
+def _row(each: Assignment) -> tuple[str, str, str]:
+    control = " (control)" if each.control else ""
+    variant = NO_FIGURE if each.variant_id is None else f"{each.variant_id}{control}"
+    return each.user_id, variant, _SAID[each.because]

@@ -146,6 +146,8 @@ def show(
             f"  intelligent selection: weights follow {found.conversion_events[0]['letter']}, "
             f"each variant keeps {defined.selection.floor:.0%} at least"
         )
+    elif defined.floor_applied is not None:
+        out.print("  intelligent selection has ended: going on would hardly improve the rate")
     if defined.winner is not None:
         out.print(f"  winner declared: {shown(defined.winner.variant_id)}")
 
@@ -228,6 +230,7 @@ def _experiment(campaign: Campaign) -> dict[str, Any]:
     """What follows from what variants convert."""
     return {
         "intelligent_selection": None if campaign.selection is None else {"floor": campaign.selection.floor},
+        "selection_ended": campaign.selection is None and campaign.floor_applied is not None,
         "winner": None if campaign.winner is None else campaign.winner.variant_id,
     }
 

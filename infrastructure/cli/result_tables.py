@@ -8,11 +8,13 @@ from rich.table import Table
 from domain.evidence import DecidingTest
 from domain.experiment.proportions import Interval
 from domain.experiment.results import ENOUGH, EventResults, Health, RevenueResults
+from domain.money import decimals
 from infrastructure.cli.console import out, shown
 from infrastructure.cli.figures import NO_FIGURE, conversion_event, deadline, percent
 from infrastructure.cli.report_tables import when
 from infrastructure.experiments import Told
 
+_ROOMY = 110
 _WIDTH = 16
 _LABEL = 12
 _FARTHEST = 3.0
@@ -40,85 +42,68 @@ def show(told: Told) -> None:
         out.print(_revenue(revenue))
     out.print(
         "[dim]Rates and uplifts are percent, of users of exactly one variant; an interval holds the true value in 95 "
-        f"of 100 experiments. Needed are recipients, still, to see an uplift of {told.results.uplift:.0%}. "
-        "docs/statistics.md explains every number.[/]",
+        "of 100 experiments, at one look. p is the deciding test's, adjusted for all variants. Needed are recipients, "
+        f"still, to see an uplift of {told.results.uplift * 100:g} % at one look; twice as many and more, every day. "
+        f"docs/statistics.md explains every number.{'' if out.width >= _ROOMY else ' A wider window shows more.'}[/]",
         highlight=False,
         soft_wrap=True,
     )
 
 
 def show_decision(told: Told) -> None:
-    """Say who is the winner, or why there is none yet, and who was declared."""
-    decision, campaign = told.results.decision, told.standing.campaign
+    """Say who is the winner, or why there is none yet, who was declared, and what speaks against it."""
+    decision, declared = told.results.decision, told.standing.campaign.winner
     style = "green" if decision.winner else "yellow"
-    out.print(f"Winner: [{style}]{shown(decision.sentence)}[/]", highlight=False, soft_wrap=True)
+    _say(f"Winner: [{style}]{shown(decision.sentence)}[/] ({_TESTS[told.results.test]})")
     for each in decision.comparisons:
         said = "better" if each.against in decision.beaten else "not found better"
-        out.print(
-            f"  {shown(decision.leader)} against {shown(each.against)}: {said}, p = {p(each.adjusted)} "
-            f"({_TESTS[told.results.test]})",
-            highlight=False,
-            soft_wrap=True,
+        _say(f"  {shown(decision.leader)} against {shown(each.against)}: {said}, p {_equals(each.adjusted)}")
+    if little := told.too_little():
+        _say(f"[yellow]Too little to go by yet[/]: {shown(', '.join(little))} with {_FEW}. Wait.")
+    if declared is not None:
+        changed = "" if declared.variant_id == decision.winner else " That is not what the test says now."
+        _say(
+            f"Declared: {shown(declared.variant_id)}, by the {declared.evidence.test} test on what was known at "
+            f"position {declared.evidence.position}.{changed}"
         )
-    little = _too_little(told)
-    if decision.winner is not None and little:
-        out.print(
-            f"  [yellow]Too little to go by yet:[/] {shown(', '.join(little))} with fewer than {ENOUGH} conversions, "
-            "or others. Wait.",
-            highlight=False,
-            soft_wrap=True,
-        )
-    if campaign.winner is not None:
-        out.print(
-            f"Declared: {shown(campaign.winner.variant_id)}, on what was known at position "
-            f"{campaign.winner.evidence.position}.",
-            highlight=False,
-            soft_wrap=True,
-        )
-
-
-def _too_little(told: Told) -> list[str]:
-    """The winner and control, where their counts on the primary conversion event are too small to go by."""
-    primary = told.results.conversion_events[:1]
-    of = {told.results.decision.winner, told.standing.experiment.control}
-    return [
-        each.variant_id
-        for event in primary
-        for each in event.variants
-        if each.too_little and each.variant_id in of
-    ]
 
 
 _TESTS = {
     DecidingTest.SEQUENTIAL: "sequential test, valid on any day",
     DecidingTest.FIXED: "test of one look: valid on a day that was fixed beforehand",
 }
+_FEW = f"fewer than {ENOUGH} conversions, or fewer than {ENOUGH} recipients who did not convert"
 
 
 def show_health(health: Health) -> None:
     """Say whether users are shared as the weights say, and who was left out."""
     if health.suspicious:
-        shares = ", ".join(
-            f"{shown(each.variant_id)} {each.first_receipts:,} (expected {each.expected:,.0f})"
-            for each in health.shared
-        )
-        out.print(
-            f"[red]Sample ratio mismatch[/]: users are not shared as the weights say, p = "
-            f"{p(health.sample_ratio_p)}: first received was {shares}. Find out why before you believe the results.",
-            highlight=False,
-            soft_wrap=True,
-        )
+        _say(f"[red]Sample ratio mismatch[/]: {shown(mismatch(health))}")
     if health.users_in_several_variants:
         control = f", {health.with_control:,} of them control" if health.with_control else ""
-        out.print(
-            f"{health.users_in_several_variants:,} users received several variants{control}, and are left out.",
-            highlight=False,
+        _say(
+            f"{health.users_in_several_variants:,} users received several variants{control}, and are left out."
         )
+
+
+def mismatch(health: Health) -> str:
+    """How users are shared otherwise than the weights say."""
+    shares = ", ".join(
+        f"{each.variant_id} {each.first_receipts:,} (expected {each.expected:,.0f})" for each in health.shared
+    )
+    return (
+        f"users are not shared as the weights say, p {_equals(health.sample_ratio_p)}: first received was {shares}. "
+        "Find out why before you believe the results."
+    )
+
+
+def _say(text: str) -> None:
+    out.print(text, highlight=False, soft_wrap=True)
 
 
 def _rates(event: EventResults, title: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("Variant", min_width=_LABEL)
+    table.add_column("Variant", min_width=_LABEL, overflow="fold")
     for heading in ("Recipients", "Conversions", "Rate", "95 %", "Mature", "Open", "Best"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -137,17 +122,14 @@ def _rates(event: EventResults, title: str) -> Table:
             style="dim" if each.control else "",
         )
     if any(each.too_little for each in event.variants):
-        table.caption, table.caption_justify = (
-            "* fewer than 50 conversions, or others: too little to go by",
-            "left",
-        )
-    return table
+        table.caption, table.caption_justify = f"* {_FEW}: too little to go by", "left"
+    return fitting(table, "Mature", "Best", "")
 
 
 def _compared(event: EventResults, told: Told) -> Table:
     table = Table()
-    table.add_column(f"Against {shown(told.results.against)}", min_width=_LABEL)
-    for heading in ("Points", "Uplift", "95 %", "On any day", "p", "Caused", "Needed"):
+    table.add_column(f"Against {shown(told.results.against)}", min_width=_LABEL, overflow="fold")
+    for heading in ("Points", "Uplift", "Its 95 %", "On any day", "p", "Caused", "Needed"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("Around 0", no_wrap=True, min_width=_WIDTH)
     scale = _scale(each.uplift_interval for each in event.comparisons)
@@ -164,14 +146,14 @@ def _compared(event: EventResults, told: Told) -> Table:
             NO_FIGURE if each.recipients_needed is None else f"{each.recipients_needed:,}",
             drawn(each.uplift_interval, each.uplift, scale, zero=True),
         )
-    return table
+    return fitting(table, "Points", "Caused", "Needed", "Around 0")
 
 
 def _revenue(revenue: RevenueResults) -> Table:
     title = f"Revenue per recipient in {revenue.currency}"
     table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("Variant", min_width=_LABEL)
-    for heading in ("Recipients", "Mean", "95 %", "Difference", "95 %", "p", "Caused"):
+    table.add_column("Variant", min_width=_LABEL, overflow="fold")
+    for heading in ("Recipients", "Mean", "95 %", "Difference", "Its 95 %", "p", "Caused"):
         table.add_column(heading, justify="right", no_wrap=True)
     compared = {each.variant_id: each for each in revenue.comparisons}
     for each in revenue.variants:
@@ -186,8 +168,15 @@ def _revenue(revenue: RevenueResults) -> Table:
             NO_FIGURE if against is None else p(against.adjusted),
             NO_FIGURE
             if against is None or against.incremental is None
-            else f"{against.incremental.revenue:+,.2f}",
+            else f"{against.incremental.revenue:+,.{decimals(revenue.currency)}f}",
         )
+    return fitting(table, "Recipients", "Its 95 %", "Caused")
+
+
+def fitting(table: Table, *dispensable: str) -> Table:
+    """The table, in a narrow terminal without the columns that one can do without: numbers are never cut."""
+    if out.width < _ROOMY:
+        table.columns = [each for each in table.columns if each.header not in dispensable]
     return table
 
 
@@ -200,6 +189,11 @@ def p(value: float | None) -> str:
     if value is None:
         return NO_FIGURE
     return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def _equals(value: float | None) -> str:
+    """A p after its name."""
+    return p(value) if value is not None and value < 0.0001 else f"= {p(value)}"
 
 
 def signed(value: float | None) -> str:

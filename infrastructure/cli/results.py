@@ -111,12 +111,10 @@ def _tell(
     if declare and decision.winner is not None:
         found = declare_winner(service, found, stamp())
     if json_output:
-        print_json(
-            {"campaign_id": campaign, "position": str(found.standing.position), "test": test.value}
-            | found.decision()
-        )
+        print_json(found.winner())
     else:
         result_tables.show_decision(found)
+        result_tables.show_health(found.results.health)
     if decision.winner is None:
         raise typer.Exit(1)
 

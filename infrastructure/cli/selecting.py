@@ -5,9 +5,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from domain.campaign import Campaign
+from domain.campaign import BETWEEN_ADJUSTMENTS, Campaign
+from domain.campaign_events import Status
 from domain.definition import Weights
 from domain.evidence import SelectionEvidence
+from domain.instants import from_microseconds, printed
 from infrastructure.cli.console import (
     AppGroupOption,
     DatabaseOption,
@@ -87,9 +89,19 @@ def _select(service: Service, group: str, campaign_id: str, *, json_output: bool
     elif adjusted:
         _show(campaign_id, found.evidence, found.weights, last=found.last)
     else:
-        out.print(
-            f"{shown(campaign_id)} was adjusted less than twelve hours ago, or is not launched: nothing changed."
-        )
+        out.print(f"{shown(campaign_id)}: nothing changed. {_why(campaign, found.evidence)}")
+
+
+def _why(campaign: Campaign, evidence: SelectionEvidence) -> str:
+    """Why weights were not adjusted."""
+    if campaign.status is not Status.LAUNCHED:
+        return f"It is {campaign.status.value}; weights follow conversions while it is launched."
+    if campaign.adjusted is not None and not campaign.adjustable(evidence.as_of):
+        due = from_microseconds(campaign.adjusted.as_of) + BETWEEN_ADJUSTMENTS
+        return f"It was adjusted less than twelve hours ago; it is due again at {printed(due)}."
+    if not any(share.recipients for share in evidence.shares):
+        return "Nobody received a variant yet."
+    return "Its weights were changed meanwhile; try again."
 
 
 def _refuse_unselected(campaign: Campaign) -> None:
@@ -115,7 +127,8 @@ def _check(service: Service, group: str, campaign_id: str, *, json_output: bool)
         print_json({"campaign_id": campaign_id, "adjustments": len(found), "different_at": positions})
     else:
         said = "all as recorded" if not different else f"[red]{len(different)} not as recorded[/]"
-        out.print(f"{len(found)} adjustments of {shown(campaign_id)} chosen again: {said}.")
+        adjustments = f"{len(found)} adjustment{'' if len(found) == 1 else 's'}"
+        out.print(f"{adjustments} of {shown(campaign_id)} chosen again: {said}.")
     if different:
         raise typer.Exit(1)
 

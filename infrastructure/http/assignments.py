@@ -54,7 +54,8 @@ def _user_ids(sent: bytes) -> list[object]:
     try:
         stated = read_json(sent)
     except FactRefused as refusal:
-        raise Problem(HTTPStatus.BAD_REQUEST, "malformed", refusal.message) from None
+        detail = f'the body is {{"user_ids": [...]}}: {refusal.message}'
+        raise Problem(HTTPStatus.BAD_REQUEST, "malformed", detail) from None
     if stated.keys() != {"user_ids"} or not isinstance(stated["user_ids"], list):
         detail = 'the body is {"user_ids": [...]}, and nothing else is in it'
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed", detail, place="user_ids")

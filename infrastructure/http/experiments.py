@@ -73,12 +73,7 @@ async def declare_winner(
     if found.results.decision.winner is not None:
         stamp = caller.stamp(new_command_id())
         found = await asyncio.to_thread(declare, state.service, found, stamp)
-    told = {
-        "campaign_id": campaign_id,
-        "position": str(found.standing.position),
-        "test": found.results.test.value,
-    }
-    return answered(told | found.decision())
+    return answered(found.winner())
 
 
 async def _told(

@@ -149,6 +149,25 @@ def test_what_was_set_meanwhile_is_not_overwritten() -> None:
     assert campaign.weights == {"A": 40, "B": 40, "holdout": 20}
 
 
+def test_before_anyone_received_a_variant_there_is_nothing_to_select_by() -> None:
+    """The first adjustment does not wait half a day for the first receipt."""
+    campaign = after(drafted(), LAUNCHED, STARTED)
+    nobody = SelectionEvidence(7, int(HALF_A_DAY), 0.05, (Share("A", 0, 0.0, 0, 0.5),), 0.9)
+    assert not campaign.adjust(WEIGHTS, nobody, campaign.weights, last=False)
+
+
+def test_what_selection_left_does_not_stand_against_weights_that_are_set_after_it() -> None:
+    """R5: while it is asked for, the same weights again change nothing; once it is not, they are in force."""
+    campaign = after(drafted(), LAUNCHED, STARTED)
+    campaign.adjust(WEIGHTS, selected(HALF_A_DAY), campaign.weights, last=True)
+    even = {"A": 1, "B": 1, "holdout": 1}
+    campaign.set_weights(even)
+    assert campaign.weights == WEIGHTS
+    campaign.select(None)
+    campaign.set_weights(even)
+    assert campaign.weights == even
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -1,8 +1,12 @@
 """Results, winners and intelligent selection: over HTTP and by commands, from facts to events (R21)."""
 
 import json
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -10,13 +14,16 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from application.campaign_commands import read_campaigns
-from domain.campaign_events import WeightsAdjusted
+from domain.campaign_events import WeightsAdjusted, WinnerDeclared
+from domain.errors import BadDefinition
 from domain.evidence import DecidingTest
-from infrastructure import experiments, selecting
+from infrastructure import experiments, scheduling, selecting
 from infrastructure.keys import Scope
 from infrastructure.scheduling import Selecting, due
 from infrastructure.service import Service, stamp
+from projections.campaign_report import CAMPAIGN_REPORT
 from projections.recipients import RECIPIENTS
+from projections.sums import stream
 from tests.infrastructure.commands import run
 from tests.infrastructure.serving import Api, serving
 from tests.infrastructure.test_http import problem
@@ -122,7 +129,8 @@ def test_what_results_cannot_be_asked(api: Api) -> None:
     with api.client(Scope.READ) as client:
         asked = client.get("/v1/campaigns/sale/results", params={"test": "gut"})
         problem(asked, 400, "bad_test")
-        problem(client.get("/v1/campaigns/sale/results", params={"uplift": 0}), 400, "bad_uplift")
+        for uplift in ("0", "inf", "nan", "-1"):
+            problem(client.get("/v1/campaigns/sale/results", params={"uplift": uplift}), 400, "bad_uplift")
         problem(client.get("/v1/campaigns/none/results"), 404, "unknown_campaign")
         assert client.post("/v1/campaigns/sale/winner").status_code == 403
         without = client.get("/v1/campaigns/news/results").raise_for_status().json()
@@ -140,6 +148,8 @@ def test_a_winner_is_declared_over_http_once(api: Api) -> None:
                 client.post("/v1/campaigns/sale/winner", params={"test": "fixed"}).raise_for_status().json()
             )
             assert found["declared"]["variant_id"] == "A"
+        assert found["too_little"] == ["holdout"]
+        assert found["health"]["with_control"] == 0
         evidence = found["declared"]["evidence"]
         assert evidence["test"] == "fixed"
         assert evidence["periods"] == [
@@ -163,6 +173,20 @@ def test_a_declaration_is_made_again_from_its_position(service: Service) -> None
     take(service, [each | {"id": "x" + each["id"]} for each in facts("sale", {"A": 50, "B": 300}, later)])
     declared, again = experiments.decided_again(service, GROUP, "sale")
     assert declared == again
+    assert experiments.alike(declared, again)
+
+
+def test_what_is_decided_again_is_alike_where_estimates_differ_by_rounding_alone() -> None:
+    """Two machines, two libraries: the counts are the same, and a p is to 1e-9."""
+    one = {"a": [1, 0.1 + 0.2], "b": None}
+    assert experiments.alike(one, {"a": [1, 0.3], "b": None})
+    for other in (
+        {"a": [1, 0.301], "b": None},
+        {"a": [2, 0.3], "b": None},
+        {"a": [1], "b": None},
+        {"a": [1, 0.3]},
+    ):
+        assert not experiments.alike(one, other)
 
 
 def test_no_declaration_no_check(service: Service) -> None:
@@ -216,6 +240,73 @@ def test_weights_follow_conversions_and_are_chosen_again_alike(service: Service)
     assert recorded == again
 
 
+def together(*works: Callable[[], object]) -> list[object]:
+    """What they come to, begun at the same time in threads."""
+    ready = threading.Barrier(len(works))
+
+    def begun(work: Callable[[], object]) -> object:
+        ready.wait()
+        return work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(begun, works))
+
+
+def test_two_workers_at_once_adjust_once_and_declare_once(service: Service) -> None:
+    """R5, R21: each on what it read itself, at the same time."""
+    sale(service, CLOSER, intelligent_selection=True)
+    adjusting = [partial(selecting.record, service, chosen(service), stamp()) for _ in range(4)]
+    assert sorted(together(*adjusting), key=bool) == [False, False, False, True]
+    told(service, SALE | {"id": "other"})
+    sale_of_a = [each | {"id": "x" + each["id"]} for each in facts("other", {"A": 400, "B": 400}, RATES)]
+    take(service, sale_of_a)
+    service.projector.catch_up()
+    with service.database.reading() as connection:
+        found = experiments.told(service, connection, GROUP, "other", DecidingTest.FIXED)
+    together(*[partial(experiments.declare_winner, service, found, stamp()) for _ in range(4)])
+    with service.database.reading() as connection:
+        log, last = service.log, service.log.last_position(connection)
+        for campaign_id, event in (("sale", WeightsAdjusted), ("other", WinnerDeclared)):
+            events = [each.event for each in log.of_stream(connection, stream(GROUP, campaign_id), last)]
+            assert sum(isinstance(each, event) for each in events) == 1
+
+
+def test_weights_that_were_set_while_others_were_chosen_stay(service: Service) -> None:
+    """R5: control's share, too; the next look chooses from what is in force."""
+    sale(service, CLOSER, intelligent_selection=True)
+    found = chosen(service)
+    changed = [each | {"weight": weight} for each, weight in zip(VARIANTS, (40, 40, 20), strict=True)]
+    told(service, SALE | {"variants": changed})
+    assert not selecting.record(service, found, stamp())
+    assert selecting.record(service, chosen(service), stamp())
+    weights = service.ledger.existing_campaign(GROUP, "sale").weights
+    assert weights["holdout"] * 5 == sum(weights.values())
+    ((recorded, again),) = selecting.adjusted_again(service, GROUP, "sale")
+    assert recorded == again
+
+
+@pytest.mark.parametrize("stated", [{"floor": 2}, {"floor": "abc"}, {"flor": 0.1}, 7], ids=str)
+def test_what_selection_is_not_is_told(service: Service, stated: Any) -> None:
+    """What may be written there, with its place."""
+    with pytest.raises(BadDefinition, match=r"true, false, or \{floor") as refused:
+        told(service, SALE | {"intelligent_selection": stated})
+    assert refused.value.place == "campaigns[0].intelligent_selection"
+
+
+def test_the_service_does_not_select_by_a_read_model_that_is_behind(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is recorded already would be missing for half a day."""
+    sale(service, intelligent_selection=True)
+    service.projector.catch_up(CAMPAIGN_REPORT)
+    monkeypatch.setattr(scheduling, "_PATIENCE_SECONDS", 0.2)
+    selecting_on_schedule = Selecting(service, every_seconds=0.01)
+    selecting_on_schedule.start()
+    time.sleep(0.6)
+    selecting_on_schedule.end()
+    assert service.ledger.existing_campaign(GROUP, "sale").adjusted is None
+
+
 def test_selection_ends_where_going_on_would_hardly_help(service: Service) -> None:
     """All that is not control's goes to the best then; the same file again does not begin it anew."""
     sale(service, intelligent_selection=True)
@@ -259,7 +350,7 @@ def test_select_by_command(tmp_path: Path) -> None:
     first = run(tmp_path, "select", "--due")
     assert (first.returncode, "Weights of sale" in first.stdout) == (0, True), first.stderr
     assert "No campaign is due" in run(tmp_path, "select", "--due").stdout
-    assert "less than twelve hours ago" in run(tmp_path, "select", "sale").stdout
+    assert "less than twelve hours ago; it is due again at" in run(tmp_path, "select", "sale").stdout
     assert "not_selected" in run(tmp_path, "select", "close").stderr
     checked = run(tmp_path, "select", "sale", "--check", "--json")
     assert json.loads(checked.stdout) == {"campaign_id": "sale", "adjustments": 1, "different_at": []}

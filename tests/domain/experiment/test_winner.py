@@ -37,7 +37,7 @@ def test_the_best_of_all_wins_when_the_test_says_so(test: DecidingTest) -> None:
     assert (decision.winner, decision.why) == ("A", Why.TEST_SAYS_SO)
     assert [each.against for each in decision.comparisons] == ["B", "holdout"]
     assert all(each.p <= each.adjusted <= SIGNIFICANCE for each in decision.comparisons)
-    assert decision.sentence == "A is the winner: it is better than every other variant."
+    assert decision.sentence == "A is the winner: it is better than every other variant that was received."
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_the_best_of_all_wins_when_the_test_says_so(test: DecidingTest) -> None:
     [
         ({}, None, Why.NOTHING_TO_COMPARE, None, "None yet: fewer than two variants have recipients."),
         ({"A": (3, 9), "B": (0, 0)}, None, Why.NOTHING_TO_COMPARE, None, "None yet: fewer than two variants have recipients."),
-        ({"A": (30, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "B", "None yet: no variant beats control."),
-        ({"A": (91, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "A", "None yet: no variant beats control."),
+        ({"A": (30, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "B", "None yet: no variant beats control, which leads."),
+        ({"A": (91, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "A", "None yet: no variant beats control. A leads, and is not found better yet."),
         ({"A": (91, 900), "B": (90, 900)}, None, Why.TOO_CLOSE, "A", "None yet: A leads, and is not found better than B."),
     ],
     ids=["nobody", "one variant", "control leads", "not above control", "too close"],
