@@ -45,7 +45,7 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "default": Size(100_000, 3, (1_000, 1_000_000), (560_000,), (1_000_000,)),
+    "default": Size(50_000, 2, (1_000, 250_000), (280_000,), (500_000,)),
     # A million events and a bit more, three and ten million; and ten million facts.
     "full": Size(
         1_000_000,

@@ -17,7 +17,7 @@ from benchmarks.places import PostgreSQL, folder
 from benchmarks.results import Ask, Progress, Table
 from benchmarks.workload import write
 
-FACTS = 60_000
+FACTS = 30_000
 _MEASURED = 2
 ASKED_RATIO = 1.5
 ASKED_MEGABYTES = 500

@@ -26,7 +26,7 @@ from infrastructure import keys
 from infrastructure.keys import Scope
 from infrastructure.service import Service, stamp
 
-SECONDS = 5.0
+SECONDS = 3.0
 SIZES = (1, 100, 1_000)
 CONNECTIONS = {1: 64, 100: 8, 1_000: 4}
 ASKED_FACTS, ASKED_SHARE, ASKED_CALLS = 6_000, 0.2, 1_000

@@ -10,8 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from domain.experiment.proportions import Interval
-
 Counts = tuple[float, float]
 """Converted, and recipients: a Proportion, or effective numbers with parts of a recipient in them."""
 
@@ -32,16 +30,6 @@ class _Beliefs(NamedTuple):
         """The probability that all variants but this one are below each point."""
         product: np.ndarray = np.delete(self.below, place, axis=0).prod(axis=0)
         return product
-
-
-def credible(counts: Counts, confidence: float = 0.95) -> Interval:
-    """The rates between which the true one lies with this probability, as much left out below as above.
-
-    Quantiles of Beta(1 + x, 1 + n - x); shares of 1. Source: Gelman and others (2013), "Bayesian data analysis".
-    """
-    a, b = _shape(counts)
-    out = (1 - confidence) / 2
-    return Interval(float(special.betaincinv(a, b, out)), float(special.betainccinv(a, b, out)))
 
 
 def probability_best(variants: Sequence[Counts]) -> list[float]:

@@ -14,11 +14,8 @@ from typing import Any
 from sqlalchemy import Table, select
 from sqlalchemy.engine import Connection, Row
 
-from domain import money
 from domain.conversion_events import LETTERS
 from domain.definition import Definition
-from domain.instants import printed
-from projections.columns import EXACT
 from projections.generations import current
 from projections.projection import Known, Log, Tables
 from projections.recipients import RECIPIENTS
@@ -49,16 +46,6 @@ class EventOfVariant:
     mature_recipients: int
     mature_converted: int
 
-    def as_json(self) -> dict[str, Any]:
-        """The same by name, with the letter of the conversion event."""
-        return {
-            "index": self.index,
-            "letter": LETTERS[self.index],
-            "converted": self.converted,
-            "mature_recipients": self.mature_recipients,
-            "mature_converted": self.mature_converted,
-        }
-
 
 @dataclass(frozen=True)
 class RevenueOfVariant:
@@ -73,16 +60,6 @@ class RevenueOfVariant:
     total: Decimal
     squares: Decimal
 
-    def as_json(self) -> dict[str, Any]:
-        """The same by name, decimals as text."""
-        return {
-            "currency": self.currency,
-            "recipients": self.recipients,
-            "buyers": self.buyers,
-            "total": money.printed(self.total, self.currency),
-            "squares": f"{EXACT.normalize(self.squares):f}",
-        }
-
 
 @dataclass(frozen=True)
 class FirstReceived:
@@ -92,10 +69,6 @@ class FirstReceived:
     recipients: int
     converted: list[int]
 
-    def as_json(self) -> dict[str, Any]:
-        """The same by name."""
-        return {"hour": printed(self.hour), "recipients": self.recipients, "converted": self.converted}
-
 
 @dataclass(frozen=True)
 class FirstReceipts:
@@ -104,10 +77,6 @@ class FirstReceipts:
     hour: datetime
     users: int
 
-    def as_json(self) -> dict[str, Any]:
-        """The same by name."""
-        return {"hour": printed(self.hour), "users": self.users}
-
 
 @dataclass(frozen=True)
 class Delay:
@@ -115,10 +84,6 @@ class Delay:
 
     hours: int
     conversions: int
-
-    def as_json(self) -> dict[str, Any]:
-        """The same by name."""
-        return {"hours": self.hours, "conversions": self.conversions}
 
 
 @dataclass(frozen=True)
@@ -136,19 +101,6 @@ class VariantExperiment:
     delays: list[list[Delay]]
     """By conversion event those of all conversions credited to the variant, also of users in several variants."""
 
-    def as_json(self) -> dict[str, Any]:
-        """The same by name."""
-        return {
-            "variant_id": self.variant_id,
-            "control": self.control,
-            "recipients": self.recipients,
-            "conversion_events": [each.as_json() for each in self.conversion_events],
-            "revenue": [each.as_json() for each in self.revenue],
-            "by_hour": [each.as_json() for each in self.by_hour],
-            "first_receipts": [each.as_json() for each in self.first_receipts],
-            "delays": [[each.as_json() for each in delays] for delays in self.delays],
-        }
-
 
 @dataclass(frozen=True)
 class Experiment:
@@ -165,18 +117,6 @@ class Experiment:
     users_in_several_variants: int
     with_control: int
     variants: list[VariantExperiment]
-
-    def as_json(self) -> dict[str, Any]:
-        """The same by name."""
-        return {
-            "app_group": self.app_group,
-            "campaign_id": self.campaign_id,
-            "position": str(self.position),
-            "as_of": printed(self.as_of),
-            "users_in_several_variants": self.users_in_several_variants,
-            "with_control": self.with_control,
-            "variants": [variant.as_json() for variant in self.variants],
-        }
 
 
 def experiment(

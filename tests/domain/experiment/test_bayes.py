@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from domain.experiment.bayes import Counts, credible, expected_loss, probability_best
+from domain.experiment.bayes import Counts, expected_loss, probability_best
 from domain.experiment.proportions import Proportion
 from tests.domain.experiment.tables import proportions
 
@@ -121,11 +121,3 @@ def test_a_variant_alone_is_best_and_loses_nothing() -> None:
     assert probability_best([(3, 10)]) == pytest.approx([1])
     assert expected_loss([(3, 10)]) == [0.0]
     assert (probability_best([]), expected_loss([])) == ([], [])
-
-
-@given(proportions(least=0), st.sampled_from([0.5, 0.9, 0.95]))
-def test_a_credible_interval_is_scipys(proportion: Proportion, confidence: float) -> None:
-    """Equal tails of the belief."""
-    converted, recipients = proportion
-    expected = stats.beta.interval(confidence, 1 + converted, 1 + recipients - converted)
-    assert credible(proportion, confidence) == pytest.approx(expected, rel=1e-6)
