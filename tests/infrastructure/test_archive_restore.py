@@ -28,7 +28,7 @@ from tests.infrastructure.test_archive import PART_POSITIONS, SOMEBODY, archive,
 from tests.infrastructure.test_exporting import CAMPAIGNS, Killed, hostile_facts, killed_before
 from tests.ledgers import open_ledger, outcome, reported, rows, streams, take
 
-LAWS = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(autouse=True)

@@ -43,7 +43,7 @@ from tests.strategies import APP_GROUP, TICK, identity
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 EVERYTHING = 10_000
 
 Shape = dict[str, Any]

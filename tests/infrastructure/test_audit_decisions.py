@@ -107,7 +107,7 @@ def test_a_ledger_with_everything_in_it_is_decided_again_as_it_was(service: Serv
     }
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=plans())
 def test_r14_whatever_arrived_however_is_decided_again_as_it_was(plan: Any) -> None:
     """Late, repeated, restated, refunded, voided and upgraded, in any batches; also about each campaign alone."""

@@ -19,7 +19,7 @@ from tests.infrastructure.test_audit import FACTS, make
 from tests.ledgers import open_ledger, take
 from tests.reference import judge
 
-LAWS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def quiet(*_: object) -> None:

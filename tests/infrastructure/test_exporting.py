@@ -134,7 +134,7 @@ def files(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=plans(), file_format=st.sampled_from(FORMATS))
 def test_r7_r11_r18_r20_what_is_read_back_is_what_the_reference_finds(plan: Any, file_format: str) -> None:
     """Every format, all that can be exported; instants to the microsecond, and money exact."""

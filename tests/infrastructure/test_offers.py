@@ -34,7 +34,7 @@ from tests.projections.test_recipients import everyone
 from tests.projections.test_series import by_day
 
 OFFERS = Path(__file__).parents[3] / "shared" / "data" / "offers"
-FIRST_USERS = 300
+FIRST_USERS = 100
 
 pytestmark = [
     pytest.mark.slow,

@@ -678,7 +678,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[list[dict[st
     return messages, [list(sent[start:end]) for start, end in pairwise(ends)]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(delivered=deliveries())
 def test_r14_any_split_into_calls_and_any_repeats_give_the_same_report(
     delivered: tuple[list[dict[str, Any]], list[list[dict[str, Any]]]],

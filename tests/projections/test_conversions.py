@@ -37,7 +37,7 @@ from tests.strategies import START
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SPRING = {
     "id": "spring",
     "variants": [{"id": "A"}, {"id": "B"}, {"id": "holdout", "control": True}],
@@ -121,7 +121,7 @@ def test_r14_any_order_and_batches_give_what_the_reference_finds(plan: Any) -> N
 
 
 @pytest.mark.parametrize("span", [1, 3, 20_000])
-@settings(LAWS, max_examples=8)
+@settings(LAWS, max_examples=5)
 @given(plan=plans())
 def test_r14_ranges_folded_apart_give_the_same_rows(plan: Any, span: int) -> None:
     """R14: one event at a time, a few, or all; by one process or several: the same rows, whoever recorded them when."""

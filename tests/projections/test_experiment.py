@@ -48,7 +48,7 @@ from tests.strategies import APP_GROUP
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 HOUR = timedelta(hours=1)
 
 CAMPAIGN: dict[str, Any] = {
@@ -119,7 +119,7 @@ def test_r14_any_order_and_batches_give_the_experiment_the_reference_finds(
 
 
 @pytest.mark.parametrize("span", [1, 3])
-@settings(LAWS, max_examples=10)
+@settings(LAWS, max_examples=6)
 @given(plan=plans(), data=st.data())
 def test_r14_a_rebuild_and_any_batch_of_events_give_the_same_experiment(
     plan: Any, span: int, data: st.DataObject

@@ -21,7 +21,7 @@ from tests.ledgers import GROUP, open_ledger, take
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 PURCHASE = {"type": "makes_purchase", "deadline": "3d"}
 SIMPLE: list[dict[str, Any]] = [
@@ -137,7 +137,7 @@ def test_r8_any_order_and_batches_give_what_the_reference_finds(plan: Any) -> No
 
 
 @pytest.mark.parametrize("span", [1, 3, 20_000])
-@settings(LAWS, max_examples=15)
+@settings(LAWS, max_examples=8)
 @given(plan=plans())
 def test_r14_ranges_folded_apart_give_the_same_rows(plan: Any, span: int) -> None:
     """R14: one event at a time, a few, or all; by one process or several: the same rows, and the reference's counts."""

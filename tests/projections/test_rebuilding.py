@@ -44,7 +44,7 @@ CAMPAIGN = {
     "conversion_events": [{"type": "makes_purchase", "deadline": "3d"}],
 }
 SMALL = 7
-LAWS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def receipt(number: int) -> dict[str, Any]:

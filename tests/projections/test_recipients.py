@@ -26,7 +26,7 @@ from tests.strategies import APP_GROUP
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 ZONES = ["UTC", "America/New_York", "Pacific/Kiritimati", "Asia/Kolkata"]
 HOUR = timedelta(hours=1)
@@ -156,7 +156,7 @@ def test_r14_any_order_and_batches_give_the_recipients_the_reference_finds(plan:
 
 
 @pytest.mark.parametrize("span", [1, 3, 20_000])
-@settings(LAWS, max_examples=12)
+@settings(LAWS, max_examples=6)
 @given(plan=plans())
 def test_r14_ranges_folded_apart_give_the_same_rows(plan: Any, span: int) -> None:
     """R14: a batch may end between a fact and its decisions: the same rows, hours too, by one process or several."""

@@ -30,7 +30,7 @@ from tests.strategies import APP_GROUP
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ZONES = ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia", "UTC"]
 CLOCKS: tuple[Clock, ...] = get_args(Clock)
 CAMPAIGN = {
@@ -149,7 +149,7 @@ def test_r20_any_order_and_batches_give_the_references_days(plan: Any, zone: str
 
 
 @pytest.mark.parametrize("span", [1, 3, 20_000])
-@settings(LAWS, max_examples=8)
+@settings(LAWS, max_examples=5)
 @given(plan=plans(), zone=st.sampled_from(ZONES))
 def test_r20_ranges_folded_apart_give_the_same_rows(plan: Any, zone: str, span: int) -> None:
     """R20: one event at a time, a few, or all; by one process or several: the same rows."""
