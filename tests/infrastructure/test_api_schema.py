@@ -45,6 +45,12 @@ def api() -> Iterator[Api]:
         yield api
 
 
+def asks_more(case: "schemathesis.Case[Any]") -> bool:
+    """Whether a query has names that the schema does not: they are not read, and so refuse no call."""
+    stated = DESCRIBED["paths"][case.path].get(case.method.lower(), {}).get("parameters", [])
+    return not {*(case.query or {})} <= {each["name"] for each in stated if each["in"] == "query"}
+
+
 @SCHEMA.parametrize()
 @settings(
     max_examples=12,
@@ -54,7 +60,7 @@ def api() -> Iterator[Api]:
 def test_every_call_is_answered_as_the_schema_says(api: Api, case: "schemathesis.Case[Any]") -> None:
     """Statuses, media types and shapes; never a server's error."""
     headers = {"Authorization": f"Bearer {api.key(*Scope)}"}
-    excluded = REFUSES_MORE + (ANSWERS_EACH if case.path in READS_ON else [])
+    excluded = REFUSES_MORE + (ANSWERS_EACH if case.path in READS_ON or asks_more(case) else [])
     case.call_and_validate(base_url=api.url, headers=headers, excluded_checks=excluded)
 
 
