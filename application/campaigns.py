@@ -182,6 +182,7 @@ def _change(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> No
     if command.channel is not None:
         campaign.change_channel(command.channel)
     if command.intelligent_selection is False:
+        # First: what is ended no longer stands against the weights that are stated.
         campaign.select(None)
     variants = command.domain_variants({variant.id: variant for variant in campaign.variants})
     if variants is not None:
@@ -191,5 +192,5 @@ def _change(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> No
     events = command.domain_conversion_events()
     if events is not None:
         campaign.change_conversion_events(events, group)
-    if command.intelligent_selection is not None and command.intelligent_selection is not False:
+    if command.intelligent_selection:
         campaign.select(command.floor())

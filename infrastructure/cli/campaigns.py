@@ -12,6 +12,7 @@ from application.campaign_commands import read_campaigns
 from application.ports import Stamp
 from domain.campaign import Campaign
 from infrastructure.cli.console import (
+    ROOMY,
     UNREADABLE,
     AppGroupOption,
     DatabaseOption,
@@ -32,8 +33,6 @@ from projections.campaign_report.reading import CampaignReport, report, reports
 commands = typer.Typer(
     help="Campaigns: apply a file, list, show, launch, stop, archive.", no_args_is_help=True
 )
-
-_ROOMY = 110
 
 CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id.")]
 
@@ -89,7 +88,7 @@ def list_campaigns(
 
 def _table(group: str, found: list[CampaignReport]) -> Table:
     """The list as a table; on a narrow terminal without what can be done without, but never with cut figures."""
-    roomy = out.width >= _ROOMY
+    roomy = out.width >= ROOMY
     table = Table(title=f"Campaigns of {shown(group)}", title_justify="left")
     for heading in ("Campaign", *(("Name", "Kind") if roomy else ()), "Status"):
         table.add_column(heading, overflow="fold")

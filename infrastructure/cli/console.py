@@ -24,6 +24,9 @@ from projections.projection import Projection
 out = Console(width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True)
 
+ROOMY = 110
+"""From so many columns on there is room for what one can do without."""
+
 REFUSED = 1
 UNREADABLE = 2
 SOME_REJECTED = 3

@@ -9,15 +9,14 @@ from domain.evidence import DecidingTest
 from domain.experiment.proportions import Interval
 from domain.experiment.results import ENOUGH, EventResults, Health, RevenueResults
 from domain.money import decimals
-from infrastructure.cli.console import out, shown
+from infrastructure.cli.console import ROOMY, out, shown
 from infrastructure.cli.figures import NO_FIGURE, conversion_event, deadline, percent
 from infrastructure.cli.report_tables import when
 from infrastructure.experiments import Told
 
-_ROOMY = 110
 _WIDTH = 16
 _LABEL = 12
-_FARTHEST = 3.0
+FARTHEST = 3.0
 """An uplift beyond this, 300 %, is not drawn in full."""
 
 
@@ -44,7 +43,7 @@ def show(told: Told) -> None:
         "[dim]Rates and uplifts are percent, of users of exactly one variant; an interval holds the true value in 95 "
         "of 100 experiments, at one look. p is the deciding test's, adjusted for all variants. Needed are recipients, "
         f"still, to see an uplift of {told.results.uplift * 100:g} % at one look; twice as many and more, every day. "
-        f"docs/statistics.md explains every number.{'' if out.width >= _ROOMY else ' A wider window shows more.'}[/]",
+        f"docs/statistics.md explains every number.{'' if out.width >= ROOMY else ' A wider window shows more.'}[/]",
         highlight=False,
         soft_wrap=True,
     )
@@ -175,7 +174,7 @@ def _revenue(revenue: RevenueResults) -> Table:
 
 def fitting(table: Table, *dispensable: str) -> Table:
     """The table, in a narrow terminal without the columns that one can do without: numbers are never cut."""
-    if out.width < _ROOMY:
+    if out.width < ROOMY:
         table.columns = [each for each in table.columns if each.header not in dispensable]
     return table
 
@@ -213,7 +212,7 @@ def ends(interval: Interval | None, *, plus: bool = False) -> str:
 def _scale(intervals: Iterable[Interval | None]) -> Interval:
     found = [each for each in intervals if each is not None]
     low = min([0.0, *(each.low for each in found)])
-    high = max([0.0, *(min(each.high, _FARTHEST) for each in found)])
+    high = max([0.0, *(min(each.high, FARTHEST) for each in found)])
     return Interval(low, high)
 
 

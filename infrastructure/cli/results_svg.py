@@ -10,15 +10,13 @@ from domain.experiment.proportions import Interval
 from domain.experiment.results import EventResults
 from infrastructure.cli.console import UNREADABLE, Refused, plain
 from infrastructure.cli.figures import conversion_event, deadline
-from infrastructure.cli.result_tables import ends, mismatch
+from infrastructure.cli.result_tables import FARTHEST, ends, mismatch
 from infrastructure.experiments import Told
 
 _WIDTH: Final = 900
 _LEFT: Final = 255
 _RIGHT: Final = 620
 _LINE: Final = 28
-_FARTHEST: Final = 3.0
-"""An uplift beyond this, 300 %, is not drawn in full."""
 _LETTERS_OF_A_LABEL: Final = 26
 _LETTERS_OF_A_LINE: Final = 120
 _INK, _DIM, _LINE_INK, _AXIS, _WARNING = "#1b2430", "#66707f", "#4a72c8", "#c9d0da", "#a8341f"
@@ -124,7 +122,7 @@ def _figure(middle: float | None, interval: Interval | None, *, plus: bool = Fal
 def _chart(rows: Sequence[_Row], top: int) -> Iterator[str]:
     known = [each.interval for each in rows if each.interval is not None]
     low = min([0.0, *(each.low for each in known)])
-    high = max([0.0, *(min(each.high, _FARTHEST) for each in known)]) or 1.0
+    high = max([0.0, *(min(each.high, FARTHEST) for each in known)]) or 1.0
 
     def x(value: float) -> float:
         return _LEFT + (min(max(value, low), high) - low) / (high - low) * (_RIGHT - _LEFT)
