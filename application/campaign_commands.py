@@ -174,11 +174,15 @@ class CampaignCommand(Command):
 
 
 class AppGroupCommand(Command):
-    """Make an app group where it is new, with a time zone that is then fixed; add apps and custom events."""
+    """Make an app group where it is new, with a time zone that is then fixed; add apps and custom events.
+
+    The currency of prices that name none can change; null takes it away, and left out it stays.
+    """
 
     apps: list[Id] | None = None
     custom_events: list[Id] | None = None
     time_zone: Text | None = None
+    default_currency: Text | None = None
 
 
 class ApplyCampaigns(AppGroupCommand):

@@ -42,9 +42,7 @@ class Campaigns:
         """Bring the group and its campaigns to what is stated; raises DomainError, and then nothing was applied."""
         with self._ledgers.writing(stamp):
             group = self._ledger.app_group(command.app_group)
-            group.make(command.time_zone)
-            group.add_apps(command.apps or ())
-            group.declare_custom_events(command.custom_events or ())
+            _state(group, command)
             applied, campaigns = [], []
             stated = command.campaigns or []
             _refuse_repeated([each.id for each in stated])
@@ -87,12 +85,10 @@ class Campaigns:
         return campaign
 
     def change_group(self, app_group: str, command: AppGroupCommand, stamp: Stamp) -> AppGroup:
-        """Make an app group where it is new, and add apps and custom events to it; raises DomainError."""
+        """Bring an app group, made where it is new, to what is stated of it; raises DomainError."""
         with self._ledgers.writing(stamp):
             group = self._ledger.app_group(app_group)
-            group.make(command.time_zone)
-            group.add_apps(command.apps or ())
-            group.declare_custom_events(command.custom_events or ())
+            _state(group, command)
             self._ledger.save(group, app_group=app_group)
         return group
 
@@ -119,6 +115,15 @@ class Campaigns:
             "campaign.changed", app_group=app_group, campaign_id=campaign_id, status=campaign.status.value
         )
         return campaign
+
+
+def _state(group: AppGroup, command: AppGroupCommand) -> None:
+    """Make the group where it is new, and bring it to what is stated; what is left out stays."""
+    group.make(command.time_zone)
+    if "default_currency" in command.model_fields_set:
+        group.change_default_currency(command.default_currency)
+    group.add_apps(command.apps or ())
+    group.declare_custom_events(command.custom_events or ())
 
 
 class _placed:  # noqa: N801

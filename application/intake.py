@@ -1,11 +1,12 @@
 """Intake: takes facts in batches, each with a verdict of its own (R13, R16)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 
 import structlog
 
@@ -13,6 +14,11 @@ from application.fact_commands import (
     AppVersionCommand,
     CustomEventCommand,
     FactCommand,
+    OrderCancelledCommand,
+    OrderCommand,
+    OrderLineCommand,
+    OrderRefundCommand,
+    OrderUpdatedCommand,
     PurchaseCommand,
     ReceivedCommand,
     RefundCommand,
@@ -25,19 +31,24 @@ from application.properties import canonical, seal
 from domain import money
 from domain.app_group import AppGroup, stream_id
 from domain.definition import Definition
-from domain.errors import DomainError, FactRefused, UnknownApp
+from domain.errors import BadMoney, ConflictingFact, DomainError, FactRefused, UnknownApp
 from domain.instants import FUTURE_TOLERANCE
 from domain.journey.decisions import ConversionRecorded, ConversionWithdrawn
 from domain.journey.facts import (
     AnyFact,
     AppVersionReported,
     CustomEvent,
+    Order,
+    OrderCancelled,
+    OrderLine,
+    OrderRefund,
     Purchase,
     Received,
     Refund,
     SessionStarted,
     Void,
 )
+from domain.journey.user_journey import UserJourney
 
 log = structlog.get_logger()
 
@@ -142,13 +153,20 @@ class _Batch:
         self._refused_campaigns: dict[str, DomainError] = {}
 
     def take(self, commands: Sequence[FactCommand]) -> list[Answer]:
-        """Decide the facts one by one, in the order given."""
+        """Decide the facts one by one: the answers are in the order given.
+
+        Facts of one batch are decided in their own order, by instant, then id, so that what one call tells at once is
+        no change of mind. Of those of one id the first given comes first (R13).
+        """
         asked = defaultdict(list)
         for command in commands:
             campaign_id = command.campaign_id if isinstance(command, ReceivedCommand) else None
             asked[command.user_id].append(Announced(command.id, campaign_id))
         self._journeys = self._transaction.journeys(self._group.app_group, asked, self._definitions)
-        return [self._answer(command) for command in commands]
+        answers: list[Answer] = [DUPLICATE] * len(commands)
+        for place in _in_order(commands):
+            answers[place] = self._answer(commands[place])
+        return answers
 
     def conversions(self) -> int:
         """The change in standing conversions that was decided."""
@@ -175,15 +193,23 @@ class _Batch:
             raise FactRefused("the fact lies more than 5 minutes ahead of the clock", code="in_the_future")
         loaded = self._journeys[command.user_id]
         fact, aside = self._fact(command, loaded.key)
-        if not loaded.journey.take(fact):
+        defaults = command.defaults
+        if getattr(command, "currency", "") is None and getattr(fact, "currency", None) is not None:
+            defaults |= {"currency"}
+        if isinstance(command, OrderUpdatedCommand):
+            _refuse_unknown_order(loaded.journey, fact, defaults)
+        if not loaded.journey.take(fact, defaults=defaults):
             return False
         if aside is not None:
             self._transaction.keep_aside(loaded.journey.id, fact.id, aside)
-        if type(fact) is CustomEvent:
-            self._group.see_custom_event(fact.name)
+        name = getattr(fact, "name", None)
+        if name is not None:
+            self._group.see_custom_event(name)
         return True
 
-    def _fact(self, command: FactCommand, key: bytes) -> tuple[AnyFact, str | None]:
+    def _fact(  # noqa: PLR0911 - one for each type
+        self, command: FactCommand, key: bytes
+    ) -> tuple[AnyFact, str | None]:
         """The fact a command states, and the free text that is kept aside from it."""
         match command:
             case ReceivedCommand():
@@ -198,9 +224,19 @@ class _Batch:
                 return self._custom_event(command, key)
             case AppVersionCommand():
                 self._check_app(command.app_id)
-                return AppVersionReported(command.id, command.at, command.app_id, command.version), None
+                versions = command.version, command.previous_version
+                return AppVersionReported(command.id, command.at, command.app_id, *versions), None
             case RefundCommand():
                 return Refund(command.id, command.at, command.purchase_id, command.amount), None
+            case OrderCommand():
+                return self._order(command, key)
+            case OrderRefundCommand():
+                lines = _lines(command.lines)
+                money.lines_amount(lines)
+                told = (command.order_id, command.amount, lines, command.currency, command.name)
+                return OrderRefund(command.id, command.at, *told), None
+            case OrderCancelledCommand():
+                return OrderCancelled(command.id, command.at, command.order_id, command.name), None
             case VoidCommand():
                 aside = None if command.reason is None else canonical(command.reason)
                 return Void(command.id, command.at, command.fact_id, _sealed(key, aside)), aside
@@ -219,19 +255,52 @@ class _Batch:
     def _purchase(self, command: PurchaseCommand, key: bytes) -> tuple[Purchase, str | None]:
         self._check_app(command.app_id)
         money.amount(command.price, command.quantity)
+        currency = self._currency(command.currency)
         aside = None if command.properties is None else canonical(command.properties)
         fact = Purchase(
             command.id,
             command.at,
             command.product_id,
             command.price,
-            command.currency,
+            currency,
             command.quantity,
             command.app_id,
             command.app_version,
             _sealed(key, aside),
         )
         return fact, aside
+
+    def _order(self, command: OrderCommand, key: bytes) -> tuple[Order, str | None]:
+        self._check_app(command.app_id)
+        lines = _lines(command.lines)
+        money.below_limit(money.lines_amount(lines))
+        names_money = command.total is not None or any(line.price is not None for line in lines)
+        currency = command.currency
+        if names_money or self._group.default_currency is not None:
+            currency = self._currency(currency)
+        aside = None if command.properties is None else canonical(command.properties)
+        fact = Order(
+            command.id,
+            command.at,
+            lines,
+            currency,
+            command.total,
+            command.name,
+            command.app_id,
+            command.app_version,
+            _sealed(key, aside),
+        )
+        return fact, aside
+
+    def _currency(self, stated: str | None) -> str:
+        """The currency stated, else the app group's (R11)."""
+        currency = stated or self._group.default_currency
+        if currency is None:
+            message = (
+                "currency: none is named, and the app group has no default_currency: name one, or set it"
+            )
+            raise BadMoney(message, place="currency")
+        return currency
 
     def _custom_event(self, command: CustomEventCommand, key: bytes) -> tuple[CustomEvent, str | None]:
         self._check_app(command.app_id)
@@ -244,6 +313,34 @@ class _Batch:
     def _check_app(self, app_id: str | None) -> None:
         if app_id is not None and app_id not in self._group.apps:
             raise UnknownApp(f"the app group has no app {app_id!r}", place="app_id")
+
+
+def _in_order(commands: Sequence[FactCommand]) -> Iterable[int]:
+    """The places of commands in the order of their facts; of one id's, the first alone, and the others after all."""
+    seen: set[tuple[str, str]] = set()
+    firsts: list[int] = []
+    others: list[int] = []
+    for place, command in enumerate(commands):
+        identity = command.user_id, command.id
+        (others if identity in seen else firsts).append(place)
+        seen.add(identity)
+    firsts.sort(key=lambda place: (commands[place].at, commands[place].id))
+    return chain(firsts, others)
+
+
+def _lines(lines: Sequence[OrderLineCommand] | None) -> tuple[OrderLine, ...]:
+    return tuple(OrderLine(line.product_id, line.price, line.quantity) for line in lines or ())
+
+
+def _refuse_unknown_order(journey: UserJourney, order: AnyFact, defaults: Collection[str]) -> None:
+    """An update makes no order: raise ConflictingFact unless it says what the known one says."""
+    try:
+        if journey.is_known(order, defaults=defaults):
+            return
+    except ConflictingFact:
+        message = f"the order {order.id!r} is known with other content, and is not changed by an update"
+        raise ConflictingFact(message, place="id") from None
+    raise ConflictingFact(f"the order {order.id!r} is not known, and an update makes none", place="id")
 
 
 def _sealed(key: bytes, aside: str | None) -> str | None:

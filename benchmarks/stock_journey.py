@@ -110,6 +110,7 @@ class Journey(Aggregate):
             self.count_recipient(campaign.id, "")
 
     def _take_purchase(self, fact: PurchaseCommand, campaigns: dict[str, Campaign]) -> None:
+        assert fact.currency is not None
         upgrade = self._report(fact.app_id, fact.app_version)
         self.purchase(
             fact.id, fact.at, fact.product_id, fact.price, fact.currency, fact.quantity, fact.properties,

@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 import msgspec
 
+from domain import money
 from domain.aggregate import Aggregate
 from domain.errors import BadDefinition, TimeZoneIsFixed
 
@@ -18,10 +19,21 @@ class AppGroupEvent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkn
 
 
 class AppGroupMade(AppGroupEvent, frozen=True):
-    """The app group exists; its time zone is fixed (R20)."""
+    """The app group exists; its time zone is fixed (R20). `edition` 2: it was made by a version that knows orders."""
 
     app_group: str
     time_zone: str
+    edition: int = 1
+
+
+class DefaultCurrencyChanged(AppGroupEvent, frozen=True):
+    """Prices that name no currency are in this one from here on; in none, where it is null (R11).
+
+    `by_upgrade`: the group was made by an earlier version, which took dollars where a client of Segment named none.
+    """
+
+    currency: str | None
+    by_upgrade: bool = False
 
 
 class AppAdded(AppGroupEvent, frozen=True):
@@ -48,7 +60,9 @@ class CampaignAdded(AppGroupEvent, frozen=True):
     campaign_id: str
 
 
-AnyAppGroupEvent = AppGroupMade | AppAdded | CustomEventDeclared | CustomEventSeen | CampaignAdded
+AnyAppGroupEvent = (
+    AppGroupMade | DefaultCurrencyChanged | AppAdded | CustomEventDeclared | CustomEventSeen | CampaignAdded
+)
 
 
 def stream_id(app_group: str) -> str:
@@ -69,6 +83,9 @@ class AppGroup(Aggregate[AnyAppGroupEvent]):
         super().__init__(stream_id(app_group))
         self.app_group = app_group
         self.time_zone = ""
+        self.default_currency: str | None = None
+        self.is_of_earlier_version = False
+        """Whether an earlier version took facts of the group, and may have read some of them otherwise."""
         self.apps: set[str] = set()
         self.custom_events: set[str] = set()
         self.campaigns: list[str] = []
@@ -88,7 +105,14 @@ class AppGroup(Aggregate[AnyAppGroupEvent]):
             raise BadDefinition(
                 f"{time_zone!r} is no IANA time zone: Europe/Berlin, UTC ...", place="time_zone"
             )
-        self.record(AppGroupMade(self.app_group, time_zone))
+        self.record(AppGroupMade(self.app_group, time_zone, edition=2))
+
+    def change_default_currency(self, currency: str | None) -> None:
+        """Change the currency of prices that name none; facts recorded before keep theirs (R11)."""
+        if currency is not None and currency not in money.currencies():
+            raise BadDefinition(f"{currency[:10]!r} is no ISO 4217 currency", place="default_currency")
+        if currency != self.default_currency:
+            self.record(DefaultCurrencyChanged(currency))
 
     def add_apps(self, app_ids: Iterable[str]) -> None:
         """Add the apps that are new."""
@@ -117,6 +141,9 @@ class AppGroup(Aggregate[AnyAppGroupEvent]):
         match event:
             case AppGroupMade():
                 self.time_zone = event.time_zone
+            case DefaultCurrencyChanged():
+                self.default_currency = event.currency
+                self.is_of_earlier_version |= event.by_upgrade
             case AppAdded():
                 self.apps.add(event.app_id)
             case CustomEventDeclared() | CustomEventSeen():

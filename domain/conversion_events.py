@@ -15,6 +15,9 @@ from domain.journey.facts import (
     AppVersionReported,
     CustomEvent,
     Fact,
+    Order,
+    OrderCancelled,
+    OrderRefund,
     Purchase,
     SessionStarted,
     reported_version,
@@ -85,9 +88,9 @@ class StartsSession(_InApps, frozen=True, tag="starts_session"):
 
 
 class MakesPurchase(_Base, frozen=True, tag="makes_purchase"):
-    """Buys the given product; anything when none is given (R2)."""
+    """Buys the given product, alone or in an order; anything when none is given (R2, R27)."""
 
-    behaviours: ClassVar[tuple[type[Fact], ...]] = (Purchase,)
+    behaviours: ClassVar[tuple[type[Fact], ...]] = (Purchase, Order)
 
     product_id: str | None = None
 
@@ -96,13 +99,15 @@ class MakesPurchase(_Base, frozen=True, tag="makes_purchase"):
         return lanes.PURCHASES
 
     def matches(self, fact: Fact, *, upgrade: bool) -> bool:
-        return type(fact) is Purchase and (self.product_id is None or fact.product_id == self.product_id)
+        if type(fact) is Order:
+            return self.product_id is None or any(line.product_id == self.product_id for line in fact.lines)
+        return type(fact) is Purchase and self.product_id in {None, fact.product_id}
 
 
 class PerformsCustomEvent(_Base, frozen=True, tag="performs_custom_event", kw_only=True):
-    """Performs the named custom event (R2)."""
+    """Performs the named custom event (R2); an order that came as one performs it too (R27)."""
 
-    behaviours: ClassVar[tuple[type[Fact], ...]] = (CustomEvent,)
+    behaviours: ClassVar[tuple[type[Fact], ...]] = (CustomEvent, Order, OrderRefund, OrderCancelled)
 
     name: str
 
@@ -111,7 +116,7 @@ class PerformsCustomEvent(_Base, frozen=True, tag="performs_custom_event", kw_on
         return lanes.custom_events(self.name)
 
     def matches(self, fact: Fact, *, upgrade: bool) -> bool:
-        return type(fact) is CustomEvent and fact.name == self.name
+        return isinstance(fact, self.behaviours) and fact.name == self.name  # type: ignore[attr-defined]
 
     def check(self, apps: AbstractSet[str], custom_events: AbstractSet[str]) -> None:
         super().check(apps, custom_events)
@@ -125,7 +130,13 @@ class UpgradesApp(_InApps, frozen=True, tag="upgrades_app"):
     """Upgrades any of the given apps; any app at all when none is given (R2, R10)."""
 
     of_upgrades: ClassVar[bool] = True
-    behaviours: ClassVar[tuple[type[Fact], ...]] = (SessionStarted, Purchase, CustomEvent, AppVersionReported)
+    behaviours: ClassVar[tuple[type[Fact], ...]] = (
+        SessionStarted,
+        Purchase,
+        Order,
+        CustomEvent,
+        AppVersionReported,
+    )
 
     @property
     def lane(self) -> str:

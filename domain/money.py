@@ -1,8 +1,9 @@
 """Money as R11 has it: exact decimals per ISO 4217 currency, never a float."""
 
 from collections.abc import Iterable
-from decimal import Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import cache, lru_cache
+from typing import Protocol
 
 from babel.core import get_global
 from babel.numbers import get_currency_precision
@@ -14,6 +15,7 @@ DECIMALS_LIMIT = 6
 QUANTITY_LIMIT = 2**63 - 1
 
 _EXACT = Context(prec=60)
+_LAST_DECIMAL = Decimal(1).scaleb(-DECIMALS_LIMIT)
 # Where CLDR's list and ISO 4217's list of withdrawn codes (list three) differ.
 _NOT_ISO_4217 = frozenset(
     "ARL ARM BAN BGM BGO BOL BRZ CLE CNH CNX KRH KRO MAF MCF MDC MKN MVP VNN YUR".split()  # noqa: SIM905
@@ -47,6 +49,14 @@ def plain(number: Decimal) -> Decimal:
     return normal if int(normal.as_tuple().exponent) <= 0 else normal.quantize(Decimal(1), context=_EXACT)
 
 
+def rounded(number: Decimal) -> Decimal:
+    """A number with at most 6 decimals, rounded half to even: what computers calculate with has more (R11)."""
+    # The sign is judged before, and the size bounds the work: neither is lost.
+    if not number.is_finite() or number < 0 or number.adjusted() > 12:
+        return number
+    return number.quantize(_LAST_DECIMAL, rounding=ROUND_HALF_EVEN, context=_EXACT)
+
+
 def price(number: Decimal) -> Decimal:
     """A price or refund amount within R11, in canonical form; raises BadMoney."""
     if not number:
@@ -72,6 +82,43 @@ def amount(price: Decimal, quantity: int) -> Decimal:
     if total >= AMOUNT_LIMIT:
         raise BadMoney("price x quantity is below 10^12")
     return total
+
+
+class Priced(Protocol):
+    """Units of something, and the price of one where it is known."""
+
+    @property
+    def price(self) -> Decimal | None:
+        """The price of one."""
+
+    @property
+    def quantity(self) -> int:
+        """How many."""
+
+
+def lines_amount(lines: Iterable[Priced]) -> Decimal:
+    """What lines come to, exact; one without a price adds nothing (R27). Raises BadMoney as `amount` does."""
+    return total(amount(line.price, line.quantity) for line in lines if line.price is not None)
+
+
+def below_limit(amount: Decimal) -> Decimal:
+    """An amount below 10^12 (R11); raises BadMoney."""
+    if amount >= AMOUNT_LIMIT:
+        raise BadMoney("an order comes to less than 10^12")
+    return amount
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """The exact sum of amounts."""
+    found = Decimal(0)
+    for each in amounts:
+        found = _EXACT.add(found, each)
+    return plain(found)
+
+
+def times(price: Decimal, units: int) -> Decimal:
+    """Price x units, exact and without a bound."""
+    return plain(_EXACT.multiply(price, Decimal(units)))
 
 
 def net(amount: Decimal, refunds: Iterable[Decimal]) -> Decimal:

@@ -112,6 +112,14 @@ class StoredHistory:
         row = self._first(self._index.fact, fact_id=fact_id)
         return None if row is None else decode(*row)
 
+    def beginning(self, prefix: str) -> Iterator[AnyFact]:
+        following = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        rows = self._all(self._index.beginning, first=prefix, end=following)
+        found = {fact.id: fact for fact in (cast(AnyFact, decode(*row)) for row in rows)}
+        for layer in self.layers:
+            found |= {fact.id: fact for fact in layer.beginning(prefix)}
+        yield from (found[fact_id] for fact_id in sorted(found))
+
     def before(self, lane: str, key: Key) -> AnyFact | None:
         found = [self._laid_before(place, lane, key) for place in range(len(self.layers))]
         found.append(self._stored_neighbour(self._index.before, lane, key))

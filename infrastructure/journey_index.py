@@ -53,6 +53,11 @@ class JourneyIndex:
         named = and_(facts.journey_id == bindparam("journey_id"), facts.fact_id == bindparam("fact_id"))
         self.fact = self._prepared(_payloads(facts.journey_id, facts.fact_id).where(named))
 
+        within = and_(facts.fact_id >= bindparam("first"), facts.fact_id < bindparam("end"))
+        of_journey = facts.journey_id == bindparam("journey_id")
+        beginning = _payloads(facts.journey_id, facts.fact_id).where(of_journey, within)
+        self.beginning = self._prepared(beginning.order_by(facts.fact_id))
+
     def _prepare_lanes(self) -> None:
         rows = journey_lanes.c
         journey = rows.journey_id == bindparam("journey_id")

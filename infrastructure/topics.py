@@ -9,6 +9,7 @@ from domain.journey import decisions, facts
 
 TOPICS: Final[dict[type[msgspec.Struct], str]] = {
     app_group.AppGroupMade: "app_group.made",
+    app_group.DefaultCurrencyChanged: "app_group.default_currency_changed",
     app_group.AppAdded: "app_group.app_added",
     app_group.CustomEventDeclared: "app_group.custom_event_declared",
     app_group.CustomEventSeen: "app_group.custom_event_seen",
@@ -33,6 +34,9 @@ TOPICS: Final[dict[type[msgspec.Struct], str]] = {
     facts.CustomEvent: "journey.custom_event",
     facts.AppVersionReported: "journey.app_version",
     facts.Refund: "journey.refund",
+    facts.Order: "journey.order",
+    facts.OrderRefund: "journey.order_refund",
+    facts.OrderCancelled: "journey.order_cancelled",
     facts.Void: "journey.void",
     decisions.FactDisregarded: "journey.fact_disregarded",
     decisions.UpgradeRecorded: "journey.upgrade_recorded",

@@ -64,6 +64,7 @@ class Group:
         if isinstance(command, CustomEventCommand):
             assert command.name in self.custom_events, command.name
             return CustomEvent(command.id, command.at, command.name, *app, properties)
+        assert command.currency is not None, command.id
         order = (command.product_id, command.price, command.currency, command.quantity)
         return Purchase(command.id, command.at, *order, *app, properties)
 

@@ -13,12 +13,12 @@ from domain.journey.decisions import (
     Occurrence,
     Receipt,
 )
-from domain.journey.facts import Behaviour, Key, Received
+from domain.journey.facts import Behaviour, Key, OrderCorrection, Received
 from domain.journey.history import LAST_ID
 from domain.journey.journey import Journey
 
 
-def judge(journey: Journey, behaviour: Behaviour, *, upgrade: bool) -> None:
+def judge(journey: Journey, behaviour: Behaviour | OrderCorrection, *, upgrade: bool) -> None:
     """A behaviour came: it converts wherever it matches inside a window, if none did earlier (R7, R8)."""
     for campaign_id in journey.campaigns_around(behaviour.at):
         wanted = [
@@ -42,7 +42,7 @@ def _earlier(journey: Journey, campaign_id: str, index: int, key: Key) -> bool:
     return standing is not None and standing.behaviour.key < key
 
 
-def lose(journey: Journey, behaviour: Behaviour, *, only_as_upgrade: bool = False) -> None:
+def lose(journey: Journey, behaviour: Behaviour | OrderCorrection, *, only_as_upgrade: bool = False) -> None:
     """A behaviour is gone, or is an upgrade no more: the conversions that stand on it fall back (R14)."""
     for campaign_id in journey.campaigns_around(behaviour.at):
         for index, event, _ in journey.definitions[campaign_id].windows:

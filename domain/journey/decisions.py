@@ -133,12 +133,13 @@ class ConversionWithdrawn(Decision, frozen=True, gc=False):
 
 
 class RevenueAttributed(Decision, frozen=True, gc=False):
-    """The purchase counts for the campaign (R11)."""
+    """The purchase counts for the campaign (R11); an order counts as one (R27)."""
 
     campaign_id: str
     purchase: Occurrence
     currency: str
     now: Revenue
+    is_order: bool = False
 
 
 class RevenueRestated(Decision, frozen=True, gc=False):
@@ -149,6 +150,7 @@ class RevenueRestated(Decision, frozen=True, gc=False):
     currency: str
     before: Revenue
     now: Revenue
+    is_order: bool = False
 
 
 class RevenueWithdrawn(Decision, frozen=True, gc=False):
@@ -158,6 +160,7 @@ class RevenueWithdrawn(Decision, frozen=True, gc=False):
     purchase: Occurrence
     currency: str
     before: Revenue
+    is_order: bool = False
 
 
 JourneyEvent = (

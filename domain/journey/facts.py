@@ -4,9 +4,11 @@ Never change or remove a class or field that was stored: add an optional field w
 (a golden file per class in tests/golden/ keeps watch).
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
@@ -71,10 +73,11 @@ class CustomEvent(Fact, frozen=True, gc=False, tag="custom_event"):
 
 
 class AppVersionReported(Fact, frozen=True, gc=False, tag="app_version"):
-    """The version of an app that the user runs (R10)."""
+    """The version of an app that the user runs (R10), and the one before it as the report itself has it."""
 
     app_id: str
     app_version: str = msgspec.field(name="version")
+    previous_version: str | None = None
 
 
 class Refund(Fact, frozen=True, gc=False, tag="refund"):
@@ -84,6 +87,51 @@ class Refund(Fact, frozen=True, gc=False, tag="refund"):
     amount: Decimal
 
 
+class OrderLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """Units of one product: of an order, or given back of it; the price of one where it is known (R27)."""
+
+    product_id: str
+    price: Decimal | None = None
+    quantity: int = 1
+
+
+class Order(Fact, frozen=True, gc=False, tag="order"):
+    """An order (R27); it has no currency where it names no money.
+
+    `name` is that of the event which it came as, `properties` the keyed hash of what stands aside.
+    """
+
+    lines: tuple[OrderLine, ...] = ()
+    currency: str | None = None
+    total: Decimal | None = None
+    name: str | None = None
+    app_id: str | None = None
+    app_version: str | None = None
+    properties: str | None = None
+
+    @property
+    def amount(self) -> Decimal:
+        """Its total where that is known, else what its lines with a price come to (R27)."""
+        return money.lines_amount(self.lines) if self.total is None else self.total
+
+
+class OrderRefund(Fact, frozen=True, gc=False, tag="order_refund"):
+    """Given back of an order: an amount, or units of products, or everything where it has neither (R27)."""
+
+    order_id: str
+    amount: Decimal | None = None
+    lines: tuple[OrderLine, ...] = ()
+    currency: str | None = None
+    name: str | None = None
+
+
+class OrderCancelled(Fact, frozen=True, gc=False, tag="order_cancelled"):
+    """An order that is not to be: everything is given back, and its conversion stays (R12, R27)."""
+
+    order_id: str
+    name: str | None = None
+
+
 class Void(Fact, frozen=True, gc=False, tag="void"):
     """Says that a fact should never have been (R17); `reason` is the keyed hash of what stands aside."""
 
@@ -91,15 +139,39 @@ class Void(Fact, frozen=True, gc=False, tag="void"):
     reason: str | None = None
 
 
-Behaviour = SessionStarted | Purchase | CustomEvent | AppVersionReported
-AnyFact = Received | Behaviour | Refund | Void
+Sale = Purchase | Order
+"""What has an amount, and counts for campaigns (R11)."""
+OrderCorrection = OrderRefund | OrderCancelled
+Behaviour = SessionStarted | Purchase | Order | CustomEvent | AppVersionReported
+AnyFact = Received | Behaviour | Refund | OrderCorrection | Void
 
 _encode = msgspec.json.Encoder().encode
 
 
 def digest(fact: AnyFact) -> bytes:
     """16 bytes that are equal for facts of the same content, and for no others (R13)."""
-    return blake2b(_encode(fact), digest_size=16).digest()
+    told = _ORDER_AS_TOLD.get(type(fact))
+    return blake2b(_encode(fact if told is None else told(fact)), digest_size=16).digest()
+
+
+def _of_any_shape(fact: Any) -> Any:  # noqa: ANN401
+    """R27: in whatever shape an order comes, it is the same: the event that it came as is no part of it."""
+    return fact if fact.name is None else msgspec.structs.replace(fact, name=None)
+
+
+def _order_of_any_shape(order: Order) -> Order:
+    """Nor is what that event says beside it, nor a total that says no more than the lines."""
+    properties = order.properties if order.name is None else None
+    priced = order.lines and all(line.price is not None for line in order.lines)
+    total = None if priced and order.total == money.lines_amount(order.lines) else order.total
+    return msgspec.structs.replace(order, name=None, properties=properties, total=total)
+
+
+_ORDER_AS_TOLD: dict[type[Fact], Callable[[Any], Any]] = {
+    Order: _order_of_any_shape,
+    OrderRefund: _of_any_shape,
+    OrderCancelled: _of_any_shape,
+}
 
 
 def reported_version(fact: Fact) -> tuple[str, str] | None:

@@ -29,6 +29,9 @@ class History(Protocol):
     def fact(self, fact_id: str) -> AnyFact | None:
         """The recorded fact with this id, disregarded or not."""
 
+    def beginning(self, prefix: str) -> Iterator[AnyFact]:
+        """The recorded facts whose ids begin so, by id, disregarded or not."""
+
     def before(self, lane: str, key: Key) -> AnyFact | None:
         """The latest fact of the lane before the key."""
 
@@ -64,6 +67,11 @@ class MemoryHistory:
     def fact(self, fact_id: str) -> AnyFact | None:
         found = self.facts.get(fact_id)
         return None if found is None else found[0]
+
+    def beginning(self, prefix: str) -> Iterator[AnyFact]:
+        for fact_id in sorted(self.facts):
+            if fact_id.startswith(prefix):
+                yield self.facts[fact_id][0]
 
     def before(self, lane: str, key: Key) -> AnyFact | None:
         keys = self.lanes.get(lane, [])

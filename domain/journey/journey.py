@@ -26,7 +26,7 @@ class Journey(Aggregate[JourneyEvent]):
         super().__init__(id)
         self.history = history
         self.definitions = definitions
-        self.state = JourneyState() if state is None else state
+        self.state = JourneyState(orders_as_purchases=False) if state is None else state
 
     def record(self, event: JourneyEvent) -> None:
         super().record(event)

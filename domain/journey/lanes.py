@@ -14,6 +14,9 @@ from domain.journey.facts import (
     CustomEvent,
     Fact,
     Key,
+    Order,
+    OrderCancelled,
+    OrderRefund,
     Purchase,
     Received,
     Refund,
@@ -49,6 +52,11 @@ def refunds(purchase_id: str) -> str:
     return f"refund/{purchase_id}"
 
 
+def order_corrections(order_id: str) -> str:
+    """The refunds and cancellations that name one order."""
+    return f"order/{order_id}"
+
+
 def voids(fact_id: str) -> str:
     """The voids that name one fact."""
     return f"void/{fact_id}"
@@ -59,12 +67,18 @@ def month(at: datetime) -> int:
     return (at - EPOCH) // _MONTH
 
 
+OF_ORDERS = (Order, OrderRefund, OrderCancelled)
+"""What may have come as a named event, and is a performance of that too (R27)."""
+
 _OWN: dict[type[Fact], Callable[[Any], str]] = {
     Received: lambda fact: receipts(fact.campaign_id),
     SessionStarted: lambda _: SESSIONS,
     Purchase: lambda _: PURCHASES,
     CustomEvent: lambda fact: custom_events(fact.name),
+    Order: lambda _: PURCHASES,
     Refund: lambda fact: refunds(fact.purchase_id),
+    OrderRefund: lambda fact: order_corrections(fact.order_id),
+    OrderCancelled: lambda fact: order_corrections(fact.order_id),
     Void: lambda fact: voids(fact.fact_id),
 }
 
@@ -73,6 +87,8 @@ def of(fact: Fact) -> list[str]:
     """The lanes in which a fact stands."""
     own = _OWN.get(type(fact))
     found = [] if own is None else [own(fact)]
+    if type(fact) in OF_ORDERS and fact.name is not None:  # type: ignore[attr-defined]
+        found.append(custom_events(fact.name))  # type: ignore[attr-defined]
     if (report := reported_version(fact)) is not None:
         found.append(versions(report[0]))
     return found

@@ -27,6 +27,10 @@ from domain.journey.facts import (
     CustomEvent,
     Fact,
     Key,
+    Order,
+    OrderCancelled,
+    OrderCorrection,
+    OrderRefund,
     Purchase,
     Received,
     Refund,
@@ -34,6 +38,9 @@ from domain.journey.facts import (
     Void,
     reported_version,
 )
+
+ORDERS_AS_PURCHASES = "order:"
+"""How the ids of purchases began that earlier versions made of an order: `order:ORDER:PRODUCT`."""
 
 
 class Definitions(Protocol):
@@ -49,6 +56,8 @@ class Report(msgspec.Struct, frozen=True):
     id: str
     at: datetime
     version: str
+    previous_version: str | None = None
+    """What the report itself says was before it; of no account where an earlier report is known."""
 
     @property
     def key(self) -> Key:
@@ -91,7 +100,8 @@ class JourneyState(msgspec.Struct, omit_defaults=True):
 
     `reports` holds the latest version report by app; an app not in it is to be looked up. `names_facts` says that a
     refund or void was recorded, which may name a fact yet to come. `closed_until`: no window of a campaign that was
-    put away is open after it.
+    put away is open after it. `orders_as_purchases`: whether a purchase was recorded as an earlier version recorded
+    orders (orders.py); None where an earlier version kept this state, and it has to be looked up.
     """
 
     seen_until: datetime | None = None
@@ -99,6 +109,7 @@ class JourneyState(msgspec.Struct, omit_defaults=True):
     reported_until: datetime | None = None
     closed_until: datetime | None = None
     names_facts: bool = False
+    orders_as_purchases: bool | None = None
     reports: dict[str, Report] = {}
     standings: dict[str, Standing] = {}
 
@@ -140,7 +151,8 @@ def _behaved(state: JourneyState, fact: Fact) -> None:
     if state.behaved_until is None or fact.at > state.behaved_until:
         state.behaved_until = fact.at
     if (reported := reported_version(fact)) is not None:
-        _reported(state, reported[0], Report(fact.id, fact.at, reported[1]))
+        previous = getattr(fact, "previous_version", None)
+        _reported(state, reported[0], Report(fact.id, fact.at, reported[1], previous))
 
 
 def _reported(state: JourneyState, app_id: str, report: Report) -> None:
@@ -154,8 +166,20 @@ def _reported(state: JourneyState, app_id: str, report: Report) -> None:
         state.reported_until = report.at
 
 
+def _purchased(state: JourneyState, fact: Purchase) -> None:
+    _behaved(state, fact)
+    if fact.id.startswith(ORDERS_AS_PURCHASES):
+        state.orders_as_purchases = True
+
+
 def _named(state: JourneyState, _fact: Refund | Void) -> None:
     state.names_facts = True
+
+
+def _corrected(state: JourneyState, fact: OrderCorrection) -> None:
+    state.names_facts = True
+    if fact.name is not None:
+        _behaved(state, fact)
 
 
 def _disregarded(state: JourneyState, event: FactDisregarded) -> None:
@@ -197,10 +221,13 @@ def _uncounted(state: JourneyState, event: RecipientWithdrawn) -> None:
 _EVOLUTION: dict[type[Any], Callable[[JourneyState, Any], None]] = {
     Received: _received,
     SessionStarted: _behaved,
-    Purchase: _behaved,
+    Purchase: _purchased,
+    Order: _behaved,
     CustomEvent: _behaved,
     AppVersionReported: _behaved,
     Refund: _named,
+    OrderRefund: _corrected,
+    OrderCancelled: _corrected,
     Void: _named,
     FactDisregarded: _disregarded,
     ConversionRecorded: _converted,

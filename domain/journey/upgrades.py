@@ -1,4 +1,7 @@
-"""R10: which version reports are upgrades; a report that comes late or goes may change the one after it too."""
+"""R10: which version reports are upgrades; a report that comes late or goes may change the one after it too.
+
+The first report of an app is compared with the version before it that it names itself, if it names one.
+"""
 
 from typing import NamedTuple
 
@@ -42,7 +45,7 @@ def neighbours(journey: Journey, fact: Fact) -> Neighbours:
         return Neighbours(latest, None)
     lane = lanes.versions(reported[0])
     after = None if fact.at > state.reported_until else journey.history.after(lane, fact.key)
-    return Neighbours(_report(journey.history.before(lane, fact.key)), after)
+    return Neighbours(_report_of(journey.history.before(lane, fact.key)), after)
 
 
 def mark(journey: Journey, fact: Behaviour, around: Neighbours, *, gone: bool = False) -> Change:
@@ -50,32 +53,40 @@ def mark(journey: Journey, fact: Behaviour, around: Neighbours, *, gone: bool = 
     reported = reported_version(fact)
     if reported is None:
         return Change(upgrade=False)
-    report = Report(fact.id, fact.at, reported[1])
-    upgrade = _upgrades(around.before, report)
-    if upgrade:
-        _record(journey, reported[0], report, None if gone else around.before)
-    after = _report(around.after)
-    apart, beside = _upgrades(around.before, after), _upgrades(report, after)
-    if after is None or apart == beside:
-        return Change(upgrade)
-    now, predecessor = (apart, around.before) if gone else (beside, report)
-    _record(journey, reported[0], after, predecessor if now else None)
-    return Change(upgrade, around.after, now)  # type: ignore[arg-type]
+    report = _report(fact, reported[1])
+    upgraded = _upgraded_from(around.before, report)
+    if upgraded is not None:
+        _record(journey, reported[0], report, None if gone else upgraded)
+    after = _report_of(around.after)
+    if after is None:
+        return Change(upgraded is not None)
+    apart, beside = _upgraded_from(around.before, after), _upgraded_from(report, after)
+    if (apart is None) == (beside is None):
+        return Change(upgraded is not None)
+    now = apart if gone else beside
+    _record(journey, reported[0], after, now)
+    return Change(upgraded is not None, around.after, now is not None)  # type: ignore[arg-type]
 
 
-def _upgrades(before: Report | None, after: Report | None) -> bool:
-    return before is not None and after is not None and is_upgrade(before.version, after.version)
+def _upgraded_from(before: Report | None, report: Report) -> str | None:
+    """The version that a report is an upgrade over: of the report before it, else the one it names; else None."""
+    version = report.previous_version if before is None else before.version
+    return version if version is not None and is_upgrade(version, report.version) else None
 
 
-def _record(journey: Journey, app_id: str, report: Report, predecessor: Report | None) -> None:
-    """The report is an upgrade over its predecessor; over none, it is one no more."""
+def _record(journey: Journey, app_id: str, report: Report, version: str | None) -> None:
+    """The report is an upgrade over a version; over none, it is one no more."""
     occurrence = Occurrence(report.id, report.at)
-    if predecessor is None:
+    if version is None:
         journey.record(UpgradeWithdrawn(occurrence, app_id))
     else:
-        journey.record(UpgradeRecorded(occurrence, app_id, predecessor.version, report.version))
+        journey.record(UpgradeRecorded(occurrence, app_id, version, report.version))
 
 
-def _report(fact: AnyFact | None) -> Report | None:
+def _report_of(fact: AnyFact | None) -> Report | None:
     reported = None if fact is None else reported_version(fact)
-    return None if fact is None or reported is None else Report(fact.id, fact.at, reported[1])
+    return None if fact is None or reported is None else _report(fact, reported[1])
+
+
+def _report(fact: Fact, version: str) -> Report:
+    return Report(fact.id, fact.at, version, getattr(fact, "previous_version", None))

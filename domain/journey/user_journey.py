@@ -4,27 +4,41 @@ A fact is decided alone and at once: from the state at hand where it comes in or
 in the history where it comes late. So what is decided depends on the stream's facts alone, never on batches.
 """
 
+from collections.abc import Collection
+
+import msgspec
+
 from domain.errors import ConflictingFact
 from domain.instants import EPOCH
-from domain.journey import conversions, lanes, recipients, revenue, upgrades
+from domain.journey import conversions, lanes, orders, recipients, revenue, upgrades
 from domain.journey.decisions import FactDisregarded, Receipt
-from domain.journey.facts import AnyFact, Behaviour, Fact, Purchase, Received, Refund, Void, digest
+from domain.journey.facts import (
+    AnyFact,
+    Behaviour,
+    Fact,
+    Order,
+    OrderCancelled,
+    OrderRefund,
+    Purchase,
+    Received,
+    Refund,
+    Sale,
+    Void,
+    digest,
+)
 from domain.journey.journey import Journey
 
 
 class UserJourney(Journey):
     """All facts of one user, and what was decided from them."""
 
-    def take(self, fact: AnyFact) -> bool:
+    def take(self, fact: AnyFact, *, defaults: Collection[str] = ()) -> bool:
         """Take a fact and decide all that follows: True when it is new, False for a duplicate (R13).
 
-        Raises ConflictingFact, and then nothing was recorded.
+        `defaults` are fields that were filled in by default. Raises ConflictingFact, and then nothing was recorded.
         """
-        known = self.history.digest(fact.id)
-        if known is not None:
-            if known == digest(fact):
-                return False
-            raise ConflictingFact(f"the id {fact.id!r} is taken by a fact of other content", place="id")
+        if self.is_known(fact, defaults=defaults):
+            return False
         if isinstance(fact, Received):
             self.standing(fact.campaign_id)
         around = upgrades.neighbours(self, fact)
@@ -36,12 +50,48 @@ class UserJourney(Journey):
             self.record(FactDisregarded(void.id, fact))
         return True
 
+    def is_known(self, fact: AnyFact, *, defaults: Collection[str] = ()) -> bool:
+        """Whether the fact was recorded before (R13); raises ConflictingFact where its id is another's.
+
+        What was filled in by default makes no conflict: what was recorded stands.
+        """
+        known = self.history.digest(fact.id)
+        if known is None:
+            return isinstance(fact, Order) and self._is_known_as_purchases(fact)
+        if known == digest(fact):
+            return True
+        recorded = self.history.fact(fact.id)
+        if defaults and type(recorded) is type(fact):
+            as_recorded = {name: getattr(recorded, name) for name in defaults}
+            if known == digest(msgspec.structs.replace(fact, **as_recorded)):
+                return True
+        kind = str(type(recorded).__struct_config__.tag)  # type: ignore[union-attr]
+        raise ConflictingFact(
+            f"the id {fact.id!r} is taken by a fact of other content, of type {kind}", place="id"
+        )
+
+    def _is_known_as_purchases(self, order: Order) -> bool:
+        """Whether an earlier version recorded the order, as purchases."""
+        if self.state.orders_as_purchases is False:
+            return False
+        found = self.history.beginning(orders.purchases_prefix(order.id))
+        purchases = [each for each in found if isinstance(each, Purchase)]
+        if purchases and not orders.is_recorded_as(order, purchases):
+            message = (
+                f"the order {order.id!r} is recorded as purchases of other content, {purchases[0].id!r} first"
+            )
+            raise ConflictingFact(message, place="id")
+        return bool(purchases)
+
     def _decide(self, fact: AnyFact, around: upgrades.Neighbours) -> None:
         match fact:
             case Received():
                 self._receive(fact)
             case Refund():
                 revenue.refund(self, fact)
+            case OrderRefund() | OrderCancelled():
+                conversions.judge(self, fact, upgrade=False)
+                revenue.correct(self, fact)
             case Void():
                 self._void(fact)
             case _:
@@ -60,7 +110,7 @@ class UserJourney(Journey):
     def _behave(self, fact: Behaviour, around: upgrades.Neighbours) -> None:
         change = upgrades.mark(self, fact, around)
         conversions.judge(self, fact, upgrade=change.upgrade)
-        if isinstance(fact, Purchase):
+        if isinstance(fact, Sale):
             revenue.attribute(self, fact)
         self._follow_upgrade(change)
 
@@ -92,6 +142,9 @@ class UserJourney(Journey):
                 self._unreceive(target)
             case Refund():
                 revenue.refund(self, target, gone=True)
+            case OrderRefund() | OrderCancelled():
+                conversions.lose(self, target)
+                revenue.correct(self, target, gone=True)
             case _:
                 self._unbehave(target)
 
@@ -105,6 +158,6 @@ class UserJourney(Journey):
     def _unbehave(self, fact: Behaviour) -> None:
         change = upgrades.mark(self, fact, upgrades.neighbours(self, fact), gone=True)
         conversions.lose(self, fact)
-        if isinstance(fact, Purchase):
+        if isinstance(fact, Sale):
             revenue.withdraw(self, fact)
         self._follow_upgrade(change)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from application.ledger import UnknownAppGroup
 from infrastructure.cli.console import (
     DatabaseOption,
     JsonOption,
@@ -47,19 +48,29 @@ def show(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Show an app group: its time zone, apps and known custom events."""
+    """Show an app group: its time zone, default currency, apps and known custom events."""
     with opened(database) as service:
-        catch_up(service, APP_GROUPS)
-        with service.database.reading() as connection:
-            found = next((group for group in listed(connection) if group.app_group == app_group), None)
-    if found is None:
-        raise Refused(
-            f"there is no app group {app_group!r}; `conversions app-groups list` shows them all",
-            code="unknown_app_group",
-        )
+        try:
+            found = service.ledger.existing_app_group(app_group)
+        except UnknownAppGroup:
+            raise Refused(
+                f"there is no app group {app_group!r}; `conversions app-groups list` shows them all",
+                code="unknown_app_group",
+            ) from None
+    apps, custom_events = sorted(found.apps), sorted(found.custom_events)
     if json_output:
-        print_json(found.as_json())
+        print_json(
+            {
+                "app_group": found.app_group,
+                "time_zone": found.time_zone,
+                "default_currency": found.default_currency,
+                "apps": apps,
+                "custom_events": custom_events,
+            }
+        )
         return
+    none = "none: a price that names no currency is refused"
     out.print(f"[bold]{shown(found.app_group)}[/], days in {found.time_zone}")
-    out.print(f"  apps           {shown(', '.join(found.apps)) or 'none'}")
-    out.print(f"  custom events  {shown(', '.join(found.custom_events)) or 'none'}")
+    out.print(f"  default currency  {found.default_currency or none}")
+    out.print(f"  apps              {shown(', '.join(apps)) or 'none'}")
+    out.print(f"  custom events     {shown(', '.join(custom_events)) or 'none'}")

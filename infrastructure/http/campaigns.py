@@ -48,20 +48,23 @@ _REFUSED = (
     responses=schemas.answers(schemas.AppGroupShape, HTTPStatus.NOT_FOUND),
 )
 async def show_app_group(request: Request, state: Shared, caller: Reader) -> Response:
-    """Show the app group of the key: its apps and known custom events."""
+    """Show the app group of the key: its time zone, default currency, apps and known custom events."""
     group = await asyncio.to_thread(state.service.ledger.existing_app_group, caller.app_group)
     return tagged(request, _group(group))
 
 
 @routes.patch(
     "/v1/app-group",
-    summary="Add apps and custom events",
+    summary="Change the app group",
     response_class=Response,
     responses=schemas.answers(schemas.AppGroupShape, *_REFUSED),
     openapi_extra=schemas.body_of("AppGroupCommand"),
 )
 async def change_app_group(request: Request, state: Shared, caller: Manager) -> Response:
-    """Add apps and custom events; the app group is made where it is new, its time zone is then fixed."""
+    """Add apps and custom events, or change the default currency.
+
+    The app group is made where it is new, its time zone is then fixed.
+    """
     command = read_command(AppGroupCommand, await _object(request, state))
     stamp = caller.stamp(new_command_id())
     group = await asyncio.to_thread(state.service.campaigns.change_group, caller.app_group, command, stamp)
@@ -210,6 +213,7 @@ def _group(group: AppGroup) -> dict[str, Any]:
     return {
         "app_group": group.app_group,
         "time_zone": group.time_zone,
+        "default_currency": group.default_currency,
         "apps": sorted(group.apps),
         "custom_events": sorted(group.custom_events),
     }

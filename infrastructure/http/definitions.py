@@ -38,6 +38,7 @@ class AppGroupShape(Shape):
 
     app_group: str
     time_zone: str
+    default_currency: str | None
     apps: list[str]
     custom_events: list[str]
 

@@ -9,7 +9,7 @@ from infrastructure.database import Database
 
 log = structlog.get_logger()
 
-HEAD = "0005"
+HEAD = "0006"
 """The revision of this version's schema; Alembic itself takes a while to load, and is asked only for a change."""
 
 

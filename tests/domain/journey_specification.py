@@ -55,6 +55,25 @@ def bought(fact_id: str, at: str, price: str = "1.00", currency: str = "EUR", **
     return fact("purchase", fact_id, at, product_id="sku-9", price=price, currency=currency) | fields
 
 
+def ordered(fact_id: str, at: str, *lines: Fields, **fields: Any) -> Fields:
+    """An order in euros; `line` makes its lines."""
+    told = {"lines": list(lines)} if lines else {}
+    return fact("order", fact_id, at, currency="EUR") | told | fields
+
+
+def line(product_id: str, price: str | None = None, quantity: int = 1) -> Fields:
+    return {"product_id": product_id, "price": price, "quantity": quantity}
+
+
+def order_refunded(fact_id: str, order_id: str, *lines: Fields, at: str = march(9), **fields: Any) -> Fields:
+    told = {"lines": list(lines)} if lines else {}
+    return fact("order_refund", fact_id, at, order_id=order_id) | told | fields
+
+
+def order_cancelled(fact_id: str, order_id: str, at: str = march(9), **fields: Any) -> Fields:
+    return fact("order_cancelled", fact_id, at, order_id=order_id) | fields
+
+
 def performed(fact_id: str, at: str, name: str = "signed_up", **fields: Any) -> Fields:
     return fact("custom_event", fact_id, at, name=name, **fields)
 
@@ -190,18 +209,18 @@ def conversion_withdrawn(behaviour: Fields, receipt: Fields, index: int = 0) -> 
 
 def earned(purchase: Fields, receipt: Fields, net: str) -> JourneyEvent:
     what = (receipt["campaign_id"], _occurrence(purchase), purchase["currency"])
-    return d.RevenueAttributed(*what, d.Revenue(Decimal(net), _receipt(receipt)))
+    return d.RevenueAttributed(*what, d.Revenue(Decimal(net), _receipt(receipt)), purchase["type"] == "order")
 
 
 def revenue_restated(purchase: Fields, before: tuple[Fields, str], now: tuple[Fields, str]) -> JourneyEvent:
     what = (now[0]["campaign_id"], _occurrence(purchase), purchase["currency"])
-    values = [d.Revenue(Decimal(net), _receipt(receipt)) for receipt, net in (before, now)]
-    return d.RevenueRestated(*what, *values)
+    stood, stands = (d.Revenue(Decimal(net), _receipt(receipt)) for receipt, net in (before, now))
+    return d.RevenueRestated(*what, stood, stands, purchase["type"] == "order")
 
 
 def revenue_withdrawn(purchase: Fields, receipt: Fields, net: str) -> JourneyEvent:
     what = (receipt["campaign_id"], _occurrence(purchase), purchase["currency"])
-    return d.RevenueWithdrawn(*what, d.Revenue(Decimal(net), _receipt(receipt)))
+    return d.RevenueWithdrawn(*what, d.Revenue(Decimal(net), _receipt(receipt)), purchase["type"] == "order")
 
 
 def upgraded(report: Fields, over: Fields) -> JourneyEvent:

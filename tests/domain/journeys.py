@@ -12,6 +12,9 @@ from application.fact_commands import (
     AppVersionCommand,
     CustomEventCommand,
     FactCommand,
+    OrderCancelledCommand,
+    OrderCommand,
+    OrderRefundCommand,
     PurchaseCommand,
     ReceivedCommand,
     RefundCommand,
@@ -41,7 +44,9 @@ def fact_of(raw: dict[str, Any], definitions: dict[str, Definition]) -> f.AnyFac
     return as_fact(read_fact(raw), definitions)
 
 
-def as_fact(c: FactCommand, definitions: dict[str, Definition]) -> f.AnyFact:
+def as_fact(  # noqa: PLR0911 - one for each type
+    c: FactCommand, definitions: dict[str, Definition]
+) -> f.AnyFact:
     """The domain's fact for a command."""
     match c:
         case ReceivedCommand():
@@ -49,18 +54,30 @@ def as_fact(c: FactCommand, definitions: dict[str, Definition]) -> f.AnyFact:
         case SessionStartedCommand():
             return f.SessionStarted(c.id, c.at, c.app_id, c.app_version)
         case PurchaseCommand():
+            assert c.currency is not None
             return f.Purchase(
                 c.id, c.at, c.product_id, c.price, c.currency, c.quantity, c.app_id, c.app_version
             )
+        case OrderCommand():
+            return f.Order(c.id, c.at, lines(c), c.currency, c.total, c.name, c.app_id, c.app_version)
+        case OrderRefundCommand():
+            return f.OrderRefund(c.id, c.at, c.order_id, c.amount, lines(c), c.currency, c.name)
+        case OrderCancelledCommand():
+            return f.OrderCancelled(c.id, c.at, c.order_id, c.name)
         case CustomEventCommand():
             return f.CustomEvent(c.id, c.at, c.name, c.app_id, c.app_version)
         case AppVersionCommand():
-            return f.AppVersionReported(c.id, c.at, c.app_id, c.version)
+            return f.AppVersionReported(c.id, c.at, c.app_id, c.version, c.previous_version)
         case RefundCommand():
             return f.Refund(c.id, c.at, c.purchase_id, c.amount)
         case VoidCommand():
             return f.Void(c.id, c.at, c.fact_id)
     raise TypeError(type(c).__name__)
+
+
+def lines(command: OrderCommand | OrderRefundCommand) -> tuple[f.OrderLine, ...]:
+    """The domain's lines for those of a command."""
+    return tuple(f.OrderLine(line.product_id, line.price, line.quantity) for line in command.lines or ())
 
 
 class Journeys:

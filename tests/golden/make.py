@@ -22,6 +22,7 @@ RECEIPT = d.Receipt("r1", AT, "A")
 OTHER = d.Receipt("r2", LATER, "B")
 BOUGHT = d.Occurrence("p1", LATER)
 RECEIVED = f.Received("r1", AT, "spring-sale", "A")
+LINES = (f.OrderLine("tea", Decimal("9.99"), 2), f.OrderLine("cup"))
 CONVERSION = d.Conversion(BOUGHT, RECEIPT)
 REVENUE = d.Revenue(Decimal("19.98"), RECEIPT)
 VARIANTS = (Variant("A", "Big picture"), Variant("B"), Variant("holdout", control=True))
@@ -49,6 +50,7 @@ SELECTED = SelectionEvidence(
 
 EXAMPLES: tuple[msgspec.Struct, ...] = (
     app_group.AppGroupMade("shop", "Europe/Berlin"),
+    app_group.DefaultCurrencyChanged("USD", by_upgrade=True),
     app_group.AppAdded("ios"),
     app_group.CustomEventDeclared("signed_up"),
     app_group.CustomEventSeen("shared"),
@@ -82,6 +84,9 @@ EXAMPLES: tuple[msgspec.Struct, ...] = (
     f.CustomEvent("c1", AT, "signed_up", "web", "2.0", "ab12"),
     f.AppVersionReported("v1", AT, "ios", "1.3.0"),
     f.Refund("x1", LATER, "p1", Decimal("9.99")),
+    f.Order("o-1001", LATER, LINES, "EUR", Decimal("21.98"), "Order Completed", "web", "2.0", "ab12"),
+    f.OrderRefund("x2", LATER, "o-1001", Decimal("1.99"), LINES[1:], "EUR", "Order Refunded"),
+    f.OrderCancelled("x4", LATER, "o-1001", "Order Cancelled"),
     f.Void("d1", LATER, "p1", "ab12"),
     d.FactDisregarded("d1", RECEIVED),
     d.UpgradeRecorded(d.Occurrence("v1", AT), "ios", "1.2.3", "1.3.0"),

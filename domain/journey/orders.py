@@ -1,0 +1,186 @@
+"""R27: what is given back of an order; and orders that earlier versions took apart into purchases.
+
+Plain functions of facts: a journey asks them while it decides, and an explanation afterwards.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from domain import money
+from domain.journey.facts import (
+    Order,
+    OrderCancelled,
+    OrderCorrection,
+    OrderLine,
+    OrderRefund,
+    Purchase,
+    Refund,
+)
+from domain.journey.state import ORDERS_AS_PURCHASES
+
+_WHOLE = "order"
+"""The product that an earlier version named where an order told none."""
+
+
+@dataclass
+class GivenBack:
+    """What corrections give back of an order.
+
+    `everything`, or else by line what comes back at its prices, and `amount`, which is of no line. `beyond` are, by
+    correction, the units that were never ordered, `of_other_currency` the corrections in another currency: these give
+    back nothing.
+    """
+
+    by_line: list[Decimal]
+    amount: Decimal = Decimal(0)
+    everything: bool = False
+    beyond: defaultdict[str, list[OrderLine]] = field(default_factory=lambda: defaultdict(list))
+    of_other_currency: set[str] = field(default_factory=set)
+
+
+def given_back(
+    lines: Sequence[OrderLine], currency: str | None, corrections: Iterable[OrderCorrection]
+) -> GivenBack:
+    """What corrections give back of lines, units in the order of the corrections: by instant, then id."""
+    back = GivenBack([Decimal(0)] * len(lines))
+    left = [line.quantity for line in lines]
+    without_a_price = False
+    for each in sorted(corrections, key=lambda correction: correction.key):
+        if isinstance(each, OrderCancelled):
+            back.everything = True
+        elif each.currency not in {None, currency}:
+            back.of_other_currency.add(each.id)
+        elif each.amount is not None:
+            back.amount = money.total((back.amount, each.amount))
+        elif each.lines:
+            without_a_price |= _give_back_units(each, lines, left, back)
+        else:
+            back.everything = True
+    # All units of an order's only line: then everything, though its price be unknown.
+    if without_a_price and len(lines) == 1 and not left[0]:
+        back.everything = True
+    return back
+
+
+def _give_back_units(
+    refund: OrderRefund, lines: Sequence[OrderLine], left: list[int], back: GivenBack
+) -> bool:
+    """Give back units, each from the first line of its product that has any left; whether some had no price."""
+    without_a_price = False
+    for wanted in refund.lines:
+        units = wanted.quantity
+        for place, line in enumerate(lines):
+            taken = min(units, left[place]) if line.product_id == wanted.product_id else 0
+            if not taken:
+                continue
+            left[place] -= taken
+            units -= taken
+            price = line.price if wanted.price is None else wanted.price
+            if price is None:
+                without_a_price = True
+            else:
+                back.by_line[place] = money.total((back.by_line[place], money.times(price, taken)))
+        if units:
+            back.beyond[refund.id].append(OrderLine(wanted.product_id, wanted.price, units))
+    return without_a_price
+
+
+def net(order: Order, corrections: Iterable[OrderCorrection]) -> Decimal:
+    """The order's amount less all that is given back, never below 0 (R12, R27)."""
+    back = given_back(order.lines, order.currency, corrections)
+    return Decimal(0) if back.everything else money.net(order.amount, [*back.by_line, back.amount])
+
+
+# Orders that an earlier version recorded as purchases, `order:ORDER:PRODUCT`: an order is known by them, and corrected
+# by correcting them.
+
+
+def purchases_prefix(order_id: str) -> str:
+    """How the ids of an order's purchases begin."""
+    return f"{ORDERS_AS_PURCHASES}{order_id}:"
+
+
+def order_ids(purchase_id: str) -> Iterator[str]:
+    """The orders that a purchase may be of, the shortest id first: a colon may be of the order or of the product."""
+    if not purchase_id.startswith(ORDERS_AS_PURCHASES):
+        return
+    told = purchase_id.removeprefix(ORDERS_AS_PURCHASES)
+    for place, sign in enumerate(told):
+        if sign == ":" and place:
+            yield told[:place]
+
+
+def is_recorded_as(order: Order, purchases: Sequence[Purchase]) -> bool:
+    """Whether the purchases say what the order says (R13): the same instant, currency, products and prices."""
+    if any(each.at != order.at or each.currency != order.currency for each in purchases):
+        return False
+    recorded = [
+        OrderLine(each.product_id, each.price, each.quantity) for each in in_order(order.id, purchases)
+    ]
+    lines = list(order.lines) or [OrderLine(_WHOLE, order.amount)]
+    return recorded == lines and order.total in {None, order.amount, money.lines_amount(lines)}
+
+
+def in_order(order_id: str, purchases: Iterable[Purchase]) -> list[Purchase]:
+    """Purchases as the order's lines stood: one is named by its place where its product was named before."""
+    found = list(purchases)
+    prefix = purchases_prefix(order_id)
+    named = [each for each in found if each.id == prefix + each.product_id]
+    placed = sorted(
+        (each for each in found if each.id != prefix + each.product_id),
+        key=lambda each: (_place(each.id.removeprefix(prefix)), each.id),
+    )
+    named.sort(key=lambda each: each.id)
+    for each in placed:
+        named.insert(min(_place(each.id.removeprefix(prefix)), len(named)), each)
+    return named
+
+
+def _place(name: str) -> int:
+    digits = name.lstrip("#")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else len(name) + 10**9
+
+
+def nets_of_purchases(
+    purchases: Iterable[Purchase],
+    refunds: Mapping[str, Iterable[Refund]],
+    corrections: Mapping[str, Sequence[OrderCorrection]],
+) -> dict[str, Decimal]:
+    """The net of each purchase, given its own refunds and, by order, the corrections of the orders it may be of.
+
+    A purchase is of the shortest order that any correction names.
+    """
+    of_order: defaultdict[str | None, list[Purchase]] = defaultdict(list)
+    for each in purchases:
+        of_order[next((found for found in order_ids(each.id) if corrections.get(found)), None)].append(each)
+    nets: dict[str, Decimal] = {}
+    for order_id, group in of_order.items():
+        own = {each.id: _own_net(each, refunds) for each in group}
+        nets |= own if order_id is None else _corrected(order_id, group, own, corrections[order_id])
+    return nets
+
+
+def _own_net(purchase: Purchase, refunds: Mapping[str, Iterable[Refund]]) -> Decimal:
+    return money.net(purchase.amount, (refund.amount for refund in refunds.get(purchase.id, ())))
+
+
+def _corrected(
+    order_id: str,
+    group: Sequence[Purchase],
+    own: Mapping[str, Decimal],
+    corrections: Sequence[OrderCorrection],
+) -> dict[str, Decimal]:
+    """Nets after corrections of the order; an amount that is of no line comes off the first purchases."""
+    lines = in_order(order_id, group)
+    told = [OrderLine(each.product_id, each.price, each.quantity) for each in lines]
+    back = given_back(told, lines[0].currency, corrections)
+    if back.everything:
+        return dict.fromkeys(own, Decimal(0))
+    nets, amount = {}, back.amount
+    for each, of_line in zip(lines, back.by_line, strict=True):
+        left = money.net(own[each.id], (of_line,))
+        nets[each.id] = money.net(left, (amount,))
+        amount = money.net(amount, (left,))
+    return nets
