@@ -94,10 +94,11 @@ def judge_user(outcome: Outcome, user: str, journey: Sequence[Fact], campaign: C
             behaviour, receipt = found
             credit = (behaviour["id"], receipt["id"], variant_of(campaign, receipt))
             outcome.conversions[user, campaign_id, index] = credit
-    for purchase, receipt in counted_purchases(campaign, receipts, journey):
-        variant, currency = variant_of(campaign, receipt), purchase["currency"]
-        counted = (receipt["id"], variant, currency, net(purchase, journey))
-        outcome.revenue[user, campaign_id, purchase["id"]] = counted
+    for sale, receipt in counted_sales(campaign, receipts, journey):
+        variant, currency = variant_of(campaign, receipt), currency_of(sale)
+        if currency is not None:
+            counted = (receipt["id"], variant, currency, net(sale, journey))
+            outcome.revenue[user, campaign_id, sale["id"]] = counted
 
 
 def count_receipts(outcome: Outcome, user: str, receipts: Sequence[Fact], campaign: Campaign) -> None:
@@ -205,9 +206,9 @@ def matches(event: ConversionEvent, fact: Fact, journey: Sequence[Fact]) -> bool
         case "starts_session":
             return fact["type"] == "session_started" and in_apps(event, fact)
         case "makes_purchase":
-            return fact["type"] == "purchase" and event.get("product_id") in (None, fact["product_id"])
+            return is_sale(fact) and event.get("product_id") in (None, *products_of(fact))
         case "performs_custom_event":
-            return fact["type"] == "custom_event" and bool(event["name"] == fact["name"])
+            return bool(event["name"] == fact.get("name"))
         case "upgrades_app":
             return is_upgrade(fact, journey) and in_apps(event, fact)
         case unknown:
@@ -226,16 +227,14 @@ def version_reported(fact: Fact) -> str | None:
 
 
 def is_upgrade(fact: Fact, journey: Iterable[Fact]) -> bool:
-    """R10: compared with the latest earlier report for the same user and app; the first is no upgrade."""
+    """R10: compared with the latest earlier report for the same user and app, else with the version it names."""
     version = version_reported(fact)
     if version is None:
         return False
     reports = [other for other in journey if version_reported(other) is not None]
     of_app = [other for other in reports if other["app_id"] == fact["app_id"]]
     earlier = [other for other in of_app if moment(other) < moment(fact)]
-    if not earlier:
-        return False
-    before = version_reported(latest(earlier))
+    before = version_reported(latest(earlier)) if earlier else fact.get("previous_version")
     return before is not None and upgrades(before, version)
 
 
@@ -264,18 +263,150 @@ def revenue_window(campaign: Campaign) -> timedelta:
     return deadline_of(events[0]) if events else REVENUE_WINDOW_WITHOUT_CONVERSION_EVENTS
 
 
-def counted_purchases(
+def counted_sales(
     campaign: Campaign, receipts: Sequence[Fact], journey: Iterable[Fact]
 ) -> list[tuple[Fact, Fact]]:
-    """R11: every purchase, of any product, inside the window of any receipt, with the receipt credited."""
+    """R11: every purchase or order inside the window of any receipt, with the receipt credited."""
     window = revenue_window(campaign)
-    purchases = [fact for fact in journey if fact["type"] == "purchase"]
-    counted = [purchase for purchase in purchases if receipts_holding(purchase, receipts, window)]
-    return [(purchase, credited_receipt(purchase, receipts, window)) for purchase in counted]
+    counted = [fact for fact in journey if is_sale(fact) and receipts_holding(fact, receipts, window)]
+    return [(sale, credited_receipt(sale, receipts, window)) for sale in counted]
 
 
-def net(purchase: Fact, journey: Iterable[Fact]) -> Decimal:
-    """R11, R12: price x quantity, less all its refunds whenever they were, never below 0."""
-    amount = Decimal(purchase["price"]) * int(purchase.get("quantity") or 1)
-    refunds = [fact for fact in journey if fact["type"] == "refund" and fact["purchase_id"] == purchase["id"]]
-    return max(amount - sum((Decimal(refund["amount"]) for refund in refunds), Decimal(0)), Decimal(0))
+def is_sale(fact: Fact) -> bool:
+    """R27: an order counts as a purchase."""
+    return fact["type"] in {"purchase", "order"}
+
+
+def products_of(sale: Fact) -> list[str]:
+    """R27: every product of an order's lines; none is known where it has no lines."""
+    return [line["product_id"] for line in lines_of(sale)]
+
+
+def lines_of(fact: Fact) -> list[Fact]:
+    """R27: the lines of an order or of a refund; a purchase is a line of its own."""
+    return [fact] if fact["type"] == "purchase" else list(fact.get("lines") or [])
+
+
+def currency_of(sale: Fact) -> str | None:
+    """R27: its own, else the one that its lines agree on."""
+    named = [sale.get("currency"), *(line.get("currency") for line in lines_of(sale))]
+    return next((currency for currency in named if currency is not None), None)
+
+
+def units_of(lines: Iterable[Fact]) -> list[tuple[str, Decimal | None]]:
+    """The product and the price of each single unit, one after the other."""
+    return [
+        (line["product_id"], None if line.get("price") is None else Decimal(line["price"]))
+        for line in lines
+        for _ in range(int(line.get("quantity") or 1))
+    ]
+
+
+def amount_of(sale: Fact) -> Decimal:
+    """R11: price x quantity. R27: an order's total, else the sum of its lines; one without a price adds nothing."""
+    if sale.get("total") is not None:
+        return Decimal(sale["total"])
+    prices = (
+        Decimal(line["price"]) * int(line.get("quantity") or 1)
+        for line in lines_of(sale)
+        if line.get("price") is not None
+    )
+    return sum(prices, Decimal(0))
+
+
+def net(sale: Fact, journey: Sequence[Fact]) -> Decimal:
+    """R12, R27: the amount less all that was given back, whenever that was, never below 0."""
+    if sale["type"] == "order":
+        given = given_back_of(sale, corrections_of(sale["id"], journey))
+        return Decimal(0) if given is None else max(amount_of(sale) - given, Decimal(0))
+    return net_of_purchase(sale, journey)
+
+
+def corrections_of(order_id: str, journey: Iterable[Fact]) -> list[Fact]:
+    """R27: what names the order, in order."""
+    kinds = {"order_refund", "order_cancelled"}
+    return sorted((f for f in journey if f["type"] in kinds and f["order_id"] == order_id), key=moment)
+
+
+def given_back_of(order: Fact, corrections: Sequence[Fact]) -> Decimal | None:
+    """R27: the money given back of an order; None where everything is."""
+    left = units_of(lines_of(order))
+    given, unpriced = Decimal(0), False
+    for correction in corrections:
+        if correction.get("currency") not in (None, currency_of(order)):
+            continue
+        if correction.get("amount") is not None:
+            given += Decimal(correction["amount"])
+        elif not correction.get("lines"):
+            return None
+        for product, price in units_of(lines_of(correction)):
+            unit = next((unit for unit in left if unit[0] == product), None)
+            if unit is None:
+                continue
+            left.remove(unit)
+            paid = unit[1] if price is None else price
+            unpriced = unpriced or paid is None
+            given += paid or Decimal(0)
+    return None if unpriced and not left and len(lines_of(order)) == 1 else given
+
+
+def net_of_purchase(purchase: Fact, journey: Sequence[Fact]) -> Decimal:
+    """R12: the amount less all its refunds; of an order that was recorded as purchases, less what that gives back.
+
+    Such an order is all purchases `order:ORDER:...`; an amount comes off the first of them that have anything left.
+    """
+    refunds = [f for f in journey if f["type"] == "refund" and f["purchase_id"] == purchase["id"]]
+    net = max(amount_of(purchase) - sum((Decimal(r["amount"]) for r in refunds), Decimal(0)), Decimal(0))
+    order_id = order_recorded_as_purchases(purchase, journey)
+    if order_id is None:
+        return net
+    group = [f for f in journey if f["type"] == "purchase" and f["id"].startswith(f"order:{order_id}:")]
+    group.sort(key=lambda each: place_in_order(order_id, each))
+    return split_over(group, purchase, corrections_of(order_id, journey), journey)
+
+
+def order_recorded_as_purchases(purchase: Fact, journey: Sequence[Fact]) -> str | None:
+    """The shortest order id that a purchase's id begins with and that any correction names."""
+    parts = purchase["id"].split(":")
+    if parts[0] != "order":
+        return None
+    candidates = [":".join(parts[1:end]) for end in range(2, len(parts))]
+    return next((each for each in candidates if each and corrections_of(each, journey)), None)
+
+
+def place_in_order(order_id: str, purchase: Fact) -> tuple[int, int, str]:
+    """A purchase named by its product stood before those named by their place, as its product was there already."""
+    name = purchase["id"].removeprefix(f"order:{order_id}:")
+    digits = name.lstrip("#")
+    is_place = digits.isascii() and digits.isdigit() and len(digits) < 10
+    return (0 if name == purchase["product_id"] else 1), (int(digits) if is_place else 0), name
+
+
+def split_over(
+    group: Sequence[Fact], purchase: Fact, corrections: Sequence[Fact], journey: Sequence[Fact]
+) -> Decimal:
+    """The net of one purchase of an order: units come off their own purchase, amounts off the first that has any."""
+    left, units, amount = {}, [], Decimal(0)
+    for each in group:
+        refunds = [f for f in journey if f["type"] == "refund" and f["purchase_id"] == each["id"]]
+        left[each["id"]] = max(
+            amount_of(each) - sum((Decimal(r["amount"]) for r in refunds), Decimal(0)), Decimal(0)
+        )
+        units += [(each["id"], *unit) for unit in units_of([each])]
+    for correction in corrections:
+        if correction.get("currency") not in (None, group[0]["currency"]):
+            continue
+        if correction.get("amount") is None and not correction.get("lines"):
+            return Decimal(0)
+        amount += Decimal(correction.get("amount") or 0)
+        for product, price in units_of(lines_of(correction)):
+            unit = next((unit for unit in units if unit[1] == product), None)
+            if unit is not None:
+                units.remove(unit)
+                left[unit[0]] -= (unit[2] if price is None else price) or Decimal(0)
+    for each in group:
+        left[each["id"]] = max(left[each["id"]], Decimal(0))
+        taken = min(left[each["id"]], amount)
+        left[each["id"]] -= taken
+        amount -= taken
+    return left[purchase["id"]]

@@ -42,6 +42,25 @@ PRICES = ["9.99", "0", "20.00", "5", "0.000001", "123456789.123456"]
 REFUNDED = ["5.00", "9.99", "0.000001", "30", "200000000"]
 CURRENCIES = ["EUR", "USD", "JPY"]
 
+# Lines without prices, of one product twice, of many units, and none at all (R27).
+ORDERED: list[list[dict[str, Any]]] = [
+    [{"product_id": "sku-1", "price": "9.99", "quantity": 2}, {"product_id": "sku-2", "price": "4.00"}],
+    [{"product_id": "sku-1", "quantity": 3}],
+    [{"product_id": "sku-1", "price": "5"}, {"product_id": "sku-1", "price": "7.50", "quantity": 2}],
+    [{"product_id": "sku-1"}, {"product_id": "sku-2", "price": "0.000001", "quantity": 3}],
+    [{"product_id": "sku-1", "price": "10", "quantity": None, "currency": "USD"}],
+    [],
+]
+GIVEN_BACK: list[list[dict[str, Any]]] = [
+    [{"product_id": "sku-1"}],
+    [{"product_id": "sku-1", "quantity": 2}],
+    [{"product_id": "sku-2", "price": "1.50"}, {"product_id": "sku-1", "quantity": 3}],
+    [{"product_id": "sku-1", "price": "2"}, {"product_id": "sku-3"}, {"product_id": "sku-1"}],
+]
+# What an earlier version made of an order: purchases, which corrections of the order act on.
+AS_PURCHASES = ["order:old:sku-1", "order:old:1", "order:old:sku-2", "order:old:er:sku-1"]
+OLD_ORDERS = ["old", "old", "old:er"]
+
 SECONDS = {
     1: 1,
     "45s": 45,
@@ -92,7 +111,7 @@ def dice_of(throws: int) -> st.SearchStrategy[Dice]:
     return st.tuples(*[st.integers(0, 119)] * throws).map(Dice)
 
 
-WORLD_DICE, CAMPAIGN_DICE, FACT_DICE, CORRECTION_DICE = dice_of(29), dice_of(18), dice_of(16), dice_of(10)
+WORLD_DICE, CAMPAIGN_DICE, FACT_DICE, CORRECTION_DICE = dice_of(29), dice_of(18), dice_of(19), dice_of(17)
 FACTS_DICE = st.sampled_from([0, 8, 14, 20, 22]).flatmap(
     lambda at_least: st.lists(FACT_DICE, min_size=at_least, max_size=24)
 )
@@ -226,11 +245,26 @@ def session(dice: Dice, event: ConversionEvent) -> Fact:
 
 
 def purchase(dice: Dice, event: ConversionEvent) -> Fact:
-    """Make a purchase, also one for nothing or of several (R11)."""
+    """Make a purchase, also one for nothing or of several (R11), or an order (R27)."""
+    if dice.pick([False, True, False]):
+        return order(dice)
     product_id = dice.pick([event.get("product_id") or "sku-1", *PRODUCTS])
     money = {"price": dice.pick(PRICES), "currency": dice.pick(CURRENCIES)}
     quantity = dice.pick_fields({}, {"quantity": None}, {"quantity": 1}, {"quantity": 2}, {"quantity": 1_000})
-    return {"type": "purchase", "product_id": product_id} | money | quantity | perhaps_in_an_app(dice)
+    as_an_order_was = dice.pick_fields({}, {}, {"id": dice.pick(AS_PURCHASES)})
+    fact = {"type": "purchase", "product_id": product_id} | money | quantity | as_an_order_was
+    return fact | perhaps_in_an_app(dice)
+
+
+def order(dice: Dice) -> Fact:
+    """Make an order: of lines, of a total, or both; perhaps one that came as a named event (R27)."""
+    lines = dice.pick(ORDERED)
+    total = {"total": dice.pick(["21.98", "0", "1000"])}
+    told = {"lines": lines} | dice.pick_fields({}, total) if lines else total
+    agreed = next((line["currency"] for line in lines if "currency" in line), None)
+    currency = {"currency": agreed or dice.pick(CURRENCIES)}
+    named = dice.pick_fields({}, {}, {"name": dice.pick(CUSTOM_EVENTS)})
+    return {"type": "order"} | told | (currency if agreed is None else {}) | named | perhaps_in_an_app(dice)
 
 
 def custom_event(dice: Dice, event: ConversionEvent) -> Fact:
@@ -245,7 +279,8 @@ def custom_event(dice: Dice, event: ConversionEvent) -> Fact:
 def version_report(dice: Dice, event: ConversionEvent) -> Fact:
     """Make a version report: perhaps an upgrade, a downgrade, the same, or what cannot be compared (R10)."""
     app_id = dice.pick([*(event.get("app_ids") or []), *OFTEN_IOS])
-    return {"type": "app_version", "app_id": app_id, "version": dice.pick(VERSIONS)}
+    previous = dice.pick_fields({}, {"previous_version": None}, {"previous_version": dice.pick(VERSIONS)})
+    return {"type": "app_version", "app_id": app_id, "version": dice.pick(VERSIONS)} | previous
 
 
 BEHAVIOURS: dict[str, Callable[[Dice, ConversionEvent], Fact]] = {
@@ -263,12 +298,14 @@ def perhaps_in_an_app(dice: Dice) -> Fact:
 
 
 def correction(dice: Dice, users: Sequence[str], facts: Sequence[Fact]) -> Fact:
-    """Make a refund (R12) or a void (R17), before or after what it names, or naming what it must not."""
+    """Make a refund (R12, R27) or a void (R17), before or after what it names, or naming what it must not."""
     amiss = [{"user_id": dice.pick(users), "id": dice.pick([*CORRECTION_IDS[:4], "nothing"])}]
     purchases = [fact for fact in facts if fact["type"] == "purchase"]
     voids = [fact for fact in facts if fact["type"] == "void"]
-    kind = dice.pick(["refund", "void"])
-    right = purchases if kind == "refund" else facts
+    orders = [fact for fact in facts if fact["type"] == "order"]
+    orders += [{"user_id": fact["user_id"], "id": each} for fact in facts[:1] for each in OLD_ORDERS]
+    kind = dice.pick(["refund", "void", "order_refund", "order_cancelled"])
+    right = {"refund": purchases, "void": facts}.get(kind, orders)
     named = dice.pick(dice.pick([right or amiss, right or amiss, voids or facts or amiss, amiss]))
     fact = {
         "user_id": named["user_id"],
@@ -277,7 +314,16 @@ def correction(dice: Dice, users: Sequence[str], facts: Sequence[Fact]) -> Fact:
     }
     if kind == "void":
         return fact | {"type": "void", "fact_id": named["id"]} | dice.pick_fields({}, {"reason": "fraud"})
-    return fact | {"type": "refund", "purchase_id": named["id"], "amount": dice.pick(REFUNDED)}
+    if kind == "refund":
+        return fact | {"type": "refund", "purchase_id": named["id"], "amount": dice.pick(REFUNDED)}
+    fact |= {"type": kind, "order_id": named["id"]} | dice.pick_fields({}, {"name": dice.pick(CUSTOM_EVENTS)})
+    return fact if kind == "order_cancelled" else fact | given_back(dice)
+
+
+def given_back(dice: Dice) -> Fact:
+    """Make what an order's refund gives back: lines, an amount, or everything; perhaps in another currency (R27)."""
+    lines, amount = {"lines": dice.pick(GIVEN_BACK)}, {"amount": dice.pick(REFUNDED)}
+    return dice.pick_fields(lines, lines, amount, {}) | dice.pick_fields({}, {}, {"currency": "EUR"})
 
 
 def instants_around(deadline: int | str) -> list[datetime]:

@@ -3,6 +3,7 @@
 Plain functions of facts: a journey asks them while it decides, and an explanation afterwards.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from domain.journey.facts import (
 )
 from domain.journey.state import ORDERS_AS_PURCHASES
 
+_PLACE = re.compile(r"[0-9]{1,9}", re.ASCII)
 _WHOLE = "order"
 """The product that an earlier version named where an order told none."""
 
@@ -113,34 +115,37 @@ def order_ids(purchase_id: str) -> Iterator[str]:
 
 
 def is_recorded_as(order: Order, purchases: Sequence[Purchase]) -> bool:
-    """Whether the purchases say what the order says (R13): the same instant, currency, products and prices."""
+    """Whether the purchases say what the order's lines say (R13): same instant, currency, products and prices."""
     if any(each.at != order.at or each.currency != order.currency for each in purchases):
         return False
-    recorded = [
-        OrderLine(each.product_id, each.price, each.quantity) for each in in_order(order.id, purchases)
-    ]
-    lines = list(order.lines) or [OrderLine(_WHOLE, order.amount)]
-    return recorded == lines and order.total in {None, order.amount, money.lines_amount(lines)}
+    lines = order.lines or (OrderLine(_WHOLE, order.amount),)
+    names = _names([line.product_id for line in lines])
+    told = {purchases_prefix(order.id) + name: line for name, line in zip(names, lines, strict=True)}
+    return told == {each.id: OrderLine(each.product_id, each.price, each.quantity) for each in purchases}
+
+
+def _names(product_ids: Sequence[str]) -> Iterator[str]:
+    """The names of an order's lines in the ids of its purchases: a product's where it comes first, else its place."""
+    taken, seen = set(product_ids), set()
+    for place, product_id in enumerate(product_ids):
+        name = product_id if product_id not in seen else str(place)
+        while product_id in seen and name in taken:
+            name = f"#{name}"
+        taken.add(name)
+        seen.add(product_id)
+        yield name
 
 
 def in_order(order_id: str, purchases: Iterable[Purchase]) -> list[Purchase]:
-    """Purchases as the order's lines stood: one is named by its place where its product was named before."""
-    found = list(purchases)
+    """Purchases so that those of one product stand as they were ordered: named by it the first, by its place others."""
     prefix = purchases_prefix(order_id)
-    named = [each for each in found if each.id == prefix + each.product_id]
-    placed = sorted(
-        (each for each in found if each.id != prefix + each.product_id),
-        key=lambda each: (_place(each.id.removeprefix(prefix)), each.id),
-    )
-    named.sort(key=lambda each: each.id)
-    for each in placed:
-        named.insert(min(_place(each.id.removeprefix(prefix)), len(named)), each)
-    return named
 
+    def place(purchase: Purchase) -> tuple[int, int, str]:
+        name = purchase.id.removeprefix(prefix)
+        digits = name.lstrip("#")
+        return int(name != purchase.product_id), int(digits) if _PLACE.fullmatch(digits) else 0, name
 
-def _place(name: str) -> int:
-    digits = name.lstrip("#")
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else len(name) + 10**9
+    return sorted(purchases, key=place)
 
 
 def nets_of_purchases(
