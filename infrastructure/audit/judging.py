@@ -10,8 +10,9 @@ from projections.audit import Statement, statements
 
 _TYPED: Final = (
     "position, app_group, stream_id, version, topic, fact_id, occurred_at, campaign_id, variant_id, app_id, "
-    "app_version, product_id, name, price, quantity, currency, purchase_id, refunded, voided_id, "
-    "conversion_event, occurrence_id, occurrence_at, from_version, to_version, "
+    "app_version, previous_version, product_id, name, price, quantity, currency, purchase_id, refunded, "
+    "order_id, lines, total, voided_id, "
+    "conversion_event, occurrence_id, occurrence_at, is_order, from_version, to_version, "
     "before_behaviour_id, before_behaviour_at, before_receipt_id, before_received_at, before_variant_id, "
     "before_net, now_behaviour_id, now_behaviour_at, now_receipt_id, now_received_at, now_variant_id, now_net"
 )
@@ -19,7 +20,7 @@ _TYPED: Final = (
 _DIFFERENCES: Final = (
     "SELECT subject, problem, claim, app_group, journey, campaign_id, thing, "
     "judged_id, judged_at, judged_receipt_id, judged_received_at, judged_variant_id, judged_net, judged_text, "
-    "said_id, said_at, said_receipt_id, said_received_at, said_variant_id, said_net, said_text, position "
+    "said_id, said_at, said_receipt_id, said_received_at, said_variant_id, said_net, said_text, position, is_order "
     "FROM (SELECT *, row_number() OVER "
     "(PARTITION BY subject, problem, claim ORDER BY journey, campaign_id, thing) AS place FROM differences) AS placed "
     f"WHERE place <= {KEPT_OF_A_KIND} ORDER BY subject, problem, claim, place LIMIT {KEPT}"
@@ -80,5 +81,5 @@ def _difference(row: tuple[Any, ...]) -> Difference:
     subject, problem, claim, app_group, journey, campaign_id, thing = row[:7]
     said = (Story(*row[7:14]), Story(*row[14:21]))
     return Difference(
-        subject, problem, claim, app_group, journey, campaign_id, thing or "", *said, position=row[21]
+        subject, problem, claim, app_group, journey, campaign_id, thing or "", *said, *row[21:]
     )

@@ -74,11 +74,13 @@ class Difference(NamedTuple):
     journey_id: str | None
     campaign_id: str | None
     thing: str
-    """Which of its kind: the conversion event, the purchase, the variant, the app, the fact."""
+    """Which of its kind: the conversion event, the purchase or order, the variant, the app, the fact."""
     judged: Story
     said: Story
     position: int | None = None
     """Of the event that says so."""
+    is_order: bool | None = None
+    """Of revenue, whether it is an order's."""
 
     @property
     def kind(self) -> tuple[str, str, str]:
@@ -98,6 +100,7 @@ class Difference(NamedTuple):
             "judged": self.judged.as_json(),
             "said": self.said.as_json(),
             "position": None if self.position is None else str(self.position),
+            "is_order": self.is_order,
         }
 
 
@@ -198,7 +201,7 @@ class Audited:
 
     @property
     def revenue(self) -> Mapping[str, Decimal]:
-        """What all purchases that count come to, by currency, control's included."""
+        """What all purchases and orders that count come to, by currency, control's included."""
         sums: dict[str, Decimal] = {}
         for key, number in self.judged.figures.items():
             if key.figure == "revenue" and key.clock == "conversion":

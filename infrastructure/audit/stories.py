@@ -15,6 +15,7 @@ _PROBLEMS = {
     "other_receipt": "another receipt",
     "other_net": "another net",
     "other_currency": "another currency",
+    "other_type": "an order is told as a purchase, or a purchase as an order",
     "other_version": "another version",
     "other_number": "another number",
     "other_number_of_receipts": "another number of receipts",
@@ -40,13 +41,14 @@ def problem_of(problem: str) -> str:
 
 
 def thing_of(difference: Difference) -> str:
-    """Which conversion, purchase, recipient ... it is about."""
+    """Which conversion, purchase, order, recipient ... it is about."""
     campaign, thing = difference.campaign_id, difference.thing
     match difference.subject:
         case "conversion":
             return f"conversion {letter_of(thing)} of campaign {campaign}"
         case "revenue":
-            return f"purchase {thing} for campaign {campaign}"
+            kind = "order" if difference.is_order else "purchase"
+            return f"{kind} {thing} for campaign {campaign}"
         case "recipient":
             of_variant = f"variant {thing}" if thing else "any variant but control"
             return f"recipient of campaign {campaign}, {of_variant}"

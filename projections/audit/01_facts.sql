@@ -14,6 +14,7 @@ FROM typed
 WHERE topic NOT IN (
     'journey.received', 'journey.session_started', 'journey.purchase', 'journey.custom_event',
     'journey.app_version', 'journey.refund', 'journey.void',
+    'journey.order', 'journey.order_refund', 'journey.order_cancelled',
     'journey.conversion_recorded', 'journey.conversion_restated', 'journey.conversion_withdrawn',
     'journey.revenue_attributed', 'journey.revenue_restated', 'journey.revenue_withdrawn',
     'journey.recipient_counted', 'journey.recipient_restated', 'journey.recipient_withdrawn',
@@ -24,15 +25,27 @@ SELECT app_group, stream_id, position, topic, 'unreadable'
 FROM typed
 WHERE topic IN (
         'journey.received', 'journey.session_started', 'journey.purchase', 'journey.custom_event',
-        'journey.app_version', 'journey.refund', 'journey.void'
+        'journey.app_version', 'journey.refund', 'journey.void',
+        'journey.order', 'journey.order_refund', 'journey.order_cancelled'
     )
     AND (
         fact_id IS NULL OR occurred_at IS NULL
         OR (topic = 'journey.received' AND (campaign_id IS NULL OR variant_id IS NULL))
         OR (topic = 'journey.purchase' AND (price IS NULL OR quantity IS NULL OR currency IS NULL))
-        OR (topic = 'journey.refund' AND (purchase_id IS NULL OR refunded IS NULL))
+        OR (topic = 'journey.refund' AND (purchase_id IS NULL OR coalesce(refunded, -1) < 0))
+        OR (topic = 'journey.order' AND coalesce(total, 0) < 0)
+        OR (topic = 'journey.order_refund' AND (order_id IS NULL OR coalesce(refunded, 0) < 0))
+        OR (topic = 'journey.order_cancelled' AND order_id IS NULL)
         OR (topic = 'journey.void' AND voided_id IS NULL)
     )
+UNION ALL
+SELECT DISTINCT app_group, stream_id, position, topic, 'unreadable'
+FROM (
+    SELECT app_group, stream_id, position, topic, unnest(lines) AS line
+    FROM typed
+    WHERE topic IN ('journey.order', 'journey.order_refund')
+) AS line_by_line
+WHERE line.product_id IS NULL OR line.quantity IS NULL OR line.price < 0
 UNION ALL
 SELECT app_group, stream_id, position, topic, 'unreadable'
 FROM typed
@@ -60,9 +73,20 @@ CREATE VIEW standing AS
 SELECT
     typed.stream_id AS journey, typed.app_group, typed.topic, typed.fact_id, typed.occurred_at,
     typed.campaign_id, typed.variant_id, typed.app_id, typed.app_version, typed.product_id, typed.name,
-    typed.price, typed.quantity, typed.currency, typed.purchase_id, typed.refunded
+    typed.price, typed.quantity, typed.currency, typed.purchase_id, typed.refunded,
+    typed.previous_version, typed.order_id, typed.lines, typed.total
 FROM typed
 ANTI JOIN voided ON voided.journey = typed.stream_id AND voided.fact_id = typed.fact_id;
+
+-- R27: the lines of orders and of their refunds, one by one; `place` counts them.
+CREATE VIEW order_lines AS
+SELECT journey, topic, fact_id, line.place AS place, line.product_id AS product_id, line.price AS price,
+    line.quantity AS quantity
+FROM (
+    SELECT journey, topic, fact_id, unnest(lines) AS line
+    FROM standing
+    WHERE topic IN ('journey.order', 'journey.order_refund')
+) AS line_by_line;
 
 -- R13: a fact's identity is (app group, user, id): a journey that holds an id twice is damaged.
 CREATE TABLE recorded_twice AS

@@ -1,27 +1,34 @@
 -- R10: which version reports are upgrades.
 
--- A session, purchase or custom event with both app and version is a report too.
+-- A session, purchase, order or custom event with both app and version is a report too. A report may name the version
+-- before it.
 CREATE VIEW reports AS
-SELECT journey, app_group, app_id, fact_id, occurred_at, app_version
+SELECT journey, app_group, app_id, fact_id, occurred_at, app_version, previous_version
 FROM standing
-WHERE topic IN ('journey.session_started', 'journey.purchase', 'journey.custom_event', 'journey.app_version')
+WHERE topic IN (
+        'journey.session_started', 'journey.purchase', 'journey.order', 'journey.custom_event', 'journey.app_version'
+    )
     AND app_id IS NOT NULL AND app_version IS NOT NULL;
 
--- Where an app reported one text ever, nothing changed.
+-- Where an app reported one text ever, and none before it, nothing changed.
 CREATE TABLE several_versions AS
 SELECT journey, app_id
 FROM reports
 GROUP BY journey, app_id
-HAVING min(app_version) <> max(app_version);
+HAVING min(app_version) <> max(app_version) OR count(previous_version) > 0;
 
--- The first report is no upgrade; the same text is none either.
+-- The first report is compared with the version that it names before it: without one it is no upgrade. The same text is
+-- none either.
 CREATE TABLE changes AS
 SELECT journey, app_group, app_id, fact_id, occurred_at, version_before, app_version
 FROM (
     SELECT
         reports.*,
-        lag(reports.app_version) OVER (
-            PARTITION BY reports.journey, reports.app_id ORDER BY reports.occurred_at, reports.fact_id
+        coalesce(
+            lag(reports.app_version) OVER (
+                PARTITION BY reports.journey, reports.app_id ORDER BY reports.occurred_at, reports.fact_id
+            ),
+            reports.previous_version
         ) AS version_before
     FROM reports
     JOIN several_versions AS several

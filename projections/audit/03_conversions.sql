@@ -1,4 +1,4 @@
--- R2, R6 to R9: conversions.
+-- R2, R6 to R9, R27: conversions.
 
 -- R2: what each type of conversion event is earned by.
 CREATE VIEW behaviours AS
@@ -13,7 +13,20 @@ FROM standing
 WHERE topic IN ('journey.session_started', 'journey.purchase', 'journey.custom_event')
 UNION ALL
 SELECT journey, fact_id, occurred_at, app_id, NULL AS product_id, NULL AS name, 'upgrades_app' AS earns
-FROM upgrades;
+FROM upgrades
+UNION ALL
+-- R27: an order is a purchase of every product in it; one without lines, of no product that is known.
+SELECT DISTINCT
+    standing.journey, standing.fact_id, standing.occurred_at, standing.app_id, order_lines.product_id, NULL AS name,
+    'makes_purchase' AS earns
+FROM standing
+LEFT JOIN order_lines ON order_lines.journey = standing.journey AND order_lines.fact_id = standing.fact_id
+WHERE standing.topic = 'journey.order'
+UNION ALL
+-- R27: an order, refund or cancellation that came as a named event is a performance of that, too.
+SELECT journey, fact_id, occurred_at, app_id, NULL AS product_id, name, 'performs_custom_event' AS earns
+FROM standing
+WHERE topic IN ('journey.order', 'journey.order_refund', 'journey.order_cancelled') AND name IS NOT NULL;
 
 -- R6: a receipt opens a window for each conversion event, from its instant to that instant plus the deadline.
 -- R6, R7: a behaviour converts that matches and lies inside the window of any receipt; both ends are inside.

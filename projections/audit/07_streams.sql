@@ -22,6 +22,7 @@ SELECT
     arg_max(coalesce(occurrence_at, 0), version) AS purchased_at,
     arg_max(coalesce(currency, ''), version) AS currency,
     arg_max(coalesce(now_net, -1), version) AS net,
+    arg_max(coalesce(is_order, FALSE), version) AS is_order,
     arg_max(coalesce(now_receipt_id, ''), version) AS receipt_id,
     arg_max(coalesce(now_received_at, 0), version) AS received_at,
     arg_max(coalesce(now_variant_id, ''), version) AS variant_id,

@@ -59,7 +59,7 @@ SELECT
         WHEN said.window_length <> said.deadline
             THEN 'a window of ' || CAST(said.window_length AS VARCHAR) || ' microseconds'
     END AS said_text,
-    said.position AS position
+    said.position AS position, CAST(NULL AS BOOLEAN) AS is_order
 FROM (
     SELECT claims.claim, judged_conversions.* FROM judged_conversions CROSS JOIN claims
     WHERE claims.claim IN ('streams', 'conversions')
@@ -74,13 +74,13 @@ WHERE said.claim IS NULL OR judged.claim IS NULL
     OR said.control <> judged.control OR said.window_length <> said.deadline OR said.other_stream;
 
 CREATE VIEW said_revenue AS
-SELECT 'streams' AS claim, journey, app_group, campaign_id, purchase_id, purchased_at, currency, net,
+SELECT 'streams' AS claim, journey, app_group, campaign_id, purchase_id, purchased_at, currency, net, is_order,
     receipt_id, received_at, variant_id, position,
     CAST(NULL AS BOOLEAN) AS control, CAST(NULL AS BOOLEAN) AS other_stream
 FROM told_revenue WHERE receipt_id <> ''
 UNION ALL
 SELECT 'counted_purchases' AS claim, journey, app_group, campaign_id, purchase_id, purchased_at, currency, net,
-    receipt_id, received_at, variant_id, NULL AS position, control, other_stream
+    NULL AS is_order, receipt_id, received_at, variant_id, NULL AS position, control, other_stream
 FROM shown_purchases;
 
 CREATE TABLE different_revenue AS
@@ -91,6 +91,7 @@ SELECT
         WHEN judged.claim IS NULL THEN 'unfounded'
         WHEN said.net <> judged.net THEN 'other_net'
         WHEN said.currency <> judged.currency THEN 'other_currency'
+        WHEN said.is_order <> judged.is_order THEN 'other_type'
         WHEN said.purchased_at <> judged.purchased_at THEN 'other_instant'
         WHEN said.variant_id <> judged.variant_id THEN 'other_variant'
         WHEN said.receipt_id <> judged.receipt_id OR said.received_at <> judged.received_at THEN 'other_receipt'
@@ -109,6 +110,8 @@ SELECT
     CASE
         WHEN said.app_group <> judged.app_group THEN judged.app_group
         WHEN said.control <> judged.control THEN CASE WHEN judged.control THEN 'control' ELSE 'not control' END
+        WHEN said.is_order <> judged.is_order
+            THEN judged.currency || CASE WHEN judged.is_order THEN ', an order' ELSE ', a purchase' END
         ELSE judged.currency
     END AS judged_text,
     said.purchase_id AS said_id, said.purchased_at AS said_at,
@@ -117,9 +120,11 @@ SELECT
     CASE
         WHEN said.app_group <> judged.app_group THEN said.app_group
         WHEN said.control <> judged.control THEN CASE WHEN said.control THEN 'control' ELSE 'not control' END
+        WHEN said.is_order <> judged.is_order
+            THEN said.currency || CASE WHEN said.is_order THEN ', an order' ELSE ', a purchase' END
         ELSE said.currency
     END AS said_text,
-    said.position AS position
+    said.position AS position, coalesce(judged.is_order, said.is_order) AS is_order
 FROM (
     SELECT claims.claim, judged_revenue.* FROM judged_revenue CROSS JOIN claims
     WHERE claims.claim IN ('streams', 'counted_purchases')
@@ -128,7 +133,8 @@ FULL OUTER JOIN said_revenue AS said
     ON said.claim = judged.claim AND said.journey = judged.journey
     AND said.campaign_id = judged.campaign_id AND said.purchase_id = judged.purchase_id
 WHERE said.claim IS NULL OR judged.claim IS NULL
-    OR said.net <> judged.net OR said.currency <> judged.currency OR said.purchased_at <> judged.purchased_at
+    OR said.net <> judged.net OR said.currency <> judged.currency OR said.is_order <> judged.is_order
+    OR said.purchased_at <> judged.purchased_at
     OR said.receipt_id <> judged.receipt_id OR said.received_at <> judged.received_at
     OR said.variant_id <> judged.variant_id OR said.app_group <> judged.app_group
     OR said.control <> judged.control OR said.other_stream;
@@ -172,7 +178,7 @@ SELECT
     CASE
         WHEN said.app_group <> judged.app_group THEN said.app_group ELSE CAST(said.receipts AS VARCHAR)
     END AS said_text,
-    said.position AS position
+    said.position AS position, CAST(NULL AS BOOLEAN) AS is_order
 FROM (
     SELECT claims.claim, judged_recipients.* FROM judged_recipients CROSS JOIN claims
     WHERE claims.claim IN ('streams', 'recipients')
@@ -208,7 +214,7 @@ SELECT
     CAST(NULL AS VARCHAR) AS said_receipt_id, CAST(NULL AS BIGINT) AS said_received_at,
     CAST(NULL AS VARCHAR) AS said_variant_id,
     CAST(NULL AS DECIMAL(38, 6)) AS said_net, said.from_version || ' to ' || said.to_version AS said_text,
-    said.position AS position
+    said.position AS position, CAST(NULL AS BOOLEAN) AS is_order
 FROM upgrades AS judged
 FULL OUTER JOIN told_upgrades AS said
     ON said.journey = judged.journey AND said.app_id = judged.app_id AND said.fact_id = judged.fact_id
@@ -238,14 +244,14 @@ SELECT
     CAST(NULL AS VARCHAR) AS said_receipt_id, CAST(NULL AS BIGINT) AS said_received_at,
     CAST(NULL AS VARCHAR) AS said_variant_id,
     CAST(NULL AS DECIMAL(38, 6)) AS said_net, CAST(NULL AS VARCHAR) AS said_text,
-    said.position AS position
+    said.position AS position, CAST(NULL AS BOOLEAN) AS is_order
 FROM voided AS judged
 FULL OUTER JOIN told_voided AS said ON said.journey = judged.journey AND said.fact_id = judged.fact_id
 LEFT JOIN (SELECT stream_id AS journey, fact_id, voided_id FROM typed WHERE topic = 'journey.void') AS void
     ON void.journey = said.journey AND void.fact_id = said.void_id AND void.voided_id = said.fact_id
 WHERE said.fact_id IS NULL OR judged.fact_id IS NULL OR said.times > 1 OR void.fact_id IS NULL;
 
--- Decisions about conversions, the revenue of purchases, and recipients; `thing` is which one, in its campaign.
+-- Decisions about conversions, the revenue of purchases and orders, and recipients; `thing` is which one, in its campaign.
 CREATE VIEW decisions AS
 SELECT
     stream_id AS journey, app_group, campaign_id, position, version,
@@ -256,7 +262,7 @@ SELECT
     END AS subject,
     coalesce(CAST(conversion_event AS VARCHAR), occurrence_id, variant_id, '') AS thing,
     before_behaviour_id, before_behaviour_at, before_receipt_id, before_received_at, before_variant_id, before_net,
-    now_behaviour_id, now_behaviour_at, now_receipt_id, now_received_at, now_variant_id, now_net
+    now_behaviour_id, now_behaviour_at, now_receipt_id, now_received_at, now_variant_id, now_net, is_order
 FROM typed
 WHERE topic IN (
     'journey.conversion_recorded', 'journey.conversion_restated', 'journey.conversion_withdrawn',
@@ -312,7 +318,7 @@ SELECT
     before_behaviour_id AS said_id, before_behaviour_at AS said_at,
     before_receipt_id AS said_receipt_id, before_received_at AS said_received_at,
     before_variant_id AS said_variant_id, before_net AS said_net, CAST(NULL AS VARCHAR) AS said_text,
-    position
+    position, is_order
 FROM (SELECT * FROM one_after_the_other UNION ALL SELECT * FROM the_first) AS beside_the_one_before
 WHERE coalesce(stood_behaviour_id, '') <> coalesce(before_behaviour_id, '')
     OR coalesce(stood_behaviour_at, -1) <> coalesce(before_behaviour_at, -1)
@@ -370,5 +376,5 @@ SELECT subject, problem, 'streams' AS claim, app_group, journey, campaign_id, th
     CAST(NULL AS VARCHAR) AS said_receipt_id, CAST(NULL AS BIGINT) AS said_received_at,
     CAST(NULL AS VARCHAR) AS said_variant_id,
     CAST(NULL AS DECIMAL(38, 6)) AS said_net, CAST(NULL AS VARCHAR) AS said_text,
-    position
+    position, CAST(NULL AS BOOLEAN) AS is_order
 FROM damaged;

@@ -1,0 +1,158 @@
+-- R27: orders, and what is given back of them.
+
+-- What gives back of an order: an amount, lines, or, with neither, everything.
+CREATE TABLE corrections AS
+SELECT
+    journey, order_id, fact_id AS correction_id, topic, occurred_at, currency, refunded,
+    topic = 'journey.order_cancelled' OR (refunded IS NULL AND lines IS NULL) AS is_whole
+FROM standing
+WHERE topic IN ('journey.order_refund', 'journey.order_cancelled');
+
+-- An earlier version recorded an order as purchases, `order:ORDER:NAME`: a correction acts on those where its order is not
+-- recorded as one, voided or not. Either id may hold a colon: a purchase is of the shortest order that a correction names.
+-- NAME is the product, or, where that was in the order before, the line's place: so is known which of a product's
+-- purchases was first.
+CREATE TABLE purchases_of_orders AS
+WITH corrected AS (
+    SELECT DISTINCT corrections.journey, corrections.order_id
+    FROM corrections
+    ANTI JOIN (SELECT stream_id, fact_id FROM typed WHERE topic = 'journey.order') AS recorded
+        ON recorded.stream_id = corrections.journey AND recorded.fact_id = corrections.order_id
+),
+named AS (
+    SELECT
+        standing.journey, corrected.order_id, standing.fact_id AS purchase_id, standing.product_id, standing.price,
+        standing.quantity, standing.currency, substr(standing.fact_id, length(corrected.order_id) + 8) AS name,
+        row_number() OVER (
+            PARTITION BY standing.journey, standing.fact_id ORDER BY length(corrected.order_id)
+        ) AS which
+    FROM corrected
+    JOIN standing
+        ON standing.journey = corrected.journey
+        AND starts_with(standing.fact_id, 'order:' || corrected.order_id || ':')
+    WHERE standing.topic = 'journey.purchase'
+)
+SELECT
+    journey, order_id, purchase_id, product_id, price, quantity, currency,
+    row_number() OVER (
+        PARTITION BY journey, order_id
+        ORDER BY
+            CASE WHEN name = product_id THEN 0 ELSE 1 END,
+            CASE
+                WHEN regexp_full_match(ltrim(name, '#'), '[0-9]{1,9}') THEN TRY_CAST(ltrim(name, '#') AS BIGINT) ELSE 0
+            END,
+            name
+    ) AS place
+FROM named
+WHERE which = 1;
+
+-- What was ordered, line by line, of orders that are corrected.
+CREATE TABLE ordered_lines AS
+SELECT lines.journey, lines.fact_id AS order_id, lines.place, lines.product_id, lines.price, lines.quantity
+FROM order_lines AS lines
+SEMI JOIN corrections ON corrections.journey = lines.journey AND corrections.order_id = lines.fact_id
+WHERE lines.topic = 'journey.order'
+UNION ALL
+SELECT journey, order_id, place, product_id, price, quantity
+FROM purchases_of_orders;
+
+-- A refund in another currency than its order's has no effect.
+CREATE TABLE effective_corrections AS
+SELECT corrections.*
+FROM corrections
+JOIN (
+    SELECT journey, fact_id AS order_id, currency FROM standing WHERE topic = 'journey.order'
+    UNION ALL
+    SELECT journey, order_id, currency FROM purchases_of_orders WHERE place = 1
+) AS of_order
+    ON of_order.journey = corrections.journey AND of_order.order_id = corrections.order_id
+WHERE corrections.topic = 'journey.order_cancelled'
+    OR corrections.currency IS NULL OR corrections.currency = of_order.currency;
+
+-- Units are given back in the order of the refunds, each from the first line of that product that has any left. Units of
+-- one product numbered from 0 on, those that were ordered and those that are given back, are the same units: a line holds
+-- the numbers from `starts` to before `ends`, and so does a line of a refund; beyond what was ordered there are none. Each
+-- comes back at the price that the refund says, else the line's.
+CREATE TABLE units_given_back AS
+WITH ordered AS (
+    SELECT *, ends - quantity AS starts
+    FROM (
+        SELECT
+            ordered_lines.*,
+            sum(quantity) OVER (PARTITION BY journey, order_id, product_id ORDER BY place) AS ends
+        FROM ordered_lines
+    ) AS counted
+),
+returned AS (
+    SELECT *, ends - quantity AS starts
+    FROM (
+        SELECT
+            refunds.journey, refunds.order_id, lines.product_id, lines.price, lines.quantity,
+            sum(lines.quantity) OVER (
+                PARTITION BY refunds.journey, refunds.order_id, lines.product_id
+                ORDER BY refunds.occurred_at, refunds.correction_id, lines.place
+            ) AS ends
+        FROM effective_corrections AS refunds
+        JOIN order_lines AS lines ON lines.journey = refunds.journey AND lines.fact_id = refunds.correction_id
+        WHERE refunds.refunded IS NULL
+    ) AS counted
+)
+SELECT
+    ordered.journey, ordered.order_id, ordered.place,
+    CAST(
+        least(ordered.ends, returned.ends) - greatest(ordered.starts, returned.starts) AS DECIMAL(19, 0)
+    ) AS units,
+    coalesce(returned.price, ordered.price) AS price
+FROM ordered
+JOIN returned
+    ON returned.journey = ordered.journey AND returned.order_id = ordered.order_id
+    AND returned.product_id = ordered.product_id
+    AND returned.starts < ordered.ends AND returned.ends > ordered.starts;
+
+-- What comes back of a line; units without a price give back nothing.
+CREATE TABLE given_back_of_lines AS
+SELECT
+    journey, order_id, place, sum(units) AS units, count(*) > count(price) AS some_unpriced,
+    CAST(coalesce(sum(price * units), 0) AS DECIMAL(38, 6)) AS amount
+FROM units_given_back
+GROUP BY journey, order_id, place;
+
+-- What comes back of no line: amounts, or everything.
+CREATE TABLE given_back AS
+SELECT journey, order_id, bool_or(is_whole) AS is_whole, CAST(coalesce(sum(refunded), 0) AS DECIMAL(38, 6)) AS amount
+FROM effective_corrections
+GROUP BY journey, order_id;
+
+-- An order's amount is its total, else the sum of its lines, to which one without a price adds nothing; its net is that
+-- less all that is given back, never below 0. Of an only line without a price all units give back everything.
+CREATE TABLE orders AS
+WITH amounts AS (
+    SELECT journey, fact_id, count(*) AS lines, sum(quantity) AS units, sum(price * quantity) AS amount
+    FROM order_lines
+    WHERE topic = 'journey.order'
+    GROUP BY journey, fact_id
+),
+of_lines AS (
+    SELECT
+        journey, order_id, sum(units) AS units, bool_or(some_unpriced) AS some_unpriced, sum(amount) AS amount
+    FROM given_back_of_lines
+    GROUP BY journey, order_id
+)
+SELECT
+    standing.journey, standing.fact_id AS order_id, standing.occurred_at AS ordered_at, standing.currency,
+    CAST(
+        CASE
+            WHEN given_back.is_whole THEN 0
+            WHEN amounts.lines = 1 AND of_lines.units = amounts.units AND of_lines.some_unpriced THEN 0
+            ELSE greatest(
+                coalesce(standing.total, amounts.amount, 0)
+                - coalesce(of_lines.amount, 0) - coalesce(given_back.amount, 0),
+                0
+            )
+        END AS DECIMAL(38, 6)
+    ) AS net
+FROM standing
+LEFT JOIN amounts ON amounts.journey = standing.journey AND amounts.fact_id = standing.fact_id
+LEFT JOIN of_lines ON of_lines.journey = standing.journey AND of_lines.order_id = standing.fact_id
+LEFT JOIN given_back ON given_back.journey = standing.journey AND given_back.order_id = standing.fact_id
+WHERE standing.topic = 'journey.order';
