@@ -26,6 +26,7 @@ from infrastructure.recorder import HASH_DIFFERS, Row, Writing
 from infrastructure.schema import events
 from infrastructure.service import Service
 from infrastructure.topics import TOPICS, UnreadableEvent
+from infrastructure.upgrading import adopt_app_groups
 
 _CHUNK = 10_000
 """Rows that are written at once, about."""
@@ -51,7 +52,7 @@ _TOPICS = frozenset(TOPICS.values())
 
 @dataclass(frozen=True)
 class Restored:
-    """What a restored ledger holds."""
+    """What a restored ledger holds: the archive's events, and what this version adds to those of an earlier one."""
 
     position: int
     journeys: int
@@ -90,8 +91,10 @@ class Restoring:
                 for part, file in zip(manifest.events, files.events, strict=True):
                     chain = self._put(writing, rows(connection, _EVENTS, {"file": str(file)}), part, chain)
             journeys, facts = self._journeys(connection, writing.connection, files)
+            # Last: up to here the log is what was archived.
+            adopted = adopt_app_groups(writing.connection)
             self._service.database.dialect.announce(writing.connection)
-        return Restored(int(manifest.position), journeys, facts)
+        return Restored(int(manifest.position) + len(adopted), journeys, facts)
 
     def _take_log(self, connection: Connection) -> None:
         dialect = self._service.database.dialect

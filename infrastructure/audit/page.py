@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined
 
 from domain import money
 from infrastructure.audit.outcome import Audited, Difference
-from infrastructure.audit.stories import letter_of, problem_of, story_of, thing_of
+from infrastructure.audit.stories import STANDING, letter_of, problem_of, story_of, thing_of
 
 _TOLD = 500
 """Differences on the page; JSON has more."""
@@ -40,11 +40,11 @@ def page(found: Audited) -> str:
 def _totals(found: Audited) -> list[tuple[str, int, dict[str, int]]]:
     return [
         (
-            what,
+            name,
             found.judged.totals[what],
             {claim: number for (claim, other), number in found.judged.said.items() if other == what},
         )
-        for what in ("conversions", "purchases that count", "recipients", "upgrades")
+        for what, name in STANDING.items()
     ]
 
 

@@ -6,6 +6,14 @@ from domain.conversion_events import LETTERS
 from domain.instants import from_microseconds
 from infrastructure.audit.outcome import UNREADABLE, Difference, Story
 
+STANDING = {
+    "conversions": "conversions, control's too",
+    "purchases that count": "purchases and orders that count",
+    "recipients": "recipients of variants and campaigns",
+    "upgrades": "upgrades",
+}
+"""What stands, and what it is called."""
+
 _PROBLEMS = {
     "missing": "it stands by the rules and is not said",
     "unfounded": "it is said and does not stand by the rules",

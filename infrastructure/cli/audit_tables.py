@@ -6,20 +6,11 @@ from rich.table import Table
 
 from domain import money
 from infrastructure.audit.outcome import Audited, Difference
-from infrastructure.audit.stories import problem_of, story_of, thing_of
+from infrastructure.audit.stories import STANDING, problem_of, story_of, thing_of
 from infrastructure.cli.console import out, shown
 
 _SHOWN = 20
 """Differences that are told on a terminal; JSON and the page have more."""
-
-
-STANDING = {
-    "conversions": "conversions, control's too",
-    "purchases that count": "purchases that count",
-    "recipients": "recipients of variants and campaigns",
-    "upgrades": "upgrades",
-}
-"""What stands, and what it is called."""
 
 
 def show(found: Audited, limit: int = _SHOWN) -> None:

@@ -33,8 +33,10 @@ WHERE topic IN (
         OR (topic = 'journey.received' AND (campaign_id IS NULL OR variant_id IS NULL))
         OR (topic = 'journey.purchase' AND (price IS NULL OR quantity IS NULL OR currency IS NULL))
         OR (topic = 'journey.refund' AND (purchase_id IS NULL OR coalesce(refunded, -1) < 0))
-        OR (topic = 'journey.order' AND coalesce(total, 0) < 0)
-        OR (topic = 'journey.order_refund' AND (order_id IS NULL OR coalesce(refunded, 0) < 0))
+        OR (topic = 'journey.order' AND ((lines IS NULL AND total IS NULL) OR total < 0))
+        OR (topic = 'journey.order_refund' AND (
+            order_id IS NULL OR (lines IS NOT NULL AND refunded IS NOT NULL) OR refunded < 0
+        ))
         OR (topic = 'journey.order_cancelled' AND order_id IS NULL)
         OR (topic = 'journey.void' AND voided_id IS NULL)
     )

@@ -17,16 +17,18 @@ from hypothesis import HealthCheck, given, settings
 from pyarrow import parquet
 from sqlalchemy import delete, select
 
+from domain.app_group import AppGroup, AppGroupMade, DefaultCurrencyChanged
 from infrastructure import journey_store
 from infrastructure.archive import BadArchive, Restored, Restoring, archiving, restoring, store
 from infrastructure.schema import identities, journey_facts, journey_lanes, kept_aside
 from infrastructure.service import PROJECTIONS, Service
+from infrastructure.topics import decode
 from infrastructure.verification import Verification, verify
 from projections import generations
 from tests.domain.test_journey_laws import plans
 from tests.infrastructure.test_archive import PART_POSITIONS, SOMEBODY, archive, as_rows, private_facts
 from tests.infrastructure.test_exporting import CAMPAIGNS, Killed, hostile_facts, killed_before
-from tests.ledgers import open_ledger, outcome, reported, rows, streams, take
+from tests.ledgers import GROUP, open_ledger, outcome, reported, rows, streams, take
 
 LAWS = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -393,6 +395,33 @@ def test_an_event_of_a_newer_version_is_told(service: Service, tmp_path: Path) -
 
     rewritten(tmp_path / "archive", "events", newer)
     assert refused(tmp_path / "archive", tmp_path / "new") == "unreadable_event"
+
+
+@pytest.mark.usefixtures("each_database")
+def test_r11_app_groups_of_an_earlier_version_keep_dollars_when_they_are_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is what was archived, and after it one event for each such group; the next archive has it, and no other."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(AppGroup, "make", lambda group, _: group.record(AppGroupMade(group.app_group, "UTC")))
+        with open_ledger(tmp_path, CAMPAIGNS) as service:
+            take(service, private_facts())
+            manifest = archive(service, tmp_path / "archive")
+            archived = rows(service)
+    (tmp_path / "new").mkdir()
+    with open_ledger(tmp_path / "new") as new:
+        assert restore(new, tmp_path / "archive").position == int(manifest.position) + 1
+        *before, adopted = rows(new)
+        assert before == archived
+        changed = decode(adopted.topic, adopted.state)
+        assert changed == DefaultCurrencyChanged("USD", by_upgrade=True)
+        assert (adopted.app_group, adopted.actor) == (GROUP, "upgrade")
+        assert verify(new.database, new.recorder, lambda *_: None) == Verification(adopted.position)
+        assert set(verdicts(new, private_facts())) == {"duplicate"}
+        assert verdicts(new, [SOMEBODY | {"id": "later"}]) == ["accepted"]
+        again = archive(new, tmp_path / "archive")
+    with restored(tmp_path / "archive", tmp_path / "newer") as newer:
+        assert len(rows(newer)) == int(again.position)
 
 
 def test_what_a_manifest_says_is_read_by_anyone(service: Service, tmp_path: Path) -> None:
