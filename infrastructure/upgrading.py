@@ -25,9 +25,9 @@ def adopt_app_groups(connection: Connection) -> list[str]:
     The caller holds the log's lock. A group of which that was recorded is passed over.
     """
     # By the index of streams: the log may be long.
-    of_groups = events.c.originator_id.between("group-", "group.")
-    made = select(events.c.app_group, events.c.originator_id, events.c.state).where(
-        of_groups, events.c.topic == _MADE
+    stream_id = events.c.originator_id
+    made = select(events.c.app_group, stream_id, events.c.state).where(
+        stream_id >= "group-", stream_id < "group.", events.c.topic == _MADE
     )
     earlier = [
         (app_group, stream_id)
