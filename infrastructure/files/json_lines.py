@@ -82,9 +82,9 @@ def read_lines(text: str) -> list[Any]:
         lines: list[Any] = _read_value(
             text, LEVELS - 1, list, "not a JSON list: lines are written as [{...}]"
         )
-        return lines
     except FactRefused as refusal:
         raise FactRefused(f"lines: {refusal.message}", place="lines") from None
+    return lines
 
 
 IN_CELLS: Final[dict[str, Callable[[str], Any]]] = {"properties": read_properties, "lines": read_lines}
