@@ -38,7 +38,7 @@ LINES = 1_000
 """The most lines of an order."""
 _ID_DIGITS = 18
 _ID_LIMIT = 10**_ID_DIGITS
-_QUANTITY = re.compile(r"[0-9]{1,19}(?:\.0{1,19})?", re.ASCII)
+_QUANTITY = re.compile(r"-?(?:0|[1-9][0-9]{0,62})(?:\.[0-9]{1,62})?", re.ASCII)
 _NOBODY = frozenset({"null", "NULL", "undefined", "None", "NaN", "[object Object]"})
 _WORDS = {
     "union_tag_invalid": f"type: there is no such type of fact; there are {_TYPES}",
@@ -300,6 +300,8 @@ def _lines(value: object, info: ValidationInfo) -> object:
 
 
 def _line(value: object, place: str, notes: Notes) -> OrderLineCommand:
+    if isinstance(value, dict):
+        value = {name: read_id(each) if name == "product_id" else each for name, each in value.items()}
     try:
         return OrderLineCommand.model_validate(value, context=notes)
     except ValidationError as error:
@@ -429,19 +431,11 @@ def _validated(raw: object, notes: Notes) -> FactCommand:
 
 def _as_text(raw: dict[str, Any]) -> dict[str, Any]:
     """Without what is null, which is as absent (R13), also in a field of other types; ids that are numbers as text."""
-    fact = {
+    return {
         name: read_id(value) if name in _IDS else value
         for name, value in raw.items()
         if value is not None or name not in FIELDS
     }
-    if isinstance(lines := fact.get("lines"), list):
-        fact["lines"] = [
-            {name: read_id(value) if name in _IDS else value for name, value in line.items()}
-            if isinstance(line, dict)
-            else line
-            for line in lines
-        ]
-    return fact
 
 
 def _refusal(errors: list[ErrorDetails], nested: int = 1) -> FactRefused:

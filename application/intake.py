@@ -192,7 +192,7 @@ class _Batch:
         if command.at > self._latest:
             raise FactRefused("the fact lies more than 5 minutes ahead of the clock", code="in_the_future")
         loaded = self._journeys[command.user_id]
-        fact, aside = self._fact(command, loaded.key)
+        fact, aside = self._fact(command, loaded)
         defaults = command.defaults
         if getattr(command, "currency", "") is None and getattr(fact, "currency", None) is not None:
             defaults |= {"currency"}
@@ -208,9 +208,10 @@ class _Batch:
         return True
 
     def _fact(  # noqa: PLR0911 - one for each type
-        self, command: FactCommand, key: bytes
+        self, command: FactCommand, loaded: LoadedJourney
     ) -> tuple[AnyFact, str | None]:
         """The fact a command states, and the free text that is kept aside from it."""
+        key = loaded.key
         match command:
             case ReceivedCommand():
                 variant_id = self._definition(command.campaign_id).variant(command.variant_id)
@@ -219,7 +220,7 @@ class _Batch:
                 self._check_app(command.app_id)
                 return SessionStarted(command.id, command.at, command.app_id, command.app_version), None
             case PurchaseCommand():
-                return self._purchase(command, key)
+                return self._purchase(command, loaded)
             case CustomEventCommand():
                 return self._custom_event(command, key)
             case AppVersionCommand():
@@ -229,7 +230,7 @@ class _Batch:
             case RefundCommand():
                 return Refund(command.id, command.at, command.purchase_id, command.amount), None
             case OrderCommand():
-                return self._order(command, key)
+                return self._order(command, loaded)
             case OrderRefundCommand():
                 lines = _lines(command.lines)
                 money.lines_amount(lines)
@@ -252,10 +253,10 @@ class _Batch:
             self._refused_campaigns[campaign_id] = refusal
             raise
 
-    def _purchase(self, command: PurchaseCommand, key: bytes) -> tuple[Purchase, str | None]:
+    def _purchase(self, command: PurchaseCommand, loaded: LoadedJourney) -> tuple[Purchase, str | None]:
         self._check_app(command.app_id)
         money.amount(command.price, command.quantity)
-        currency = self._currency(command.currency)
+        currency = self._currency(command, loaded.journey)
         aside = None if command.properties is None else canonical(command.properties)
         fact = Purchase(
             command.id,
@@ -266,18 +267,18 @@ class _Batch:
             command.quantity,
             command.app_id,
             command.app_version,
-            _sealed(key, aside),
+            _sealed(loaded.key, aside),
         )
         return fact, aside
 
-    def _order(self, command: OrderCommand, key: bytes) -> tuple[Order, str | None]:
+    def _order(self, command: OrderCommand, loaded: LoadedJourney) -> tuple[Order, str | None]:
         self._check_app(command.app_id)
         lines = _lines(command.lines)
         money.below_limit(money.lines_amount(lines))
         names_money = command.total is not None or any(line.price is not None for line in lines)
         currency = command.currency
         if names_money or self._group.default_currency is not None:
-            currency = self._currency(currency)
+            currency = self._currency(command, loaded.journey)
         aside = None if command.properties is None else canonical(command.properties)
         fact = Order(
             command.id,
@@ -288,13 +289,15 @@ class _Batch:
             command.name,
             command.app_id,
             command.app_version,
-            _sealed(key, aside),
+            _sealed(loaded.key, aside),
         )
         return fact, aside
 
-    def _currency(self, stated: str | None) -> str:
-        """The currency stated, else the app group's (R11)."""
-        currency = stated or self._group.default_currency
+    def _currency(self, command: PurchaseCommand | OrderCommand, journey: UserJourney) -> str:
+        """The currency stated, else the app group's (R11), else, of a fact that is known, the recorded one (R13)."""
+        currency = command.currency or self._group.default_currency
+        if currency is None and journey.history.digest(command.id) is not None:
+            currency = getattr(journey.history.fact(command.id), "currency", None)
         if currency is None:
             message = (
                 "currency: none is named, and the app group has no default_currency: name one, or set it"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from application.fact_commands import FactCommand, read_fact
+from application.fact_commands import FactCommand, Notes, read_fact
 from application.intake import Answer, Outcome, Verdict
 from domain.errors import FactRefused
 from infrastructure.files import FactFile, Raw, open_facts
@@ -34,6 +34,8 @@ class Totals:
     rejected: int = 0
     conversions: int = 0
     seconds: float = 0.0
+    rounded: int = 0
+    """Amounts with more than 6 decimals, which were rounded (R11)."""
     ignored: int = 0
     """Events of another service's export that mean nothing here; they are not in `read`."""
 
@@ -87,6 +89,7 @@ class Import:
 
     def _file(self, path: str, file_format: str | None, watcher: Watcher) -> None:
         with open_facts(path, format=file_format) as file:
+            notes = Notes()
             taken: deque[tuple[list[_Read], Future[Outcome]]] = deque()
 
             def count_down_to(left: int) -> None:
@@ -95,12 +98,13 @@ class Import:
                     watcher.reading(file, self.totals)
 
             try:
-                for batch in _ahead(_batches(file)):
+                for batch in _ahead(_batches(file, notes)):
                     taken.append((batch, self._take(batch)))
                     # One batch is recorded while the next is decided.
                     count_down_to(1)
             finally:
                 self.totals.ignored += file.ignored
+                self.totals.rounded += notes.rounded
                 count_down_to(0)
 
     def _take(self, batch: list[_Read]) -> Future[Outcome]:
@@ -140,7 +144,7 @@ def _durable(taken: deque[tuple[list[_Read], Future[Outcome]]]) -> tuple[list[_R
     return batch, outcome
 
 
-def _batches(file: FactFile) -> Iterator[list[_Read]]:
+def _batches(file: FactFile, notes: Notes) -> Iterator[list[_Read]]:
     """Batches of facts read; where the file breaks off, what came before is a batch of its own."""
     rows = iter(file)
     while True:
@@ -148,7 +152,7 @@ def _batches(file: FactFile) -> Iterator[list[_Read]]:
         try:
             begun = file.plain_bytes
             for line, raw in islice(rows, IMPORT_BATCH):
-                batch.append(_Read(line, raw, _fact(raw)))
+                batch.append(_Read(line, raw, _fact(raw, notes)))
                 if file.plain_bytes - begun >= BATCH_BYTES:
                     break
         except Exception:
@@ -160,11 +164,11 @@ def _batches(file: FactFile) -> Iterator[list[_Read]]:
         yield batch
 
 
-def _fact(raw: Raw) -> FactCommand | FactRefused:
+def _fact(raw: Raw, notes: Notes) -> FactCommand | FactRefused:
     if isinstance(raw, FactRefused):
         return raw
     try:
-        return read_fact(raw)
+        return read_fact(raw, notes)
     except FactRefused as refusal:
         return refusal
 

@@ -24,10 +24,10 @@ def adopt_app_groups(connection: Connection) -> list[str]:
 
     The caller holds the log's lock. A group of which that was recorded is passed over.
     """
-    # By the index of streams: the log may be long. Not BETWEEN, which takes no collation in PostgreSQL.
-    stream = events.c.originator_id
-    made = select(events.c.app_group, stream, events.c.state).where(
-        stream > "group-", stream < "group.", events.c.topic == _MADE
+    # By the index of streams: the log may be long.
+    stream_id = events.c.originator_id
+    made = select(events.c.app_group, stream_id, events.c.state).where(
+        stream_id >= "group-", stream_id < "group.", events.c.topic == _MADE
     )
     earlier = [
         (app_group, stream_id)

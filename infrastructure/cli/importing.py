@@ -174,6 +174,13 @@ def print_totals(totals: Totals, rejects: Path | None) -> None:
     )
     if totals.ignored:
         out.print(f"{totals.ignored:,} events mean nothing here and were ignored.", highlight=False)
+    if totals.rounded:
+        out.print(
+            f"{totals.rounded:,} amounts had more than 6 decimals and were rounded (write money as text to keep "
+            "every digit).",
+            highlight=False,
+            soft_wrap=True,
+        )
     if totals.rejected and rejects is not None:
         out.print(f"The rejected facts and their reasons are in {rejects}.", markup=False, soft_wrap=True)
     elif totals.rejected:

@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.errors import FactRefused
 from infrastructure.files.columns import check_columns
-from infrastructure.files.json_lines import read_number, read_properties, refuse_unstorable
+from infrastructure.files.json_lines import read_cells, refuse_unstorable
 from infrastructure.files.lines import LINE_LIMIT, Line, Overlong, too_long
 from infrastructure.files.reading import Raw, Row, UnreadableFile, kept
 
@@ -88,8 +88,4 @@ def _fact(header: list[str], cells: list[str]) -> dict[str, Any]:
         raise FactRefused(f"the header has {len(header)} cells, this row {len(cells)}")
     refuse_unstorable("".join(cells))
     fact: dict[str, Any] = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
-    if "quantity" in fact:
-        fact["quantity"] = read_number(fact["quantity"])
-    if "properties" in fact:
-        fact["properties"] = read_properties(fact["properties"])
-    return fact
+    return read_cells(fact)

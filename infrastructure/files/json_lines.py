@@ -3,9 +3,9 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from domain.errors import FactRefused
 from infrastructure.files.lines import Line, Overlong, too_long
@@ -46,6 +46,11 @@ def read_json(text: bytes, *, levels: int = LEVELS) -> dict[str, Any]:
 
 def read_object(text: str, *, levels: int = LEVELS) -> dict[str, Any]:
     """The same from text that was decoded before."""
+    value: dict[str, Any] = _read_value(text, levels, dict, "not a JSON object: a fact is written as {...}")
+    return value
+
+
+def _read_value(text: str, levels: int, kind: type[dict[str, Any] | list[Any]], otherwise: str) -> Any:  # noqa: ANN401
     text = text.strip(_WHITE_SPACE)
     try:
         value, end = _DECODER.raw_decode(text)
@@ -55,8 +60,8 @@ def read_object(text: str, *, levels: int = LEVELS) -> dict[str, Any]:
         raise _too_deep(levels) from None
     if end != len(text):
         raise FactRefused(f"not JSON: something follows the value (character {end + 1})")
-    if type(value) is not dict:
-        raise FactRefused("not a JSON object: a fact is written as {...}")
+    if type(value) is not kind:
+        raise FactRefused(otherwise)
     # Only an escape can smuggle in what UTF-8 forbids, and depth needs brackets: most texts have neither.
     if "\\u" in text or text.count("{") + text.count("[") > levels:
         _look_inside(value, levels)
@@ -71,12 +76,26 @@ def read_properties(text: str) -> dict[str, Any]:
         raise FactRefused(f"properties: {refusal.message}", place="properties") from None
 
 
-def read_number(text: str) -> object:
-    """The number written in a cell, or the text itself where it is none; raises FactRefused for one too long."""
-    match = _NUMBER.fullmatch(text)
-    if match is None:
-        return text
-    return _whole(text) if match[1] is None and match[2] is None else _decimal(text)
+def read_lines(text: str) -> list[Any]:
+    """The lines of an order written as JSON text in a cell; raises FactRefused."""
+    try:
+        lines: list[Any] = _read_value(
+            text, LEVELS - 1, list, "not a JSON list: lines are written as [{...}]"
+        )
+    except FactRefused as refusal:
+        raise FactRefused(f"lines: {refusal.message}", place="lines") from None
+    return lines
+
+
+IN_CELLS: Final[dict[str, Callable[[str], Any]]] = {"properties": read_properties, "lines": read_lines}
+"""The fields that are written as JSON text where a fact is a row of cells."""
+
+
+def read_cells(fact: dict[str, Any]) -> dict[str, Any]:
+    """The fact of a row, with what is JSON in its cells; raises FactRefused."""
+    for name in IN_CELLS.keys() & fact.keys():
+        fact[name] = IN_CELLS[name](fact[name])
+    return fact
 
 
 def refuse_unstorable(text: str) -> None:
@@ -87,7 +106,7 @@ def refuse_unstorable(text: str) -> None:
         raise FactRefused("a lone surrogate is no character")
 
 
-def _look_inside(value: dict[str, Any], levels: int) -> None:
+def _look_inside(value: dict[str, Any] | list[Any], levels: int) -> None:
     nested: list[Any] = [value]
     depth = 0
     while nested:

@@ -1,6 +1,7 @@
 """Facts as Parquet: the names of fields as columns, one fact a row, null for nothing; batch by batch."""
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from application.fact_commands import BadTime
 from domain.errors import FactRefused
 from domain.instants import from_microseconds
 from infrastructure.files.columns import check_columns
-from infrastructure.files.json_lines import read_properties, refuse_unstorable
+from infrastructure.files.json_lines import IN_CELLS, read_cells, refuse_unstorable
 from infrastructure.files.lines import LINE_LIMIT, too_long
 from infrastructure.files.reading import Raw, Row, UnreadableFile, kept
 from infrastructure.files.source import Source
@@ -19,6 +20,7 @@ _BATCH_ROWS = 1024
 _BUFFER_BYTES = 1 << 20
 # Names of columns that are no UTF-8 fail as plain ValueError, as some of pyarrow's own errors do.
 _DAMAGED = (pa.ArrowException, OSError, ValueError)
+_MONEY = frozenset({"price", "amount", "total"})
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -91,17 +93,19 @@ def _problem(name: str, stored: Any) -> str:  # noqa: ANN401
 def _remedy(name: str, kind: Any) -> str:  # noqa: ANN401
     if types.is_null(kind):
         return ""
-    if name == "quantity":
-        return "" if types.is_integer(kind) else "make it a whole number, null where there is none"
+    if name == "quantity" and types.is_integer(kind):
+        return ""
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
         return ""
     if name == "at":
         zoned = types.is_timestamp(kind) and bool(kind.tz)
         return "" if zoned else "make it a timestamp with a time zone, or text"
-    if name in ("price", "amount"):
+    if name in _MONEY:
         exact = types.is_decimal(kind) or types.is_integer(kind)
         return "" if exact else "make it decimal or text: a float has lost the exact amount"
-    return "make it text" + (", in JSON" if name == "properties" else "")
+    if name == "quantity":
+        return "make it a whole number, null where there is none"
+    return "make it text" + (", in JSON" if name in IN_CELLS else "")
 
 
 def _facts(batch: Any) -> Iterator[Raw]:  # noqa: ANN401
@@ -151,6 +155,8 @@ def _fact(fact: dict[str, Any], instant: Callable[[int], object] | None) -> dict
     refuse_unstorable(texts)
     if instant is not None and "at" in fact:
         fact["at"] = instant(fact["at"])
-    if "properties" in fact:
-        fact["properties"] = read_properties(fact["properties"])
-    return fact
+    for name in _MONEY & fact.keys():
+        # Exact as it is: only numbers of JSON are rounded (R11).
+        if isinstance(fact[name], Decimal):
+            fact[name] = f"{fact[name]:f}"
+    return read_cells(fact)

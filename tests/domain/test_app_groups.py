@@ -10,13 +10,14 @@ from domain.app_group import (
     CampaignAdded,
     CustomEventDeclared,
     CustomEventSeen,
+    DefaultCurrencyChanged,
     stream_id,
 )
 from domain.conversion_events import PerformsCustomEvent
 from domain.errors import BadDefinition, TimeZoneIsFixed
 from tests.domain.journey_specification import decided, loaded
 
-MADE = AppGroupMade("shop", "Europe/Berlin")
+MADE = AppGroupMade("shop", "Europe/Berlin", edition=2)
 
 
 def shop(*events: object) -> AppGroup:
@@ -35,7 +36,7 @@ def test_an_app_groups_time_zone_is_utc_where_none_is_given() -> None:
     """R20, docs/files.md: the default."""
     group = shop()
     group.make(None)
-    assert decided(group) == [AppGroupMade("shop", "UTC")]
+    assert decided(group) == [AppGroupMade("shop", "UTC", edition=2)]
 
 
 @pytest.mark.parametrize("time_zone", ["Europe/Berlin", None])
@@ -129,3 +130,30 @@ def test_no_two_app_groups_share_a_stream() -> None:
     """Words: ids are compared by code point, never normalised."""
     ids = ["shop", "Shop", "shop ", "\u00e9", "e\u0301", "x" * 255]
     assert len({stream_id(app_group) for app_group in ids}) == len(ids)
+
+
+def test_r11_the_default_currency_can_be_changed_and_taken_away() -> None:
+    """R11: as an event each time, and nothing is said where it stays."""
+    group = shop(MADE)
+    for currency in ("EUR", "EUR", "USD", None, None):
+        group.change_default_currency(currency)
+    changes = [DefaultCurrencyChanged(currency) for currency in ("EUR", "USD", None)]
+    assert (decided(group), group.default_currency) == (changes, None)
+
+
+@pytest.mark.parametrize("currency", ["eur", "", "EURO", "XYZ"])
+def test_r11_a_default_currency_is_of_iso_4217(currency: str) -> None:
+    """R11: refused with its place."""
+    group = shop(MADE)
+    with pytest.raises(BadDefinition) as refused:
+        group.change_default_currency(currency)
+    assert refused.value.place == "default_currency"
+
+
+def test_r11_a_group_of_an_earlier_version_keeps_dollars() -> None:
+    """R11, R13: the upgrade says so, and that it was there before; a later change does not undo that."""
+    group = shop(AppGroupMade("shop", "UTC"), DefaultCurrencyChanged("USD", by_upgrade=True))
+    assert (group.default_currency, group.is_of_earlier_version) == ("USD", True)
+    group.change_default_currency("EUR")
+    assert (group.default_currency, group.is_of_earlier_version) == ("EUR", True)
+    assert not shop(MADE).is_of_earlier_version

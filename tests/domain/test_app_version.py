@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.app_version import checked, is_upgrade
+from domain.app_version import checked, is_one, is_upgrade, stored
 from domain.errors import BadVersion
 
 
@@ -57,7 +57,9 @@ def test_r10_what_cannot_be_compared_is_an_upgrade_both_ways(before: str, after:
     assert not is_upgrade(after, after)
 
 
-@pytest.mark.parametrize("version", ["1", "1.2.3-beta2", "x" * 64, "\U0001f600" * 64, "1 2", "~", "\u00a0"])
+@pytest.mark.parametrize(
+    "version", ["1", "1.2.3-beta2", "x" * 63 + "1", "\U0001f600" * 63 + "1", "1 2", "~1", "\u0661.\u0662"]
+)
 def test_r16_a_version_is_1_to_64_characters(version: str) -> None:
     """R16: taken as it is."""
     assert checked(version) == version
@@ -71,3 +73,17 @@ def test_r16_a_bad_version_is_refused(version: str) -> None:
     with pytest.raises(BadVersion) as refused:
         checked(version)
     assert refused.value.code == "bad_version"
+    with pytest.raises(BadVersion):
+        stored(version)
+
+
+@pytest.mark.parametrize(
+    "version",
+    ["NULL", "undefined", "\\N", "nan", "null", "None", "v", " ", "\u00a0", " 1.2", "1.2 ", "1.2\u00a0"],
+)
+def test_r10_a_text_without_a_digit_or_with_white_space_at_an_end_is_no_version(version: str) -> None:
+    """R10: a word that stands for nothing is no version (B18); what was recorded before is still read."""
+    with pytest.raises(BadVersion):
+        checked(version)
+    assert (is_one(version), stored(version)) == (False, version)
+    assert is_one("1.2")

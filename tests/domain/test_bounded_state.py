@@ -95,6 +95,7 @@ def test_r15_a_standing_put_away_is_as_it_stood() -> None:
         seen_until=instant(LATER),
         behaved_until=instant(LATER),
         closed_until=instant(R1) + timedelta(days=3),
+        orders_as_purchases=False,
     )
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import BadMoney
-from domain.money import amount, currencies, net, plain, price, printed
+from domain.money import amount, below_limit, currencies, net, plain, price, printed, rounded
 
 WITHIN_R11 = st.decimals(0, Decimal("999999999999.999999"), places=6)
 
@@ -31,6 +31,41 @@ WITHIN_R11 = st.decimals(0, Decimal("999999999999.999999"), places=6)
 def test_r11_money_has_one_canonical_form(number: str, canonical: str) -> None:
     """R11, R13: equal numbers have equal digits, without an exponent, trailing zeros or a sign."""
     assert price(Decimal(number)).as_tuple() == Decimal(canonical).as_tuple()
+
+
+@pytest.mark.parametrize(
+    ("number", "canonical"),
+    [
+        ("0.30000000000000004", "0.3"),
+        ("15.991999999999999", "15.992"),
+        ("0.0000005", "0"),
+        ("0.0000015", "0.000002"),
+        ("0.0000025", "0.000002"),
+        ("1E-300", "0"),
+        ("999999999999.9999994", "999999999999.999999"),
+        ("9.9900000000", "9.99"),
+        ("5", "5"),
+    ],
+)
+def test_r11_a_number_is_rounded_to_6_decimals_half_to_even(number: str, canonical: str) -> None:
+    """R11: what binary floats write (B7)."""
+    assert price(rounded(Decimal(number))).as_tuple() == Decimal(canonical).as_tuple()
+
+
+@pytest.mark.parametrize(
+    "number", ["-0.0000001", "-1E-300", "999999999999.9999996", "1E+12", "1E+999999", "NaN", "Infinity"]
+)
+def test_r11_the_sign_is_judged_before_rounding_and_the_bound_after(number: str) -> None:
+    """R11."""
+    with pytest.raises(BadMoney):
+        price(rounded(Decimal(number)))
+
+
+def test_r27_an_order_comes_to_less_than_10_to_the_12() -> None:
+    """R11, R27."""
+    assert below_limit(Decimal(10) ** 12 - 1) == Decimal(10) ** 12 - 1
+    with pytest.raises(BadMoney):
+        below_limit(Decimal(10) ** 12)
 
 
 @pytest.mark.parametrize(

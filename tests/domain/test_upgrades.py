@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.journey.decisions import Occurrence, UpgradeRecorded
 from tests.domain.journey_specification import (
     Fields,
     bought,
@@ -21,6 +22,7 @@ from tests.domain.journey_specification import (
     upgraded,
     voided,
 )
+from tests.reference import instant
 
 UPGRADE = {"type": "upgrades_app", "deadline": "30d"}
 SPRING = campaign(UPGRADE)
@@ -47,7 +49,7 @@ def test_r10_an_equal_or_smaller_version_is_no_upgrade(version: str) -> None:
     under(SPRING).given(R1, OLD).when(reported("new", march(3), version)).then_nothing()
 
 
-@pytest.mark.parametrize("version", ["1.2-beta", "1.1 ", "v1.2", "1.2.", "\u0661.\u0662"])
+@pytest.mark.parametrize("version", ["1.2-beta", "1.1 beta", "v1.2", "1.2.", "\u0661.\u0662"])
 def test_r10_what_cannot_be_compared_is_an_upgrade_when_it_differs(version: str) -> None:
     """R10: there and back, any change of the text counts; no change does not."""
     new, back = reported("new", march(3), version), reported("back", march(4), "1.2")
@@ -225,3 +227,44 @@ def test_r14_a_late_receipt_converts_an_upgrade_and_no_mere_report() -> None:
     journey = under(campaign(*events)).given(received("r9", march(9)), OLD, same, new)
     first, late = received("r0", march(1, "08:00:00")), received("r2", march(2))
     journey.given(first).when(late).then(conversion_restated((new, first), (new, late)))
+
+
+def test_r10_the_first_report_is_compared_with_the_version_that_it_names() -> None:
+    """R10: an upgrade over it, none over an equal or later one; nothing is known of the version otherwise (B16)."""
+    new = reported("new", march(3), "2.0")
+    named = new | {"previous_version": "1.9"}
+    under(SPRING).given(R1).when(named).then(
+        UpgradeRecorded(Occurrence("new", instant(new)), "ios", "1.9", "2.0"), converted(named, R1)
+    )
+    for previous in ("2.0", "2.0.0", "2.1", None, "NULL", " 1.9", ""):
+        under(SPRING).given(R1).when(new | {"previous_version": previous}).then_nothing()
+
+
+def test_r10_a_previous_version_plays_no_part_where_an_earlier_report_is_known() -> None:
+    """R10: whatever the report says."""
+    old, named = (
+        reported("old", march(2), "2.0"),
+        reported("new", march(3), "2.0") | {"previous_version": "1"},
+    )
+    under(SPRING).given(R1, old).when(named).then_nothing()
+
+
+def test_r10_an_earlier_report_that_arrives_later_takes_the_named_versions_place() -> None:
+    """R10, R14: it undoes the upgrade, or makes one; and a void of it brings the named version back (R17)."""
+    named = reported("new", march(3), "2.0") | {"previous_version": "1.9"}
+    same, void = reported("old", march(2), "2.0"), voided("d1", "old")
+    given = under(SPRING).given(R1, named)
+    given.when(same).then(upgrade_withdrawn(named), conversion_withdrawn(named, R1))
+    given.given(same).when(void).then(
+        disregarded(void, same),
+        UpgradeRecorded(Occurrence("new", instant(named)), "ios", "1.9", "2.0"),
+        converted(named, R1),
+    )
+    none, earlier = named | {"previous_version": "2.0"}, reported("old", march(2), "1.9")
+    under(SPRING).given(R1, none).when(earlier).then(upgraded(none, over=earlier), converted(none, R1))
+
+
+def test_r10_a_named_version_is_no_report_of_its_own() -> None:
+    """R10: a report before the one that names it is compared with nothing."""
+    named = reported("new", march(3), "2.0") | {"previous_version": "1.0"}
+    under(SPRING).given(R1, named).when(reported("old", march(2), "1.9")).then_nothing()

@@ -18,6 +18,7 @@ from infrastructure.files import FactFile, Raw, UnreadableFile, open_facts
 
 COMMON = {"user_id": "u1", "at": "2026-03-02T10:00:00.123456Z"}
 PURCHASE = COMMON | {"type": "purchase", "product_id": "sku-9", "price": "9.99", "currency": "USD"}
+LINES = [{"product_id": "tea", "price": "9.99", "quantity": 2}, {"product_id": "cup", "price": "4.00"}]
 FACTS: list[dict[str, Any]] = [
     COMMON | {"type": "received", "id": "r1", "campaign_id": "spring", "variant_id": "A"},
     COMMON | {"type": "received", "id": "r2", "campaign_id": 'été, "so"\nto say'},
@@ -27,6 +28,13 @@ FACTS: list[dict[str, Any]] = [
     COMMON | {"type": "refund", "id": "x1", "purchase_id": "p1", "amount": "9.99"},
     COMMON | {"type": "custom_event", "id": "c1", "name": "signed_up", "properties": {}},
     COMMON | {"type": "app_version", "id": "v1", "app_id": "ios", "version": "1.3.0"},
+    COMMON
+    | {"type": "app_version", "id": "v2", "app_id": "ios", "version": "1.4", "previous_version": "1.3"},
+    COMMON | {"type": "order", "id": "o1", "lines": LINES, "total": "21.98", "currency": "EUR"},
+    COMMON | {"type": "order", "id": "o2", "total": "20", "app_id": "ios", "properties": {"coupon": "é"}},
+    COMMON | {"type": "order_refund", "id": "x2", "order_id": "o1", "lines": LINES[:1]},
+    COMMON | {"type": "order_refund", "id": "x3", "order_id": "o1", "amount": "1.99"},
+    COMMON | {"type": "order_cancelled", "id": "x4", "order_id": "o1"},
     COMMON | {"type": "void", "id": "d1", "fact_id": "p1", "reason": " test; order"},
 ]
 COMMANDS = [read_fact(fact) for fact in FACTS]
@@ -39,9 +47,10 @@ def as_json_lines(facts: Iterable[dict[str, Any]]) -> bytes:
 
 
 def as_cells(fact: dict[str, Any]) -> dict[str, Any]:
-    """The fact with its properties as JSON text and all other fields there, empty."""
+    """The fact with its properties and lines as JSON text and all other fields there, empty."""
     cells = dict.fromkeys(sorted(FIELDS)) | fact
-    return cells | {"properties": json.dumps(fact["properties"]) if "properties" in fact else None}
+    as_text = {name: json.dumps(fact[name]) if name in fact else None for name in ("properties", "lines")}
+    return cells | as_text
 
 
 def as_csv(facts: Iterable[dict[str, Any]]) -> bytes:

@@ -33,10 +33,37 @@ CUSTOM_EVENT = {"type": '"custom_event"', **COMMON, "name": '"signed_up"', "prop
 APP_VERSION = {"type": '"app_version"', **COMMON, "app_id": '"ios"', "version": '"1.3.0"'}
 REFUND = {"type": '"refund"', **COMMON, "purchase_id": '"p1"', "amount": '"9.99"'}
 VOID = {"type": '"void"', **COMMON, "fact_id": '"p1"', "reason": '"test order"'}
-ALL_TYPES = (RECEIVED, SESSION, PURCHASE, CUSTOM_EVENT, APP_VERSION, REFUND, VOID)
+ORDER = {
+    "type": '"order"',
+    **COMMON,
+    "lines": '[{"product_id":"tea","price":"9.99","quantity":2},{"product_id":"cup"}]',
+    "total": '"21.98"',
+    "currency": '"EUR"',
+    "app_id": '"ios"',
+    "app_version": '"1.2.3"',
+    "properties": '{"coupon":"SPRING"}',
+}
+ORDER_REFUND = {
+    "type": '"order_refund"',
+    **COMMON,
+    "order_id": '"o1"',
+    "lines": '[{"product_id":"tea"}]',
+    "currency": '"EUR"',
+}
+ORDER_CANCELLED = {"type": '"order_cancelled"', **COMMON, "order_id": '"o1"'}
+ALL_TYPES = (
+    *(RECEIVED, SESSION, PURCHASE, CUSTOM_EVENT, APP_VERSION, REFUND, VOID),
+    *(ORDER, ORDER_REFUND, ORDER_CANCELLED),
+)
 # What is tried by itself, because some of the wrong types are right or another code is.
-LOOSE = {"type", "price", "amount", "quantity", "properties"}
+LOOSE = {"type", "price", "amount", "quantity", "properties", "lines", "total"}
 WRONG_TYPES = ("1", "1.5", "true", "[]", "{}", '["x"]')
+_WRONG_IDS = ("1" * 19, "1e18", "1.5", "true", "[]", "{}", '["x"]')
+_LINES = (
+    *("1", '"tea"', "{}", "[1]", '["tea"]', "[[]]", "[{}]", '[{"product_id":""}]', '[{"product_id":1.5}]'),
+    *('[{"product_id":"tea","quantity":"x"}]', '[{"product_id":"tea","price":true}]'),
+    "[" + ",".join(['{"product_id":"tea"}'] * 1_001) + "]",
+)
 
 
 def line(kind: Fields = PURCHASE, /, **changes: str) -> bytes:
@@ -93,13 +120,35 @@ WRONG_VALUES = [
         each
         for kind in ALL_TYPES
         for name in sorted(kind.keys() - LOOSE)
-        for each in lines(kind, name, *WRONG_TYPES)
+        for each in lines(kind, name, *(_WRONG_IDS if name == "id" or name.endswith("_id") else WRONG_TYPES))
     ),
+    *(each for value in _LINES for each in lines(ORDER, "lines", value)),
+    *lines(ORDER_REFUND, "lines", "[]", "{}", '"tea"'),
+    *(line(ORDER, lines="", total=""), line(ORDER_REFUND, amount='"1"'), line(ORDER, total="true")),
     *lines(PURCHASE, "type", '"nope"', '"Purchase"', '""', "", "null"),
-    *(each for name in ("id", "user_id", "at", "currency") for each in lines(PURCHASE, name, "", "null")),
+    *(each for name in ("id", "user_id", "at") for each in lines(PURCHASE, name, "", "null")),
+    *texts(
+        PURCHASE, "user_id", "null", "NULL", "undefined", "None", "NaN", "[object Object]", " ", "\u00a0\t"
+    ),
     *lines(PURCHASE, "price", "", "null", "true", "false", "[]", "[1]", "{}"),
     *lines(REFUND, "amount", "", "null", "true", "false", "[]", "[1]", "{}"),
-    *lines(PURCHASE, "quantity", '"2"', '""', "true", "false", "[]", "[1]", "{}"),
+    *lines(
+        PURCHASE,
+        "quantity",
+        '"x"',
+        '" 2"',
+        '"02"',
+        '"+2"',
+        '"2."',
+        '"2e0"',
+        '"٢"',
+        '""',
+        "true",
+        "false",
+        "[]",
+        "[1]",
+        "{}",
+    ),
     *lines(PURCHASE, "properties", '"{}"', '""', "1", "true", "[]", '["x"]'),
     *(
         each
@@ -131,13 +180,23 @@ BAD_AMOUNTS = (
 BAD_MONEY = [
     *texts(PURCHASE, "price", *BAD_AMOUNTS),
     *texts(REFUND, "amount", *BAD_AMOUNTS),
-    *lines(PURCHASE, "price", "-1", "-0.01", "1.1234567", "1e-7", "1e-999", "1e12", "1e999", "1000000000000"),
+    *lines(
+        PURCHASE, "price", "-1", "-0.01", "-1e-7", "999999999999.9999995", "1e12", "1e999", "1000000000000"
+    ),
+    *texts(PURCHASE, "quantity", "0", "-1", "1.5", "9223372036854775808"),
+    *texts(ORDER, "total", *BAD_AMOUNTS),
+    *lines(ORDER, "lines", '[{"product_id":"tea","price":"-1"}]', '[{"product_id":"tea","quantity":0}]'),
+    *lines(ORDER, "lines", '[{"product_id":"tea","currency":"USD"}]'),
+    *texts(ORDER, "currency", "eur", "", "XYZ"),
     *lines(PURCHASE, "quantity", "0", "-1", "1.5", "-0", "0.0", "1e-5", str(2**63), "1e30", "1e999"),
     *texts(PURCHASE, "currency", "usd", "Usd", "USD ", "US", "", "XYZ", "BTC", "٩٩٩", "USD\n"),
 ]
 BAD_VERSIONS = [
-    *texts(APP_VERSION, "version", "", "1" * 65, "1.2\n", "1\t2", "1\x7f", "1\x85"),
-    *texts(SESSION, "app_version", "", "1" * 65, "1.2\n", "1\t2", "1\x7f", "1\x85"),
+    *texts(
+        APP_VERSION, "version", "", "1" * 65, "1.2\n", "1\t2", "1\x7f", "1\x85", "NULL", "\\N", "beta", " 1.2"
+    ),
+    *texts(ORDER, "app_version", "undefined", "1.2 "),
+    *texts(SESSION, "app_version", "", "1" * 65, "1.2\n", "1\t2", "1\x7f", "1\x85", "NULL", " "),
 ]
 CORPUS = {
     "malformed": NOT_JSON + OUT_OF_BOUNDS + WRONG_VALUES,
@@ -154,10 +213,31 @@ TAKEN = [
     *inside(r'"\\ud800"', '"{[{["', '{"a":1}', nested(LEVELS - 2), "1" * NUMBER_LIMIT, "1e999"),
     *inside('"' + "[" * 100 + '"', "[" + "[]," * 100 + "{}]"),
     *texts(PURCHASE, "currency", "DEM", "XAU"),
-    *lines(PURCHASE, "price", "0", "-0.0", '"0"', '"999999999999.999999"', "1e11", '"1.1000000000"'),
-    *lines(PURCHASE, "quantity", "2.0", "null", "", str(2**63 - 1)),
+    *lines(
+        PURCHASE,
+        "price",
+        "1.1234567",
+        "1e-7",
+        "1e-999",
+        "999999999999.9999994",
+        "0",
+        "-0.0",
+        '"0"',
+        '"999999999999.999999"',
+        "1e11",
+        '"1.1000000000"',
+    ),
+    *lines(PURCHASE, "currency", "", "null"),
+    *lines(
+        ORDER, "lines", "", "null", "[]", '[{"product_id":7,"price":0.30000000000000004,"quantity":"2.0"}]'
+    ),
+    *(line(ORDER, total="null"), line(ORDER, name='"Order Completed"'), line(ORDER_REFUND, lines="null")),
+    *lines(PURCHASE, "quantity", "2.0", '"2"', '"2.0"', "null", "", str(2**63 - 1)),
     *(line(properties="null"), line(app_version="null"), line(reason="null")),
-    *texts(APP_VERSION, "version", "٣.٢", "1" * 64, " ", "beta"),
+    *texts(APP_VERSION, "version", "٣.٢", "1" * 64, "1 2", "beta1"),
+    *(line(APP_VERSION, previous_version=each) for each in ('"1.2"', '"NULL"', '" 1"', "null")),
+    *(each for name in ("id", "user_id", "product_id") for each in lines(PURCHASE, name, "7", "7.0", "7e0")),
+    *texts(PURCHASE, "user_id", "Null", "nan", "7.0", " x"),
     *texts(
         PURCHASE, "at", "1970-01-01T00:00:00Z", "2026-03-02t10:00:00.123456789z", "2024-02-29 00:00:00-23:59"
     ),

@@ -91,7 +91,7 @@ def test_r16_a_timestamp_beyond_all_years_is_a_bad_time(tmp_path: Path) -> None:
         ("price", pa.array([9.99]), "column price is double; make it decimal or text"),
         ("amount", pa.array([9.99], pa.float32()), "column amount is float; make it decimal or text"),
         ("quantity", pa.array([1.0]), "column quantity is double; make it a whole number"),
-        ("quantity", pa.array(["1"]), "column quantity is string; make it a whole number"),
+        ("quantity", pa.array([b"1"]), "column quantity is binary; make it a whole number"),
         ("reason", pa.array([b"x"]), "column reason is binary; make it text"),
         ("variant_id", pa.array([1]), "column variant_id is int64; make it text"),
         ("properties", pa.array([{"a": 1}]), "column properties is struct<a: int64>; make it text, in JSON"),
