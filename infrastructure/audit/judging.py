@@ -80,6 +80,4 @@ def _asked(span: Range, campaign_id: str | None) -> list[Statement]:
 def _difference(row: tuple[Any, ...]) -> Difference:
     subject, problem, claim, app_group, journey, campaign_id, thing = row[:7]
     said = (Story(*row[7:14]), Story(*row[14:21]))
-    return Difference(
-        subject, problem, claim, app_group, journey, campaign_id, thing or "", *said, *row[21:]
-    )
+    return Difference(subject, problem, claim, app_group, journey, campaign_id, thing or "", *said, *row[21:])

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy import delete, select
 
 from infrastructure.archive import Archiving, BadArchive, Manifest, archiving, engine, reading, store
 from infrastructure.archive.reading import LOGGED, logged
+from infrastructure.migrations import HEAD
 from infrastructure.recorder import Row
 from infrastructure.schema import identities, kept_aside
 from infrastructure.service import Service
@@ -107,7 +109,7 @@ def test_the_manifest_says_what_the_parts_hold(service: Service, tmp_path: Path)
     written = json.loads((tmp_path / "archive/manifest.json").read_bytes())
     whole = rows(service)
     assert written["format"] == 1
-    assert (written["position"], written["schema_version"]) == (str(len(whole)), "0005")
+    assert (written["position"], written["schema_version"]) == (str(len(whole)), HEAD)
     chain = b""
     for part, first in zip(written["events"], range(1, len(whole) + 1, PART_POSITIONS), strict=True):
         last = min(first + PART_POSITIONS - 1, len(whole))
@@ -130,7 +132,7 @@ def test_other_engines_read_events_byte_for_byte_with_typed_columns(service: Ser
         connection.execute("SET TimeZone = 'UTC'")
         read = connection.sql(
             "SELECT topic, fact_id, price, quantity, occurred_at, voided_id FROM read_parquet($files) "
-            "WHERE fact_id IN ('p1', 'd1') ORDER BY position",
+            "WHERE fact_id IN ('p1', 'd1') ORDER BY topic",
             params={"files": f"{tmp_path}/archive/events/*.parquet"},
         ).fetchall()
     at = 1_709_283_600_000_000
@@ -138,6 +140,27 @@ def test_other_engines_read_events_byte_for_byte_with_typed_columns(service: Ser
         ("journey.purchase", "p1", "0.000001", 3, at, None),
         ("journey.void", "d1", None, None, at, "p1"),
     ]
+
+
+def test_r27_lines_of_orders_are_a_list_in_a_column_of_their_own(service: Service, tmp_path: Path) -> None:
+    """By Arrow and by DuckDB: place, product, price where it is known, and quantity."""
+    lines = [{"product_id": "tea", "price": "9.99", "quantity": 2}, {"product_id": "cup"}]
+    of = {"user_id": "u1", "at": "2024-03-01T09:00:00Z"}
+    order = of | {"type": "order", "id": "o1", "currency": "EUR", "total": "21.98", "lines": lines}
+    refund = of | {"type": "order_refund", "id": "b1", "order_id": "o1", "lines": lines[1:]}
+    assert not any(answer.code for answer in take(service, [order, refund]).answers)
+    archive(service, tmp_path / "archive")
+    (stored,) = (row for row in archived(tmp_path / "archive") if row["topic"] == "journey.order")
+    assert stored["total"] == Decimal("21.98")
+    tea = {"place": 1, "product_id": "tea", "price": Decimal("9.99"), "quantity": Decimal(2)}
+    assert stored["lines"] == [tea, {"place": 2, "product_id": "cup", "price": None, "quantity": Decimal(1)}]
+    with duckdb.connect() as connection:
+        read = connection.sql(
+            "SELECT order_id, line.product_id FROM (SELECT *, unnest(lines) AS line FROM read_parquet($files)) "
+            "WHERE topic = 'journey.order_refund'",
+            params={"files": f"{tmp_path}/archive/events/*.parquet"},
+        ).fetchall()
+    assert read == [("o1", "cup")]
 
 
 def test_parts_are_sorted_by_topic_and_stream_so_that_engines_prune(

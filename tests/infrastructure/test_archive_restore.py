@@ -418,7 +418,7 @@ def test_r11_app_groups_of_an_earlier_version_keep_dollars_when_they_are_restore
         assert (adopted.app_group, adopted.actor) == (GROUP, "upgrade")
         assert verify(new.database, new.recorder, lambda *_: None) == Verification(adopted.position)
         assert set(verdicts(new, private_facts())) == {"duplicate"}
-        assert verdicts(new, [SOMEBODY | {"id": "later"}]) == ["accepted"]
+        assert verdicts(new, [private_facts()[2] | {"id": "later"}]) == ["accepted"]
         again = archive(new, tmp_path / "archive")
     with restored(tmp_path / "archive", tmp_path / "newer") as newer:
         assert len(rows(newer)) == int(again.position)

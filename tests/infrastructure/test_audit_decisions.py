@@ -275,7 +275,10 @@ def test_a_stream_that_begins_with_a_decision_is_told(service: Service) -> None:
     ("change", "reason"),
     [
         ("replace(state, 'summer', 'autumn')", "there is no campaign 'autumn'"),
-        ("replace(state, '\"s1\"', '\"r1\"')", "the id 'r1' is taken by a fact of other content, of type received"),
+        (
+            "replace(state, '\"s1\"', '\"r1\"')",
+            "the id 'r1' is taken by a fact of other content, of type received",
+        ),
     ],
 )
 def test_r13_r16_a_fact_that_is_refused_now_is_told_and_the_journey_goes_on(

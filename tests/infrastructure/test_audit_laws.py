@@ -51,6 +51,7 @@ def money(numbers: dict[str, Any]) -> dict[str, Decimal]:
     return {name.split()[1]: number for name, number in numbers.items() if name.startswith("revenue ")}
 
 
+@pytest.mark.usefixtures("each_database")
 @LAWS
 @given(plan=plans())
 def test_r2_to_r20_the_rules_in_sql_find_what_the_reference_finds(plan: Any) -> None:

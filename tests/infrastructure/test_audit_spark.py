@@ -26,6 +26,7 @@ from infrastructure.audit.outcome import Audited, Judged
 from infrastructure.audit.spark import NoSpark, Spark, begun, mebibytes
 from infrastructure.service import Service, stamp
 from projections.audit import statements
+from tests.infrastructure import test_audit_orders
 from tests.infrastructure.commands import run
 from tests.infrastructure.test_audit import FAULTS, make
 from tests.ledgers import NOW, take, url_of
@@ -48,7 +49,8 @@ OUTCOMES = tuple(
     for statement in statements()
     if statement.table.startswith(("judged_", "told"))
     or statement.table
-    in {"voided", "upgrades", "differences", "figures", "fingerprint", "totals", "said_totals"}
+    in {"voided", "upgrades", "units_given_back", "orders", "corrected_purchases"}
+    | {"differences", "figures", "fingerprint", "totals", "said_totals"}
 )
 """What the rules come to; all other tables are on the way there."""
 OTHER_GROUP = "other"
@@ -146,6 +148,13 @@ class TestSpark:
         with make(tmp_path) as service:
             judged = assert_equal(service, tmp_path)
         assert judged.totals["conversions"] == 5
+        assert not judged.counts
+
+    @pytest.mark.usefixtures("session")
+    def test_r27_every_table_of_orders_is_equal(self, tmp_path: Path) -> None:
+        """Lists of lines, units as numbers, and orders that were recorded as purchases."""
+        with test_audit_orders.make(tmp_path) as service:
+            judged = assert_equal(service, tmp_path)
         assert not judged.counts
 
     @pytest.mark.usefixtures("session")
