@@ -500,15 +500,16 @@ def made_up_lines(source: random.Random) -> list[Fact]:
 
 def made_up_order(source: random.Random, order_id: str) -> Fact:
     told: Fact = {"lines": made_up_lines(source)} if source.random() < 0.8 else {"total": "7"}
-    total = {"total": "21.98"} if source.random() < 0.3 else {}
+    total: Fact = {"total": "21.98"} if source.random() < 0.3 else {}
     version = {"app_id": "ios", "app_version": source.choice(["1.1", "1.2"])}
     named = source.choice([{}, {"name": "signed_up"}, version])
-    return fact("order", order_id, **{"currency": source.choice(["EUR", "USD"])} | told | total | named)
+    currency: Fact = {"currency": source.choice(["EUR", "USD"])}
+    return fact("order", order_id, **currency | told | total | named)
 
 
 def made_up_refund(source: random.Random, order_id: str) -> Fact:
-    told = source.choice([{}, {"amount": "1.50"}, *[{"lines": made_up_lines(source)}] * 4])
-    other = source.choice([{}, {}, {"currency": "EUR"}, {"name": "signed_up"}])
+    told: Fact = source.choice([{}, {"amount": "1.50"}, *[{"lines": made_up_lines(source)}] * 4])
+    other: Fact = source.choice([{}, {}, {"currency": "EUR"}, {"name": "signed_up"}])
     return fact("order_refund", f"b{source.randrange(9)}", order_id=order_id, **told | other)
 
 
