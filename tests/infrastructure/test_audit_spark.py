@@ -243,7 +243,7 @@ def afterwards(facts: list[Fact], source: random.Random) -> Iterator[Fact]:
         if source.random() < 0.03:
             yield of | {"type": "void", "id": f"void-{number}", "fact_id": fact["id"]}
         if fact["type"] == "app_version" and source.random() < 0.1:
-            odd = source.choice(["4.1.0-beta2", "4.01", "4.10.0.0", "v\u00e9"])
+            odd = source.choice(["4.1.0-beta2", "4.01", "4.10.0.0", "v\u00e94"])
             app = {"app_id": fact["app_id"], "version": odd}
             yield of | app | {"type": "app_version", "id": f"odd-{number}"}
 
