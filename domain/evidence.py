@@ -37,7 +37,7 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     adjusted: float
 
 
-class WinnerEvidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class WinnerEvidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a winner was declared on: the log up to `position`, by a test, at a level of significance.
 
     `as_of` is the full hour, in microseconds since 1970, as of which windows were over, where the test counts those

@@ -107,7 +107,7 @@ def test_results_over_http(api: Api) -> None:
         assert counts == {"A": (120, 400), "B": (48, 400), "holdout": (9, 90)}
         assert (found["against"], found["test"], found["health"]["users_in_several_variants"]) == (
             "holdout",
-            "sequential",
+            "anytime",
             2,
         )
         assert [each["variant_id"] for each in event["comparisons"]] == ["A", "B"]
@@ -120,8 +120,10 @@ def test_results_over_http(api: Api) -> None:
             "B": 1.2,
             "holdout": 1.0,
         }
-        fixed = client.get("/v1/campaigns/sale/results", params={"test": "fixed"}).json()
-        assert fixed["winner"]["variant_id"] == "A"
+        assert (winner["variant_id"], winner["level"]) == ("A", [])
+        for test in ("fixed", "sequential"):
+            other = client.get("/v1/campaigns/sale/results", params={"test": test}).json()
+            assert (other["test"], other["winner"]["leader"]) == (test, "A")
 
 
 def test_what_results_cannot_be_asked(api: Api) -> None:
@@ -174,6 +176,26 @@ def test_a_declaration_is_made_again_from_its_position(service: Service) -> None
     declared, again = experiments.decided_again(service, GROUP, "sale")
     assert declared == again
     assert experiments.alike(declared, again)
+
+
+def test_windows_that_are_open_are_not_counted_and_a_declaration_says_as_of_when(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R21: by the test that decides unless another is set; it is made again as of the same hour, however late it is."""
+    sale(service)
+    service.projector.catch_up(RECIPIENTS)
+    hours: list[int] = []
+    # The first receipts are of 9:00, their windows of three days; the 60 of that hour are counted from 10:00 on.
+    for after in (timedelta(days=3), timedelta(days=3, hours=1), timedelta(days=30)):
+        monkeypatch.setattr(service, "now", lambda after=after: AT + after)
+        with service.database.reading() as connection:
+            found = experiments.told(service, connection, GROUP, "sale", DecidingTest.ANYTIME)
+        hours.append(sum(each.recipients for period in found.evidence().periods for each in period))
+    assert hours == [0, 3 * 60, 890]
+    experiments.declare_winner(service, found, stamp())
+    monkeypatch.setattr(service, "now", lambda: AT + timedelta(days=3, hours=1))
+    declared, again = experiments.decided_again(service, GROUP, "sale")
+    assert (declared, declared.variant_id) == (again, "A")
 
 
 def test_what_is_decided_again_is_alike_where_estimates_differ_by_rounding_alone() -> None:
