@@ -149,7 +149,7 @@ def _rates(event: EventResults, title: str) -> Table:
             style="dim" if each.control else "",
         )
     if any(each.too_little for each in event.variants):
-        table.caption, table.caption_justify = f"* {_FEW}: too little to go by", "left"
+        table.caption, table.caption_justify = f"* {_FEW}: few, and figures are rough", "left"
     return fitting(table, "Mature", "Best", "")
 
 
