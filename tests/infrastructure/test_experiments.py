@@ -240,6 +240,22 @@ def test_the_commands(tmp_path: Path) -> None:
     assert "bad_option" in run(tmp_path, "winner", "sale", "--check", "--declare").stderr
 
 
+def test_finding_14_p_of_revenue_is_headed_one_look_and_one_p_decides(tmp_path: Path) -> None:
+    """Finding 5, too: the screen says which p decides, what it counts, and needs no more recipients once one is found."""
+    with open_ledger(tmp_path) as service:
+        sale(service)
+    shown = run(tmp_path, "results", "sale").stdout
+    assert "A is the winner" in shown
+    assert "(anytime test, valid on any day)" in shown
+    assert "p, one look" in shown
+    assert "counts recipients whose window is over" in shown
+    found = json.loads(run(tmp_path, "results", "sale", "--json").stdout)
+    of_a, of_b = found["conversion_events"][0]["comparisons"]
+    assert (of_a["recipients_needed"], of_b["recipients_needed"] > 0) == (None, True)
+    before = json.loads(run(tmp_path, "results", "sale", "--test", "sequential", "--json").stdout)
+    assert before["conversion_events"][0]["comparisons"][0]["p"] == of_a["sequential"]
+
+
 def chosen(service: Service) -> selecting.Adjustment:
     service.projector.catch_up()
     with service.database.reading() as connection:
