@@ -2,11 +2,11 @@
 
 Within a period of weights, recipients of two variants who converted and who did not make a two-by-two table. If no
 user is influenced by the variant, chance alone shares the converted among the variants: each table with the same sums
-is as likely as the hypergeometric distribution says. That needs no rate, no order of facts and no window that is over:
-it follows from how users were shared. The evidence is how much better a difference explains the tables, averaged over
-many differences that were fixed beforehand.
+is as likely as the hypergeometric distribution says. That needs no rate and no order of facts: it follows from how
+users were shared. The evidence is how much better a difference explains the tables, averaged over many differences
+that were fixed beforehand. A recipient counts once the window is over: before, not having converted says nothing yet.
 
-At any one look it is exact: it is at most 1 on average, so that it is 20 in at most 5 of 100 experiments. Over many
+At any one look the evidence is exact: it is 1 on average, and so at least 20 in at most 5 of 100 experiments. Over many
 looks it behaves like a martingale where conversions are many; for few, simulations show it (docs/statistics.md).
 
 Source: Fisher (1935) for the table; Cox (1958), "The regression analysis of binary sequences", for several tables;
@@ -35,7 +35,8 @@ low. The smallest are there for intervals of millions of recipients.
 # Odds ratios beyond e^7, about 1,100, are told as having no limit.
 _FARTHEST = 7.0
 _HALVINGS = 40
-# So many ways to share the converted are summed one by one; of more, a series is right to 1 part in 10,000.
+# Fewer ways to share the converted are summed one by one; of more, a series is right to a part in a thousand. The
+# largest power that is summed is e^(63 (7 + 4.1)), which a float still holds.
 _FEW = 64
 
 
