@@ -184,16 +184,22 @@ def test_windows_that_are_open_are_not_counted_and_a_declaration_says_as_of_when
     """R21: by the test that decides unless another is set; it is made again as of the same hour, however late it is."""
     sale(service)
     service.projector.catch_up(RECIPIENTS)
-    hours: list[int] = []
-    # The first receipts are of 9:00, their windows of three days; the 60 of that hour are counted from 10:00 on.
-    for after in (timedelta(days=3), timedelta(days=3, hours=1), timedelta(days=30)):
-        monkeypatch.setattr(service, "now", lambda after=after: AT + after)
+
+    def decided(after: timedelta) -> experiments.Told:
+        monkeypatch.setattr(service, "now", lambda: AT + after)
         with service.database.reading() as connection:
-            found = experiments.told(service, connection, GROUP, "sale", DecidingTest.ANYTIME)
-        hours.append(sum(each.recipients for period in found.evidence().periods for each in period))
-    assert hours == [0, 3 * 60, 890]
+            return experiments.told(service, connection, GROUP, "sale", DecidingTest.ANYTIME)
+
+    def counted(after: timedelta) -> int:
+        periods = decided(after).evidence().periods
+        return sum(each.recipients for period in periods for each in period)
+
+    # The first receipts are of 9:00, their windows of three days; the 60 of that hour are counted from 10:00 on.
+    hour, days = timedelta(hours=1), timedelta(days=3)
+    assert [counted(days), counted(days + hour), counted(10 * days)] == [0, 3 * 60, 890]
+    found = decided(10 * days)
     experiments.declare_winner(service, found, stamp())
-    monkeypatch.setattr(service, "now", lambda: AT + timedelta(days=3, hours=1))
+    monkeypatch.setattr(service, "now", lambda: AT + days + hour)
     declared, again = experiments.decided_again(service, GROUP, "sale")
     assert (declared, declared.variant_id) == (again, "A")
 
