@@ -14,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-versio
 SPREAD := --numprocesses=auto --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test check format bench pictures api lock clean
+.PHONY: help setup dev demo test check format bench soak pictures api lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ format: $(DEV) ## sort imports and format
 
 bench: $(DEV) ## measure; SIZE=full for the large runs
 	@$(BIN)/python -m benchmarks
+
+soak: $(DEV) ## simulate the test that decides over its full grid, about 5 minutes on two cores
+	@$(BIN)/python -m benchmarks.soak
 
 pictures: $(RUNTIME) ## draw the pictures of the README anew
 	@$(BIN)/python docs/pictures/make.py

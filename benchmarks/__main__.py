@@ -14,6 +14,7 @@ import typer
 from pysqlite3 import dbapi2 as sqlite
 
 from benchmarks import (
+    anytime_simulations,
     assignments,
     audit,
     experiment_simulations,
@@ -172,6 +173,7 @@ def _assignments(bench: Bench) -> Iterator[Table]:
 
 def _experiments(bench: Bench) -> Iterator[Table]:
     yield from experiment_simulations.measure(bench.progress)
+    yield from anytime_simulations.measure(bench.progress)
 
 
 def _selection(bench: Bench) -> Iterator[Table]:

@@ -124,17 +124,21 @@ def daily(
     random: np.random.Generator,
     rates: tuple[float, float],
     recipients: int,
-    share: float,
+    share: float | np.ndarray,
     runs: int,
     days: tuple[int, int] = (0, DAYS),
+    delay: float = _MEAN_DELAY,
 ) -> Looks:
-    """Experiments with recipients spread over some days by chance, whose conversions come days after, some too late."""
+    """Experiments with recipients spread over some days by chance, whose conversions come days after, some too late.
+
+    `share` is the variant's, of all runs or in a column by run; `delay` the mean one, in days.
+    """
     when = (np.arange(DAYS) >= days[0]) & (np.arange(DAYS) < days[1])
     arrived = random.multinomial(recipients, when / when.sum(), size=runs)
     ours = random.binomial(arrived, share)
     counts = [np.cumsum(each, axis=1) for each in (ours, arrived - ours)]
     converted = [
-        _delayed(random, random.binomial(n, rate))
+        _delayed(random, random.binomial(n, rate), delay)
         for n, rate in zip((ours, arrived - ours), rates, strict=True)
     ]
     return Looks(counts[0], converted[0], counts[1], converted[1])
@@ -169,13 +173,15 @@ def fixed_found(strata: Sequence[Looks]) -> np.ndarray:
     return found
 
 
-def _delayed(random: np.random.Generator, converting: np.ndarray) -> np.ndarray:
+def _delayed(random: np.random.Generator, converting: np.ndarray, delay: float) -> np.ndarray:
     """By run and day: what has converted so far of what will, each a geometric number of days after its receipt."""
-    shares = np.diff(1 - np.exp(-np.arange(DAYS + 1) / _MEAN_DELAY))
+    if not delay:
+        return np.cumsum(converting, axis=1)
+    shares = np.diff(1 - np.exp(-np.arange(DAYS + 1) / delay))
     after = random.multinomial(converting, np.append(shares, 1 - shares.sum()))
     came = np.zeros_like(converting)
-    for delay in range(DAYS):
-        came[:, delay:] += after[:, : DAYS - delay, delay]
+    for day in range(DAYS):
+        came[:, day:] += after[:, : DAYS - day, day]
     return np.cumsum(came, axis=1)
 
 

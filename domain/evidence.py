@@ -11,8 +11,11 @@ import msgspec
 class DecidingTest(StrEnum):
     """What decides whether a variant is better than another: the operator's setting."""
 
+    ANYTIME = "anytime"
+    """May be looked at every day, at any rate and for small and large differences: the one that decides unless set."""
+
     SEQUENTIAL = "sequential"
-    """Always valid: may be looked at every day."""
+    """May be looked at every day; weak where differences are large or rates are high. It decided before `anytime`."""
 
     FIXED = "fixed"
     """Right for one look, at a time that was fixed beforehand."""
@@ -34,14 +37,19 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     adjusted: float
 
 
-class WinnerEvidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a winner was declared on: the log up to `position`, by a test, at a level of significance."""
+class WinnerEvidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a winner was declared on: the log up to `position`, by a test, at a level of significance.
+
+    `as_of` is the full hour, in microseconds since 1970, as of which windows were over, where the test counts those
+    alone; else None.
+    """
 
     position: int
     test: str
     significance: float
     periods: tuple[tuple[Count, ...], ...]
     comparisons: tuple[Comparison, ...]
+    as_of: int | None = None
 
 
 class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

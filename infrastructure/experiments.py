@@ -1,5 +1,6 @@
 """Experiments as they stand: what was counted, the results that follow, and how both are told as JSON."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -20,12 +21,12 @@ from domain.experiment.comparing import results
 from domain.experiment.means import Sums
 from domain.experiment.proportions import Interval, Proportion
 from domain.experiment.results import UPLIFT, Experiment, Observed, Results
-from domain.experiment.winner import SIGNIFICANCE
-from domain.instants import printed
+from domain.experiment.winner import SIGNIFICANCE, Periods
+from domain.instants import from_microseconds, microseconds, printed
 from infrastructure.service import Service
 from projections.recipients.experiment import Experiment as Counted
 from projections.recipients.experiment import experiment, experiment_at
-from projections.recipients.weights import shared, strata, weights_in_force
+from projections.recipients.weights import Period, closed, shared, strata, weights_in_force
 
 
 class NoWinnerDeclared(DomainError):
@@ -102,6 +103,7 @@ class Told:
             "why": decision.why.value,
             "sentence": decision.sentence,
             "leader": decision.leader,
+            "level": list(decision.level),
             "too_little": self.too_little(),
             "comparisons": msgspec.to_builtins(decision.comparisons),
             "declared": declared(self.standing.campaign),
@@ -109,12 +111,14 @@ class Told:
 
     def evidence(self) -> WinnerEvidence:
         """What the winner is declared on."""
+        test = self.results.test
         return WinnerEvidence(
             position=self.standing.position,
-            test=self.results.test.value,
+            test=test.value,
             significance=SIGNIFICANCE,
-            periods=tuple(tuple(period) for period in self.standing.experiment.periods[0]),
+            periods=tuple(tuple(period) for period in self.standing.experiment.counted(test)[0]),
             comparisons=self.results.decision.comparisons,
+            as_of=microseconds(self.standing.as_of) if test is DecidingTest.ANYTIME else None,
         )
 
 
@@ -156,6 +160,7 @@ def decided_again(
             f"no winner of {campaign_id!r} was declared; `conversions winner --declare` does"
         )
     evidence = campaign.winner.evidence
+    as_of = service.now() if evidence.as_of is None else from_microseconds(evidence.as_of)
     with service.database.reading() as connection:
         found = experiment_at(
             connection,
@@ -164,7 +169,7 @@ def decided_again(
             app_group,
             campaign_id,
             evidence.position,
-            service.now(),
+            as_of,
         )
         standing = _standing(service, connection, campaign, found)
     again = Told(standing, results(standing.experiment, DecidingTest(evidence.test)))
@@ -174,7 +179,6 @@ def decided_again(
 
 def _standing(service: Service, connection: Connection, campaign: Campaign, found: Counted) -> Standing:
     periods = weights_in_force(connection, service.log, found.app_group, found.campaign_id, found.position)
-    by_period = strata(found, periods)
     users = shared(found, periods)
     observed = [
         Observed(
@@ -189,22 +193,25 @@ def _standing(service: Service, connection: Connection, campaign: Campaign, foun
         )
         for each in found.variants
     ]
-    counts = [
-        [
-            [
-                Count(name, counted.recipients, counted.converted[index])
-                for name, counted in stratum.variants.items()
-            ]
-            for stratum in by_period
-        ]
-        for index in range(len(campaign.conversion_events))
-    ]
+    events = list(enumerate(campaign.conversion_events))
+    counts = [_by_period(found, periods, index) for index, _ in events]
+    over = [_by_period(closed(found, event.deadline), periods, index) for index, event in events]
     return Standing(
         campaign,
         found.position,
         found.as_of,
-        Experiment(observed, counts, found.users_in_several_variants, found.with_control),
+        Experiment(observed, counts, over, found.users_in_several_variants, found.with_control),
     )
+
+
+def _by_period(found: Counted, periods: Sequence[Period], index: int) -> Periods:
+    return [
+        [
+            Count(name, counted.recipients, counted.converted[index])
+            for name, counted in stratum.variants.items()
+        ]
+        for stratum in strata(found, periods)
+    ]
 
 
 def declared(campaign: Campaign) -> dict[str, Any] | None:

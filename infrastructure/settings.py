@@ -13,7 +13,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CONVERSIONS_")
 
     database_url: str = "sqlite:///conversions.db"
-    deciding_test: DecidingTest = DecidingTest.SEQUENTIAL
+    deciding_test: DecidingTest = DecidingTest.ANYTIME
     """What decides whether a variant is better: any day, or for one look (docs/statistics.md)."""
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"

@@ -44,10 +44,11 @@ SELECTED = {
 DELAYS, DEADLINE, FLOOR = [70, 35, 15, 7], 4 * 3_600, 0.05
 
 
-def example(test: DecidingTest = DecidingTest.SEQUENTIAL) -> Results:
+def example(test: DecidingTest = DecidingTest.ANYTIME) -> Results:
     observed = [_observed(variant_id) for variant_id in COUNTS]
-    period = [Count(each, *COUNTS[each][:2]) for each in COUNTS]
-    return results(Experiment(observed, [[period]], 0, 0), test)
+    period = [Count(name, recipients, converted) for name, (recipients, converted, _, _) in COUNTS.items()]
+    over = [Count(name, recipients, converted) for name, (_, _, recipients, converted) in COUNTS.items()]
+    return results(Experiment(observed, [[period]], [[over]], 0, 0), test)
 
 
 def _observed(variant_id: str) -> Observed:
@@ -91,6 +92,8 @@ def of_rates(found: Results) -> Iterator[tuple[str, str]]:
     yield "`uplift_interval`", f"{percents(against.uplift_interval, '+')} %"
     yield "`z_test`", statistic_and_p(against.z_test)
     yield "`chi_squared`", statistic_and_p(primary.chi_squared)
+    yield "`anytime`", f"{against.anytime:.4f}"
+    yield "`anytime_interval`", f"{percents(against.anytime_interval, '+')} %"
     yield "`sequential`", f"{against.sequential:.4f}"
     yield "`sequential_interval`", f"{percents(against.sequential_interval, '+')} %"
     yield "`adjusted`", f"{against.adjusted:.4f}"
@@ -184,8 +187,8 @@ def test_the_program_prints_what_the_library_says() -> None:
     (program,) = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     (primary,) = example().conversion_events
-    sequential, best = primary.comparisons[0].sequential, primary.variants[0].probability_best
-    assert ran.stdout.split() == [f"{sequential:.4f}", f"{best:.2%}"]
+    against, best = primary.comparisons[0], primary.variants[0].probability_best
+    assert ran.stdout.split() == [f"{against.anytime:.4f}", f"{against.sequential:.4f}", f"{best:.2%}"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from domain.evidence import DecidingTest
-from domain.experiment import means, proportions, sequential
+from domain.experiment import anytime, means, proportions, sequential
 from domain.experiment.bayes import expected_loss, probability_best
 from domain.experiment.health import SUSPICIOUS, sample_ratio
 from domain.experiment.incremental import incremental_conversions, incremental_revenue
@@ -27,15 +27,14 @@ from domain.experiment.results import (
     VariantRevenue,
 )
 from domain.experiment.several import holm
-from domain.experiment.winner import Decision, Periods, Why, decide, p_value, pooled, strata
+from domain.experiment.winner import SIGNIFICANCE, Decision, Periods, Why, decide, p_value, pooled, strata
 
 
 def results(experiment: Experiment, test: DecidingTest, uplift: float = UPLIFT) -> Results:
     """The results of an experiment, decided by a test (R21)."""
+    counted = experiment.counted(test)
     decision = (
-        decide(experiment.periods[0], experiment.control, test)
-        if experiment.periods
-        else Decision(None, Why.NO_CONVERSION_EVENT)
+        decide(counted[0], experiment.control, test) if counted else Decision(None, Why.NO_CONVERSION_EVENT)
     )
     currencies = sorted({currency for each in experiment.variants for currency in each.revenue})
     return Results(
@@ -71,11 +70,12 @@ def _event(experiment: Experiment, index: int, test: DecidingTest, uplift: float
         for each, likely, lost in zip(experiment.variants, best, loss, strict=True)
     ]
     others = [each for each in experiment.variants if each.variant_id != experiment.against]
-    periods = experiment.periods[index]
-    ps = [p_value(periods, each.variant_id, experiment.against, test) for each in others]
+    periods, closed = experiment.periods[index], experiment.closed[index]
+    counted = experiment.counted(test)[index]
+    ps = [p_value(counted, each.variant_id, experiment.against, test) for each in others]
     adjusted = _adjusted(ps)
     comparisons = [
-        compared(periods, (each.variant_id, experiment.against), (p, least), uplift)
+        compared((periods, closed), (each.variant_id, experiment.against), (p, least), uplift)
         for each, p, least in zip(others, ps, adjusted, strict=True)
     ]
     return EventResults(index, variants, comparisons, chi_squared(rates))
@@ -108,13 +108,18 @@ def _adjusted(ps: Sequence[float | None]) -> list[float | None]:
 
 
 def compared(
-    periods: Periods, of: tuple[str, str], ps: tuple[float | None, float | None], uplift: float
+    counted: tuple[Periods, Periods],
+    of: tuple[str, str],
+    ps: tuple[float | None, float | None],
+    uplift: float,
 ) -> ComparedRates:
-    """A variant against another on a conversion event; `ps` are the deciding test's p, and that adjusted."""
-    variant_id, against = of
+    """A variant against another on a conversion event; `ps` are the deciding test's p, and that adjusted.
+
+    Counted are all recipients, and those whose window is over.
+    """
+    (periods, _), (variant_id, against) = counted, of
     variant, other = pooled(periods, variant_id), pooled(periods, against)
-    both = strata(periods, variant_id, against)
-    needed = _needed(variant, other, uplift)
+    both, over = (strata(each, variant_id, against) for each in counted)
     return ComparedRates(
         variant_id,
         against,
@@ -124,20 +129,28 @@ def compared(
         proportions.uplift(variant, other),
         z_test(variant, other),
         fisher(variant, other) if small(variant, other) else None,
+        anytime.p_value(over),
+        anytime.interval(over),
         sequential.p_value(both),
         sequential.interval(both),
         *ps,
         incremental_conversions(variant, other),
-        None if needed is None else max(0, needed - variant.recipients),
+        _still_needed(variant, other, ps[1], uplift),
     )
 
 
-def _needed(variant: Proportion, other: Proportion, uplift: float) -> int | None:
-    """Recipients, as many of the other coming with each as until now; as many of both where this one has none yet."""
-    if other.rate is None:
+def _still_needed(
+    variant: Proportion, other: Proportion, adjusted: float | None, uplift: float
+) -> int | None:
+    """Recipients, as many of the other coming with each as until now; as many of both where this one has none yet.
+
+    None where a difference is found already: there is no other to wait for.
+    """
+    if other.rate is None or (adjusted is not None and adjusted <= SIGNIFICANCE):
         return None
     others = other.recipients / variant.recipients if variant.recipients else 1.0
-    return recipients_needed(other.rate, uplift, others)
+    needed = recipients_needed(other.rate, uplift, others)
+    return None if needed is None else max(0, needed - variant.recipients)
 
 
 def _revenue(experiment: Experiment, currency: str) -> RevenueResults:

@@ -40,13 +40,19 @@ class Observed:
 class Experiment:
     """All that results follow from; `periods` has for each conversion event the counts by period of weights.
 
-    Of the users in several variants, `with_control` had control among them.
+    `closed` has the same of those recipients alone whose first receipt's window is over. Of the users in several
+    variants, `with_control` had control among them.
     """
 
     variants: Sequence[Observed]
     periods: Sequence[Periods]
+    closed: Sequence[Periods]
     users_in_several_variants: int
     with_control: int
+
+    def counted(self, test: DecidingTest) -> Sequence[Periods]:
+        """What a test decides on: `anytime` on windows that are over, the others on all recipients."""
+        return self.closed if test is DecidingTest.ANYTIME else self.periods
 
     @property
     def control(self) -> str | None:
@@ -91,13 +97,18 @@ class ComparedRates:
     uplift_interval: Interval | None
     z_test: Tested | None
     fisher: float | None
+    anytime: float | None
+    anytime_interval: Interval | None
     sequential: float | None
     sequential_interval: Interval | None
     p: float | None
     adjusted: float | None
     incremental: IncrementalConversions | None
     recipients_needed: int | None
-    """Of this variant, still, to see the uplift asked about at one look; the other's grow alike."""
+    """Of this variant, still, to see the uplift asked about at one look; the other's grow alike.
+
+    None where the deciding test has found a difference already.
+    """
 
 
 @dataclass(frozen=True)

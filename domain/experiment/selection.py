@@ -17,7 +17,8 @@ from typing import Final
 from domain.definition import Weights
 from domain.experiment.bayes import improvement, probability_best
 from domain.experiment.proportions import Proportion
-from domain.experiment.sequential import Stratum, interval
+from domain.experiment.sequential import interval
+from domain.experiment.strata import Stratum
 
 HOUR: Final = 3_600
 WORTH: Final = 0.01

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from domain.experiment.proportions import Interval, Proportion
+from domain.experiment.proportions import Interval
+from domain.experiment.strata import Stratum, received_by_both
 
 TAU = 0.15
 """The standard deviation of the logarithms of ratios of rates that are thought likely beforehand.
@@ -34,13 +35,6 @@ _FARTHEST = 100.0
 _NEGLIGIBLE = 40.0
 _HALVINGS = 48
 _POINTS = 129
-
-
-class Stratum(NamedTuple):
-    """Recipients of two variants while the same weights were in force, and how many of them have converted so far."""
-
-    variant: Proportion
-    against: Proportion
 
 
 class Likelihood(NamedTuple):
@@ -74,16 +68,6 @@ def p_value(strata: Sequence[Stratum], tau: float = TAU) -> float | None:
     """
     likelihood = _likelihood(strata)
     return None if likelihood is None else min(1.0, exp(-float(evidence(likelihood, tau)[0])))
-
-
-def ahead(strata: Sequence[Stratum]) -> bool:
-    """Whether more conversions are the variant's than its share of recipients says, each stratum by itself.
-
-    sum over strata of b - (a + b) t > 0, with the names of `p_value`: the side of 0 on
-    which the middle of the interval lies.
-    """
-    likelihood = _likelihood(strata)
-    return likelihood is not None and bool(likelihood.slope(np.zeros(1))[0] > 0)
 
 
 def interval(strata: Sequence[Stratum], confidence: float = 0.95, tau: float = TAU) -> Interval | None:
@@ -134,7 +118,7 @@ def evidence(likelihood: Likelihood, tau: float = TAU) -> np.ndarray:
 
 
 def _likelihood(strata: Sequence[Stratum]) -> Likelihood | None:
-    told = [each for each in strata if each.variant.recipients and each.against.recipients]
+    told = received_by_both(strata)
     if not told:
         return None
     ours = np.array([[each.variant.converted] for each in told])

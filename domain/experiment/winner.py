@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from domain.evidence import Comparison, Count, DecidingTest
-from domain.experiment import sequential
+from domain.experiment import anytime, sequential
 from domain.experiment.proportions import Proportion, fisher, small, z_test
-from domain.experiment.sequential import Stratum
 from domain.experiment.several import holm
+from domain.experiment.strata import Stratum, lead
 
 SIGNIFICANCE: Final = 0.05
 
@@ -29,7 +29,8 @@ class Why(StrEnum):
 class Decision(NamedTuple):
     """The winner or None, why, who leads, and what the test says of the leader against each other variant.
 
-    `beaten` are those that the leader is found better than.
+    `beaten` are those that the leader is found better than. `level` are those that are level with the winner; without
+    one, those that are level with each other in front, so that nobody leads.
     """
 
     winner: str | None
@@ -37,6 +38,7 @@ class Decision(NamedTuple):
     leader: str | None = None
     comparisons: tuple[Comparison, ...] = ()
     beaten: frozenset[str] = frozenset()
+    level: tuple[str, ...] = ()
 
     @property
     def as_good(self) -> list[str]:
@@ -48,26 +50,35 @@ class Decision(NamedTuple):
         """For people."""
         match self.why:
             case Why.TEST_SAYS_SO:
-                if self.as_good:
-                    others = ", ".join(self.as_good)
-                    return f"{self.winner} is the winner: it beats control. It is not found better than {others} yet."
-                return (
-                    f"{self.winner} is the winner: it is better than every other variant that was received."
-                )
+                return f"{self.winner} is the winner: {self._how_good}"
             case Why.NO_CONVERSION_EVENT:
                 return "None: the campaign has no conversion event to decide on."
             case Why.NOTHING_TO_COMPARE:
-                return "None yet: fewer than two variants have recipients."
+                return "None yet: fewer than two variants have recipients, or their windows are open."
             case Why.NO_VARIANT_BEATS_CONTROL:
-                if not self.comparisons:
-                    return "None yet: no variant beats control, which leads."
-                return (
-                    f"None yet: no variant beats control. {self.leader} leads, and is not found better yet."
-                )
+                ahead = f"{self.leader if self.comparisons else 'Control'} leads."
+                return f"None yet: not shown yet to beat control. {self._nobody_leads or ahead}"
             case Why.TOO_CLOSE:  # pragma: no branch
-                return (
-                    f"None yet: {self.leader} leads, and is not found better than {', '.join(self.as_good)}."
-                )
+                ahead = f"{self.leader} leads, and is not found better than {', '.join(self.as_good)}."
+                return f"None yet: {self._nobody_leads or ahead}"
+
+    @property
+    def _how_good(self) -> str:
+        if not self.as_good:
+            return "it is better than every other variant that was received."
+        unsure = [each for each in self.as_good if each not in self.level]
+        said = [f"It is level with {_and(self.level)}."] if self.level else []
+        said += [f"It is not found better than {', '.join(unsure)} yet."] if unsure else []
+        return " ".join(["it beats control.", *said])
+
+    @property
+    def _nobody_leads(self) -> str:
+        return f"{_and(self.level)} are level: nobody leads." if self.level else ""
+
+
+def _and(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def decide(periods: Periods, control: str | None, test: DecidingTest) -> Decision:
@@ -81,7 +92,9 @@ def decide(periods: Periods, control: str | None, test: DecidingTest) -> Decisio
         return Decision(None, Why.NOTHING_TO_COMPARE)
     compared = _Compared(periods, rates, test)
     if control is None or control not in rates:
-        leader = compared.leader(rates)
+        leader, *level = compared.front(rates)
+        if level:
+            return Decision(None, Why.TOO_CLOSE, level=(leader, *level))
         told = compared.with_others(leader, [each for each in rates if each != leader])
         beaten = compared.beaten(leader, told)
         all_beaten = len(beaten) == len(told)
@@ -98,13 +111,15 @@ def _beyond(control: str, compared: "_Compared") -> Decision:
         each: Comparison(control, p, least) for each, p, least in zip(variants, ps, holm(ps), strict=True)
     }
     better = [each for each in variants if compared.beaten(each, [against[each]])]
-    leader = compared.leader(better or [*variants, control])
+    leader, *level = compared.front(better or [*variants, control])
+    if level and not better:
+        return Decision(None, Why.NO_VARIANT_BEATS_CONTROL, level=(leader, *level))
     if leader == control:
         return Decision(None, Why.NO_VARIANT_BEATS_CONTROL, leader)
     told = [*compared.with_others(leader, [each for each in variants if each != leader]), against[leader]]
     beaten = compared.beaten(leader, told)
     if better:
-        return Decision(leader, Why.TEST_SAYS_SO, leader, tuple(told), beaten)
+        return Decision(leader, Why.TEST_SAYS_SO, leader, tuple(told), beaten, tuple(level))
     return Decision(None, Why.NO_VARIANT_BEATS_CONTROL, leader, tuple(told), beaten)
 
 
@@ -130,32 +145,37 @@ class _Compared(NamedTuple):
         return frozenset(
             each.against
             for each in comparisons
-            if each.adjusted <= SIGNIFICANCE and _ahead(self.periods, variant_id, each.against, self.test)
+            if each.adjusted <= SIGNIFICANCE and self.is_ahead(variant_id, each.against)
         )
 
-    def leader(self, among: Iterable[str]) -> str:
-        """Who is ahead of most others; of equals the one of the highest rate, and then the first one."""
+    def front(self, among: Iterable[str]) -> list[str]:
+        """Who is ahead of most others: one, or several that are level, the highest rate first.
 
-        def ahead_of(variant_id: str) -> int:
-            others = [each for each in self.rates if each != variant_id]
-            return sum(_ahead(self.periods, variant_id, other, self.test) for other in others)
+        Where each of several is behind another of them, those of the highest rate.
+        """
+        ahead_of = {each: sum(self.is_ahead(each, other) for other in self.rates) for each in among}
+        most = max(ahead_of.values())
+        found = [each for each in ahead_of if ahead_of[each] == most]
+        found.sort(key=self.rates.__getitem__, reverse=True)
+        if any(self.is_ahead(one, other) for one in found for other in found):
+            return [each for each in found if self.rates[each] == self.rates[found[0]]]
+        return found
 
-        return max(among, key=lambda each: (ahead_of(each), self.rates[each]))
-
-
-def _ahead(periods: Periods, variant_id: str, other: str, test: DecidingTest) -> bool:
-    """Whether a variant converts more than another, as the test sees it: by period, or in all of them together."""
-    if test is DecidingTest.SEQUENTIAL:
-        return sequential.ahead(strata(periods, variant_id, other))
-    return (pooled(periods, variant_id).rate or 0) > (pooled(periods, other).rate or 0)
+    def is_ahead(self, variant_id: str, other: str) -> bool:
+        """Whether a variant converts more than another, as the test sees it: by period, or in all of them together."""
+        if self.test is DecidingTest.FIXED:
+            return self.rates[variant_id] > self.rates[other]
+        return lead(strata(self.periods, variant_id, other)) > 0
 
 
 def p_value(periods: Periods, variant_id: str, against: str, test: DecidingTest) -> float | None:
     """The p of a variant against another, two-sided; none where there is nothing to tell them apart by.
 
-    Sequential: by period of weights (domain.experiment.sequential). Fixed: Fisher's where an expected count is below 5,
-    the pooled z-test where none is, both over all periods together.
+    Anytime and sequential: by period of weights (the modules of these names). Fixed: Fisher's where an expected count
+    is below 5, the pooled z-test where none is, both over all periods together.
     """
+    if test is DecidingTest.ANYTIME:
+        return anytime.p_value(strata(periods, variant_id, against))
     if test is DecidingTest.SEQUENTIAL:
         return sequential.p_value(strata(periods, variant_id, against))
     variant, other = pooled(periods, variant_id), pooled(periods, against)

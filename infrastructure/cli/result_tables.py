@@ -7,7 +7,7 @@ from rich.table import Table
 
 from domain.evidence import DecidingTest
 from domain.experiment.proportions import Interval
-from domain.experiment.results import ENOUGH, EventResults, Health, RevenueResults
+from domain.experiment.results import ENOUGH, ComparedRates, EventResults, Health, RevenueResults
 from domain.money import decimals
 from infrastructure.cli.console import ROOMY, out, shown
 from infrastructure.cli.figures import NO_FIGURE, conversion_event, deadline, percent
@@ -40,9 +40,11 @@ def show(told: Told) -> None:
     for revenue in told.results.revenue:
         out.print(_revenue(revenue))
     out.print(
-        "[dim]Rates and uplifts are percent, of users of exactly one variant; an interval holds the true value in 95 "
-        "of 100 experiments, at one look. p is the deciding test's, adjusted for all variants. Needed are recipients, "
-        f"still, to see an uplift of {told.results.uplift * 100:g} % at one look; twice as many and more, every day. "
+        "[dim]p is that of the test that decides, adjusted for all variants: 0.05 or less says that two rates differ. "
+        f"{_COUNTED[told.results.test]} Rates and uplifts are percent, of users of exactly one variant; an interval "
+        "holds the true value in 95 of 100 experiments, at one look or on any day. Best, and p of revenue, decide "
+        f"nothing. Needed are recipients, still, to find an uplift of {told.results.uplift * 100:g} % at one look, "
+        "about twice as many looking every day; none where a difference is found. "
         f"docs/statistics.md explains every number.{'' if out.width >= ROOMY else ' A wider window shows more.'}[/]",
         highlight=False,
         soft_wrap=True,
@@ -58,7 +60,7 @@ def show_decision(told: Told) -> None:
         said = "better" if each.against in decision.beaten else "not found better"
         _say(f"  {shown(decision.leader)} against {shown(each.against)}: {said}, p {_equals(each.adjusted)}")
     if little := told.too_little():
-        _say(f"[yellow]Too little to go by yet[/]: {shown(', '.join(little))} with {_FEW}. Wait.")
+        _say(f"[yellow]{few(told)}[/]: {shown(', '.join(little))} with {_FEW}. {_advice(told)}")
     if declared is not None:
         changed = "" if declared.variant_id == decision.winner else " That is not what the test says now."
         _say(
@@ -67,7 +69,33 @@ def show_decision(told: Told) -> None:
         )
 
 
+def few(told: Told) -> str:
+    """What is said of a winner with few conversions: a test of one look may be wrong, the others allow for it."""
+    return "Too little to go by yet" if told.results.test is DecidingTest.FIXED else "Few conversions yet"
+
+
+def _advice(told: Told) -> str:
+    return "Wait." if told.results.test is DecidingTest.FIXED else "How much better is known roughly."
+
+
+def deciding_interval(compared: ComparedRates, test: DecidingTest) -> Interval | None:
+    """The interval of the uplift that goes with the p that decides."""
+    match test:
+        case DecidingTest.ANYTIME:
+            return compared.anytime_interval
+        case DecidingTest.SEQUENTIAL:
+            return compared.sequential_interval
+        case DecidingTest.FIXED:
+            return compared.uplift_interval
+
+
+_COUNTED = {
+    DecidingTest.ANYTIME: "It counts recipients whose window is over, and may be looked at on any day.",
+    DecidingTest.SEQUENTIAL: "It counts all recipients, and may be looked at on any day.",
+    DecidingTest.FIXED: "It counts all recipients, and is right for one look, on a day fixed beforehand.",
+}
 _TESTS = {
+    DecidingTest.ANYTIME: "anytime test, valid on any day",
     DecidingTest.SEQUENTIAL: "sequential test, valid on any day",
     DecidingTest.FIXED: "test of one look: valid on a day that was fixed beforehand",
 }
@@ -121,17 +149,19 @@ def _rates(event: EventResults, title: str) -> Table:
             style="dim" if each.control else "",
         )
     if any(each.too_little for each in event.variants):
-        table.caption, table.caption_justify = f"* {_FEW}: too little to go by", "left"
+        table.caption, table.caption_justify = f"* {_FEW}: few, and figures are rough", "left"
     return fitting(table, "Mature", "Best", "")
 
 
 def _compared(event: EventResults, told: Told) -> Table:
     table = Table()
     table.add_column(f"Against {shown(told.results.against)}", min_width=_LABEL, overflow="fold")
-    for heading in ("Points", "Uplift", "Its 95 %", "On any day", "p", "Caused", "Needed"):
+    for heading in ("Points", "Uplift", "One look", "On any day", "p", "Caused", "Needed"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("Around 0", no_wrap=True, min_width=_WIDTH)
-    scale = _scale(each.uplift_interval for each in event.comparisons)
+    test = told.results.test
+    any_day = DecidingTest.SEQUENTIAL if test is DecidingTest.SEQUENTIAL else DecidingTest.ANYTIME
+    scale = _scale(deciding_interval(each, test) for each in event.comparisons)
     for each in event.comparisons:
         caused = each.incremental
         table.add_row(
@@ -139,11 +169,11 @@ def _compared(event: EventResults, told: Told) -> Table:
             signed(each.difference),
             signed(each.uplift),
             ends(each.uplift_interval, plus=True),
-            ends(each.sequential_interval, plus=True),
+            ends(deciding_interval(each, any_day), plus=True),
             p(each.adjusted),
             NO_FIGURE if caused is None else f"{caused.conversions:+,.0f}",
             NO_FIGURE if each.recipients_needed is None else f"{each.recipients_needed:,}",
-            drawn(each.uplift_interval, each.uplift, scale, zero=True),
+            drawn(deciding_interval(each, test), each.uplift, scale, zero=True),
         )
     return fitting(table, "Points", "Caused", "Needed", "Around 0")
 
@@ -152,7 +182,7 @@ def _revenue(revenue: RevenueResults) -> Table:
     title = f"Revenue per recipient in {revenue.currency}"
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("Variant", min_width=_LABEL, overflow="fold")
-    for heading in ("Recipients", "Mean", "95 %", "Difference", "Its 95 %", "p", "Caused"):
+    for heading in ("Recipients", "Mean", "95 %", "Difference", "Its 95 %", "p, one look", "Caused"):
         table.add_column(heading, justify="right", no_wrap=True)
     compared = {each.variant_id: each for each in revenue.comparisons}
     for each in revenue.variants:

@@ -28,8 +28,9 @@ TestOption = Annotated[
     DecidingTest | None,
     typer.Option(
         "--test",
-        help="What decides: sequential (valid on any day), or fixed (valid for one look, at a time fixed "
-        "beforehand); else CONVERSIONS_DECIDING_TEST; else sequential.",
+        help="What decides: anytime (valid on any day), sequential (the same, weak for large differences: it decided "
+        "before), or fixed (valid for one look, at a time fixed beforehand); else CONVERSIONS_DECIDING_TEST; else "
+        "anytime.",
     ),
 ]
 

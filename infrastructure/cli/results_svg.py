@@ -6,11 +6,12 @@ from textwrap import wrap
 from typing import Final, NamedTuple
 from xml.sax.saxutils import escape
 
+from domain.evidence import DecidingTest
 from domain.experiment.proportions import Interval
 from domain.experiment.results import EventResults
 from infrastructure.cli.console import UNREADABLE, Refused, plain
 from infrastructure.cli.figures import conversion_event, deadline
-from infrastructure.cli.result_tables import FARTHEST, ends, mismatch
+from infrastructure.cli.result_tables import FARTHEST, deciding_interval, ends, few, mismatch
 from infrastructure.experiments import Told
 
 _WIDTH: Final = 900
@@ -67,7 +68,7 @@ def _said(told: Told) -> Iterator[tuple[str, str]]:
     health = told.results.health
     said = [(f"{told.results.decision.sentence} ({told.results.test.value} test)", _INK)]
     if little := told.too_little():
-        said.append((f"Too little to go by yet: {', '.join(little)}. Wait.", _WARNING))
+        said.append((f"{few(told)}: {', '.join(little)}.", _WARNING))
     if health.suspicious:
         said.append((f"Sample ratio mismatch: {mismatch(health)}", _WARNING))
     for text, ink in said:
@@ -87,17 +88,15 @@ def _charts(event: EventResults, told: Told) -> Iterator[tuple[str, list[_Row]]]
         for each in event.variants
     ]
     yield f"{hope}: conversion rate, 95 %", rates
+    test = told.results.test
     uplifts = [
-        _Row(
-            _label(each.variant_id),
-            each.uplift,
-            each.uplift_interval,
-            _figure(each.uplift, each.uplift_interval, plus=True),
-        )
+        _Row(_label(each.variant_id), each.uplift, interval, _figure(each.uplift, interval, plus=True))
         for each in event.comparisons
+        for interval in [deciding_interval(each, test)]
     ]
     if uplifts:
-        yield f"Uplift against {_cut(told.results.against, 40)}, 95 % at one look", uplifts
+        when = "at one look" if test is DecidingTest.FIXED else "on any day"
+        yield f"Uplift against {_cut(told.results.against, 40)}, 95 % {when}", uplifts
 
 
 def _label(variant_id: str, *, control: bool = False) -> str:

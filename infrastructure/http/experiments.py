@@ -27,7 +27,8 @@ routes = APIRouter(tags=["experiments"])
 TestAsked = Annotated[
     str | None,
     Query(
-        description="sequential (valid on any day) or fixed (for one look); left out, the service's setting."
+        description="anytime (valid on any day), sequential (the same, weak for large differences) or fixed (for one "
+        "look); left out, the service's setting."
     ),
 ]
 
@@ -96,5 +97,5 @@ def _test(stated: str | None) -> DecidingTest:
     try:
         return DecidingTest(stated)
     except ValueError:
-        detail = f"test is {' or '.join(DecidingTest)}"
+        detail = f"test is one of {', '.join(DecidingTest)}"
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_test", detail, place="test") from None

@@ -7,7 +7,7 @@ that are summed over them would tell of the periods more than of the variants.
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -104,6 +104,19 @@ def strata(experiment: Experiment, periods: Sequence[Period]) -> list[Stratum]:
         }
         found.append(Stratum(periods[before] if before == after else None, counted))
     return found
+
+
+def closed(experiment: Experiment, deadline: timedelta) -> Experiment:
+    """The experiment with those recipients alone by hour whose first receipt's window, of this deadline, is over.
+
+    As of a full hour, and by full hours of first receipts: the whole hour's windows are over, both ends inside (R6).
+    """
+    last = experiment.as_of - deadline - _HOUR
+    variants = [
+        replace(variant, by_hour=[each for each in variant.by_hour if each.hour <= last])
+        for variant in experiment.variants
+    ]
+    return replace(experiment, variants=variants)
 
 
 def shared(experiment: Experiment, periods: Sequence[Period]) -> dict[str, Shared]:

@@ -107,7 +107,7 @@ def test_results_over_http(api: Api) -> None:
         assert counts == {"A": (120, 400), "B": (48, 400), "holdout": (9, 90)}
         assert (found["against"], found["test"], found["health"]["users_in_several_variants"]) == (
             "holdout",
-            "sequential",
+            "anytime",
             2,
         )
         assert [each["variant_id"] for each in event["comparisons"]] == ["A", "B"]
@@ -120,8 +120,10 @@ def test_results_over_http(api: Api) -> None:
             "B": 1.2,
             "holdout": 1.0,
         }
-        fixed = client.get("/v1/campaigns/sale/results", params={"test": "fixed"}).json()
-        assert fixed["winner"]["variant_id"] == "A"
+        assert (winner["variant_id"], winner["level"]) == ("A", [])
+        for test in ("fixed", "sequential"):
+            other = client.get("/v1/campaigns/sale/results", params={"test": test}).json()
+            assert (other["test"], other["winner"]["leader"]) == (test, "A")
 
 
 def test_what_results_cannot_be_asked(api: Api) -> None:
@@ -176,6 +178,32 @@ def test_a_declaration_is_made_again_from_its_position(service: Service) -> None
     assert experiments.alike(declared, again)
 
 
+def test_windows_that_are_open_are_not_counted_and_a_declaration_says_as_of_when(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R21: by the test that decides unless another is set; it is made again as of the same hour, however late it is."""
+    sale(service)
+    service.projector.catch_up(RECIPIENTS)
+
+    def decided(after: timedelta) -> experiments.Told:
+        monkeypatch.setattr(service, "now", lambda: AT + after)
+        with service.database.reading() as connection:
+            return experiments.told(service, connection, GROUP, "sale", DecidingTest.ANYTIME)
+
+    def counted(after: timedelta) -> int:
+        periods = decided(after).evidence().periods
+        return sum(each.recipients for period in periods for each in period)
+
+    # The first receipts are of 9:00, their windows of three days; the 60 of that hour are counted from 10:00 on.
+    hour, days = timedelta(hours=1), timedelta(days=3)
+    assert [counted(days), counted(days + hour), counted(10 * days)] == [0, 3 * 60, 890]
+    found = decided(10 * days)
+    experiments.declare_winner(service, found, stamp())
+    monkeypatch.setattr(service, "now", lambda: AT + days + hour)
+    declared, again = experiments.decided_again(service, GROUP, "sale")
+    assert (declared, declared.variant_id) == (again, "A")
+
+
 def test_what_is_decided_again_is_alike_where_estimates_differ_by_rounding_alone() -> None:
     """Two machines, two libraries: the counts are the same, and a p is to 1e-9."""
     one = {"a": [1, 0.1 + 0.2], "b": None}
@@ -216,6 +244,22 @@ def test_the_commands(tmp_path: Path) -> None:
     assert "no_winner_declared" in run(tmp_path, "winner", "close", "--check").stderr
     assert "bad_option" in run(tmp_path, "results", "sale", "--uplift", "0").stderr
     assert "bad_option" in run(tmp_path, "winner", "sale", "--check", "--declare").stderr
+
+
+def test_finding_14_p_of_revenue_is_headed_one_look_and_one_p_decides(tmp_path: Path) -> None:
+    """Finding 5, too: the screen says which p decides, what it counts, and needs no more recipients once one is found."""
+    with open_ledger(tmp_path) as service:
+        sale(service)
+    shown = run(tmp_path, "results", "sale").stdout
+    assert "A is the winner" in shown
+    assert "(anytime test, valid on any day)" in shown
+    assert "p, one look" in shown
+    assert "counts recipients whose window is over" in shown
+    found = json.loads(run(tmp_path, "results", "sale", "--json").stdout)
+    of_a, of_b = found["conversion_events"][0]["comparisons"]
+    assert (of_a["recipients_needed"], of_b["recipients_needed"] > 0) == (None, True)
+    before = json.loads(run(tmp_path, "results", "sale", "--test", "sequential", "--json").stdout)
+    assert before["conversion_events"][0]["comparisons"][0]["p"] == of_a["sequential"]
 
 
 def chosen(service: Service) -> selecting.Adjustment:

@@ -1,16 +1,19 @@
 """Results put together: each variant beside control, on each conversion event and in revenue (R18, R19, R21)."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from domain.evidence import Count, DecidingTest
-from domain.experiment import comparing, means, proportions, sequential
+from domain.experiment import anytime, comparing, means, proportions, sequential
 from domain.experiment.comparing import results
 from domain.experiment.means import Sums, welch
+from domain.experiment.power import recipients_needed
 from domain.experiment.proportions import Proportion, chi_squared, fisher, wilson
 from domain.experiment.results import Experiment, Observed
 from domain.experiment.several import holm
+from domain.experiment.strata import Stratum
 from domain.experiment.winner import Why
 
 EUR, NOTHING = "EUR", Sums(500, Decimal(0), Decimal(0))
@@ -33,7 +36,7 @@ def experiment(*variants: Observed, several: int = 0) -> Experiment:
         [[Count(each.variant_id, each.conversion_events[index].recipients, each.conversion_events[index].converted) for each in variants]]
         for index in events
     ]  # fmt: skip
-    return Experiment(variants, periods, several, several // 2)
+    return Experiment(variants, periods, periods, several, several // 2)
 
 
 A = observed("A", Proportion(150, 500), Proportion(3, 500), revenue={EUR: Sums(500, Decimal("900.50"), Decimal(9_000))})  # fmt: skip
@@ -67,7 +70,9 @@ def test_variants_are_compared_with_control(test: DecidingTest) -> None:
     assert against_control.uplift == pytest.approx(0.875)
     rates = Proportion(150, 500), Proportion(80, 500)
     assert against_control.difference_interval == proportions.difference(*rates)
-    assert against_control.sequential == sequential.p_value([sequential.Stratum(*rates)])
+    assert against_control.sequential == sequential.p_value([Stratum(*rates)])
+    assert against_control.anytime == anytime.p_value([Stratum(*rates)])
+    assert against_control.anytime_interval == anytime.interval([Stratum(*rates)])
     assert against_control.fisher is None
     assert second.comparisons[0].fisher == fisher(Proportion(3, 500), Proportion(1, 500))
     assert primary.chi_squared == chi_squared([*rates[:1], Proportion(90, 500), *rates[1:]])
@@ -130,7 +135,7 @@ def test_nobody_yet_is_no_error() -> None:
     (primary,) = found.conversion_events
     assert found.health.sample_ratio_p is None
     assert primary.comparisons[0] == comparing.compared(
-        [[Count("A", 0, 0), Count("B", 0, 0)]], ("B", "A"), (None, None), 0.1
+        ([[Count("A", 0, 0), Count("B", 0, 0)]],) * 2, ("B", "A"), (None, None), 0.1
     )
     assert {primary.variants[0].rate, primary.comparisons[0].difference, primary.comparisons[0].adjusted} == {
         None
@@ -142,7 +147,37 @@ def test_recipients_shared_otherwise_than_weights_say_are_suspicious() -> None:
     odd = Experiment(
         [observed("A", Proportion(9, 900), recipients=900), observed("B", Proportion(5, 500))],
         [[[]]],
+        [[[]]],
         0,
         0,
     )
     assert results(odd, DecidingTest.FIXED).health.suspicious
+
+
+def test_recipients_are_needed_only_while_no_difference_is_found() -> None:
+    """B28, finding 5: for the uplift that is looked for; where the test that decides found one, there is none to wait for."""
+    for test in DecidingTest:
+        found, not_yet = results(experiment(A, B, HOLDOUT), test).conversion_events[0].comparisons
+        assert found.adjusted is not None
+        assert found.adjusted <= 0.05
+        assert found.recipients_needed is None
+        assert not_yet.recipients_needed == (recipients_needed(0.16, 0.1) or 0) - 500
+
+
+def test_the_anytime_test_counts_windows_that_are_over() -> None:
+    """Who may convert yet has not failed to: a variant that converts later than the other is not taken for worse."""
+    young = experiment(
+        observed("A", Proportion(90, 900), recipients=900),
+        observed("B", Proportion(180, 900), recipients=900),
+    )
+    closed = replace(young, closed=[[[Count("A", 300, 60), Count("B", 300, 60)]]])
+    (of_all,), (of_closed,) = (
+        results(each, DecidingTest.ANYTIME).conversion_events for each in (young, closed)
+    )
+    assert (of_all.comparisons[0].p or 1) < 0.001
+    assert of_closed.comparisons[0].p == 1
+    assert of_closed.comparisons[0].sequential == of_all.comparisons[0].sequential
+    assert results(closed, DecidingTest.ANYTIME).decision.level == ("A", "B")
+    none_over = replace(young, closed=[[]])
+    assert results(none_over, DecidingTest.ANYTIME).decision.why is Why.NOTHING_TO_COMPARE
+    assert results(none_over, DecidingTest.FIXED).decision.winner == "B"

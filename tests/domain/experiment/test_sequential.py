@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize
 
 from domain.experiment.proportions import Proportion
-from domain.experiment.sequential import TAU, Likelihood, Stratum, evidence, interval, p_value
+from domain.experiment.sequential import TAU, Likelihood, evidence, interval, p_value
+from domain.experiment.strata import Stratum
 from tests.domain.experiment.tables import proportions
 
 STRATA = st.lists(st.builds(Stratum, proportions(most=400), proportions(most=400)), min_size=1, max_size=3)

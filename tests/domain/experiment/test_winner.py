@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.evidence import Count, DecidingTest
-from domain.experiment import sequential
+from domain.experiment import anytime, sequential
 from domain.experiment.proportions import Proportion, fisher, z_test
 from domain.experiment.several import holm
 from domain.experiment.winner import (
@@ -18,7 +18,7 @@ from domain.experiment.winner import (
     strata,
 )
 
-FIXED, SEQUENTIAL = DecidingTest.FIXED, DecidingTest.SEQUENTIAL
+ANYTIME, FIXED, SEQUENTIAL = DecidingTest.ANYTIME, DecidingTest.FIXED, DecidingTest.SEQUENTIAL
 Period = tuple[Count, ...]
 
 
@@ -43,10 +43,10 @@ def test_the_best_of_all_wins_when_the_test_says_so(test: DecidingTest) -> None:
 @pytest.mark.parametrize(
     ("variants", "control", "why", "leader", "sentence"),
     [
-        ({}, None, Why.NOTHING_TO_COMPARE, None, "None yet: fewer than two variants have recipients."),
-        ({"A": (3, 9), "B": (0, 0)}, None, Why.NOTHING_TO_COMPARE, None, "None yet: fewer than two variants have recipients."),
-        ({"A": (30, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "B", "None yet: no variant beats control, which leads."),
-        ({"A": (91, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "A", "None yet: no variant beats control. A leads, and is not found better yet."),
+        ({}, None, Why.NOTHING_TO_COMPARE, None, "None yet: fewer than two variants have recipients, or their windows are open."),
+        ({"A": (3, 9), "B": (0, 0)}, None, Why.NOTHING_TO_COMPARE, None, "None yet: fewer than two variants have recipients, or their windows are open."),
+        ({"A": (30, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "B", "None yet: not shown yet to beat control. Control leads."),
+        ({"A": (91, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "A", "None yet: not shown yet to beat control. A leads."),
         ({"A": (91, 900), "B": (90, 900)}, None, Why.TOO_CLOSE, "A", "None yet: A leads, and is not found better than B."),
     ],
     ids=["nobody", "one variant", "control leads", "not above control", "too close"],
@@ -93,8 +93,60 @@ def test_who_is_ahead_of_whom_may_be_a_circle() -> None:
         period(C=(300, 1_000), A=(100, 1_000)),
     ]
     decision = decide(periods, None, SEQUENTIAL)
-    assert (decision.winner, decision.leader, decision.as_good) == (None, "A", ["C"])
-    assert decision.sentence == "None yet: A leads, and is not found better than C."
+    assert (decision.winner, decision.leader, decision.level) == (None, None, ("A", "B", "C"))
+    assert decision.sentence == "None yet: A, B and C are level: nobody leads."
+    more = [*periods, period(A=(5, 10))]
+    assert decide(more, None, SEQUENTIAL).sentence == "None yet: A leads, and is not found better than C."
+
+
+@pytest.mark.parametrize("test", DecidingTest)
+@pytest.mark.parametrize("each", [(0, 300), (60, 60), (450, 900)], ids=str)
+def test_b29_a_tie_has_no_leader(test: DecidingTest, each: tuple[int, int]) -> None:
+    """Rates 0 : 0, 60 : 60 of 60, 450 : 450: nobody leads, with control and without."""
+    tied = [period(A=each, B=each)]
+    against_control, without = decide(tied, "B", test), decide(tied, None, test)
+    assert (against_control.leader, without.leader, without.comparisons) == (None, None, ())
+    assert against_control.level == without.level == ("A", "B")
+    assert against_control.sentence == (
+        "None yet: not shown yet to beat control. A and B are level: nobody leads."
+    )
+    assert without.sentence == "None yet: A and B are level: nobody leads."
+
+
+def test_b29_variants_level_by_period_are_level_whatever_all_periods_together_say() -> None:
+    """Most of B's recipients came when everybody converted more."""
+    periods = [period(A=(90, 900), B=(10, 100)), period(A=(30, 100), B=(270, 900))]
+    assert decide(periods, None, ANYTIME).level == ("B", "A")
+    assert decide(periods, None, ANYTIME).leader is None
+
+
+@pytest.mark.parametrize("test", DecidingTest)
+def test_b29_of_variants_that_are_level_and_beat_control_the_first_wins_and_is_said_to_be_level(
+    test: DecidingTest,
+) -> None:
+    """R21: what was declared before follows again; which of the two is sent makes no difference."""
+    decision = decide([period(A=(300, 900), B=(300, 900), C=(290, 900), D=(90, 900))], "D", test)
+    assert (decision.winner, decision.leader, decision.level) == ("A", "A", ("B",))
+    assert decision.sentence == (
+        "A is the winner: it beats control. It is level with B. It is not found better than C yet."
+    )
+    only = decide([period(A=(300, 900), B=(300, 900), D=(90, 900))], "D", test)
+    assert only.sentence == "A is the winner: it beats control. It is level with B."
+
+
+@pytest.mark.parametrize(
+    ("voucher", "control"),
+    [((60, 1_000), (20, 1_000)), ((15, 200), (0, 200)), ((93, 908), (9, 299))],
+    ids=["B28: a tripled rate", "B28: 15 to none", "finding 5: win-back"],
+)
+def test_b28_and_finding_5_a_campaign_that_works_threefold_wins(
+    voucher: tuple[int, int], control: tuple[int, int]
+) -> None:
+    """By the test that decides unless another is set; the one before does not see it, as it did not then."""
+    periods = [period(voucher=voucher, control=control)]
+    assert decide(periods, "control", ANYTIME).winner == "voucher"
+    before = decide(periods, "control", SEQUENTIAL)
+    assert before.sentence == "None yet: not shown yet to beat control. voucher leads."
 
 
 def test_a_campaign_without_conversion_events_has_no_winner() -> None:
@@ -146,8 +198,9 @@ def test_whoever_wins_leads_and_is_not_control(
             if each.against not in decision.beaten:
                 assert each.against != control
                 assert pooled(periods, str(control)).recipients
-            elif test is SEQUENTIAL:
-                found = sequential.interval(strata(periods, decision.winner, each.against))
+            elif test is not FIXED:
+                module = anytime if test is ANYTIME else sequential
+                found = module.interval(strata(periods, decision.winner, each.against))
                 assert found is not None
                 assert found.low > 0
             else:

@@ -1,0 +1,202 @@
+"""Looking at an experiment every day without being fooled by it, at any rate and for small and large differences.
+
+Within a period of weights, recipients of two variants who converted and who did not make a two-by-two table. If no
+user is influenced by the variant, chance alone shares the converted among the variants: each table with the same sums
+is as likely as the hypergeometric distribution says. That needs no rate and no order of facts: it follows from how
+users were shared. The evidence is how much better a difference explains the tables, averaged over many differences
+that were fixed beforehand. A recipient counts once the window is over: before, not having converted says nothing yet.
+
+At any one look the evidence is exact: it is 1 on average, and so at least 20 in at most 5 of 100 experiments. Over many
+looks it behaves like a martingale where conversions are many; for few, simulations show it (docs/statistics.md).
+
+Source: Fisher (1935) for the table; Cox (1958), "The regression analysis of binary sequences", for several tables;
+Robbins (1970), "Statistical methods related to the law of the iterated logarithm", for averaging over differences;
+Ramdas and others (2023), "Game-theoretic statistics and safe anytime-valid inference", for e-values.
+"""
+
+from collections.abc import Callable, Sequence
+from math import exp, inf, log
+from typing import NamedTuple
+
+import numpy as np
+
+from domain.experiment.proportions import Interval
+from domain.experiment.strata import Stratum, received_by_both
+
+LEAST = 0.001
+DOUBLINGS, TO_A_DOUBLING = 12, 3
+USUAL = 0.05
+"""The differences averaged over, as logarithms of odds ratios, up and down: from 0.001 to 4.1, three to a doubling.
+
+From 0.05 on all weigh the same, below that less, as the root of their size: 0.05 is an uplift of 5 % where rates are
+low. The smallest are there for intervals of millions of recipients.
+"""
+
+# Odds ratios beyond e^7, about 1,100, are told as having no limit.
+_FARTHEST = 7.0
+_HALVINGS = 40
+# Fewer ways to share the converted are summed one by one; of more, a series is right to a part in a thousand. The
+# largest power that is summed is e^(63 (7 + 4.1)), which a float still holds.
+_FEW = 64
+
+
+class Tables(NamedTuple):
+    """Two-by-two tables, arrays by stratum and run: one run, or the many of a simulation."""
+
+    converted: np.ndarray
+    recipients: np.ndarray
+    other_converted: np.ndarray
+    other_recipients: np.ndarray
+
+
+class _Fitted(NamedTuple):
+    """The rates that have a given odds ratio and the table's sum of conversions."""
+
+    ours: np.ndarray
+    theirs: np.ndarray
+
+
+def p_value(strata: Sequence[Stratum]) -> float | None:
+    """How often chance alone would ever, on any of all days looked at, give as much evidence that two rates differ.
+
+    min(1, 1/e), e as `evidence` has it. None where no stratum has recipients of both.
+    """
+    tables = _tables(strata)
+    return None if tables is None else min(1.0, exp(-float(evidence(tables)[0])))
+
+
+def interval(strata: Sequence[Stratum], confidence: float = 0.95) -> Interval | None:
+    """The interval of the relative uplift that holds the true one on all days looked at, with this confidence.
+
+    All odds ratios e^d with an e-value against d below 1 / (1 - confidence), each as the uplift it means for the
+    variant's recipients: sum n p1 / sum n p2 - 1, where p1 and p2 have that odds ratio and the table's sum of
+    conversions. 0.1 is 10 % more; -1 or infinity where there is no limit. None where no stratum has recipients of both.
+    """
+    tables = _tables(strata)
+    if tables is None:
+        return None
+    enough = -log(1 - confidence)
+
+    def within(delta: float) -> bool:
+        return bool(evidence(tables, delta)[0] < enough)
+
+    middle = _crossing(lambda delta: _beyond(tables, delta) > 0, -_FARTHEST, _FARTHEST)
+    low, high = (_crossing(within, middle, end) for end in (-_FARTHEST, _FARTHEST))
+    return Interval(
+        -1.0 if _beyond(tables, -_FARTHEST) < 0 or within(-_FARTHEST) else _uplift(tables, low),
+        inf if _beyond(tables, _FARTHEST) > 0 or within(_FARTHEST) else _uplift(tables, high),
+    )
+
+
+def evidence(tables: Tables, null: float = 0.0) -> np.ndarray:
+    """The logarithm of each run's e-value against a logarithm d of the odds ratio; 0 says that the rates are the same.
+
+    e = sum over differences g of w(g) L(d + g) / L(d), L(d) = product over strata of e^(d x) / sum over k of
+    C(n1, k) C(n2, m - k) e^(d k): x of the variant's n1 recipients converted, m of both together.
+    """
+    heights = _explained(tables, null + _DIFFERENCES) + _LOG_WEIGHTS
+    highest = heights.max(axis=-1)
+    above = np.exp(heights - highest[:, np.newaxis]).sum(axis=-1)
+    logarithm: np.ndarray = highest + np.log(above) - _explained(tables, np.array([null]))[:, 0]
+    return logarithm
+
+
+def _differences() -> tuple[np.ndarray, np.ndarray]:
+    sizes = LEAST * 2.0 ** (np.arange(DOUBLINGS * TO_A_DOUBLING + 1) / TO_A_DOUBLING)
+    weights = np.minimum(1, (sizes / USUAL) ** 0.5)
+    both = np.concatenate([weights, weights]) / (2 * weights.sum())
+    return np.concatenate([sizes, -sizes]), np.log(both)
+
+
+_DIFFERENCES, _LOG_WEIGHTS = _differences()
+
+
+def _tables(strata: Sequence[Stratum]) -> Tables | None:
+    told = received_by_both(strata)
+    if not told:
+        return None
+    counts = np.array([[*each.variant, *each.against] for each in told], dtype=float)
+    return Tables(*(column[:, np.newaxis] for column in counts.T))
+
+
+def _explained(tables: Tables, deltas: np.ndarray) -> np.ndarray:
+    """The logarithm of L(delta) / L(0), by run and delta."""
+    ours, sums = tables.converted, tables.converted + tables.other_converted
+    n1, n2, m = (each.ravel() for each in (tables.recipients, tables.other_recipients, sums))
+    each = ours.reshape(-1, 1) * deltas - _by_chance(n1, n2, m, deltas)
+    logarithm: np.ndarray = each.reshape(*ours.shape, len(deltas)).sum(axis=0)
+    return logarithm
+
+
+def _by_chance(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -> np.ndarray:
+    """The logarithm of the mean of e^(delta k), k being the variant's of m conversions that chance alone shares."""
+    found = np.empty((len(m), len(deltas)))
+    few = np.minimum(m, n1) - np.maximum(0, m - n2) < _FEW
+    found[few] = _summed(n1[few], n2[few], m[few], deltas)
+    n1, n2, m = (each[~few, np.newaxis] for each in (n1, n2, m))
+    found[~few] = _approached(n1, n2, m, deltas) - _approached(n1, n2, m, np.zeros(1))
+    return found
+
+
+def _summed(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -> np.ndarray:
+    """`_by_chance`, where there are few ways to share the conversions: the hypergeometric distribution, one by one."""
+    n1, n2, m = (each[:, np.newaxis] for each in (n1, n2, m))
+    first, last = np.maximum(0, m - n2), np.minimum(m, n1)
+    steps = np.arange((last - first).max(initial=0) + 1)
+    k = np.minimum(first + steps[1:], last)
+    ratios = (n1 - k + 1) * (m - k + 1) / (np.maximum(k, 1) * np.maximum(n2 - m + k, 1))
+    logarithms = np.cumsum(np.log(np.pad(ratios, ((0, 0), (1, 0)), constant_values=1)), axis=1)
+    likely = np.where(first + steps <= last, np.exp(logarithms - logarithms.max(axis=1, keepdims=True)), 0)
+    likely /= likely.sum(axis=1, keepdims=True)
+    mean: np.ndarray = np.log(likely @ np.exp(steps[:, np.newaxis] * deltas)) + first * deltas
+    return mean
+
+
+def _approached(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -> np.ndarray:
+    """The logarithm of sum over k of C(n1, k) C(n2, m - k) e^(delta k), by its saddlepoint with the next term.
+
+    Source: Daniels (1954), "Saddlepoint approximations in statistics".
+    """
+    ours, theirs = _fitted(n1, n2, m, deltas)
+    spreads = n1 * ours * (1 - ours), n2 * theirs * (1 - theirs)
+    second, third = sum(spreads), spreads[0] * (1 - 2 * ours) + spreads[1] * (1 - 2 * theirs)
+    fourth = second - 6 * (spreads[0] * ours * (1 - ours) + spreads[1] * theirs * (1 - theirs))
+    first_terms = -n1 * np.log1p(-ours) - n2 * np.log1p(-theirs) - m * np.log(theirs / (1 - theirs))
+    next_term = fourth / (8 * second**2) - 5 * third**2 / (24 * second**3)
+    logarithm: np.ndarray = first_terms - np.log(2 * np.pi * second) / 2 + next_term
+    return logarithm
+
+
+def _fitted(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -> _Fitted:
+    """The rates with n1 p1 + n2 p2 = m and an odds ratio of e^delta: the root of a quadratic that is a rate."""
+    ratio = np.exp(deltas)
+    square, straight = n2 * (ratio - 1), ratio * (n1 - m) + n2 + m
+    root = np.sqrt(straight**2 + 4 * square * m)
+    # Of the root's two forms, the one in which nothing cancels; the other may divide by 0, and is not taken.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        theirs = np.where(straight > 0, 2 * m / (straight + root), (root - straight) / (2 * square))
+    return _Fitted(ratio * theirs / (1 - theirs + ratio * theirs), theirs)
+
+
+def _beyond(tables: Tables, delta: float) -> float:
+    """Conversions of the variant beyond those fitted at an odds ratio."""
+    ours, _ = _fitted_one(tables, delta)
+    return float((tables.converted - tables.recipients * ours).sum())
+
+
+def _uplift(tables: Tables, delta: float) -> float:
+    ours, theirs = _fitted_one(tables, delta)
+    return float((tables.recipients * ours).sum() / (tables.recipients * theirs).sum()) - 1
+
+
+def _fitted_one(tables: Tables, delta: float) -> _Fitted:
+    sums = tables.converted + tables.other_converted
+    return _fitted(tables.recipients, tables.other_recipients, sums, np.array([delta]))
+
+
+def _crossing(holds: Callable[[float], bool], inside: float, outside: float) -> float:
+    """Where, on the way from a point at which it holds to one at which it does not, it ends; by halving."""
+    for _ in range(_HALVINGS):
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if holds(middle) else (inside, middle)
+    return inside
