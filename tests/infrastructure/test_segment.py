@@ -22,7 +22,6 @@ from domain.instants import microseconds
 from infrastructure import keys, rejects
 from infrastructure.cli.rejects import _again
 from infrastructure.http import access
-from infrastructure.http.segment import times
 from infrastructure.http.segment.calls import BATCH_BYTES, MESSAGE_BYTES, MESSAGES
 from infrastructure.keys import Scope
 from infrastructure.rejects import Reject
