@@ -189,7 +189,7 @@ class _Batch:
             return Answer(Verdict.REJECTED, refusal.code, refusal.message)
 
     def _take(self, command: FactCommand) -> bool:
-        if command.at > self._latest:
+        if command.at > self._latest and "at" not in command.defaults:
             raise FactRefused("the fact lies more than 5 minutes ahead of the clock", code="in_the_future")
         loaded = self._journeys[command.user_id]
         fact, aside = self._fact(command, loaded)

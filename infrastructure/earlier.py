@@ -138,7 +138,7 @@ def _answer(read: list[FactCommand], recorded: dict[Named, AnyFact]) -> Answer |
 
 def _is_same(fact: FactCommand, recorded: AnyFact) -> bool:
     """Whether a recorded fact says the same, as far as it can be read; what was left to us is as it was recorded."""
-    told = dict(fact)
+    told = {name: getattr(fact, name) for name in type(fact).model_fields}
     if told["type"] != recorded.__struct_config__.tag:
         return False
     if "version" in told:
