@@ -41,6 +41,8 @@ class Totals:
     """Amounts with more than 6 decimals, which were rounded (R11)."""
     ignored: int = 0
     """Events of another service's export that mean nothing here; they are not in `read`."""
+    versions_ignored: int = 0
+    """Versions in such an export that are none, and so were as absent (R10)."""
 
 
 class Rejected(NamedTuple):
@@ -121,6 +123,7 @@ class Import:
             finally:
                 self.totals.ignored += file.ignored
                 self.totals.rounded += notes.rounded
+                self.totals.versions_ignored += file.absent.get("version", 0)
                 count_down_to(0)
 
     def _take(self, batch: list[_Read]) -> _Taken:

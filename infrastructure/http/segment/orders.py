@@ -18,11 +18,15 @@ def completed(message: Message) -> Read:
 
 
 def updated(message: Message) -> Read:
-    """What another service says of an order; it makes none, and so the message is kept where it is refused."""
+    """What another service says of an order; it makes none, and so the message is kept where it is refused.
+
+    Its instant is that of the update: it is no part of what the order is.
+    """
     found = message.read(_order(message))
     if isinstance(found.fact, OrderCommand):
         said = {name: getattr(found.fact, name) for name in OrderCommand.model_fields}
-        return Read(message.kept, OrderUpdatedCommand.model_construct(**said), found.rounded)
+        command = OrderUpdatedCommand.model_construct(**said).with_defaults("at")
+        return Read(message.kept, command, found.rounded)
     return Read(message.kept, found.fact)
 
 
