@@ -10,11 +10,12 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, select, tuple_
 
-from application.fact_commands import FactCommand, Notes, read_fact
+from application.fact_commands import FactCommand, Notes, PurchaseCommand, read_fact
 from application.intake import DUPLICATE, Answer, Verdict
 from application.ledger import Ledger, UnknownAppGroup
 from domain.errors import ConflictingFact, FactRefused
-from domain.journey.facts import AnyFact
+from domain.journey.facts import AnyFact, Order
+from domain.journey.orders import order_ids
 from infrastructure.database import Database
 from infrastructure.schema import events, identities, journey_facts
 from infrastructure.topics import decode
@@ -74,8 +75,21 @@ class Earlier:
         read = {place: found for place, each in enumerate(sent) if (found := _read_then(each))}
         named = {(fact.user_id, fact.id) for found in read.values() for fact in found}
         recorded = self._recorded(app_group, sorted(named)) if named else {}
-        answers = {place: _answer(found, recorded) for place, found in read.items()}
+        answers = {place: _answer(sent[place].fact, found, recorded) for place, found in read.items()}
         return {place: answer for place, answer in answers.items() if answer is not None}
+
+    def answers_of_parts(self, app_group: str, sent: Sequence[Sent]) -> dict[int, Answer]:
+        """Purchases that an earlier version made of an order, and refused: the order may be recorded by now, whole."""
+        if not self.has_group(app_group):
+            return {}
+        orders_of = {
+            place: [(each.fact.user_id, order_id) for order_id in order_ids(each.fact.id)]
+            for place, each in enumerate(sent)
+            if isinstance(each.fact, PurchaseCommand)
+        }
+        recorded = self._recorded(app_group, sorted({name for names in orders_of.values() for name in names}))
+        known = {name for name, fact in recorded.items() if isinstance(fact, Order)}
+        return {place: DUPLICATE for place, names in orders_of.items() if known.intersection(names)}
 
     def _recorded(self, app_group: str, named: Sequence[Named]) -> dict[Named, AnyFact]:
         pages = [named[start : start + _PAGE] for start in range(0, len(named), _PAGE)]
@@ -123,8 +137,13 @@ def _read_then(sent: Sent) -> list[FactCommand]:
     return leniently(sent.raw) if isinstance(sent.fact, FactRefused) and sent.raw is not None else []
 
 
-def _answer(read: list[FactCommand], recorded: dict[Named, AnyFact]) -> Answer | None:
-    """A part of a message may have been refused then: one that is recorded makes it known."""
+def _answer(
+    now: FactCommand | FactRefused, read: list[FactCommand], recorded: dict[Named, AnyFact]
+) -> Answer | None:
+    """The answer by what is recorded; none where the fact is to be judged, or was refused, by today's rules.
+
+    A part of a message may have been refused then: one that is recorded makes it known.
+    """
     found = [(fact, recorded.get((fact.user_id, fact.id))) for fact in read]
     known = [(fact, then) for fact, then in found if then is not None]
     if not known:
@@ -132,6 +151,8 @@ def _answer(read: list[FactCommand], recorded: dict[Named, AnyFact]) -> Answer |
     other = next((fact for fact, then in known if not _is_same(fact, then)), None)
     if other is None:
         return DUPLICATE
+    if isinstance(now, FactRefused) or (now.user_id, now.id) == (other.user_id, other.id):
+        return None
     message = f"an earlier version recorded a fact of other content as {other.id!r}"
     return Answer(Verdict.REJECTED, ConflictingFact.code, message)
 

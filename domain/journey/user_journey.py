@@ -77,9 +77,7 @@ class UserJourney(Journey):
         found = self.history.beginning(orders.purchases_prefix(order.id))
         purchases = [each for each in found if isinstance(each, Purchase)]
         if purchases and defaults:
-            order = msgspec.structs.replace(
-                order, **{name: getattr(purchases[0], name) for name in defaults}
-            )
+            order = msgspec.structs.replace(order, **{name: getattr(purchases[0], name) for name in defaults})
         if purchases and not orders.is_recorded_as(order, purchases):
             message = (
                 f"the order {order.id!r} is recorded as purchases of other content, {purchases[0].id!r} first"

@@ -167,7 +167,7 @@ def _tell(app_group: str, totals: Counter[str], reasons: Counter[str], *, json_o
 def _again(service: Service, app_group: str, page: list[Reject]) -> tuple[Counter[str], Counter[str]]:
     """Try a page again: how many have which verdict, and how many were rejected for which reason."""
     sent = [_read(each) for each in page]
-    known = service.earlier.answers(app_group, sent)
+    known = service.earlier.answers_of_parts(app_group, sent) | service.earlier.answers(app_group, sent)
     outcome = service.intake.record(app_group, earlier.to_take(sent, known), stamp())
     answers = earlier.answered(sent, known, outcome.answers)
     tried = {

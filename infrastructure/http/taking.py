@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -96,7 +96,11 @@ async def take(state: State, caller: Caller, facts: Sequence[Read], source: str)
         metrics.FACTS.labels(source, verdict.value, code).inc(facts_of)
     if rounded := sum(each.rounded for each in facts):
         metrics.ROUNDED.labels(source).inc(rounded)
-    await _keep_rejected(state, caller, zip(facts, answers, strict=True), source)
+    # What contradicts an earlier version's reading of it is kept as no fact: a retry would take it by today's.
+    sent = [
+        replace(each, raw={"conflicting": each.raw}) if n in known else each for n, each in enumerate(facts)
+    ]
+    await _keep_rejected(state, caller, zip(sent, answers, strict=True), source)
     return Taken(answers, outcome.position)
 
 

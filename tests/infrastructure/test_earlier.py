@@ -112,6 +112,10 @@ def test_r13_a_message_that_says_something_else_is_a_conflict(api: Api) -> None:
     )
     assert rows(api.service) == log
     assert kept(api) == [*before, *[("segment", "conflicting_fact")] * 5]
+    with api.service.database.reading() as connection:
+        page = rejects.listed(connection, GROUP, code="conflicting_fact")
+    assert _again(api.service, GROUP, page)[0]["rejected"] == 5
+    assert rows(api.service) == log
 
 
 def test_r13_an_order_by_another_door_is_known_by_its_purchases(api: Api, tmp_path: Path) -> None:
@@ -174,6 +178,60 @@ def test_new_messages_are_read_by_the_rules_of_this_version(api: Api) -> None:
     assert journey(api, "anon-9")[0]["id"] == "n2"
     assert REVENUE["USD"] == "53.97"
     assert revenue(api)["USD"] == "56.97"
+
+
+def test_r13_what_this_version_took_is_known_too(api: Api, tmp_path: Path) -> None:
+    """R13: of an upgraded group, where an earlier version would have read the same id otherwise."""
+    tea = {"product_id": "tea", "price": 3}
+    placed = {"order_id": "N-2", "total_value": 3, "currency": "USD"}
+    current = {"event_type": "users.behaviors.CustomEvent", "external_user_id": "cu1", "time": 1772445600}
+    new = {
+        "facts": [],
+        "segment": [
+            track("Order Completed", "u1", "n1", order_id="N-1", products=[tea]),
+            track("Order Completed", "u1", "n2", products=[tea]),
+            track("Order Refunded", "u1", "n3", order_id="N-1", products=[tea]),
+            track("Order Cancelled", "u1", "n4", order_id="N-1"),
+            track("Application Updated", "u1", "n5", version="9.0", previous_version="8.0"),
+            track("Application Opened", "u1", "n6") | {"context": {"app": {"version": "NULL"}}},
+            track("signed_up", "u1", "n7") | {"timestamp": None},
+        ],
+        "braze": [
+            {"events": [{"external_id": "u1", "name": name, "time": LATER, "properties": placed}]}
+            for name in ("ecommerce.order_placed", "ecommerce.order_refunded", "ecommerce.order_cancelled")
+        ],
+        "files": {
+            "currents.jsonl": "".join(
+                json.dumps(current | {"id": name, "name": name, "properties": json.dumps(placed)}) + "\n"
+                for name in (
+                    "ecommerce.order_placed",
+                    "ecommerce.order_refunded",
+                    "ecommerce.order_cancelled",
+                )
+            )
+        },
+    }
+    before = kept(api)
+    send_all(api, new, tmp_path)
+    log = rows(api.service)
+    assert len(log) > len(LEDGER["tables"]["events"]) + 12
+    assert send_all(api, new, tmp_path)["files"][0]["duplicates"] == 3
+    assert (rows(api.service), kept(api)) == (log, before)
+
+
+def test_r13_a_retry_makes_no_purchase_of_an_order_that_is_recorded(api: Api) -> None:
+    """R13, R27: an earlier version refused its only product; the order came again, and was taken whole."""
+    purchase = {"type": "purchase", "id": "order:N-1:tea", "user_id": "u1", "at": LATER, "product_id": "tea"}
+    text = json.dumps(purchase | {"price": 15.991999999999999, "currency": "EUR"})
+    refused = [rejects.Refusal("old", "", each) for each in (text, text.replace("N-1", "N-2"))]
+    with api.service.database.writing() as connection:
+        rejects.keep(connection, GROUP, "segment", refused, 1, rejects.Bounds(100, 10**18))
+    with api.service.database.reading() as connection:
+        page = rejects.listed(connection, GROUP, code="old")
+    tea = {"product_id": "tea", "price": 15.991999999999999}
+    segment(api, [track("Order Completed", "u1", "n1", order_id="N-1", currency="EUR", products=[tea])])
+    totals, _ = _again(api.service, GROUP, page)
+    assert (totals["duplicate"], totals["accepted"]) == (1, 1)
 
 
 def test_r13_a_retry_of_what_was_taken_meanwhile_is_a_duplicate(api: Api) -> None:

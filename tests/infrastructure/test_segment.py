@@ -436,6 +436,19 @@ def test_r10_an_order_reports_the_version_of_its_app(client: Client) -> None:
     assert client.report()["conversions"] == [1, 1, 0, 1]
 
 
+@on_each_database
+def test_r27_an_update_beside_its_order_finds_it(client: Client) -> None:
+    """R14, R27: wherever it stands in the call, and with or without a time of its own."""
+    track = {"type": "track", "userId": "u1", "properties": ORDER}
+    order = track | {"event": "Order Completed", "messageId": "m1", "timestamp": AT}
+    update = track | {"event": "Order Updated", "messageId": "m0"}
+    client.batch(
+        update, update | {"timestamp": "2026-03-01T10:00:00Z"}, order, order | {"timestamp": None}, update
+    )
+    assert [(each["id"], each["at"]) for each in client.recorded()] == [("o1", AT)]
+    assert client.rejected() == []
+
+
 def test_the_user_is_known_by_either_id(client: Client) -> None:
     """`userId`, else `anonymousId`; a number is taken by its digits."""
     client.track("signed_up", userId=None, anonymousId="a1")
