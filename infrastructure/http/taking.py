@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -96,12 +96,17 @@ async def take(state: State, caller: Caller, facts: Sequence[Read], source: str)
         metrics.FACTS.labels(source, verdict.value, code).inc(facts_of)
     if rounded := sum(each.rounded for each in facts):
         metrics.ROUNDED.labels(source).inc(rounded)
-    # What contradicts an earlier version's reading of it is kept as no fact: a retry would take it by today's.
-    sent = [
+    await _keep_rejected(state, caller, zip(_to_keep(facts, known), answers, strict=True), source)
+    return Taken(answers, outcome.position)
+
+
+def _to_keep(facts: Sequence[Read], known: Collection[int]) -> Sequence[Read]:
+    """What contradicts an earlier version's reading is kept as no fact: a retry would take it by today's."""
+    if not known:
+        return facts
+    return [
         replace(each, raw={"conflicting": each.raw}) if n in known else each for n, each in enumerate(facts)
     ]
-    await _keep_rejected(state, caller, zip(sent, answers, strict=True), source)
-    return Taken(answers, outcome.position)
 
 
 async def _recorded(state: State, caller: Caller, commands: list[FactCommand]) -> Outcome:
