@@ -189,7 +189,7 @@ class _Batch:
             return Answer(Verdict.REJECTED, refusal.code, refusal.message)
 
     def _take(self, command: FactCommand) -> bool:
-        if command.at > self._latest:
+        if command.at > self._latest and "at" not in command.defaults:
             raise FactRefused("the fact lies more than 5 minutes ahead of the clock", code="in_the_future")
         loaded = self._journeys[command.user_id]
         fact, aside = self._fact(command, loaded)
@@ -319,16 +319,23 @@ class _Batch:
 
 
 def _in_order(commands: Sequence[FactCommand]) -> Iterable[int]:
-    """The places of commands in the order of their facts; of one id's, the first alone, and the others after all."""
+    """The places of commands in the order of their facts; of one id's, the first alone, and the others after all.
+
+    What updates orders comes last: it makes none, and those that it names may be in the same batch.
+    """
     seen: set[tuple[str, str]] = set()
     firsts: list[int] = []
     others: list[int] = []
+    updates: list[int] = []
     for place, command in enumerate(commands):
+        if isinstance(command, OrderUpdatedCommand):
+            updates.append(place)
+            continue
         identity = command.user_id, command.id
         (others if identity in seen else firsts).append(place)
         seen.add(identity)
     firsts.sort(key=lambda place: (commands[place].at, commands[place].id))
-    return chain(firsts, others)
+    return chain(firsts, others, updates)
 
 
 def _lines(lines: Sequence[OrderLineCommand] | None) -> tuple[OrderLine, ...]:

@@ -5,13 +5,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from application.fact_commands import FactCommand, Notes, read_fact
 from application.intake import Answer, Outcome, Verdict
 from domain.errors import FactRefused
+from infrastructure.earlier import answered, leniently, to_take
 from infrastructure.files import FactFile, Raw, open_facts
+from infrastructure.files.reading import Reread
 from infrastructure.garbage import less_garbage_collection
 from infrastructure.service import REPORTS, Service, stamp
 
@@ -38,6 +41,8 @@ class Totals:
     """Amounts with more than 6 decimals, which were rounded (R11)."""
     ignored: int = 0
     """Events of another service's export that mean nothing here; they are not in `read`."""
+    versions_ignored: int = 0
+    """Versions in such an export that are none, and so were as absent (R10)."""
 
 
 class Rejected(NamedTuple):
@@ -65,6 +70,19 @@ class _Read(NamedTuple):
     raw: Raw
     fact: FactCommand | FactRefused
 
+    @property
+    def earlier(self) -> Callable[[], list[FactCommand]] | None:
+        """What an earlier version made of it, where the file's reader says so."""
+        return partial(leniently, self.raw.earlier) if isinstance(self.raw, Reread) else None
+
+
+class _Taken(NamedTuple):
+    """A batch, what is known of it beforehand, and what becomes of the rest."""
+
+    batch: list[_Read]
+    known: dict[int, Answer]
+    future: Future[Outcome]
+
 
 class Import:
     """An import into one app group."""
@@ -90,7 +108,7 @@ class Import:
     def _file(self, path: str, file_format: str | None, watcher: Watcher) -> None:
         with open_facts(path, format=file_format) as file:
             notes = Notes()
-            taken: deque[tuple[list[_Read], Future[Outcome]]] = deque()
+            taken: deque[_Taken] = deque()
 
             def count_down_to(left: int) -> None:
                 while len(taken) > left:
@@ -99,25 +117,24 @@ class Import:
 
             try:
                 for batch in _ahead(_batches(file, notes)):
-                    taken.append((batch, self._take(batch)))
+                    taken.append(self._take(batch))
                     # One batch is recorded while the next is decided.
                     count_down_to(1)
             finally:
                 self.totals.ignored += file.ignored
                 self.totals.rounded += notes.rounded
+                self.totals.versions_ignored += file.absent.get("version", 0)
                 count_down_to(0)
 
-    def _take(self, batch: list[_Read]) -> Future[Outcome]:
-        commands = [read.fact for read in batch if not isinstance(read.fact, FactRefused)]
-        return self._service.intake.submit(self._app_group, commands, stamp())
+    def _take(self, batch: list[_Read]) -> _Taken:
+        known = self._service.earlier.answers(self._app_group, batch)
+        commands = to_take(batch, known)
+        return _Taken(batch, known, self._service.intake.submit(self._app_group, commands, stamp()))
 
-    def _count_batch(self, path: str, batch: list[_Read], outcome: Outcome) -> None:
-        answers = iter(outcome.answers)
-        for read in batch:
-            if isinstance(read.fact, FactRefused):
-                self._count(path, read, Answer(Verdict.REJECTED, read.fact.code, read.fact.message))
-            else:
-                self._count(path, read, next(answers))
+    def _count_batch(self, path: str, batch: _Taken, outcome: Outcome) -> None:
+        answers = answered(batch.batch, batch.known, outcome.answers)
+        for read, answer in zip(batch.batch, answers, strict=True):
+            self._count(path, read, answer)
         self.totals.conversions += outcome.conversions
 
     def _count(self, path: str, read: _Read, answer: Answer) -> None:
@@ -132,11 +149,11 @@ class Import:
             self._reject(Rejected(path, read.line, answer.code, answer.message, fact))
 
 
-def _durable(taken: deque[tuple[list[_Read], Future[Outcome]]]) -> tuple[list[_Read], Outcome]:
+def _durable(taken: deque[_Taken]) -> tuple[_Taken, Outcome]:
     """The first batch and its outcome, waited for; an interruption leaves it where it is, to be counted later."""
-    batch, future = taken[0]
+    batch = taken[0]
     try:
-        outcome = future.result()
+        outcome = batch.future.result()
     except Exception:
         taken.popleft()
         raise

@@ -16,6 +16,7 @@ from application.ledger import Ledger
 from application.ports import Stamp
 from domain.instants import microseconds
 from infrastructure.database import Database
+from infrastructure.earlier import Earlier
 from infrastructure.event_store import LedgerFactory
 from infrastructure.journey_store import JourneyStore
 from infrastructure.known import KnownFromStreams
@@ -62,6 +63,7 @@ class Service:
         self.campaigns = Campaigns(self.ledger, self.ledgers)
         self.experiments = Experiments(self.ledger, self.ledgers)
         self.intake = Intake(self.ledger, self.ledgers, now)
+        self.earlier = Earlier(self.database, self.ledger)
         self.explanations = Explanations(self.ledger, Streams(self.database))
         self.assignments = Assignments(self.ledger, IndexedReceipts(self.database))
         self.log = EventLog(self.database)

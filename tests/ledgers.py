@@ -44,7 +44,7 @@ class Databases:
 
     def __init__(self) -> None:
         self._server: Server | None = None
-        self._template = ""
+        self._template: str | None = None
         self._urls: dict[Path, str] = {}
 
     @property
@@ -53,8 +53,8 @@ class Databases:
         return self._server is None
 
     @contextmanager
-    def on(self, server: Server, template: str) -> Iterator[None]:
-        """Keep ledgers on the server, each beginning as the template; they are dropped afterwards."""
+    def on(self, server: Server, template: str | None) -> Iterator[None]:
+        """Keep ledgers on the server, each beginning as the template or empty; they are dropped afterwards."""
         self._server, self._template = server, template
         try:
             yield

@@ -57,7 +57,7 @@ class UserJourney(Journey):
         """
         known = self.history.digest(fact.id)
         if known is None:
-            return isinstance(fact, Order) and self._is_known_as_purchases(fact)
+            return isinstance(fact, Order) and self._is_known_as_purchases(fact, defaults)
         if known == digest(fact):
             return True
         recorded = self.history.fact(fact.id)
@@ -70,12 +70,14 @@ class UserJourney(Journey):
             f"the id {fact.id!r} is taken by a fact of other content, of type {kind}", place="id"
         )
 
-    def _is_known_as_purchases(self, order: Order) -> bool:
-        """Whether an earlier version recorded the order, as purchases."""
+    def _is_known_as_purchases(self, order: Order, defaults: Collection[str]) -> bool:
+        """Whether an earlier version recorded the order, as purchases; what it filled in by default stands."""
         if self.state.orders_as_purchases is False:
             return False
         found = self.history.beginning(orders.purchases_prefix(order.id))
         purchases = [each for each in found if isinstance(each, Purchase)]
+        if purchases and defaults:
+            order = msgspec.structs.replace(order, **{name: getattr(purchases[0], name) for name in defaults})
         if purchases and not orders.is_recorded_as(order, purchases):
             message = (
                 f"the order {order.id!r} is recorded as purchases of other content, {purchases[0].id!r} first"

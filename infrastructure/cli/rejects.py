@@ -1,7 +1,7 @@
 """`conversions rejects`: list, retry and forget facts that came over HTTP and were not taken."""
 
 from collections import Counter
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.table import Table
@@ -10,7 +10,7 @@ from application.fact_commands import FactCommand, read_fact
 from application.intake import Verdict
 from domain.errors import FactRefused
 from domain.instants import microseconds
-from infrastructure import rejects
+from infrastructure import earlier, rejects
 from infrastructure.cli.console import (
     SOME_REJECTED,
     AppGroupOption,
@@ -166,13 +166,17 @@ def _tell(app_group: str, totals: Counter[str], reasons: Counter[str], *, json_o
 
 def _again(service: Service, app_group: str, page: list[Reject]) -> tuple[Counter[str], Counter[str]]:
     """Try a page again: how many have which verdict, and how many were rejected for which reason."""
-    read = [(each, _read(each)) for each in page]
-    facts = [(each, fact) for each, fact in read if isinstance(fact, FactCommand)]
-    answers = service.intake.record(app_group, [fact for _, fact in facts], stamp()).answers
+    sent = [_read(each) for each in page]
+    known = service.earlier.answers_of_parts(app_group, sent) | service.earlier.answers(app_group, sent)
+    outcome = service.intake.record(app_group, earlier.to_take(sent, known), stamp())
+    answers = earlier.answered(sent, known, outcome.answers)
+    tried = {
+        each.reject_id: answer
+        for place, (each, was, answer) in enumerate(zip(page, sent, answers, strict=True))
+        if place in known or isinstance(was.fact, FactCommand)
+    }
     totals = Counter(answer.verdict.value for answer in answers)
-    totals[Verdict.REJECTED.value] += len(page) - len(facts)
-    totals[_UNREADABLE] += len(page) - len(facts)
-    tried = {each.reject_id: answer for (each, _), answer in zip(facts, answers, strict=True)}
+    totals[_UNREADABLE] += len(page) - len(tried)
     refused = {
         reject_id: (answer.code, answer.message)
         for reject_id, answer in tried.items()
@@ -186,8 +190,18 @@ def _again(service: Service, app_group: str, page: list[Reject]) -> tuple[Counte
     return totals, unread + Counter(code for code, _ in refused.values())
 
 
-def _read(reject: Reject) -> FactCommand | FactRefused:
+class _Sent(NamedTuple):
+    """A rejected fact as it is kept, and as it is read now."""
+
+    raw: dict[str, Any] | None
+    fact: FactCommand | FactRefused
+    earlier: None = None
+
+
+def _read(reject: Reject) -> _Sent:
+    raw = None
     try:
-        return read_fact(read_object(reject.fact))
+        raw = read_object(reject.fact)
+        return _Sent(raw, read_fact(raw))
     except FactRefused as refusal:
-        return kept(refusal)
+        return _Sent(raw, kept(refusal))

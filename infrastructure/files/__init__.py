@@ -1,6 +1,6 @@
 """Files of facts (docs/files.md, Facts): JSON lines, CSV, Parquet, Currents; read row by row in bounded memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from types import TracebackType
 from typing import Protocol, Self
@@ -61,6 +61,11 @@ class FactFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def absent(self) -> Mapping[str, int]:
+        """What was as absent in an export of another service, by its kind, so far."""
+        return getattr(self._progress, "absent", {})
 
     @property
     def ignored(self) -> int:

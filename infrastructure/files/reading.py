@@ -1,5 +1,6 @@
 """What every reader of a file of facts gives and raises."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from domain.errors import FactRefused
@@ -8,6 +9,15 @@ STANDARD_INPUT = "-"
 
 Raw = dict[str, Any] | FactRefused
 """Plain values for `read_fact`, or why the line cannot be read."""
+
+
+class Reread(dict[str, Any]):
+    """Plain values that an earlier version read otherwise: `earlier` (R13)."""
+
+    def __init__(self, fact: Mapping[str, Any], earlier: Mapping[str, Any]) -> None:
+        super().__init__(fact)
+        self.earlier = dict(earlier)
+
 
 Row = tuple[int, Raw]
 """A fact and the line it begins on, from 1; in Parquet the row, from 1."""

@@ -28,6 +28,13 @@ IGNORED = Counter(
 )
 
 
+ROUNDED = Counter(
+    "conversions_money_rounded_total",
+    "Amounts that had more than 6 decimals, as numbers that computers calculate with have, and were rounded.",
+    ["source"],
+)
+
+
 def printed() -> bytes:
     """All of it as Prometheus reads it."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:

@@ -3,19 +3,19 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 import structlog
 
-from application.fact_commands import FactCommand, read_fact
-from application.intake import Answer, Verdict
+from application.fact_commands import FactCommand, Notes, read_fact
+from application.intake import Answer, Outcome, Verdict
 from domain.errors import FactRefused
 from domain.instants import microseconds
-from infrastructure import rejects
+from infrastructure import earlier, rejects
 from infrastructure.gathering import Closed, Full
 from infrastructure.http import metrics
 from infrastructure.http.access import Caller
@@ -43,6 +43,10 @@ class Read:
 
     raw: Any
     fact: FactCommand | FactRefused
+    rounded: int = 0
+    """Amounts in it that were rounded (R11)."""
+    earlier: Callable[[], list[FactCommand]] | None = None
+    """What an earlier version made of it, where that is not the same fact."""
 
     @property
     def fact_id(self) -> str | None:
@@ -69,8 +73,9 @@ def read(raw: Any) -> Read:  # noqa: ANN401
     """A fact of plain values, or why it is none."""
     if isinstance(raw, FactRefused):
         return Read(None, raw)
+    notes = Notes()
     try:
-        return Read(raw, read_fact(raw))
+        return Read(raw, read_fact(raw, notes), notes.rounded)
     except FactRefused as refusal:
         return Read(raw, refusal)
 
@@ -82,7 +87,30 @@ async def reading(size: int, reader: Callable[[], list[Read]]) -> list[Read]:
 
 async def take(state: State, caller: Caller, facts: Sequence[Read], source: str) -> Taken:
     """Record facts of one call; answered once they are durable. Raises Problem where none of them were taken."""
-    commands = [each.fact for each in facts if isinstance(each.fact, FactCommand)]
+    known: dict[int, Answer] = {}
+    if not state.service.earlier.is_new(caller.app_group):
+        known = await asyncio.to_thread(state.service.earlier.answers, caller.app_group, facts)
+    outcome = await _recorded(state, caller, earlier.to_take(facts, known))
+    answers = earlier.answered(facts, known, outcome.answers)
+    for (verdict, code), facts_of in Counter((answer.verdict, answer.code) for answer in answers).items():
+        metrics.FACTS.labels(source, verdict.value, code).inc(facts_of)
+    if rounded := sum(each.rounded for each in facts):
+        metrics.ROUNDED.labels(source).inc(rounded)
+    await _keep_rejected(state, caller, zip(_to_keep(facts, known), answers, strict=True), source)
+    return Taken(answers, outcome.position)
+
+
+def _to_keep(facts: Sequence[Read], known: Collection[int]) -> Sequence[Read]:
+    """What contradicts an earlier version's reading is kept as no fact: a retry would take it by today's."""
+    if not known:
+        return facts
+    return [
+        replace(each, raw={"conflicting": each.raw}) if n in known else each for n, each in enumerate(facts)
+    ]
+
+
+async def _recorded(state: State, caller: Caller, commands: list[FactCommand]) -> Outcome:
+    """The outcome once it is durable; raises Problem where nothing was taken."""
     try:
         future = state.gathering.submit(caller.app_group, commands, caller.stamp(new_command_id()))
     except Full as full:
@@ -96,17 +124,7 @@ async def take(state: State, caller: Caller, facts: Sequence[Read], source: str)
     metrics.WAITING.set(state.gathering.waiting)
     outcome = await asyncio.wrap_future(future)
     metrics.WAITING.set(state.gathering.waiting)
-    of_commands = iter(outcome.answers)
-    answers = [
-        Answer(Verdict.REJECTED, each.fact.code, each.fact.message)
-        if isinstance(each.fact, FactRefused)
-        else next(of_commands)
-        for each in facts
-    ]
-    for (verdict, code), facts_of in Counter((answer.verdict, answer.code) for answer in answers).items():
-        metrics.FACTS.labels(source, verdict.value, code).inc(facts_of)
-    await _keep_rejected(state, caller, zip(facts, answers, strict=True), source)
-    return Taken(answers, outcome.position)
+    return outcome
 
 
 async def _keep_rejected(

@@ -377,6 +377,16 @@ def test_r13_an_order_recorded_as_purchases_is_known_by_them() -> None:
     given.when(ordered("o2", march(3), *lines)).then_refused(ConflictingFact)
 
 
+def test_r13_what_an_order_left_to_us_is_as_its_purchases_were_recorded() -> None:
+    """R13: an instant of arrival, and a currency that was dollars then, whatever the group's default is now."""
+    journey, _ = under(SPRING).given(R1, *OLD).journey()
+    lines = tuple(OrderLine(each, Decimal(11)) for each in ("tea", "cup", "tea", "2"))
+    again = Order("o2", instant(R1), lines, "USD")
+    assert journey.take(again, defaults={"at", "currency"}) is False
+    with pytest.raises(ConflictingFact):
+        journey.take(again, defaults={"at"})
+
+
 def test_r13_an_order_without_products_recorded_as_a_purchase_is_known_by_it() -> None:
     """R13: an earlier version named its product `order`."""
     whole = bought("order:o2:order", march(2), "20", product_id="order")

@@ -148,7 +148,8 @@ def test_r11_a_price_keeps_its_digits(api: Api) -> None:
         ({"time": None}, "malformed", "time: "),
         ({"external_id": None}, "malformed", "'external_id', 'user_alias' or 'braze_id' is required"),
         ({"external_id": None, "email": "a@b.c"}, "malformed", "no id here"),
-        ({"external_id": 5}, "malformed", "external_id: "),
+        ({"external_id": 5.5}, "malformed", "external_id: "),
+        ({"external_id": "null"}, "malformed", "external_id: "),
         ({"name": None}, "malformed", "name: "),
         ({"app_id": "tv"}, "unknown_app", "tv"),
         ({"properties": {"a": "x" * 60_000}}, "malformed", "51,200 bytes"),
@@ -168,6 +169,129 @@ def test_what_cannot_be_taken_is_told_in_its_place_and_kept(
         kept = rejects.listed(connection, GROUP)
     assert [(each.source, each.code) for each in kept] == [("braze", code)]
     assert "a@b.c" not in kept[0].fact
+
+
+PLACED: dict[str, Any] = {
+    "order_id": "B-1",
+    "total_value": 40.5,
+    "currency": "USD",
+    "source": "web",
+    "products": [
+        {"product_id": "sku", "product_name": "Tea", "variant_id": "t1", "quantity": 2, "price": 15},
+        {"product_id": "cup", "variant_id": "c1", "quantity": 1, "price": 5.5},
+    ],
+}
+
+
+def shop(name: str, time: str = "2026-03-02T10:00:00Z", **properties: Any) -> dict[str, Any]:
+    """One of Braze's recommended e-commerce events."""
+    return {"external_id": "u1", "name": f"ecommerce.{name}", "time": time, "properties": properties}
+
+
+def recorded(api: Api) -> list[dict[str, Any]]:
+    """The facts of the user, without the receipts."""
+    told = api.client(Scope.READ).get("/v1/users/u1/journey").json()["events"]
+    facts = [each["event"] for each in told if each["event"].get("type")]
+    return [each for each in facts if each["type"] != "received"]
+
+
+def revenue(api: Api) -> dict[str, str]:
+    """The campaign's revenue by currency, and that the canvas converts on its product."""
+    day = get(api, "/campaigns/data_series", campaign_id="sale", length=1, ending_at="2026-03-02T12:00:00Z")
+    found: dict[str, str] = day["data"][0]["revenue_by_currency"]
+    return found
+
+
+def test_r27_an_order_that_was_placed_is_an_order(api: Api) -> None:
+    """R27: by its own id and `total_value`, once, and a performance of the event by its name."""
+    assert track(api, events=[shop("order_placed", **PLACED)]).json()["events_processed"] == 1
+    [order] = recorded(api)
+    assert order == {
+        "type": "order",
+        "id": "B-1",
+        "at": "2026-03-02T10:00:00Z",
+        "name": "ecommerce.order_placed",
+        "currency": "USD",
+        "total": "40.5",
+        "lines": [
+            {"product_id": "sku", "price": "15", "quantity": 2},
+            {"product_id": "cup", "price": "5.5"},
+        ],
+        "properties": {
+            "source": "web",
+            "products": [{"product_name": "Tea", "variant_id": "t1"}, {"variant_id": "c1"}],
+        },
+    }
+    again = shop("order_placed", **PLACED | {"source": "app"})
+    assert track(api, events=[again]).json()["events_processed"] == 1
+    assert recorded(api) == [order]
+    assert revenue(api) == {"USD": "40.50"}
+    assert reported(api.service, "welcome")["totals"]["conversions"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("event", "net"),
+    [
+        (shop("order_refunded", order_id="B-1", total_value=40.5, products=PLACED["products"]), "0.00"),
+        (
+            shop(
+                "order_refunded",
+                order_id="B-1",
+                total_value=7,
+                products=[{"product_id": "cup", "price": 5.5}],
+            ),
+            "33.50",
+        ),
+        (
+            shop(
+                "order_refunded",
+                order_id="B-1",
+                total_value=5,
+                products=[{"product_id": "general", "price": 5}],
+            ),
+            "35.50",
+        ),
+        (shop("order_refunded", order_id="B-1", products=[{"product_id": "sku", "quantity": 1}]), "25.50"),
+        (shop("order_refunded", order_id="B-1", products=[]), "0.00"),
+        (shop("order_cancelled", order_id="B-1", cancel_reason="late", total_value=40.5), "0.00"),
+    ],
+)
+def test_r27_what_a_refund_comes_to_is_given_back(api: Api, event: dict[str, Any], net: str) -> None:
+    """R27: its `total_value`, as Braze's own revenue has it; else its products; else, and by a cancellation, everything."""
+    track(api, events=[event, shop("order_placed", **PLACED)])
+    assert track(api, events=[event]).json()["events_processed"] == 1
+    assert len(recorded(api)) == 2
+    assert revenue(api) == {"USD": net}
+
+
+def test_an_order_without_an_id_has_the_events_own(api: Api) -> None:
+    """R27: and a refund or cancellation of no order is refused, as are products that are none."""
+    told = {name: value for name, value in PLACED.items() if name != "order_id"}
+    wrong = [
+        shop("order_refunded", total_value=5),
+        shop("order_cancelled"),
+        shop("order_placed", products=["tea"]),
+    ]
+    errors = track(api, events=[shop("order_placed", **told), *wrong]).json()["errors"]
+    assert [(each["index"], each["code"]) for each in errors] == [
+        (1, "malformed"),
+        (2, "malformed"),
+        (3, "malformed"),
+    ]
+    assert "products.0" in errors[2]["type"]
+    assert [each["id"][:6] for each in recorded(api)] == ["braze:"]
+
+
+def test_ids_of_other_events_are_what_they_always_were(api: Api) -> None:
+    """R13: ledgers that exist hold them."""
+    track(api, events=[EVENT, EVENT], purchases=[PURCHASE])
+    assert [each["id"] for each in recorded(api)] == sorted(
+        [
+            "braze:7a49b8702e9fa59e264b6aad30d34a3033beae74:0",
+            "braze:7a49b8702e9fa59e264b6aad30d34a3033beae74:1",
+            "braze:33f472e538ee2fe96100682a83dea17403bc9ecd:0",
+        ]
+    )
 
 
 def test_purchases_have_brazes_bounds(api: Api) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import fastavro
 import pytest
 
-from application.fact_commands import read_fact
+from application.fact_commands import Notes, read_fact
 from domain.errors import FactRefused
 from infrastructure.files import UnreadableFile, open_facts
 from infrastructure.importing import Import, Rejected, Totals
@@ -182,6 +182,69 @@ def test_r11_a_price_is_the_decimal_that_was_written(tmp_path: Path, kind: str, 
     """R11: a float of 32 or 64 bits stands for the shortest decimal that it can be."""
     path = put(tmp_path, "users.behaviors.Purchase", avro([PURCHASE | {"price": float(price)}], price=kind))
     assert [fact["price"] for fact in facts(path)[0]] == [Decimal(price)]
+
+
+@pytest.mark.parametrize("kind", ["float", "double"])
+def test_r11_a_price_of_more_than_6_decimals_is_rounded(tmp_path: Path, kind: str) -> None:
+    """B7, R11: nothing is lost for the noise of a float, and it is counted."""
+    path = put(
+        tmp_path, "users.behaviors.Purchase", avro([PURCHASE | {"price": 15.991999999999999}], price=kind)
+    )
+    notes = Notes()
+    [fact] = facts(path)[0]
+    assert getattr(read_fact(fact, notes), "price", None) == Decimal("15.992")
+    assert notes.rounded == (kind == "double")
+
+
+def shop(name: str, event_id: str, **properties: Any) -> dict[str, Any]:
+    """A custom event of one of Braze's e-commerce names."""
+    told = {"name": f"ecommerce.{name}", "properties": json.dumps(properties)}
+    return USER | {"id": event_id, "time": AT + 60, "app_id": "ios", "app_version": "1.2"} | told
+
+
+def test_r27_events_of_orders_are_orders_and_what_is_given_back(tmp_path: Path) -> None:
+    """R27: an order by its own id, refunds and cancellations by the event's; the same over /users/track counts once."""
+    products = [{"product_id": "sku", "variant_id": "v", "quantity": 2, "price": 15.25}]
+    placed = {"order_id": 7.0, "total_value": 30.5, "currency": "usd", "products": products}
+    path = put(
+        tmp_path,
+        "users.behaviors.CustomEvent",
+        avro(
+            [
+                shop("order_placed", "e1", **placed),
+                shop("order_refunded", "e2", order_id="7", total_value=0.5, currency="USD"),
+                shop("order_cancelled", "e3", order_id="8"),
+                shop("order_placed", "e4", total_value=1, currency="USD"),
+            ]
+        ),
+    )
+    with open_ledger(tmp_path, [SALE]) as service:
+        totals, rejected = imported(service, put(tmp_path, "users.messages.email.Send", avro([SEND])), path)
+        assert (totals.accepted, rejected) == (5, [])
+        assert reported(service, "sale")["totals"]["revenue"] == {"USD": Decimal(31)}
+    order, refund, cancelled, nameless = facts(path)[0]
+    assert (order["id"], order["app_version"], order["properties"]) == (
+        7,
+        "1.2",
+        {"products": [{"variant_id": "v"}]},
+    )
+    assert (refund["id"], cancelled["id"], nameless["id"]) == ("e2", "e3", "e4")
+
+
+def test_r10_a_version_that_is_none_is_as_absent_and_counted(tmp_path: Path) -> None:
+    """B18, R10: where it only accompanies what happened; as a report of its own it is refused."""
+    opened = USER | {"time": AT, "app_id": "ios"}
+    words = ["NULL", "undefined", " 1.2", "1.2"]
+    sessions = [opened | {"id": f"s{place}", "app_version": word} for place, word in enumerate(words)]
+    with open_facts(
+        put(tmp_path, "users.behaviors.app.SessionStart", avro(sessions)), format="currents"
+    ) as file:
+        found = [raw for _, raw in file if isinstance(raw, dict)]
+        assert [raw.get("app_version") for raw in found] == [None, None, None, "1.2"]
+        assert file.absent == {"version": 3}
+    upgrade = put(tmp_path, "users.behaviors.UpgradedApp", avro([sessions[0]]))
+    with open_ledger(tmp_path, [SALE]) as service:
+        assert [each.code for each in imported(service, upgrade)[1]] == ["bad_version"]
 
 
 NESTED = {

@@ -1,20 +1,16 @@
 """Migrations: whole or not at all, equal to the tables the code uses, and never run on a newer schema."""
 
-import base64
 import json
 import threading
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
-from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from eventsourcing.persistence import PersistenceError
-from sqlalchemy import MetaData, Table, insert, inspect, text
+from sqlalchemy import Table, inspect, text
 
 import infrastructure.migrations
 from infrastructure.database import Database
@@ -23,10 +19,9 @@ from infrastructure.schema import metadata
 from infrastructure.service import Service
 from infrastructure.verification import Verification, verify
 from projections.generations import metadata as read_models
+from tests.infrastructure.golden_ledgers import LEDGERS, fill
 from tests.ledgers import NOW, outcome, reported, take, url_of
 from tests.reference import judge
-
-LEDGERS = Path(__file__).parents[1] / "golden" / "ledgers"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -115,7 +110,7 @@ def test_processes_that_open_a_new_database_at_once_migrate_it_once(database: Da
 def test_a_ledger_of_an_earlier_schema_keeps_its_data_and_goes_on(database: Database, ledger: Path) -> None:
     """Migrated with data in it: the log verifies, reports equal the reference, facts are known, new ones are taken."""
     old = json.loads(ledger.read_text())
-    _fill(database, old["schema"], old["tables"])
+    fill(database, old["schema"], old["tables"])
     with Service(database.url, now=lambda: NOW) as service:
         # One more event for the app group: dollars where no currency is named, as it was (R11).
         assert verify(service.database, service.recorder, lambda *_: None) == Verification(
@@ -142,28 +137,3 @@ def test_a_ledger_of_an_earlier_schema_keeps_its_data_and_goes_on(database: Data
             assert reported(service, campaign) == expected.report(campaign)
         with service.database.reading() as connection:
             assert MigrationContext.configure(connection).get_current_revision() == HEAD
-
-
-def _fill(database: Database, schema: str, tables: dict[str, list[dict[str, Any]]]) -> None:
-    """Make the tables of an earlier schema, with the rows that a ledger had then."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(infrastructure.migrations.__file__).parent))
-    with database.writing() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, schema)
-    with database.writing() as connection:
-        metadata_then = MetaData()
-        metadata_then.reflect(connection)
-        for name, rows in tables.items():
-            table = metadata_then.tables[name]
-            connection.execute(insert(table), [_row(table, row) for row in rows])
-
-
-def _row(table: Table, row: dict[str, Any]) -> dict[str, Any]:
-    """A row with its types back, as JSON has no bytes, and SQLite neither booleans nor exact numbers."""
-    kinds = {column.name: column.type.python_type for column in table.columns}
-    read: dict[type, Any] = {bytes: base64.b64decode, bool: bool, Decimal: Decimal}
-    return {
-        name: value if value is None else read.get(kinds[name], lambda same: same)(value)
-        for name, value in row.items()
-    }

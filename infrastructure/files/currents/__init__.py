@@ -3,6 +3,7 @@
 events.py says which event is which fact; avro_files.py and json_files.py read the two kinds of file.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from domain.errors import FactRefused
@@ -24,6 +25,8 @@ class CurrentsRows:
         self.plain_bytes = 0
         self.ignored = 0
         """Events that mean nothing here, of those read so far."""
+        self.absent = Counter[str]()
+        """What was as absent in those read so far, by its kind: versions that are none."""
         try:
             reader = avro_files if self._source.begin.startswith(avro_files.MAGIC) else json_files
             self._events: Iterable[Event] = reader.events(self._source)
@@ -39,7 +42,7 @@ class CurrentsRows:
         for line, kind, sent in self._events:
             self.bytes_read, self.plain_bytes = self._source.bytes_read, self._source.plain_bytes
             try:
-                fact = sent if isinstance(sent, FactRefused) else fact_of(kind, sent)
+                fact = sent if isinstance(sent, FactRefused) else fact_of(kind, sent, self.absent)
             except FactRefused as refusal:
                 fact = kept(refusal)
             if fact is None:

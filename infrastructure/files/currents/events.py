@@ -1,15 +1,21 @@
 """Which event of Currents is which fact; all others mean nothing here."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from application.fact_commands import BadTime
+from domain import app_version
 from domain.errors import FactRefused
 from domain.instants import from_microseconds
+from infrastructure.ecommerce.braze import fact_of as fact_of_order
+from infrastructure.ecommerce.braze import is_of_order
+from infrastructure.ecommerce.told import without_nothing
 from infrastructure.files.json_lines import read_properties, refuse_unstorable
+from infrastructure.files.reading import Reread
 
 Sent = Mapping[str, Any]
 Event = tuple[int, str | None, dict[str, Any] | FactRefused]
@@ -36,8 +42,11 @@ def event_type(text: str) -> str | None:
     return found[-1] if found else None
 
 
-def fact_of(kind: str | None, sent: Sent) -> dict[str, Any] | None:
-    """The fact that an event is; None where it means nothing here. Raises FactRefused."""
+def fact_of(kind: str | None, sent: Sent, counted: Counter[str]) -> dict[str, Any] | None:
+    """The fact that an event is; None where it means nothing here. Raises FactRefused.
+
+    What is as absent in it is counted.
+    """
     stated = sent.get("event_type")
     kind = (event_type(stated) or stated) if isinstance(stated, str) else kind
     if kind is None:
@@ -48,7 +57,24 @@ def fact_of(kind: str | None, sent: Sent) -> dict[str, Any] | None:
     if fact is None:
         return None
     refuse_unstorable("".join(value for value in fact.values() if isinstance(value, str)))
-    return {name: value for name, value in fact.items() if value is not None}
+    then = without_nothing(fact)
+    return _read_now(then, counted) if _differs(then) else then
+
+
+def _differs(then: Sent) -> bool:
+    """Whether an earlier version read it otherwise: it knew no events of orders, and took any text as a version."""
+    version = then.get("app_version")
+    return is_of_order(then.get("name")) or (isinstance(version, str) and not app_version.is_one(version))
+
+
+def _read_now(then: Sent, counted: Counter[str]) -> Reread:
+    """A version that is none is as absent here, and counted: it only accompanies what happened (R10)."""
+    version = then.get("app_version")
+    now = dict(then)
+    if isinstance(version, str) and not app_version.is_one(version):
+        del now["app_version"]
+        counted["version"] += 1
+    return Reread(fact_of_order(now) if is_of_order(now.get("name")) else now, then)
 
 
 def _flat(sent: Sent) -> Sent:

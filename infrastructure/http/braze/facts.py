@@ -4,8 +4,9 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -13,6 +14,8 @@ import msgspec
 from application.properties import canonical
 from domain.errors import BadMoney, FactRefused
 from domain.instants import printed
+from infrastructure.earlier import leniently
+from infrastructure.ecommerce.braze import fact_of, is_of_order
 from infrastructure.files.json_lines import read_json
 from infrastructure.files.reading import kept
 from infrastructure.http.taking import Read, read
@@ -59,7 +62,11 @@ def _read(array: Array, text: bytes, counted: Counter[str]) -> Read:
     except FactRefused as refusal:
         # Kept without an id, it can never be taken: its sender has split it by then, and it would count twice.
         return Read(fact, kept(refusal))
-    return read(fact | {"id": _id(fact, counted)})
+    fact |= {"id": _id(fact, counted)}
+    if not is_of_order(fact.get("name")):
+        return read(fact)
+    # An earlier version took it for a custom event like any other, under the same id.
+    return replace(read(fact_of(fact)), earlier=partial(leniently, fact))
 
 
 def _id(fact: Sent, counted: Counter[str]) -> str:

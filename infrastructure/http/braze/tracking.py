@@ -22,7 +22,7 @@ SOURCE = "braze"
 _NOTHING_VALID = "Valid data must be provided in the 'attributes', 'events', or 'purchases' fields."
 """As Braze says it where nothing of a call can be processed."""
 
-_NAMES = {"at: ": "time: ", "user_id: ": "external_id: "}
+_NAMES = {"at: ": "time: ", "user_id: ": "external_id: ", "lines": "products", "total: ": "total_value: "}
 """What a refusal calls a field, and what the caller does."""
 
 

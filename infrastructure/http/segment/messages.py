@@ -1,15 +1,19 @@
 """A message of Segment's public tracking spec: who, when, where, and the facts that begin with those."""
 
 import hashlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from application.fact_commands import FactCommand, is_nobody, read_id
 from application.properties import canonical
+from domain import app_version
 from domain.errors import FactRefused
 from domain.instants import printed
+from infrastructure.http.taking import Read, read
 
 Fact = dict[str, Any]
 
@@ -21,7 +25,7 @@ _NOT_CONTENT = frozenset({"messageId", "sentAt", "receivedAt", "writeKey"})
 
 
 def text(value: object) -> str | None:
-    """An id or a version: a text, or a number in its own digits; None where there is nothing to read."""
+    """A name or a version: a text, or a number in its own digits; None where there is nothing to read."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | Decimal):
@@ -48,6 +52,31 @@ class Message:
 
     sent: dict[str, Any]
     origin: Origin
+    ignored: Counter[str] = field(default_factory=Counter)
+    """What the message says that is as absent, by its kind."""
+
+    def identifier(self, value: object, place: str) -> str | None:
+        """An id: a text, or the digits of a whole number (R16); None where there is none. Raises FactRefused."""
+        found = None if isinstance(value, bool) else read_id(value)
+        if isinstance(found, int | Decimal):
+            message = f"{place}: a number is an id where it is whole and has at most 18 digits"
+            raise FactRefused(message, place=place)
+        return found if isinstance(found, str) and found else None
+
+    def version(self, value: object) -> str | None:
+        """A version that accompanies what the message tells; one that is none is as absent, and counted (R10)."""
+        found = text(value)
+        if found is None or app_version.is_one(found):
+            return found
+        self.ignored["version"] += 1
+        return None
+
+    def read(self, fact: Fact) -> Read:
+        """The fact; where the client left its instant to us, what was recorded stands (R13)."""
+        found = read(fact)
+        if self.time is None and isinstance(found.fact, FactCommand):
+            found.fact.with_defaults("at")
+        return found
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -58,6 +87,11 @@ class Message:
     def kind(self) -> str | None:
         """Track, identify and so on."""
         return text(self.sent.get("type"))
+
+    @property
+    def event(self) -> str | None:
+        """The name of the event."""
+        return text(self.sent.get("event"))
 
     @cached_property
     def context(self) -> dict[str, Any]:
@@ -75,7 +109,7 @@ class Message:
     @cached_property
     def message_id(self) -> str:
         """The id its client gave it; without one, the hash of its content."""
-        return text(self.sent.get("messageId")) or self._hash()
+        return self.identifier(self.sent.get("messageId"), "messageId") or self._hash()
 
     @property
     def time(self) -> object:
@@ -91,18 +125,30 @@ class Message:
         version = self.app_version
         return {"app_id": self.origin.app_id} | ({} if version is None else {"app_version": version})
 
-    @property
+    @cached_property
     def app_version(self) -> str | None:
         """The version of the app that the context tells of; a build number is none."""
-        return text(mapping(self.context.get("app")).get("version"))
+        return self.version(mapping(self.context.get("app")).get("version"))
+
+    @property
+    def version_before(self) -> dict[str, Any]:
+        """The version before the one that is reported, where the message names one (R10)."""
+        found = text(self.properties.get("previous_version"))
+        return {} if found is None else {"previous_version": found}
+
+    @cached_property
+    def user_id(self) -> str:
+        """Who did it; a word that stands for nothing names no one (R16). Raises FactRefused where no one is named."""
+        for name in ("userId", "anonymousId"):
+            found = self.identifier(self.sent.get(name), name)
+            if found is not None and not is_nobody(found):
+                return found
+        raise FactRefused("userId or anonymousId: a message names its user", place="userId")
 
     def fact(self, kind: str, fact_id: str, **fields: Any) -> Fact:
         """A fact of this message's user and instant, as docs/files.md has it; raises FactRefused without a user."""
-        user_id = text(self.sent.get("userId")) or text(self.sent.get("anonymousId"))
-        if user_id is None:
-            raise FactRefused("userId or anonymousId: a message names its user", place="userId")
         at = printed(self.origin.received) if self.time is None else self.time
-        return {"type": kind, "id": fact_id, "user_id": user_id, "at": at} | fields
+        return {"type": kind, "id": fact_id, "user_id": self.user_id, "at": at} | fields
 
     def _hash(self) -> str:
         # Absent = null (R13).

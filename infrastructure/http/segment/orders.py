@@ -1,131 +1,77 @@
-"""Orders of the public e-commerce spec: a purchase for each of their products, and refunds of those purchases."""
+"""Orders of the public e-commerce spec: what each of its events means (R27)."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from application.fact_commands import read_money, read_quantity
-from domain import money
-from domain.errors import DomainError, FactRefused
-from infrastructure.http.segment.messages import Fact, Message, mapping, text
-from infrastructure.http.taking import Read, read
+from application.fact_commands import OrderCommand, OrderUpdatedCommand
+from domain.errors import FactRefused
+from infrastructure.ecommerce.told import currency, have_prices, lines, rest, told, without_nothing
+from infrastructure.http.segment.messages import Fact, Message
+from infrastructure.http.taking import Read
 
-CURRENCY = "USD"
-"""The currency of an order that names none, as the public spec has it."""
-WHOLE = "order"
-"""The product that stands for an order whose products are not told."""
-
-_OF_PURCHASE = frozenset({"product_id", "sku", "price", "quantity"})
+_NAMES = ("product_id", "sku", "name")
+"""What names a product, the first of these that it has."""
 
 
-@dataclass(frozen=True)
-class _Line:
-    """A product of an order; `name` is the line's own in the order: the product, or else its place."""
-
-    name: str
-    index: int
-    product: Any
+def completed(message: Message) -> Read:
+    """An order: its id is the order's own, the message's where none is told."""
+    return message.read(_order(message))
 
 
-def purchases(message: Message) -> Iterator[Read]:
-    """A purchase for each product of a completed order; of the order as a whole where it tells no products."""
-    order_id = text(message.properties.get("order_id"))
-    for line in _lines(message):
-        own = f"{message.message_id}/{line.index}" if order_id is None else f"order:{order_id}:{line.name}"
-        fact = message.fact("purchase", own, currency=_currency(message)) | message.app
-        yield _product_refused(line, fact) or read(fact | _bought(line.product))
+def updated(message: Message) -> Read:
+    """What another service says of an order; it makes none, and so the message is kept where it is refused.
+
+    Its instant is that of the update: it is no part of what the order is.
+    """
+    found = message.read(_order(message))
+    if isinstance(found.fact, OrderCommand):
+        said = {name: getattr(found.fact, name) for name in OrderCommand.model_fields}
+        command = OrderUpdatedCommand.model_construct(**said).with_defaults("at")
+        return Read(message.kept, command, found.rounded)
+    return Read(message.kept, found.fact)
 
 
-def refunds(message: Message) -> Iterator[Read]:
-    """A refund of each product's purchase, by price and quantity; raises FactRefused where no order is named."""
-    order_id = text(message.properties.get("order_id"))
+def refunded(message: Message) -> Read:
+    """Given back of an order: by products, else an amount, else everything; raises FactRefused without an order."""
+    properties = message.properties
+    given = lines(properties.get("products"), _NAMES)
+    revenue, total = told(properties.get("revenue")), told(properties.get("total"))
+    amount = (total if revenue is None else revenue) if given is None else None
+    more = {"lines": given, "amount": amount, "currency": currency(properties.get("currency"))}
+    return message.read(_correction(message, "order_refund") | without_nothing(more))
+
+
+def cancelled(message: Message) -> Read:
+    """Everything is given back; raises FactRefused without an order."""
+    return message.read(_correction(message, "order_cancelled"))
+
+
+def _correction(message: Message, kind: str) -> Fact:
+    order_id = message.identifier(message.properties.get("order_id"), "order_id")
     if order_id is None:
-        raise FactRefused("order_id: a refund names its order", place="order_id")
-    for line in _lines(message):
-        purchase_id = f"order:{order_id}:{line.name}"
-        fact = message.fact("refund", f"{message.message_id}/{line.index}", purchase_id=purchase_id)
-        yield _product_refused(line, fact) or _refund(fact, line.product)
+        raise FactRefused("order_id: name the order that this is about", place="order_id")
+    return message.fact(kind, message.message_id, order_id=order_id, name=message.event)
 
 
-def _lines(message: Message) -> list[_Line]:
-    """The products told, or the order as one; raises FactRefused where there is neither."""
-    told = message.properties.get("products")
-    if told:
-        if not isinstance(told, list):
-            raise FactRefused("products: a list is wanted", place="products")
-        names = _names([_product_id(each) for each in told])
-        return [_Line(name, index, each) for index, (name, each) in enumerate(zip(names, told, strict=True))]
-    for name in ("revenue", "total"):
-        amount = message.properties.get(name)
-        if amount is not None:
-            return [_Line(WHOLE, 0, {"product_id": WHOLE, "price": amount})]
-    raise FactRefused("products: an order tells its products, or else its revenue or total", place="products")
-
-
-def _names(product_ids: Sequence[str | None]) -> list[str]:
-    """A name for each line, no two alike: a product's id where it comes first, its place where it has none or again."""
-    taken = {each for each in product_ids if each is not None}
-    names: list[str] = []
-    seen: set[str] = set()
-    for index, product_id in enumerate(product_ids):
-        if product_id is None or product_id in seen:
-            name = str(index)
-            while name in taken:
-                name = f"#{name}"
-            taken.add(name)
-        else:
-            name = product_id
-        seen.add(name)
-        names.append(name)
-    return names
-
-
-def _product_id(product: object) -> str | None:
-    told = mapping(product)
-    return text(told.get("product_id")) or text(told.get("sku"))
-
-
-def _product_refused(line: _Line, fact: Fact) -> Read | None:
-    if isinstance(line.product, dict):
-        return None
-    detail = f"products.{line.index}: an object is wanted"
-    return Read(fact, FactRefused(detail, place=f"products.{line.index}"))
-
-
-def _currency(message: Message) -> object:
-    told = message.properties.get("currency")
-    return told.upper() if isinstance(told, str) and told else told or CURRENCY
-
-
-def _bought(product: dict[str, Any]) -> Fact:
-    """What a purchase says of its product; what else is told of it becomes properties."""
-    told = {
-        "product_id": _product_id(product) or text(product.get("name")),
-        "price": product.get("price"),
-        "quantity": _quantity(product),
-        "properties": {name: each for name, each in product.items() if name not in _OF_PURCHASE},
+def _order(message: Message) -> Fact:
+    properties = message.properties
+    order_id = message.identifier(properties.get("order_id"), "order_id")
+    ordered = lines(properties.get("products"), _NAMES)
+    total_name = _total(properties, ordered)
+    more = {
+        "lines": ordered,
+        "currency": currency(properties.get("currency")),
+        "total": told(properties.get(total_name)) if total_name else None,
+        "properties": rest(properties, {"order_id", "currency", total_name}, _NAMES),
     }
-    return {name: value for name, value in told.items() if value is not None and value != {}}
+    fact = message.fact("order", order_id or message.message_id, name=message.event)
+    return fact | message.app | without_nothing(more)
 
 
-def _refund(fact: Fact, product: dict[str, Any]) -> Read:
-    try:
-        amount = money.amount(_price(product), read_quantity(_quantity(product)))
-    except DomainError as refusal:
-        message = f"price x quantity: {refusal.message}"
-        return Read(fact, FactRefused(message, place="products", code=refusal.code))
-    return read(fact | {"amount": f"{amount:f}"})
+def _total(properties: dict[str, Any], ordered: object) -> str:
+    """Where the order says what it comes to; nowhere, which is an empty name, where its lines say it.
 
-
-def _price(product: dict[str, Any]) -> Any:  # noqa: ANN401
-    if product.get("price") is None:
-        raise FactRefused("a product that is given back has a price")
-    return read_money(product["price"])
-
-
-def _quantity(product: dict[str, Any]) -> object:
-    """The quantity; shops that write all as text write this so too."""
-    told = product.get("quantity")
-    if isinstance(told, str) and told.isascii() and told.isdigit() and len(told) < 20:
-        return int(told)
-    return told
+    A `total` has tax and shipping in it, and is taken where nothing else is told.
+    """
+    if told(properties.get("revenue")) is not None:
+        return "revenue"
+    return "" if have_prices(ordered) else "total"

@@ -15,7 +15,7 @@ from infrastructure.http.access import Caller
 from infrastructure.http.answers import answered
 from infrastructure.http.bodies import body
 from infrastructure.http.problems import Problem
-from infrastructure.http.segment import calls, times
+from infrastructure.http.segment import calls
 from infrastructure.http.segment.calls import Call
 from infrastructure.http.segment.meaning import KINDS, Meaning, meaning
 from infrastructure.http.segment.messages import Origin
@@ -108,11 +108,10 @@ async def _by_body(request: Request, state: State, call: Call) -> Caller:
 
 
 async def _take(state: State, caller: Caller, said: Meaning) -> None:
-    """Record the facts, as many at a time as a call may have: an order may have many products."""
+    """Record the facts, as many at a time as a call may have."""
     for start in range(0, len(said.facts), state.settings.facts):
         part = said.facts[start : start + state.settings.facts]
-        found = await times.settled(state, caller.app_group, part)
-        await take(times.settling(state, part), caller, found, SOURCE)
+        await take(state, caller, part, SOURCE)
     for kind, number in said.ignored.items():
         metrics.IGNORED.labels(SOURCE, kind).inc(number)
 

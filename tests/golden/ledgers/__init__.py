@@ -1,0 +1,1 @@
+"""Ledgers that earlier versions wrote."""
