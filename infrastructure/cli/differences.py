@@ -213,7 +213,7 @@ def _what(change: Change, controls: set[str]) -> tuple[Receipt | Occurrence, str
     if isinstance(stands, Conversion):
         subject, name = stands.behaviour, f"conversion {LETTERS[change.index or 0]}"
     else:
-        subject, name = _purchase(change), f"revenue of purchase {_named(_purchase(change))}"
+        subject, name = _purchase(change), f"revenue of {change.sale} {_named(_purchase(change))}"
     return subject, f"{name} {_became(change, controls)}"
 
 

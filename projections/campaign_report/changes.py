@@ -39,6 +39,7 @@ class Change:
     index: int | None = None
     purchase: Occurrence | None = None
     currency: str | None = None
+    is_order: bool = False
     unique_recipients: Counter[str] = field(default_factory=Counter)
     because: Fact | None = None
     user_id: str | None = None
@@ -49,6 +50,11 @@ class Change:
         if self.before is None:
             return "occurred" if self.because is None else "recorded"
         return "withdrawn" if self.now is None else "restated"
+
+    @property
+    def sale(self) -> Literal["purchase", "order"]:
+        """What the revenue is of (R27)."""
+        return "order" if self.is_order else "purchase"
 
     def as_json(self) -> dict[str, Any]:
         """As docs/files.md has it."""
@@ -61,7 +67,10 @@ class Change:
         if self.index is not None:
             told |= {"index": self.index, "letter": LETTERS[self.index]}
         if self.purchase is not None:
-            told |= {"purchase": _occurrence(self.purchase), "currency": self.currency}
+            told |= {
+                "purchase": {"type": self.sale, **_occurrence(self.purchase)},
+                "currency": self.currency,
+            }
         if self.what == "receipt":
             told["unique_recipients"] = {of: self.unique_recipients[of] for of in ("variant", "campaign")}
         because = self.because
@@ -139,7 +148,14 @@ def _change(logged: Logged) -> Change:
     if isinstance(now or before, Conversion):
         return Change(at, logged.stream_id, "conversion", before, now, index=event.index)
     return Change(
-        at, logged.stream_id, "revenue", before, now, purchase=event.purchase, currency=event.currency
+        at,
+        logged.stream_id,
+        "revenue",
+        before,
+        now,
+        purchase=event.purchase,
+        currency=event.currency,
+        is_order=event.is_order,
     )
 
 
