@@ -14,7 +14,7 @@ from domain.conversion_events import LETTERS
 from domain.instants import from_microseconds, printed
 from domain.journey import decisions
 from domain.journey.decisions import Conversion, FactDisregarded, Occurrence, Receipt, Revenue
-from domain.journey.facts import Fact, Received
+from domain.journey.facts import Fact, Received, type_of
 from projections.projection import Log, Logged
 from projections.users import users
 
@@ -91,11 +91,6 @@ class Change:
                 return {"net": net, "receipt": _receipt(stands.receipt)}
             case _:
                 return None
-
-
-def type_of(fact: Fact) -> str:
-    """The type of a fact, as docs/files.md has it."""
-    return str(fact.__struct_config__.tag)
 
 
 def _occurrence(named: Occurrence | Fact) -> dict[str, Any]:
