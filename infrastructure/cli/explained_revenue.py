@@ -60,9 +60,7 @@ def _lines(order: dict[str, Any]) -> Iterator[str]:
     if lines:
         yield f"Ordered: {priced(lines)}."
     if total is not None:
-        yield f"Its total is {total} {order['currency']}" + (
-            "; its lines are not told." if not lines else "."
-        )
+        yield f"Its total is {total} {order['currency']}" + ("; it names no lines." if not lines else ".")
     elif any(line["price"] is None for line in lines):
         yield "Lines without a price add nothing."
 

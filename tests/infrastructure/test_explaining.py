@@ -184,7 +184,7 @@ def test_r27_purchases_of_an_order_name_the_order_that_was_refunded(ledger: Path
         "Refund k-1 of 2026-03-03 10:00:00 UTC gave back 10.00 EUR for 1 x tea, of order A-1.",
         "Refund k-2 of 2026-03-04 10:00:00 UTC gave back 1.00 EUR.",
     ]
-    assert "Its total is 3.50 EUR; its lines are not told." in told
+    assert "Its total is 3.50 EUR; it names no lines." in told
 
 
 @pytest.mark.parametrize(
