@@ -24,7 +24,7 @@ setup: $(RUNTIME) ## build .venv; the command is then .venv/bin/conversions
 
 dev: $(DEV) ## build .venv with what tests and checks need
 
-demo: $(RUNTIME) ## a month of a small shop: import, reports, two explanations
+demo: $(RUNTIME) ## a month of a small shop: import, reports, three explanations
 	@$(BIN)/conversions demo
 
 test: check ## check everything and run all tests

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain import money
 from domain.conversion_events import ConversionEvent
 from domain.definition import Definition
+from domain.explained_revenue import Corrected, CountedSale, IdleCorrection, corrected
 from domain.journey import decisions
 from domain.journey.attribution import holds
 from domain.journey.decisions import Conversion, Receipt, Revenue
-from domain.journey.facts import AnyFact, Fact, Purchase, Received, Refund
+from domain.journey.facts import AnyFact, Fact, Order, Received, Sale, reported_version
 
 
 class Reason(StrEnum):
@@ -43,6 +43,14 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """The version that a report is compared with (R10): the latest earlier report's, or what it names itself."""
+
+    version: str
+    report: Fact | None
+
+
+@dataclass(frozen=True)
 class EventExplanation:
     """One conversion event: converted by a behaviour within a receipt's window, or a reason and the nearest one."""
 
@@ -51,6 +59,8 @@ class EventExplanation:
     reason: Reason | None
     behaviour: Fact | None
     receipt: Receipt | None
+    compared_with: Comparison | None
+    """Of a version report alone; None for the first of a user and app, unless it names the version before it."""
     changes: list[Change]
     disregarded: list[decisions.FactDisregarded]
     """What would match, had no void named it."""
@@ -62,32 +72,6 @@ class EventExplanation:
 
 
 @dataclass(frozen=True)
-class CountedPurchase:
-    """A purchase that counts for the campaign, its refunds, and the receipt it is credited to (R11, R12)."""
-
-    purchase: Purchase
-    refunds: list[Refund]
-    revenue: Revenue
-
-
-class Idle(StrEnum):
-    """Why a refund has no effect, or not all of it (R12)."""
-
-    NO_SUCH_PURCHASE = "no_such_purchase"
-    PURCHASE_DISREGARDED = "purchase_disregarded"
-    EXCEEDS_PURCHASE = "exceeds_purchase"
-
-
-@dataclass(frozen=True)
-class IdleRefund:
-    """A refund without effect, or without all of it; the purchase it names, where that is one."""
-
-    refund: Refund
-    reason: Idle
-    purchase: Purchase | None
-
-
-@dataclass(frozen=True)
 class Explanation:
     """One user and one campaign; `known` says whether any fact of the user was ever recorded."""
 
@@ -95,9 +79,10 @@ class Explanation:
 
     receipts: list[Received]
     conversion_events: list[EventExplanation]
-    purchases: list[CountedPurchase]
+    sales: list[CountedSale]
+    orders_without_money: list[Order]
     disregarded: list[decisions.FactDisregarded]
-    refunds_without_effect: list[IdleRefund]
+    refunds_without_effect: list[IdleCorrection]
 
 
 def explain(campaign_id: str, definition: Definition, told: Sequence[Told]) -> Explanation:
@@ -110,23 +95,23 @@ def explain(campaign_id: str, definition: Definition, told: Sequence[Told]) -> E
     )
     receipts = [fact for fact in facts if isinstance(fact, Received) and fact.campaign_id == campaign_id]
     upgrades = _upgrades(told)
+    found = corrected(facts, [event.fact for event in disregarded])
+
+    def explained(index: int, event: ConversionEvent) -> EventExplanation:
+        changes = _changes(campaign_id, index, told)
+        reason, behaviour, receipt = _explain_event(event, facts, receipts, upgrades, changes)
+        compared = None if behaviour is None or not event.of_upgrades else _compared(behaviour, facts)
+        would = [each for each in disregarded if event.matches(each.fact, upgrade=event.of_upgrades)]
+        return EventExplanation(index, event, reason, behaviour, receipt, compared, changes, would)
+
     return Explanation(
         bool(told),
         receipts,
-        [
-            EventExplanation(
-                index,
-                event,
-                *_explain_event(event, facts, receipts, upgrades, changes),
-                changes,
-                [each for each in disregarded if event.matches(each.fact, upgrade=event.of_upgrades)],
-            )
-            for index, event in enumerate(definition.conversion_events)
-            for changes in [_changes(campaign_id, index, told)]
-        ],
-        _purchases(campaign_id, facts, told),
+        [explained(index, event) for index, event in enumerate(definition.conversion_events)],
+        _sales(campaign_id, facts, told, found),
+        _orders_without_money(facts, receipts, definition),
         disregarded,
-        _refunds_without_effect(facts, disregarded),
+        found.idle,
     )
 
 
@@ -191,6 +176,18 @@ def _upgrades(told: Iterable[Told]) -> set[str]:
     return standing
 
 
+def _compared(report: Fact, facts: Iterable[AnyFact]) -> Comparison | None:
+    """What a version report is compared with (R10)."""
+    app_id, _ = reported_version(report) or (None, "")
+    before = None
+    for fact in facts:
+        reported = reported_version(fact)
+        if reported is not None and reported[0] == app_id and fact.key < report.key:
+            before = Comparison(reported[1], fact)
+    named: str | None = getattr(report, "previous_version", None)
+    return before if before is not None or named is None else Comparison(named, None)
+
+
 def _changes(campaign_id: str, index: int, told: Iterable[Told]) -> list[Change]:
     kinds = (decisions.ConversionRecorded, decisions.ConversionRestated, decisions.ConversionWithdrawn)
     return [
@@ -202,39 +199,30 @@ def _changes(campaign_id: str, index: int, told: Iterable[Told]) -> list[Change]
     ]
 
 
-def _purchases(campaign_id: str, facts: Sequence[AnyFact], told: Iterable[Told]) -> list[CountedPurchase]:
+def _sales(
+    campaign_id: str, facts: Sequence[AnyFact], told: Iterable[Told], found: Corrected
+) -> list[CountedSale]:
     kinds = (decisions.RevenueAttributed, decisions.RevenueRestated, decisions.RevenueWithdrawn)
     counted: dict[str, Revenue | None] = {}
     for each in told:
         if isinstance(each.event, kinds) and each.event.campaign_id == campaign_id:
             counted[each.event.purchase.id] = getattr(each.event, "now", None)
-    found = []
-    for fact in facts:
-        revenue = counted.get(fact.id)
-        if isinstance(fact, Purchase) and revenue is not None:
-            refunds = [r for r in facts if isinstance(r, Refund) and r.purchase_id == fact.id]
-            found.append(CountedPurchase(fact, refunds, revenue))
-    return found
+    return [
+        CountedSale(fact, found.effects[fact.id], revenue)
+        for fact in facts
+        if isinstance(fact, Sale) and (revenue := counted.get(fact.id)) is not None
+    ]
 
 
-def _refunds_without_effect(
-    facts: Sequence[AnyFact], disregarded: Iterable[decisions.FactDisregarded]
-) -> list[IdleRefund]:
-    """Refunds that name no purchase that stands, and those that come on top of what was left to refund (R12)."""
-    gone = {event.fact.id: event.fact for event in disregarded if isinstance(event.fact, Purchase)}
-    purchases = {fact.id: fact for fact in facts if isinstance(fact, Purchase)}
-    left = {purchase.id: purchase.amount for purchase in purchases.values()}
-    idle = []
-    for fact in facts:
-        if not isinstance(fact, Refund):
-            continue
-        purchase = purchases.get(fact.purchase_id)
-        if purchase is None:
-            voided = gone.get(fact.purchase_id)
-            reason = Idle.NO_SUCH_PURCHASE if voided is None else Idle.PURCHASE_DISREGARDED
-            idle.append(IdleRefund(fact, reason, voided))
-            continue
-        if fact.amount > left[purchase.id]:
-            idle.append(IdleRefund(fact, Idle.EXCEEDS_PURCHASE, purchase))
-        left[purchase.id] = money.net(left[purchase.id], (fact.amount,))
-    return idle
+def _orders_without_money(
+    facts: Iterable[AnyFact], receipts: Iterable[Received], definition: Definition
+) -> list[Order]:
+    """Orders inside the window in which revenue counts that name no money."""
+    windows = [Receipt(fact.id, fact.at, fact.variant_id) for fact in receipts]
+    return [
+        fact
+        for fact in facts
+        if isinstance(fact, Order)
+        and fact.currency is None
+        and any(holds(receipt, fact.at, definition.revenue_window) for receipt in windows)
+    ]

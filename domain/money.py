@@ -116,6 +116,11 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
     return plain(found)
 
 
+def difference(before: Decimal, after: Decimal) -> Decimal:
+    """How much less, exact."""
+    return plain(_EXACT.subtract(before, after))
+
+
 def times(price: Decimal, units: int) -> Decimal:
     """Price x units, exact and without a bound."""
     return plain(_EXACT.multiply(price, Decimal(units)))

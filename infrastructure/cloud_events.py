@@ -177,9 +177,10 @@ def _read(row: Any) -> Telling:  # noqa: ANN401
 
 
 def _about(event: Any, definition: Definition) -> dict[str, Any]:  # noqa: ANN401
-    """What a decision is about: a conversion event of the campaign, or a purchase."""
+    """What a decision is about: a conversion event of the campaign, or a purchase or order (R27)."""
     if hasattr(event, "purchase"):
-        return {"purchase": _occurrence(event.purchase), "currency": event.currency}
+        sale = {"type": "order" if event.is_order else "purchase"}
+        return {"purchase": sale | _occurrence(event.purchase), "currency": event.currency}
     stated = definition.conversion_events[event.index].stated()
     place = {"index": event.index, "letter": LETTERS[event.index], "primary": event.index == 0}
     return {"conversion_event": place | {"type": stated["type"]}}

@@ -14,7 +14,7 @@ from domain.journey.decisions import (
     RecipientRestated,
     RecipientWithdrawn,
 )
-from domain.journey.facts import Fact
+from domain.journey.facts import Fact, Order
 from infrastructure.database import Database
 from infrastructure.database.statements import Prepared, constant
 from infrastructure.recorder import HASH_DIFFERS, event_hash
@@ -32,6 +32,8 @@ _MARKS: list[tuple[type[Any], str, str]] = [
     (RecipientWithdrawn, "campaign", '"variant_id":null'),
     (FactDisregarded, "received", '"fact":{"type":"received"'),
     (FactDisregarded, "purchase", '"fact":{"type":"purchase"'),
+    (FactDisregarded, "with lines", '"fact":{"type":"order",%"lines":[{'),
+    (Order, "with lines", '"lines":[{'),
 ]
 """Events, their marks (projections/projection.py, Tally), and the part of a payload that says so."""
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    inspect,
     select,
     text,
     update,
@@ -33,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.sql import quoted_name
+from sqlalchemy.sql import table as named
 
 from projections.columns import Id
 from projections.fingerprint import fingerprint
@@ -200,6 +202,8 @@ def drop(connection: Connection, projection: Projection, generation: Generation)
     for table in reversed(projection.tables):
         # It may have been made by code that had other tables.
         generation[table].drop(connection, checkfirst=True)
+    for name in projection.former:
+        connection.execute(text(f"DROP TABLE IF EXISTS {name}_{generation.generation}"))
     connection.execute(delete(checkpoints).where(_is(generation)))
 
 
@@ -247,32 +251,44 @@ def _is(generation: Generation) -> Any:  # noqa: ANN401
 
 def show(connection: Connection, projection: Projection, generation: Generation) -> None:
     """Let the views with plain names show this generation."""
-    for table in projection.tables:
-        view = projection.views.get(table.name)
-        query = select(generation[table]) if view is None else view(generation)
+    whole = {table.name: select(generation[table]) for table in projection.tables}
+    for name, query in (whole | {name: view(generation) for name, view in projection.views.items()}).items():
         shown = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
         if connection.dialect.name == "postgresql":
-            _replace(connection, table.name, shown)
+            _replace(connection, name, shown)
         else:
-            connection.execute(text(f"DROP VIEW IF EXISTS {table.name}"))
-            connection.execute(text(f"CREATE VIEW {table.name} AS {shown}"))
+            connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
+            connection.execute(text(f"CREATE VIEW {name} AS {shown}"))
+    for name in projection.former:
+        # It would go on showing what is kept up to date no more.
+        with _view_unread(connection, name):
+            connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
 
 
 def _replace(connection: Connection, name: str, shown: str) -> None:
     """Replace a view; where its columns are others, it is made anew, and grants on it are to be given again."""
-    with impatient(connection):
+    with _view_unread(connection, name):
         try:
             with connection.begin_nested():
                 connection.execute(text(f"CREATE OR REPLACE VIEW {name} AS {shown}"))
-        except OperationalError as error:
-            if getattr(error.orig, "sqlstate", None) != _LOCKED:
-                raise
-            raise ViewInUse(f"someone has read the view {name} for long, and still does") from error
         except ProgrammingError as error:
             if getattr(error.orig, "sqlstate", None) != _OTHER_COLUMNS:
                 raise
             connection.execute(text(f"DROP VIEW {name}"))
             connection.execute(text(f"CREATE VIEW {name} AS {shown}"))
+
+
+@contextmanager
+def _view_unread(connection: Connection, name: str) -> Iterator[None]:
+    """Wait a little for those who read a view; raises ViewInUse where one still does."""
+    with impatient(connection):
+        try:
+            with connection.begin_nested():
+                yield
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCKED:
+                raise
+            raise ViewInUse(f"someone has read the view {name} for long, and still does") from error
 
 
 @contextmanager
@@ -304,8 +320,8 @@ def refuse_other_code(projection: Projection, found: Generation) -> None:
 
 
 def rows(connection: Connection, projection: Projection, generation: Generation) -> int:
-    """How many rows its tables hold."""
-    return sum(
-        connection.execute(select(func.count()).select_from(generation[table])).scalar_one()
-        for table in projection.tables
-    )
+    """How many rows its tables hold, which other code may have made."""
+    there = set(inspect(connection).get_table_names())
+    names = [f"{name}_{generation.generation}" for name in (*map(str, projection.tables), *projection.former)]
+    counts = [select(func.count()).select_from(named(name)) for name in names if name in there]
+    return sum(connection.execute(count).scalar_one() for count in counts)

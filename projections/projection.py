@@ -33,7 +33,7 @@ class Tally(Counter[tuple[str, str]]):
     """How many events the log holds, by name of event and mark, counted by the database: rebuilds are checked by it.
 
     Marks tell apart what one event says of two things: `campaign` where a recipient is counted for the campaign and not
-    for a variant; `received` or `purchase` where such a fact was disregarded.
+    for a variant; `received` or `purchase` where such a fact was disregarded; `with lines` where an order has some.
     """
 
     def of(self, event: type[Any], mark: str = "") -> int:
@@ -97,7 +97,8 @@ class Projection:
     """Handlers, by event class, take a fold and an event; `write` puts what was folded into a generation's tables.
 
     `expected` says what a tally of the log lets one expect of the tables, `held` what they hold, by the same names: how
-    a rebuild is verified. `views` are what others read in place of tables, by table: by default all its columns.
+    a rebuild is verified. `views` are what others read, by name: a table without one is shown whole. `former` names
+    tables of earlier versions: their views go when this version is switched in, they themselves with their generation.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Projection:
     expected: Callable[[Tally], dict[str, int]]
     held: Callable[[Connection, Tables], dict[str, int]]
     views: Mapping[str, Callable[[Tables], Select[Any]]] = field(default_factory=dict)
+    former: tuple[str, ...] = ()
 
 
 class Log(Protocol):

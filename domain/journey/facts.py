@@ -174,6 +174,11 @@ _ORDER_AS_TOLD: dict[type[Fact], Callable[[Any], Any]] = {
 }
 
 
+def type_of(fact: Fact) -> str:
+    """The type of a fact, as docs/files.md has it."""
+    return str(fact.__struct_config__.tag)
+
+
 def reported_version(fact: Fact) -> tuple[str, str] | None:
     """The (app, version) that a behaviour reports, if it is a version report (R10)."""
     version = getattr(fact, "app_version", None)

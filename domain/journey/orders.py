@@ -28,71 +28,86 @@ _WHOLE = "order"
 
 @dataclass
 class GivenBack:
-    """What corrections give back of an order.
+    """What corrections give back of lines, units in the order of the corrections: by instant, then id.
 
-    `everything`, or else by line what comes back at its prices, and `amount`, which is of no line. `beyond` are, by
-    correction, the units that were never ordered, `of_other_currency` the corrections in another currency: these give
-    back nothing.
+    `everything`, or else by line what comes back at its prices, and `amount`, which is of no line. By correction,
+    `beyond` are the units that were never ordered, and `without_price` those whose price nobody knows;
+    `of_other_currency` are the corrections in another currency: these give back nothing.
     """
 
-    by_line: list[Decimal]
+    lines: Sequence[OrderLine]
+    currency: str | None
+    by_line: list[Decimal] = field(init=False)
+    left: list[int] = field(init=False)
     amount: Decimal = Decimal(0)
     everything: bool = False
     beyond: defaultdict[str, list[OrderLine]] = field(default_factory=lambda: defaultdict(list))
+    without_price: defaultdict[str, list[OrderLine]] = field(default_factory=lambda: defaultdict(list))
     of_other_currency: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.by_line = [Decimal(0)] * len(self.lines)
+        self.left = [line.quantity for line in self.lines]
+
+    @property
+    def sum(self) -> Decimal:
+        """What comes back at prices and as amounts, however much there was."""
+        return money.total((*self.by_line, self.amount))
+
+    def net(self, amount: Decimal) -> Decimal:
+        """What is left of an order's amount, never below 0."""
+        return Decimal(0) if self.everything else money.net(amount, (self.sum,))
+
+    def take(self, correction: OrderCorrection) -> None:
+        """Take in the next correction."""
+        if isinstance(correction, OrderCancelled):
+            self.everything = True
+        elif correction.currency not in {None, self.currency}:
+            self.of_other_currency.add(correction.id)
+        elif correction.amount is not None:
+            self.amount = money.total((self.amount, correction.amount))
+        elif correction.lines:
+            self._take_units(correction)
+        else:
+            self.everything = True
+
+    def _take_units(self, refund: OrderRefund) -> None:
+        """Units come back each from the first line of its product that has any left."""
+        for wanted in refund.lines:
+            units = wanted.quantity
+            for place, line in enumerate(self.lines):
+                taken = min(units, self.left[place]) if line.product_id == wanted.product_id else 0
+                if taken:
+                    self.left[place] -= taken
+                    units -= taken
+                    self._take_price(refund.id, wanted, place, taken)
+            if units:
+                self.beyond[refund.id].append(OrderLine(wanted.product_id, wanted.price, units))
+        # All units of an order's only line: then everything, though its price be unknown.
+        if self.without_price and len(self.lines) == 1 and not self.left[0]:
+            self.everything = True
+
+    def _take_price(self, refund_id: str, wanted: OrderLine, place: int, units: int) -> None:
+        price = self.lines[place].price if wanted.price is None else wanted.price
+        if price is None:
+            self.without_price[refund_id].append(OrderLine(wanted.product_id, None, units))
+        else:
+            self.by_line[place] = money.total((self.by_line[place], money.times(price, units)))
 
 
 def given_back(
     lines: Sequence[OrderLine], currency: str | None, corrections: Iterable[OrderCorrection]
 ) -> GivenBack:
-    """What corrections give back of lines, units in the order of the corrections: by instant, then id."""
-    back = GivenBack([Decimal(0)] * len(lines))
-    left = [line.quantity for line in lines]
-    without_a_price = False
+    """What corrections give back of lines."""
+    back = GivenBack(lines, currency)
     for each in sorted(corrections, key=lambda correction: correction.key):
-        if isinstance(each, OrderCancelled):
-            back.everything = True
-        elif each.currency not in {None, currency}:
-            back.of_other_currency.add(each.id)
-        elif each.amount is not None:
-            back.amount = money.total((back.amount, each.amount))
-        elif each.lines:
-            without_a_price |= _give_back_units(each, lines, left, back)
-        else:
-            back.everything = True
-    # All units of an order's only line: then everything, though its price be unknown.
-    if without_a_price and len(lines) == 1 and not left[0]:
-        back.everything = True
+        back.take(each)
     return back
-
-
-def _give_back_units(
-    refund: OrderRefund, lines: Sequence[OrderLine], left: list[int], back: GivenBack
-) -> bool:
-    """Give back units, each from the first line of its product that has any left; whether some had no price."""
-    without_a_price = False
-    for wanted in refund.lines:
-        units = wanted.quantity
-        for place, line in enumerate(lines):
-            taken = min(units, left[place]) if line.product_id == wanted.product_id else 0
-            if not taken:
-                continue
-            left[place] -= taken
-            units -= taken
-            price = line.price if wanted.price is None else wanted.price
-            if price is None:
-                without_a_price = True
-            else:
-                back.by_line[place] = money.total((back.by_line[place], money.times(price, taken)))
-        if units:
-            back.beyond[refund.id].append(OrderLine(wanted.product_id, wanted.price, units))
-    return without_a_price
 
 
 def net(order: Order, corrections: Iterable[OrderCorrection]) -> Decimal:
     """The order's amount less all that is given back, never below 0 (R12, R27)."""
-    back = given_back(order.lines, order.currency, corrections)
-    return Decimal(0) if back.everything else money.net(order.amount, [*back.by_line, back.amount])
+    return given_back(order.lines, order.currency, corrections).net(order.amount)
 
 
 # Orders that an earlier version recorded as purchases, `order:ORDER:PRODUCT`: an order is known by them, and corrected
@@ -177,14 +192,26 @@ def _corrected(
     own: Mapping[str, Decimal],
     corrections: Sequence[OrderCorrection],
 ) -> dict[str, Decimal]:
-    """Nets after corrections of the order; an amount that is of no line comes off the first purchases."""
     lines = in_order(order_id, group)
-    told = [OrderLine(each.product_id, each.price, each.quantity) for each in lines]
-    back = given_back(told, lines[0].currency, corrections)
+    return nets_after(lines, own, given_back(as_lines(lines), lines[0].currency, corrections))
+
+
+def as_lines(purchases: Iterable[Purchase]) -> list[OrderLine]:
+    """An order's purchases as its lines."""
+    return [OrderLine(each.product_id, each.price, each.quantity) for each in purchases]
+
+
+def nets_after(
+    purchases: Sequence[Purchase], own: Mapping[str, Decimal], back: GivenBack
+) -> dict[str, Decimal]:
+    """Nets of an order's purchases, given their own and what is given back of the order.
+
+    An amount that is of no line comes off the first purchases that have anything left.
+    """
     if back.everything:
         return dict.fromkeys(own, Decimal(0))
     nets, amount = {}, back.amount
-    for each, of_line in zip(lines, back.by_line, strict=True):
+    for each, of_line in zip(purchases, back.by_line, strict=True):
         left = money.net(own[each.id], (of_line,))
         nets[each.id] = money.net(left, (amount,))
         amount = money.net(amount, (left,))

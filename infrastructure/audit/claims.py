@@ -12,7 +12,7 @@ from infrastructure.audit.engine import quoted
 from infrastructure.audit.reports import Figures, Generations, figures, stated_campaigns
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.conversions import CONVERSIONS
-from projections.conversions.tables import conversions, counted_purchases
+from projections.conversions.tables import conversions, counted_revenue
 from projections.recipients import RECIPIENTS
 from projections.recipients.tables import recipients
 from projections.series import SERIES
@@ -23,7 +23,7 @@ AUDITED: Final = (CAMPAIGN_REPORT, CONVERSIONS, RECIPIENTS, SERIES)
 """The read models that are compared."""
 
 ROWS: Final = ("conversions", "counted_purchases", "recipients")
-"""The tables of theirs that are compared row by row."""
+"""What of theirs is compared row by row, under the audit's own names."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ _SHOWN: Final = (
     _Rows(
         "all_shown_purchases",
         CONVERSIONS.name,
-        counted_purchases,
+        counted_revenue,
         {
             "journey": "journey_id",
             "app_group": "app_group",
             "campaign_id": "campaign_id",
-            "purchase_id": "purchase_id",
-            "purchased_at": "purchased_at",
+            "purchase_id": "fact_id",
+            "purchased_at": "occurred_at",
             "currency": "currency",
             "net": "net",
             "receipt_id": "receipt_id",

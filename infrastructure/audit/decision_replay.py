@@ -11,13 +11,12 @@ import msgspec
 
 from domain.errors import DomainError
 from domain.journey.decisions import Decision
-from domain.journey.facts import AnyFact, Fact, Received
+from domain.journey.facts import AnyFact, Fact, Received, type_of
 from domain.journey.history import MemoryHistory
 from domain.journey.state import Definitions
 from domain.journey.user_journey import UserJourney
 from infrastructure.audit.decision_differences import Decided, Difference, Found, Kind, NamedFact
 from infrastructure.topics import TOPICS, UnreadableEvent, decode, encode
-from projections.campaign_report.changes import type_of
 
 FACTS = frozenset(topic for event, topic in TOPICS.items() if issubclass(event, Fact))
 DECISIONS = frozenset(topic for event, topic in TOPICS.items() if issubclass(event, Decision))

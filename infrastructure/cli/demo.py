@@ -26,7 +26,7 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Make a month of a small shop's life, import it, and show the reports and two explanations."""
+    """Make a month of a small shop's life, import it, and show the reports and three explanations."""
     directory = Path(tempfile.mkdtemp(prefix="conversions-demo-")) if directory is None else directory
     directory.mkdir(parents=True, exist_ok=True)
     facts, campaigns = directory / "facts.jsonl", directory / "campaigns.json"
@@ -43,7 +43,7 @@ def demo(
         print_totals(totals, None)
         for campaign in shop.CAMPAIGNS["campaigns"]:
             reporting.show(reporting.current(service, group, campaign["id"]))
-        for campaign_id, user_id in (shop.CONVERTED, shop.NOT_CONVERTED):
+        for campaign_id, user_id in (shop.CONVERTED, shop.NOT_CONVERTED, shop.GIVEN_BACK):
             explaining.show(service.explanations.explain(group, campaign_id, user_id))
     _where_next(directory, url)
 

@@ -14,12 +14,12 @@ from domain import money
 from domain.conversion_events import LETTERS
 from domain.instants import printed
 from domain.journey.decisions import Conversion, Occurrence, Receipt
-from domain.journey.facts import Fact
+from domain.journey.facts import Fact, type_of
 from infrastructure.cli.console import out, shown
 from infrastructure.cli.figures import NO_FIGURE, percent, thousands
 from infrastructure.cli.report_tables import when
 from projections.campaign_report.as_of import Clock, Difference
-from projections.campaign_report.changes import Change, type_of
+from projections.campaign_report.changes import Change
 from projections.campaign_report.reading import Figures
 from projections.columns import EXACT
 
@@ -213,7 +213,7 @@ def _what(change: Change, controls: set[str]) -> tuple[Receipt | Occurrence, str
     if isinstance(stands, Conversion):
         subject, name = stands.behaviour, f"conversion {LETTERS[change.index or 0]}"
     else:
-        subject, name = _purchase(change), f"revenue of purchase {_named(_purchase(change))}"
+        subject, name = _purchase(change), f"revenue of {change.sale} {_named(_purchase(change))}"
     return subject, f"{name} {_became(change, controls)}"
 
 

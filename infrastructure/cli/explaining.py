@@ -14,6 +14,9 @@ from infrastructure.cli.console import (
     print_json,
     shown,
 )
+from infrastructure.cli.explained_revenue import revenue, without_effect
+from infrastructure.cli.fact_words import behaviour as told
+from infrastructure.cli.fact_words import kind, variant, when
 from infrastructure.cli.figures import conversion_event, deadline
 
 
@@ -49,19 +52,19 @@ def _lines(explanation: dict[str, Any]) -> list[str]:
     if not receipts:
         lines.append("  This user never received the campaign.")
     lines.extend(
-        f"  {_when(receipt['at'])}  received {_variant(receipt)} (receipt {shown(receipt['id'])})"
+        f"  {when(receipt['at'])}  received {variant(receipt)} (receipt {shown(receipt['id'])})"
         for receipt in receipts
     )
     for event in explanation["conversion_events"]:
         lines.extend(_event(event))
-    lines.extend(_revenue(explanation["revenue"]))
+    lines.extend(revenue(explanation))
     for each in explanation["disregarded"]:
         fact = each["fact"]
         lines.append(
-            f"  [dim]{fact['type']} {shown(fact['id'])} of {_when(fact['at'])} is disregarded: "
+            f"  [dim]{fact['type']} {shown(fact['id'])} of {when(fact['at'])} is disregarded: "
             f"void {shown(each['void_id'])} names it.[/]"
         )
-    lines.extend(f"  [dim]{_idle(each)}[/]" for each in explanation["refunds_without_effect"])
+    lines.extend(without_effect(explanation))
     return lines
 
 
@@ -69,14 +72,16 @@ def _event(event: dict[str, Any]) -> list[str]:
     hope = f"{shown(conversion_event(event))} within {deadline(event['deadline_seconds'])}"
     mark = "[green]converted[/]" if event["converted"] else "[red]not converted[/]"
     lines = [f"  [bold]{event['letter']}[/]  {hope}: {mark}", f"     {_because(event)}"]
+    if event["behaviour"] and event["type"] == "upgrades_app" and event["reason"] != "not_an_upgrade":
+        lines.append(f"     It is an upgrade: {_compared(event)}.")
     if not event["converted"]:
         lines.extend(
-            f"     [dim]{_behaviour(each['fact'])} would match, but void {shown(each['void_id'])} names it.[/]"
+            f"     [dim]{told(each['fact'])} would match, but void {shown(each['void_id'])} names it.[/]"
             for each in event["disregarded"]
         )
     for change in event["restatements"]:
         before, now = _conversion(change["before"]), _conversion(change["now"])
-        lines.append(f"     [dim]Decided anew on {_when(change['recorded_at'])}: from {before} to {now}.[/]")
+        lines.append(f"     [dim]Decided anew on {when(change['recorded_at'])}: from {before} to {now}.[/]")
     return lines
 
 
@@ -85,67 +90,38 @@ def _because(event: dict[str, Any]) -> str:
     span = (
         "no window"
         if receipt is None
-        else f"the window of receipt {shown(receipt['id'])}, {_when(window['from'])} to {_when(window['to'])}"
+        else f"the window of receipt {shown(receipt['id'])}, {when(window['from'])} to {when(window['to'])}"
     )
     match event["reason"]:
         case None:
             credit = "the control group" if receipt["control"] else f"variant {shown(receipt['variant_id'])}"
-            return f"{_behaviour(behaviour)} lies in {span}; it is credited to {credit}."
+            return f"{told(behaviour)} lies in {span}; it is credited to {credit}."
         case "no_receipt":
             return "There is no receipt, and so no window."
         case "no_matching_behaviour":
             return "There is no behaviour of this user that matches."
         case "not_an_upgrade":
-            return f"{_behaviour(behaviour)} lies in {span}, but is no upgrade over the report before it."
+            return f"{told(behaviour)} lies in {span}, but is no upgrade: {_compared(event)}."
         case "before_receipt":
-            return f"The nearest is {_behaviour(behaviour)}, which came before {span}."
+            return f"The nearest is {told(behaviour)}, which came before {span}."
         case _:
-            return f"The nearest is {_behaviour(behaviour)}, which came after {span}."
+            return f"The nearest is {told(behaviour)}, which came after {span}."
 
 
-def _idle(refund: dict[str, Any]) -> str:
-    name = f"Refund {shown(refund['id'])} of {refund['amount']} {refund['currency'] or ''}".rstrip()
-    purchase = shown(refund["purchase_id"])
-    match refund["reason"]:
-        case "no_such_purchase":
-            return f"{name} has no effect: no purchase {purchase} of this user is known (yet)."
-        case "purchase_disregarded":
-            return f"{name} has no effect: a void names the purchase {purchase}."
-        case _:
-            return f"{name} has only part of its effect: purchase {purchase} had less left to refund."
-
-
-def _revenue(purchases: list[dict[str, Any]]) -> list[str]:
-    lines = []
-    for each in purchases:
-        refunded = f" after {len(each['refunds'])} refund(s) on {each['amount']}" if each["refunds"] else ""
-        lines.append(
-            f"  Revenue: {each['net']} {each['currency']}{refunded}, purchase {shown(each['purchase_id'])} "
-            f"of {_when(each['at'])}, credited to {_variant(each['receipt'])}"
-        )
-    return lines
-
-
-def _behaviour(fact: dict[str, Any]) -> str:
-    kind = fact["type"].replace("_", " ")
-    what = fact.get("product_id") or fact.get("name") or fact.get("app_id") or ""
-    version = fact.get("version") or fact.get("app_version")
-    detail = " ".join(filter(None, (shown(what), shown(version or ""))))
-    return f"{kind} {shown(fact['id'])}{f' ({detail})' if detail else ''} of {_when(fact['at'])}"
+def _compared(event: dict[str, Any]) -> str:
+    """Of a version report, what it was compared with."""
+    before, report = event["compared_with"], event["behaviour"]
+    if before is None:
+        return "it is the first report of this user and app, and the first is no upgrade (R10)"
+    version = shown(before["version"])
+    if before["id"] is None:
+        return f"no earlier report is known, and it names {version} itself as the version before"
+    earlier = f"{kind(before)} {shown(before['id'])} of {when(before['at'])}"
+    return f"before it, {earlier} reported {shown(report['app_id'])} {version}"
 
 
 def _conversion(conversion: dict[str, Any] | None) -> str:
     if conversion is None:
         return "no conversion"
     behaviour, receipt = conversion["behaviour"], conversion["receipt"]
-    return f"{shown(behaviour['id'])} of {_when(behaviour['at'])}, credited to {_variant(receipt)}"
-
-
-def _variant(receipt: dict[str, Any]) -> str:
-    variant = shown(receipt["variant_id"])
-    return f"the control group ({variant})" if receipt["control"] else f"variant {variant}"
-
-
-def _when(at: str) -> str:
-    """An instant as people read it; always UTC, to the second unless there is more."""
-    return at.removesuffix("Z").replace("T", " ") + " UTC"
+    return f"{shown(behaviour['id'])} of {when(behaviour['at'])}, credited to {variant(receipt)}"

@@ -16,6 +16,7 @@ Arrival = tuple[float, Fact]
 
 CONVERTED = ("spring-sale", "customer-06001")
 NOT_CONVERTED = ("spring-sale", "customer-06002")
+GIVEN_BACK = ("spring-sale", "customer-05410")
 
 # fmt: off
 CAMPAIGNS: dict[str, Any] = {
@@ -48,7 +49,7 @@ CAMPAIGNS: dict[str, Any] = {
     ],
 }
 PREFIXES = {"received": "r", "session_started": "s", "purchase": "p", "refund": "x", "custom_event": "c",
-            "app_version": "v", "void": "d"}
+            "app_version": "v", "void": "d", "order": "o", "order_refund": "f"}
 CENTS = {"teapot-glass": 3490, "teapot-iron": 5900, "cup-set": 2450, "assam-250": 1190, "matcha-30": 2290,
          "darjeeling-100": 1450, "earl-grey-100": 790, "oolong-100": 1690, "sencha-100": 1090, "sampler": 390}
 # fmt: on
@@ -122,6 +123,7 @@ class _Month:
     def __init__(self) -> None:
         self.rng = Random(20260301)  # noqa: S311 - the same month on every call
         self.arrivals: list[Arrival] = []
+        self.baskets = Random(27)  # noqa: S311 - apart: all else is the same, however many sales are orders
         self._numbers: Counter[str] = Counter()
 
     def record(self, kind: str, user_id: str, at: float, fields: Fact, delay: float | None = None) -> str:
@@ -264,13 +266,36 @@ def _buy(month: _Month, customer: _Customer, at: float, product_id: str | None =
         order["properties"] = rng.choice(({"voucher": "SPRING"}, {"gift_wrap": True}))
     refunded = at + rng.triangular(HOUR, LAST_INSTANT - at, 2 * DAY) if rng.random() < 0.031 else None
     delay = refunded - at + DAY if refunded and rng.random() < 0.1 else None  # the refund overtakes it
-    purchase_id = month.record("purchase", customer.id, at, order, delay)
+    basket = _basket(month.baskets, order) if month.baskets.random() < 0.2 else None
+    kind = "purchase" if basket is None else "order"
+    sale_id = month.record(kind, customer.id, at, basket or order, delay)
     if refunded:
-        amount = str(Decimal(order["price"]) * rng.randint(1, order.get("quantity", 1)))
-        month.record("refund", customer.id, refunded, {"purchase_id": purchase_id, "amount": amount})
+        units = rng.randint(1, order.get("quantity", 1))
+        month.record(*_given_back(kind, sale_id, customer.id, refunded, order, units))
     elif rng.random() < 0.005:
         found = at + rng.uniform(0.1, 40) * HOUR
-        month.record("void", customer.id, found, {"fact_id": purchase_id, "reason": "test order"})
+        month.record("void", customer.id, found, {"fact_id": sale_id, "reason": "test order"})
+
+
+def _basket(rng: Random, bought: Fact) -> Fact:
+    """The same as an order (R27), with a free sampler in some: what it comes to is the same."""
+    line = {name: bought[name] for name in ("product_id", "price", "quantity") if name in bought}
+    order = {name: bought[name] for name in ("currency", "properties") if name in bought} | {"lines": [line]}
+    if rng.random() < 0.5:
+        total = Decimal(bought["price"]) * bought.get("quantity", 1)
+        order |= {"lines": [line, {"product_id": "sampler"}], "total": str(total)}
+    return order
+
+
+def _given_back(
+    kind: str, sale_id: str, user_id: str, at: float, bought: Fact, units: int
+) -> tuple[str, str, float, Fact]:
+    """Units of a sale come back: of an order by their product, of a purchase by what they cost."""
+    if kind == "order":
+        lines = [{"product_id": bought["product_id"], "quantity": units}]
+        return "order_refund", user_id, at, {"order_id": sale_id, "lines": lines}
+    amount = str(Decimal(bought["price"]) * units)
+    return "refund", user_id, at, {"purchase_id": sale_id, "amount": amount}
 
 
 def _order(product_id: str, currency: str) -> Fact:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from infrastructure.export import conversions, recipients, series
+from infrastructure.export import conversions, lines, recipients, revenue, series
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.events import Events
 from infrastructure.export.manifest import Asked, BadExport, Cut, Key
@@ -13,7 +13,15 @@ from infrastructure.export.of_campaigns import OfCampaigns
 from infrastructure.service import Service
 from projections.projector import Progress
 
-WHAT = ("conversions", "recipients", "series", "events")
+WHAT = ("conversions", "revenue", "lines", "recipients", "series", "events")
+
+_ROWS = {
+    "conversions": conversions.ROWS,
+    "revenue": revenue.ROWS,
+    "lines": lines.ROWS,
+    "recipients": recipients.ROWS,
+    "series": series.ROWS,
+}
 
 
 class Source(Protocol):
@@ -49,5 +57,4 @@ def source(service: Service, asked: Asked) -> Source:
         if asked.campaign_id is not None:
             raise BadExport("an export of events holds those of all campaigns; leave out --campaign")
         return Events(service.database, service.projector.log, asked.app_group)
-    of = {"conversions": conversions.ROWS, "recipients": recipients.ROWS, "series": series.ROWS}[asked.what]
-    return OfCampaigns(service, of, asked.app_group, asked.campaign_id)
+    return OfCampaigns(service, _ROWS[asked.what], asked.app_group, asked.campaign_id)

@@ -192,6 +192,9 @@ class ExplanationShape(BaseModel):
     receipts: list[dict[str, Any]]
     conversion_events: list[dict[str, Any]]
     revenue: list[dict[str, Any]]
+    orders_without_money: list[dict[str, Any]]
+    disregarded: list[dict[str, Any]]
+    refunds_without_effect: list[dict[str, Any]]
 
 
 class JourneyEventShape(Shape):

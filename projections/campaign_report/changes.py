@@ -14,7 +14,7 @@ from domain.conversion_events import LETTERS
 from domain.instants import from_microseconds, printed
 from domain.journey import decisions
 from domain.journey.decisions import Conversion, FactDisregarded, Occurrence, Receipt, Revenue
-from domain.journey.facts import Fact, Received
+from domain.journey.facts import Fact, Received, type_of
 from projections.projection import Log, Logged
 from projections.users import users
 
@@ -39,6 +39,7 @@ class Change:
     index: int | None = None
     purchase: Occurrence | None = None
     currency: str | None = None
+    is_order: bool = False
     unique_recipients: Counter[str] = field(default_factory=Counter)
     because: Fact | None = None
     user_id: str | None = None
@@ -49,6 +50,11 @@ class Change:
         if self.before is None:
             return "occurred" if self.because is None else "recorded"
         return "withdrawn" if self.now is None else "restated"
+
+    @property
+    def sale(self) -> Literal["purchase", "order"]:
+        """What the revenue is of (R27)."""
+        return "order" if self.is_order else "purchase"
 
     def as_json(self) -> dict[str, Any]:
         """As docs/files.md has it."""
@@ -61,7 +67,10 @@ class Change:
         if self.index is not None:
             told |= {"index": self.index, "letter": LETTERS[self.index]}
         if self.purchase is not None:
-            told |= {"purchase": _occurrence(self.purchase), "currency": self.currency}
+            told |= {
+                "purchase": {"type": self.sale, **_occurrence(self.purchase)},
+                "currency": self.currency,
+            }
         if self.what == "receipt":
             told["unique_recipients"] = {of: self.unique_recipients[of] for of in ("variant", "campaign")}
         because = self.because
@@ -82,11 +91,6 @@ class Change:
                 return {"net": net, "receipt": _receipt(stands.receipt)}
             case _:
                 return None
-
-
-def type_of(fact: Fact) -> str:
-    """The type of a fact, as docs/files.md has it."""
-    return str(fact.__struct_config__.tag)
 
 
 def _occurrence(named: Occurrence | Fact) -> dict[str, Any]:
@@ -139,7 +143,14 @@ def _change(logged: Logged) -> Change:
     if isinstance(now or before, Conversion):
         return Change(at, logged.stream_id, "conversion", before, now, index=event.index)
     return Change(
-        at, logged.stream_id, "revenue", before, now, purchase=event.purchase, currency=event.currency
+        at,
+        logged.stream_id,
+        "revenue",
+        before,
+        now,
+        purchase=event.purchase,
+        currency=event.currency,
+        is_order=event.is_order,
     )
 
 

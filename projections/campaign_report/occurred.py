@@ -69,12 +69,12 @@ def happened_between(
 
 def _kinds(connection: Connection, stream_id: str) -> list[_Kind]:
     standing = current(connection, CONVERSIONS)
-    conversions, purchases = standing[tables.conversions], standing[tables.counted_purchases]
+    conversions, revenue = standing[tables.conversions], standing[tables.counted_revenue]
     receipts, rows = _receipts(connection, stream_id)
     return [
         _Kind(receipts, rows, receipts.c.received_at, _receipt),
         _Kind(conversions, _of(conversions, stream_id), conversions.c.behaviour_at, _conversion),
-        _Kind(purchases, _of(purchases, stream_id), purchases.c.purchased_at, _purchase),
+        _Kind(revenue, _of(revenue, stream_id), revenue.c.occurred_at, _revenue),
     ]
 
 
@@ -119,13 +119,14 @@ def _conversion(row: Row[Any]) -> Change:
     return Change(row.behaviour_at, row.journey_id, "conversion", None, now, index=row.conversion_event)
 
 
-def _purchase(row: Row[Any]) -> Change:
+def _revenue(row: Row[Any]) -> Change:
     return Change(
-        row.purchased_at,
+        row.occurred_at,
         row.journey_id,
         "revenue",
         None,
         Revenue(row.net, _credited(row)),
-        purchase=Occurrence(row.purchase_id, row.purchased_at),
+        purchase=Occurrence(row.fact_id, row.occurred_at),
         currency=row.currency,
+        is_order=row.fact_type == "order",
     )

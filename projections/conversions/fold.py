@@ -1,7 +1,11 @@
-"""What a batch of events says of conversions and of purchases that count: of each, what was said last stands."""
+"""What a batch of events says of conversions, of what counts as revenue, and of what was sold.
+
+Of each conversion, and of each purchase or order that counts, what was said last stands.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import Table
@@ -12,11 +16,13 @@ from domain.journey.decisions import (
     ConversionRecorded,
     ConversionRestated,
     ConversionWithdrawn,
+    FactDisregarded,
     RevenueAttributed,
     RevenueRestated,
     RevenueWithdrawn,
 )
-from projections.conversions.tables import conversions, counted_purchases
+from domain.journey.facts import Order, Purchase, Sale
+from projections.conversions.tables import conversions, counted_revenue, sale_lines
 from projections.projection import Fold, Known, Logged, Store
 from projections.sums import Key, key_of, stream
 
@@ -41,13 +47,22 @@ class Standing(NamedTuple):
     decided_at: datetime
 
 
+Line = tuple[str, str, int, str, int, Decimal | None]
+"""A row of sale_lines."""
+
+
 class ConversionsFold(Fold):
-    """By primary key the rows that stand after the batch, null for those that do no more."""
+    """By primary key the rows that stand after the batch, null for those that do no more.
+
+    Lines are made once, and go once: they are not kept by key, for there is one for each purchase.
+    """
 
     def __init__(self, known: Known) -> None:
         super().__init__(known)
         self.conversions: dict[Key, Standing | None] = {}
-        self.purchases: dict[Key, tuple[Any, ...] | None] = {}
+        self.revenue: dict[Key, tuple[Any, ...] | None] = {}
+        self.lines: list[Line] = []
+        self.lines_gone: list[Key] = []
 
 
 def recorded(fold: ConversionsFold, logged: Logged) -> None:
@@ -99,17 +114,18 @@ def _standing(
 
 def revenue_stands(fold: ConversionsFold, logged: Logged) -> None:
     event: RevenueAttributed | RevenueRestated = logged.event
-    app_group, campaign_id, purchase = logged.app_group, event.campaign_id, event.purchase
-    receipt, key = event.now.receipt, (stream(app_group, campaign_id), logged.stream_id, purchase.id)
-    fold.purchases[key] = (
+    app_group, campaign_id, sale = logged.app_group, event.campaign_id, event.purchase
+    receipt, key = event.now.receipt, (stream(app_group, campaign_id), logged.stream_id, sale.id)
+    fold.revenue[key] = (
         *key,
+        "order" if event.is_order else "purchase",
         app_group,
         campaign_id,
         receipt.variant_id,
         receipt.variant_id == fold.known.definition(app_group, campaign_id).control,
         receipt.id,
         receipt.at,
-        purchase.at,
+        sale.at,
         event.currency,
         event.now.net,
     )
@@ -117,12 +133,33 @@ def revenue_stands(fold: ConversionsFold, logged: Logged) -> None:
 
 def revenue_withdrawn(fold: ConversionsFold, logged: Logged) -> None:
     event: RevenueWithdrawn = logged.event
-    fold.purchases[stream(logged.app_group, event.campaign_id), logged.stream_id, event.purchase.id] = None
+    fold.revenue[stream(logged.app_group, event.campaign_id), logged.stream_id, event.purchase.id] = None
+
+
+def purchased(fold: ConversionsFold, logged: Logged) -> None:
+    fact: Purchase = logged.event
+    fold.lines.append((logged.stream_id, fact.id, 0, fact.product_id, fact.quantity, fact.price))
+
+
+def ordered(fold: ConversionsFold, logged: Logged) -> None:
+    order: Order = logged.event
+    for place, line in enumerate(order.lines):
+        fold.lines.append((logged.stream_id, order.id, place, line.product_id, line.quantity, line.price))
+
+
+def disregarded(fold: ConversionsFold, logged: Logged) -> None:
+    event: FactDisregarded = logged.event
+    if isinstance(event.fact, Sale):
+        lines = len(event.fact.lines) if isinstance(event.fact, Order) else 1
+        fold.lines_gone += [(logged.stream_id, event.fact.id, place) for place in range(lines)]
 
 
 def write(fold: ConversionsFold, store: Store) -> None:
     _say(store, conversions, fold.conversions | _recorded_before(fold, store))
-    _say(store, counted_purchases, fold.purchases)
+    _say(store, counted_revenue, fold.revenue)
+    store.put(sale_lines, sorted(fold.lines))
+    # After they were put: a fact is disregarded once, and never before it is recorded.
+    store.remove(sale_lines, fold.lines_gone)
 
 
 def _recorded_before(fold: ConversionsFold, store: Store) -> dict[Key, Standing | None]:

@@ -141,14 +141,14 @@ def conversions_until(
 def revenue_until(
     connection: Connection, app_group: str, campaign_id: str, instant: datetime
 ) -> dict[tuple[str, str], tuple[int, Decimal]]:
-    """How many purchases counted for each variant in each currency by the instant, itself inside, and their net."""
-    table = _table(connection, tables.counted_purchases)
+    """How many purchases and orders counted for each variant in each currency by the instant, and their net."""
+    table = _table(connection, tables.counted_revenue)
     what = (table.c.variant_id, table.c.currency, table.c.net)
     query = (
         select(*what, func.count())
         .where(
             table.c.stream_id == stream(app_group, campaign_id),
-            table.c.purchased_at <= instant.astimezone(UTC),
+            table.c.occurred_at <= instant.astimezone(UTC),
         )
         .group_by(*what)
     )

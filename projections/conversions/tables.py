@@ -1,10 +1,12 @@
-"""The tables of what stands, one row each: conversions, and the purchases that count. Rows that a BI tool can read.
+"""The tables of what stands, one row each: conversions, what counts as revenue, and the lines of what was sold.
+
+Rows that a BI tool can read.
 
 Rows are kept apart by the campaign's stream, which is short: several ids of 255 characters would be more than a row of
 an index holds in PostgreSQL. They have one index, the primary key: whoever reads a campaign reads its rows in order.
 """
 
-from sqlalchemy import Boolean, Column, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Integer, PrimaryKeyConstraint, Table, Text
 
 from projections.columns import ExactDecimal, Id, Instant, read_models
 
@@ -32,22 +34,39 @@ conversions = Table(
 """`window_ends_at` is inside the window (R6). `recorded_at` is when the ledger first said so, `decided_at` when it said
 so last: later where it was restated (R14)."""
 
-counted_purchases = Table(
-    "counted_purchases",
+counted_revenue = Table(
+    "counted_revenue",
     read_models,
     Column("stream_id", Id, nullable=False),
     Column("journey_id", Id, nullable=False),
-    Column("purchase_id", Id, nullable=False),
+    Column("fact_id", Id, nullable=False),
+    Column("fact_type", Text, nullable=False),
     Column("app_group", Id, nullable=False),
     Column("campaign_id", Id, nullable=False),
     Column("variant_id", Id, nullable=False),
     Column("control", Boolean, nullable=False),
     Column("receipt_id", Id, nullable=False),
     Column("received_at", Instant, nullable=False),
-    Column("purchased_at", Instant, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
     Column("currency", Text, nullable=False),
     Column("net", ExactDecimal, nullable=False),
-    PrimaryKeyConstraint("stream_id", "journey_id", "purchase_id"),
+    PrimaryKeyConstraint("stream_id", "journey_id", "fact_id"),
     sqlite_with_rowid=False,
 )
-"""Each campaign that a purchase counts for has a row of it; `net` is what is left of it after refunds (R12)."""
+"""Each campaign that a purchase or an order counts for has a row of it; `fact_type` is `purchase` or `order`, and `net`
+what is left of it after all that was given back (R12, R27)."""
+
+sale_lines = Table(
+    "sale_lines",
+    read_models,
+    Column("journey_id", Id, nullable=False),
+    Column("fact_id", Id, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("product_id", Id, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("price", ExactDecimal),
+    PrimaryKeyConstraint("journey_id", "fact_id", "line"),
+    sqlite_with_rowid=False,
+)
+"""What was bought in purchases (one line, 0) and orders, counted or not: a receipt that comes late makes them count. A
+line without a price says null (R27)."""

@@ -12,6 +12,7 @@ from tests.domain.journey_specification import (
     bought,
     campaign,
     march,
+    ordered,
     performed,
     received,
     refunded,
@@ -217,11 +218,11 @@ def test_r11_counted_purchases_are_told_with_refunds_and_credit() -> None:
         voided("d2", "x2"),
         refunded("x2", "p2", "1"),
     ]
-    told = story(None, *facts, others=(campaign(campaign_id="summer"),)).purchases
+    told = story(None, *facts, others=(campaign(campaign_id="summer"),)).sales
     credit = conversion(p2, late).receipt
-    assert [(each.purchase.id, each.revenue) for each in told] == [("p2", Revenue(euros("15"), credit))]
-    assert [refund.id for refund in told[0].refunds] == ["x1"]
-    assert plain(told[0].purchase.amount) == euros("20")
+    assert [(each.sale.id, each.revenue) for each in told] == [("p2", Revenue(euros("15"), credit))]
+    assert [(each.correction.id, each.gave_back) for each in told[0].effects] == [("x1", euros("5"))]
+    assert plain(told[0].sale.amount) == euros("20")
 
 
 def test_r17_disregarded_facts_are_told_with_their_voids() -> None:
@@ -254,11 +255,60 @@ def test_r12_refunds_without_effect_are_shown(refunds: list[tuple[str, str, str]
     """R12: of a purchase not known or voided, of what is no purchase, and any excess."""
     facts = [R1, bought("p2", march(2), "20.00"), bought("p3", march(2)), voided("d1", "p3"), S2]
     told = story(OPENS, *facts, *[refunded(*refund) for refund in refunds])
-    assert [idle_one.refund.id for idle_one in told.refunds_without_effect] == idle
+    assert [idle_one.correction.id for idle_one in told.refunds_without_effect] == idle
 
 
 def test_r12_a_refund_has_effect_once_its_purchase_is_known() -> None:
     """R12: though it occurred, and was recorded, before it."""
     early = refunded("x1", "p2", "5", march(1))
-    assert [each.refund.id for each in story(OPENS, R1, early).refunds_without_effect] == ["x1"]
+    assert [each.correction.id for each in story(OPENS, R1, early).refunds_without_effect] == ["x1"]
     assert story(OPENS, R1, early, bought("p2", march(2), "20.00")).refunds_without_effect == []
+
+
+def compared(*facts: Fields) -> tuple[Reason | None, str | None, str | None]:
+    """The reason, and the version and report that the behaviour was compared with."""
+    (explained,) = story(UPGRADE, R1, *facts).conversion_events
+    found = explained.compared_with
+    if found is None:
+        return explained.reason, None, None
+    return explained.reason, found.version, None if found.report is None else found.report.id
+
+
+def test_b31_an_upgrade_names_the_version_and_the_report_it_came_from() -> None:
+    """R10: the latest earlier report of the same app, of whichever type, also one before the receipt."""
+    old = session("s0", march(1, "08:00:00"), app_version="v1.8")
+    other = reported("w1", march(1, "12:00:00"), "7.0", "web")
+    assert compared(old, other, reported("v2", march(2), "v1.9")) == (None, "v1.8", "s0")
+    order = ordered("o1", march(1, "10:00:00"), app_id="ios", app_version="1.8", total="3")
+    assert compared(order, reported("v2", march(2), "1.9")) == (None, "1.8", "o1")
+
+
+def test_b31_is_told_from_the_facts_and_not_from_what_was_decided_first() -> None:
+    """R14: a report that came late in between is the one before; one that is voided is none."""
+    old, new = reported("v0", march(1, "08:00:00"), "1.7"), reported("v2", march(2), "1.9")
+    late = reported("v1", march(1, "10:00:00"), "1.7.0")
+    assert compared(old, new, late) == (None, "1.7.0", "v1")
+    assert compared(old, new, late, voided("d1", "v1")) == (None, "1.7", "v0")
+
+
+def test_b16_an_upgrade_may_be_from_the_version_that_the_report_itself_names() -> None:
+    """R10: where no earlier report is known; an earlier one takes its place."""
+    named = reported("v2", march(2), "2.0") | {"previous_version": "1.9"}
+    assert compared(named) == (None, "1.9", None)
+    assert compared(named, reported("v1", march(1, "08:00:00"), "1.8")) == (None, "1.8", "v1")
+
+
+def test_b17_the_first_report_is_compared_with_none() -> None:
+    """R10: the first is no upgrade; later ones name the report before them, an equal or a greater version."""
+    first, same = reported("v1", march(2), "2.0"), reported("v2", march(3), "2.0.0")
+    assert compared(first) == (Reason.NOT_AN_UPGRADE, None, None)
+    assert compared(first, same) == (Reason.NOT_AN_UPGRADE, "2.0", "v1")
+    assert compared(first | {"previous_version": "2.0"}) == (Reason.NOT_AN_UPGRADE, "2.0", None)
+
+
+def test_b31_an_upgrade_outside_every_window_has_its_version_too() -> None:
+    """R6, R10: not converted, and still an upgrade over something; what is no version report has none."""
+    old, new = reported("v5", march(5), "1.2"), reported("v6", march(6), "1.3")
+    assert compared(old, new) == (Reason.AFTER_DEADLINE, "1.2", "v5")
+    (explained,) = story(OPENS, R1, S2).conversion_events
+    assert explained.compared_with is None

@@ -24,12 +24,14 @@ _OF_TEXT: dict[str, Callable[[str], Any]] = {
     "day": date.fromisoformat,
     "boolean": {"true": True, "false": False}.__getitem__,
     "whole": int,
-    "decimal": Decimal,
+    "decimal": lambda text: Decimal(text) if text else None,
     "json": json.loads,
 }
 
 KEYS = {
     "conversions": ["campaign_id", "journey_id", "conversion_event"],
+    "revenue": ["campaign_id", "journey_id", "fact_id"],
+    "lines": ["campaign_id", "journey_id", "fact_id", "line"],
     "recipients": ["campaign_id", "journey_id", "variant_id"],
     "series": ["campaign_id", "clock", "day", "variant_id", "figure", "conversion_event", "currency"],
 }
@@ -93,6 +95,14 @@ def check(service: Service, campaigns: Any, facts: Any, to: Path, file_format: s
         for row in of("conversions")
     }
     assert {at: _those(expected.get(at, row), row) for at, row in conversions.items()} == expected
+    counted = reference_reports.counted_purchases(campaigns, facts)
+    revenue = {(row["user_id"], row["campaign_id"], row["fact_id"]): row for row in of("revenue")}
+    assert {at: _of_reference(counted.get(at, row), row) for at, row in revenue.items()} == counted
+    lines = {
+        (row["user_id"], row["campaign_id"], row["fact_id"], row["line"]): _those(_LINE, row)
+        for row in of("lines")
+    }
+    assert lines == _lines_of(counted, facts)
     recipients = {
         (row["user_id"], row["campaign_id"], row["variant_id"] or None): _recipient(row)
         for row in of("recipients")
@@ -115,6 +125,34 @@ def check(service: Service, campaigns: Any, facts: Any, to: Path, file_format: s
         )
         for row in rows(service)
     ]
+
+
+_LINE = ("product_id", "quantity", "price", "currency")
+
+
+def _of_reference(names: Any, row: dict[str, Any]) -> dict[str, Any]:
+    """A row's fields under the names that the reference has."""
+    return {
+        name: Decimal(row["net"]) if name == "net" else row[{"purchased_at": "occurred_at"}.get(name, name)]
+        for name in names
+    }
+
+
+def _lines_of(counted: dict[Any, dict[str, Any]], facts: Any) -> dict[Any, dict[str, Any]]:
+    """R27: the lines of all that counts; a purchase is its own line."""
+    by_identity = {(fact["user_id"], fact["id"]): fact for fact in facts}
+    found = {}
+    for (user, campaign_id, fact_id), each in counted.items():
+        fact = by_identity[user, fact_id]
+        for place, line in enumerate([fact] if fact["type"] == "purchase" else fact.get("lines") or []):
+            price = None if line.get("price") is None else Decimal(line["price"])
+            found[user, campaign_id, fact_id, place] = {
+                "product_id": line["product_id"],
+                "quantity": int(line.get("quantity") or 1),
+                "price": price,
+                "currency": each["currency"],
+            }
+    return found
 
 
 def _those(names: Any, row: dict[str, Any]) -> dict[str, Any]:

@@ -137,6 +137,45 @@ def test_a_difference_is_told_in_sentences(ledger: Path) -> None:
     assert "No figure changed." in none
 
 
+def test_r27_a_difference_tells_orders_and_what_was_given_back(ledger: Path) -> None:
+    """R27: revenue is of an order, because of the fact of its own type; the purchase that there was says so too."""
+    before = late(ledger)
+    order = {"type": "order", "id": "o-1", "user_id": "u1", "at": "2026-03-02T12:00:00Z", "currency": "USD"}
+    refund = {
+        "type": "order_refund",
+        "id": "f1",
+        "user_id": "u1",
+        "at": "2026-03-03T12:00:00Z",
+        "order_id": "o-1",
+    }
+    facts = [
+        order | {"lines": [{"product_id": "tea", "price": "9.99"}], "total": "12"},
+        refund | {"amount": "2"},
+    ]
+    (ledger / "orders.jsonl").write_text("\n".join(map(json.dumps, facts)))
+    assert run(ledger, "import", "orders.jsonl").returncode == 0
+    found = answer(ledger, "report", "spring-sale", "--diff", before, NOW)["changes"]
+    revenue = [each for each in found if each["what"] == "revenue"]
+    assert [
+        (each["purchase"]["type"], each["purchase"]["id"], each["because"]["type"]) for each in revenue
+    ] == [
+        ("purchase", "p0", "purchase"),
+        ("purchase", "p1", "refund"),
+        ("order", "o-1", "order"),
+        ("order", "o-1", "order_refund"),
+    ]
+    told = run(ledger, "report", "spring-sale", "--diff", before, NOW).stdout
+    assert (
+        "u1: revenue of order o-1 of 2026-03-02 12:00:00 UTC recorded: 12.00 USD, credited to variant A"
+        in told
+    )
+    assert (
+        "restated from 12.00 USD to 10.00 USD, credited to variant A; because of order refund f1 of" in told
+    )
+    occurred = run(ledger, "report", "spring-sale", "--diff", EARLIER, NOW, "--clock", "occurred").stdout
+    assert "u1: revenue of order o-1 of 2026-03-02 12:00:00 UTC occurred: 10.00 USD" in occurred
+
+
 def test_a_difference_of_what_occurred_lists_what_happened(ledger: Path) -> None:
     """Every receipt, conversion and purchase between the two instants, and the rates where there were none before."""
     found = answer(

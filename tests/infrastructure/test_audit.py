@@ -452,11 +452,11 @@ FAULTS: dict[str, Fault] = {
         {("conversion", "other_variant", "conversions")},
     ),
     "a counted purchase off by a cent": Fault(
-        put("UPDATE counted_purchases_1 SET net = '35.01' WHERE purchase_id = 'p1'"),
+        put("UPDATE counted_revenue_1 SET net = '35.01' WHERE fact_id = 'p1'"),
         {("revenue", "other_net", "counted_purchases")},
     ),
     "a counted purchase of a seventh decimal": Fault(
-        put("UPDATE counted_purchases_1 SET net = '35.0000004' WHERE purchase_id = 'p1'"),
+        put("UPDATE counted_revenue_1 SET net = '35.0000004' WHERE fact_id = 'p1'"),
         {("revenue", "other_net", "counted_purchases")},
     ),
     "a row of conversions at an instant of a seventh decimal": Fault(
@@ -468,7 +468,7 @@ FAULTS: dict[str, Fault] = {
         {("conversion", "other_app_group", "conversions")},
     ),
     "a counted purchase in another app group": Fault(
-        put("UPDATE counted_purchases_1 SET app_group = 'other' WHERE purchase_id = 'p1'"),
+        put("UPDATE counted_revenue_1 SET app_group = 'other' WHERE fact_id = 'p1'"),
         {("revenue", "other_app_group", "counted_purchases")},
     ),
     "a recipient in another app group": Fault(
@@ -484,7 +484,7 @@ FAULTS: dict[str, Fault] = {
         {("conversion", "other_control", "conversions")},
     ),
     "a counted purchase that is not control's": Fault(
-        put("UPDATE counted_purchases_1 SET control = FALSE WHERE purchase_id = 'p5'"),
+        put("UPDATE counted_revenue_1 SET control = FALSE WHERE fact_id = 'p5'"),
         {("revenue", "other_control", "counted_purchases")},
     ),
     "a window that ends later": Fault(
@@ -496,7 +496,7 @@ FAULTS: dict[str, Fault] = {
         {("conversion", "other_stream", "conversions")},
     ),
     "a counted purchase in another campaign's stream": Fault(
-        put(f"UPDATE counted_purchases_1 SET stream_id = ({STREAM_OF_PLAIN}) WHERE purchase_id = 'p1'"),
+        put(f"UPDATE counted_revenue_1 SET stream_id = ({STREAM_OF_PLAIN}) WHERE fact_id = 'p1'"),
         {("revenue", "other_stream", "counted_purchases")},
     ),
     "a recipient in another stream": Fault(

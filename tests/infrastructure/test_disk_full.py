@@ -11,8 +11,10 @@ from tempfile import mkdtemp
 import pytest
 
 from application.campaign_commands import read_campaigns
+from domain.journey.facts import Fact
 from infrastructure.demo import shop
 from infrastructure.service import Service, stamp
+from infrastructure.topics import TOPICS
 from infrastructure.verification import verify
 from tests.infrastructure.commands import run
 from tests.ledgers import outcome, rows
@@ -88,8 +90,8 @@ def test_a_full_disk_is_told_leaves_nothing_half_done_and_is_forgiven(
     assert mount("-o", f"remount,size={LARGE}", str(small_disk))
     with Service(url) as service:
         assert verify(service.database, service.recorder, lambda *_: None).problem is None
-        kinds = ("received", "session_started", "purchase", "custom_event", "app_version", "refund", "void")
-        recorded = [row for row in rows(service) if row.topic in {f"journey.{kind}" for kind in kinds}]
+        topics = {topic for event, topic in TOPICS.items() if issubclass(event, Fact)}
+        recorded = [row for row in rows(service) if row.topic in topics]
         assert taken == len(recorded)
     done = run(tmp_path, "import", str(facts), "--json", settings=database)
     assert done.returncode == 0, done.stderr

@@ -37,6 +37,9 @@ from tests.ledgers import open_ledger, rebuilt, rows, take
 pytestmark = pytest.mark.usefixtures("each_database")
 
 PART_ROWS = 5
+MODELS = {"revenue": "conversions", "lines": "conversions"}
+"""What is exported of a read model of another name."""
+
 VERSIONS = {each.name: each.version for each in (CONVERSIONS, RECIPIENTS, SERIES)}
 USERS = [
     '"',
@@ -102,6 +105,11 @@ def hostile_facts() -> Iterator[dict[str, Any]]:
             yield of | receipt | {"type": "received"}
         price = {"price": "9.99", "currency": ("EUR", "USD", "JPY")[number % 3], "product_id": "x"}
         yield of | price | {"type": "purchase", "id": user}
+        lines = [
+            {"product_id": product} | ({"price": "1.5"} if place else {})
+            for place, product in enumerate(USERS[:3])
+        ]
+        yield of | {"type": "order", "id": f"{user[:254]}!", "currency": "EUR", "lines": lines}
         yield of | {"type": "session_started", "id": f"s{number}", "app_id": "ios"}
 
 
@@ -171,7 +179,7 @@ def test_the_manifest_says_what_the_parts_hold(
         "position": str(service.recorder.max_notification_id()),
         "read_model": None
         if what == "events"
-        else {"name": what, "version": VERSIONS[what], "generation": 1},
+        else {"name": MODELS.get(what, what), "version": VERSIONS[MODELS.get(what, what)], "generation": 1},
         "complete": True,
         "rows": len(found),
         "columns": list(found[0]),

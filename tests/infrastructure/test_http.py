@@ -473,6 +473,35 @@ def test_a_journey_is_told_the_newest_last(api: Api) -> None:
     problem(client.get("/v1/users/nobody/journey"), 404, "unknown_user")
 
 
+def test_r27_a_journey_tells_orders_and_what_was_given_back(api: Api) -> None:
+    """R27: their lines as they were sent, money as decimal text, properties as they came; and what a void disregards."""
+    client = api.client()
+    order = {
+        "type": "order",
+        "id": "o-1",
+        "user_id": "u1",
+        "at": "2026-03-02T10:00:00Z",
+        "currency": "USD",
+        "total": "23.98",
+        "lines": [{"product_id": "tea", "price": "9.99", "quantity": 2}, {"product_id": "cup"}],
+        "name": "Order Completed",
+    }
+    of = {"user_id": "u1", "order_id": "o-1", "at": "2026-03-03T10:00:00Z"}
+    refund = of | {"type": "order_refund", "id": "f1", "lines": [{"product_id": "tea"}]}
+    cancelled = of | {"type": "order_cancelled", "id": "c1", "name": "Order Cancelled"}
+    void = {"type": "void", "id": "v1", "user_id": "u1", "fact_id": "o-1", "at": "2026-03-03T10:00:00Z"}
+    post(client, RECEIPT, order | {"properties": {"coupon": "X"}}, refund, cancelled, void).raise_for_status()
+    events = client.get("/v1/users/u1/journey").json()["events"]
+    told = {each["topic"]: {"user_id": "u1"} | each["event"] for each in events}
+    assert told["journey.order"] == order | {"properties": {"coupon": "X"}}
+    assert told["journey.order_refund"] == refund
+    assert told["journey.order_cancelled"] == cancelled
+    assert told["journey.fact_disregarded"]["fact"] == {
+        name: value for name, value in told["journey.order"].items() if name != "user_id"
+    }
+    assert told["journey.revenue_attributed"]["is_order"]
+
+
 def test_a_journey_tells_properties_with_the_digits_they_came_with(api: Api) -> None:
     """R13: also numbers that no float and no whole number of 64 bits holds."""
     client = api.client()

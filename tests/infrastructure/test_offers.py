@@ -23,7 +23,7 @@ from infrastructure.service import Service, stamp
 from projections import generations
 from projections.campaign_report.reading import report, reports
 from projections.conversions import CONVERSIONS
-from projections.conversions.tables import conversions, counted_purchases
+from projections.conversions.tables import conversions, counted_revenue
 from projections.overlap.reading import overlap
 from projections.series.reading import series
 from projections.series.tables import Clock
@@ -115,12 +115,15 @@ def assert_read_models(service: Service) -> None:
         names = {row.journey_id: row.user_id for row in connection.execute(select(users))}
         for table, number, wanted in (
             (conversions, "conversion_event", judged().earned),
-            (counted_purchases, "purchase_id", judged().counted),
+            (counted_revenue, "fact_id", judged().counted),
         ):
             rows = [row._mapping for row in connection.execute(select(own[table]))]
             found = {(names[row["journey_id"]], row["campaign_id"], row[number]): row for row in rows}
             fields = next(iter(wanted.values())).keys()
-            assert {key: {name: row[name] for name in fields} for key, row in found.items()} == wanted
+            columns = {name: "occurred_at" if name == "purchased_at" else name for name in fields}
+            assert {
+                key: {name: row[column] for name, column in columns.items()} for key, row in found.items()
+            } == wanted
     for campaign in judged().campaigns:
         assert_days_and_overlap(service, campaign)
 

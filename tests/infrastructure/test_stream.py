@@ -127,7 +127,11 @@ def test_what_is_decided_is_told_in_envelopes(api: Api) -> None:
         }
         assert revenue["type"] == "conversion-ledger.revenue.attributed"
         assert (revenue["data"]["currency"], revenue["data"]["now"]) == ("USD", {"net": "19.98"} | receipt)
-        assert revenue["data"]["purchase"] == {"id": "p1", "at": "2026-03-02T10:00:00Z"}
+        assert revenue["data"]["purchase"] == {
+            "type": "purchase",
+            "id": "p1",
+            "at": "2026-03-02T10:00:00Z",
+        }
         refund = {"type": "refund", "purchase_id": "p1", "amount": "9.99"}
         at = {"user_id": "u1", "at": "2026-03-09T10:00:00Z"}
         take(api.service, [refund | at | {"id": "x1"}])
@@ -141,6 +145,52 @@ def test_what_is_decided_is_told_in_envelopes(api: Api) -> None:
             "conversion-ledger.revenue.withdrawn",
         }
         assert {(each["now"], each["before"] is None) for each in withdrawn.values()} == {(None, False)}
+
+
+ORDER = {
+    "type": "order",
+    "id": "o-1",
+    "user_id": "u1",
+    "name": "Order Completed",
+    "currency": "USD",
+    "lines": [{"product_id": "tea", "price": "9.99", "quantity": 2}, {"product_id": "cup", "price": "4"}],
+    "at": "2026-03-02T10:00:00Z",
+}
+
+
+def test_r27_revenue_says_whether_a_purchase_or_an_order_counts(api: Api) -> None:
+    """R27: an order is one conversion and one revenue, restated by what is given back, gone with a void."""
+    take(api.service, [RECEIPT, ORDER])
+    refund = {"type": "order_refund", "id": "f1", "user_id": "u1", "order_id": "o-1", "at": ORDER["at"]}
+    take(api.service, [refund | {"lines": [{"product_id": "tea"}]}])
+    take(api.service, [{"type": "void", "id": "v1", "user_id": "u1", "fact_id": "o-1", "at": ORDER["at"]}])
+    with following(api.client(Scope.READ), after="0", types="revenue.attributed") as frames:
+        [attributed] = frames.take(1)
+    with following(api.client(Scope.READ), after="0") as frames:
+        told = frames.take(5)
+    assert attributed["data"]["purchase"] == {"type": "order", "id": "o-1", "at": "2026-03-02T10:00:00Z"}
+    revenue = [each["data"] for each in told if "purchase" in each["data"]]
+    assert {each["purchase"]["type"] for each in revenue} == {"order"}
+    sides = [[side and side["net"] for side in (each["before"], each["now"])] for each in revenue]
+    assert sides == [[None, "23.98"], ["23.98", "13.99"], ["13.99", None]]
+
+
+@pytest.mark.parametrize("basket", ["an order", "purchases"])
+def test_b30_a_basket_is_one_conversion_and_no_change_of_mind(api: Api, basket: str) -> None:
+    """R7, R14: products of one call, the greatest id first, are decided in the order of their ids; so is an order."""
+    purchases = [PURCHASE | {"id": f"order:A-86:{product}", "product_id": product} for product in "cba"]
+    take(api.service, [RECEIPT])
+    take(api.service, [ORDER] if basket == "an order" else purchases)
+    topics = [row.topic for row in rows(api.service) if "conversion" in row.topic]
+    assert topics == ["journey.conversion_recorded"]
+    with following(api.client(Scope.READ), after="0", types="conversion.recorded") as frames:
+        [conversion] = frames.take(1)
+    behaviour = conversion["data"]["now"]["behaviour"]["id"]
+    assert behaviour == ("o-1" if basket == "an order" else "order:A-86:a")
+    explained = api.service.explanations.explain(GROUP, "sale", "u1")
+    assert [each["restatements"] for each in explained["conversion_events"]] == [[]] * len(
+        explained["conversion_events"]
+    )
 
 
 def test_a_conversion_of_the_control_group_says_so(api: Api) -> None:

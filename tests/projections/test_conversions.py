@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import column, delete, select, table
+from sqlalchemy import column, delete, inspect, select, table, text, update
 
 from application.ledger import UnknownCampaign
 from domain.errors import UnknownVariant
@@ -19,6 +19,7 @@ from domain.instants import from_microseconds
 from infrastructure.schema import identities
 from infrastructure.service import Service
 from projections import generations, projector, rebuilding
+from projections.columns import ExactDecimal
 from projections.conversions import CONVERSIONS
 from projections.conversions.reading import (
     BadKey,
@@ -28,14 +29,18 @@ from projections.conversions.reading import (
     revenue_until,
 )
 from projections.conversions.tables import conversions as conversions_table
-from projections.conversions.tables import counted_purchases
-from projections.rebuilding import Done, Rebuilding, Task, here
+from projections.conversions.tables import counted_revenue
+from projections.rebuilding import Done, Rebuilding, Task, here, sweep
+from projections.standing import standings
 from tests import reference, reference_reports
 from tests.domain.test_journey_laws import plans
 from tests.ledgers import GROUP, open_ledger, rows, take
 from tests.strategies import START
 
 pytestmark = pytest.mark.usefixtures("each_database")
+
+COLUMNS = {"purchased_at": "occurred_at"}
+"""Columns that the reference has under another name."""
 
 LAWS = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SPRING = {
@@ -56,7 +61,7 @@ def read(service: Service, campaign_id: str = "spring", **asked: Any) -> list[Co
 
 
 def contents(service: Service) -> list[dict[tuple[Any, ...], dict[str, Any]]]:
-    """All rows of both its tables by primary key."""
+    """All rows of its tables by primary key."""
     with service.database.reading() as connection:
         tables = generations.current(connection, CONVERSIONS)
         return [
@@ -66,7 +71,7 @@ def contents(service: Service) -> list[dict[tuple[Any, ...], dict[str, Any]]]:
 
 
 def check(service: Service, campaigns: Any, facts: Any) -> None:
-    """Both tables hold what the reference finds, and as much as the log lets one expect."""
+    """What stands is what the reference finds, and as much as the log lets one expect."""
     service.projector.catch_up(CONVERSIONS)
     with service.database.reading() as connection:
         users = {row.journey_id: row.user_id for row in connection.execute(select(identities))}
@@ -74,14 +79,35 @@ def check(service: Service, campaigns: Any, facts: Any) -> None:
         reference_reports.conversions(campaigns, facts),
         reference_reports.counted_purchases(campaigns, facts),
     ]
-    names = [conversions_table.c.conversion_event.name, counted_purchases.c.purchase_id.name]
-    for found, told, name in zip(contents(service), expected, names, strict=True):
+    names = [conversions_table.c.conversion_event.name, counted_revenue.c.fact_id.name]
+    *standing, lines = contents(service)
+    for found, told, name in zip(standing, expected, names, strict=True):
         by_user = {(users[row["journey_id"]], row["campaign_id"], row[name]): row for row in found.values()}
         assert by_user.keys() == told.keys()
         for key, row in by_user.items():
-            assert {field: row[field] for field in told[key]} == told[key]
+            assert {field: row[COLUMNS.get(field, field)] for field in told[key]} == told[key]
             assert row["control"] == (row["variant_id"] == control_of(campaigns, row["campaign_id"]))
+    assert {
+        (users[journey_id], *rest): (row["product_id"], row["quantity"], row["price"])
+        for (journey_id, *rest), row in lines.items()
+    } == sold(facts)
     check_verified(service)
+
+
+def sold(facts: Iterable[reference.Fact]) -> dict[tuple[Any, ...], tuple[str, int, Decimal | None]]:
+    """The lines of the purchases and orders that stand (R11, R17, R27), by user, fact and place."""
+    stand = reference.standing(facts)
+    lines = [(fact, [fact]) for fact in stand if fact["type"] == "purchase"]
+    lines += [(fact, fact.get("lines") or []) for fact in stand if fact["type"] == "order"]
+    return {
+        (fact["user_id"], fact["id"], place): (
+            line["product_id"],
+            int(line.get("quantity") or 1),
+            None if line.get("price") is None else Decimal(line["price"]),
+        )
+        for fact, of_fact in lines
+        for place, line in enumerate(of_fact)
+    }
 
 
 def control_of(campaigns: Any, campaign_id: str) -> str | None:
@@ -306,7 +332,7 @@ def test_r12_a_purchase_refunded_in_full_counts_with_a_net_of_nothing(tmp_path: 
             assert revenue_until(connection, GROUP, "spring", march(2)) == {("A", "EUR"): (1, Decimal(0))}
         take(service, [void("p2")])
         assert read(service) == []
-        assert contents(service) == [{}, {}]
+        assert contents(service) == [{}, {}, {}]
 
 
 def test_pages_come_one_after_the_other_in_the_order_of_their_keys(tmp_path: Path) -> None:
@@ -376,7 +402,8 @@ def test_views_show_users_and_null_for_those_erased(tmp_path: Path) -> None:
     with open_ledger(tmp_path, [SPRING]) as service:
         take(service, [received(1), bought(2)])
         assert [row.user_id for row in read(service)] == ["u1"]
-        views = [table(name, column("user_id")) for name in ("conversions", "counted_purchases")]
+        names = ("conversions", "counted_revenue", "sale_lines", "counted_lines")
+        views = [table(name, column("user_id")) for name in names]
         with service.database.writing() as connection:
             for view in views:
                 assert connection.execute(select(view)).scalars().all() == ["u1"]
@@ -385,3 +412,118 @@ def test_views_show_users_and_null_for_those_erased(tmp_path: Path) -> None:
                 assert connection.execute(select(view)).scalars().all() == [None]
         assert [row.user_id for row in read(service)] == [None]
         assert read(service)[0].as_json()["user_id"] is None
+
+
+def ordered(day: int, *lines: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """An order in euros."""
+    fact = {"type": "order", "id": f"o{day}", "user_id": "u1", "at": at(day), "currency": "EUR"}
+    return fact | ({"lines": list(lines)} if lines else {}) | fields
+
+
+def line(product_id: str, price: str | None = None, quantity: int = 1) -> dict[str, Any]:
+    """A line of an order."""
+    return {"product_id": product_id, "quantity": quantity} | ({} if price is None else {"price": price})
+
+
+def counted_lines(service: Service) -> list[tuple[Any, ...]]:
+    """The view of the lines of what counts, as a BI tool reads it."""
+    service.projector.catch_up(CONVERSIONS)
+    names = ("campaign_id", "user_id", "fact_type", "fact_id", "line", "product_id", "quantity", "currency")
+    columns: list[Any] = [column(name) for name in names]
+    with service.database.reading() as connection:
+        view = select(*columns, column("price", ExactDecimal())).select_from(table("counted_lines"))
+        return [tuple(row) for row in connection.execute(view.order_by(*columns[:5]))]
+
+
+def test_r27_an_order_counts_with_one_row_and_its_lines_can_be_joined_by_product(tmp_path: Path) -> None:
+    """R11, R27: whole, with its net once; a purchase beside it has one line, an order without lines has none."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        tea, cup = line("tea", "9.99", 2), line("cup")
+        take(
+            service,
+            [received(1), bought(2, "5.00"), ordered(3, tea, cup, total="21.98"), ordered(4, total="3")],
+        )
+        take(service, [ordered(20, line("tea", "1"))])
+        refund = {"type": "order_refund", "id": "f", "user_id": "u1", "order_id": "o3", "at": at(9)}
+        take(service, [refund | {"amount": "1.98"}])
+        assert counted_lines(service) == [
+            ("spring", "u1", "order", "o3", 0, "tea", 2, "EUR", Decimal("9.99")),
+            ("spring", "u1", "order", "o3", 1, "cup", 1, "EUR", None),
+            ("spring", "u1", "purchase", "p2", 0, "x", 1, "EUR", Decimal(5)),
+        ]
+        _, revenue, lines = contents(service)
+        assert {(row["fact_type"], row["fact_id"]): row["net"] for row in revenue.values()} == {
+            ("purchase", "p2"): Decimal(5),
+            ("order", "o3"): Decimal(20),
+            ("order", "o4"): Decimal(3),
+        }
+        assert {fact_id for _, fact_id, _ in lines} == {"p2", "o3", "o20"}
+        check_verified(service)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_r17_a_voided_order_has_no_lines_and_counts_nowhere(tmp_path: Path, at_once: bool) -> None:
+    """R17: voided before it came or after, in the same batch of events or in a later one; others stay."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        tea, cup = line("tea", "9.99", 2), line("cup", "4")
+        steps = [
+            [received(1), void("o2"), ordered(3, tea, cup)],
+            [ordered(2, tea), void("o3"), ordered(4, cup)],
+        ]
+        for facts in steps:
+            take(service, facts)
+            if not at_once:
+                service.projector.catch_up(CONVERSIONS)
+        assert [row[3:6] for row in counted_lines(service)] == [("o4", 0, "cup")]
+        assert [fact_id for _, fact_id, _ in contents(service)[2]] == ["o4"]
+        check_verified(service)
+        rebuild_apart(service)
+        assert [fact_id for _, fact_id, _ in contents(service)[2]] == ["o4"]
+
+
+def test_r14_a_receipt_that_comes_late_makes_lines_count_that_were_there_before(tmp_path: Path) -> None:
+    """R14: the lines of a sale are known before it counts for a campaign."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        take(service, [ordered(2, line("tea", "9.99"))])
+        assert counted_lines(service) == []
+        take(service, [received(1)])
+        assert [row[3:6] for row in counted_lines(service)] == [("o2", 0, "tea")]
+
+
+def test_b7_a_quantity_of_many_digits_has_a_column_that_holds_it(tmp_path: Path) -> None:
+    """R11: whole numbers up to 63 bits, where the price is small enough."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        take(service, [received(1), ordered(2, line("tea", "0", 2**63 - 1))])
+        assert [row[6] for row in counted_lines(service)] == [2**63 - 1]
+
+
+def test_after_an_upgrade_the_former_table_and_its_view_are_gone(tmp_path: Path) -> None:
+    """What version 1 made can be told of, is no longer shown after a rebuild, and goes with its generation."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        take(service, [received(1), bought(2)])
+        service.projector.catch_up(CONVERSIONS)
+        as_version_1(service)
+        with service.database.reading() as connection:
+            [stood] = standings(connection, service.projector.log, [CONVERSIONS], 0)
+        assert (stood.version, stood.rows) == (1, 2)
+        rebuild_apart(service)
+        with service.database.reading() as connection:
+            assert "counted_purchases" not in inspect(connection).get_view_names()
+            old, new = generations.all_of(connection, CONVERSIONS)
+        assert (old.status, new.status, new.version) == ("retired", "current", 2)
+        with service.database.writing() as connection:
+            sweep(connection, CONVERSIONS, (new.switched_at or 0) + 61 * 1_000_000)
+            left = inspect(connection).get_table_names()
+        assert not [name for name in left if name.startswith("counted_") and name.endswith("_1")]
+
+
+def as_version_1(service: Service) -> None:
+    """Let the current generation be as the version before made it: one table with another name, and its view."""
+    with service.database.writing() as connection:
+        for view in ("counted_lines", "counted_revenue", "sale_lines"):
+            connection.execute(text(f"DROP VIEW {view}"))
+        connection.execute(text("ALTER TABLE counted_revenue_1 RENAME TO counted_purchases_1"))
+        connection.execute(text("DROP TABLE sale_lines_1"))
+        connection.execute(text("CREATE VIEW counted_purchases AS SELECT * FROM counted_purchases_1"))
+        old = update(generations.checkpoints).where(generations.checkpoints.c.name == CONVERSIONS.name)
+        connection.execute(old.values(version=1, fingerprint="another"))

@@ -1,0 +1,113 @@
+"""Revenue in an explanation: what counts, what was given back of it, and what had no effect, in plain sentences."""
+
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from infrastructure.cli.console import shown
+from infrastructure.cli.fact_words import priced, units, variant, when
+
+
+def revenue(explanation: dict[str, Any]) -> Iterator[str]:
+    """What counts for the campaign, what each correction gave back, and what counts nothing."""
+    for sale in explanation["revenue"]:
+        yield _sale(sale)
+        yield from (f"     [dim]{detail}[/]" for detail in _details(sale))
+    for order in explanation["orders_without_money"]:
+        yield f"  No revenue: order {_order(order)} of {when(order['at'])} names no money."
+
+
+def without_effect(explanation: dict[str, Any]) -> Iterator[str]:
+    """Corrections that gave back nothing, or not all, and why."""
+    yield from (f"  [dim]{_idle(each)}[/]" for each in explanation["refunds_without_effect"])
+
+
+def _sale(sale: dict[str, Any]) -> str:
+    of = f"order {_order(sale)}" if sale["order_id"] is not None else f"purchase {shown(sale['purchase_id'])}"
+    given = f" after {_counted(sale['refunds'])} on {sale['amount']}" if sale["refunds"] else ""
+    return (
+        f"  Revenue: {sale['net']} {sale['currency']}{given}, {of} of {when(sale['at'])}, "
+        f"credited to {variant(sale['receipt'])}"
+    )
+
+
+def _order(order: dict[str, Any]) -> str:
+    return shown(order["order_id"]) + (f" ({shown(order['name'])})" if order["name"] else "")
+
+
+def _counted(corrections: list[dict[str, Any]]) -> str:
+    kinds = Counter("cancellation" if each["type"] == "order_cancelled" else "refund" for each in corrections)
+    return " and ".join(
+        f"{kinds[kind]:,} {kind}{'s' if kinds[kind] > 1 else ''}" for kind in sorted(kinds)[::-1]
+    )
+
+
+def _details(sale: dict[str, Any]) -> Iterator[str]:
+    if sale["order_id"] is not None:
+        yield from _lines(sale)
+    for each in sale["refunds"]:
+        of_order = each["order_id"] is not None and sale["order_id"] is None
+        named = f" for {units(each['lines'])}" if each["lines"] else ""
+        named += f", of order {shown(each['order_id'])}" if of_order else ""
+        gave = f"{each['gave_back']} {sale['currency']}" if Decimal(each["gave_back"]) else "nothing"
+        yield f"{_kind(each)} {shown(each['id'])} of {when(each['at'])} gave back {gave}{named}."
+
+
+def _lines(order: dict[str, Any]) -> Iterator[str]:
+    """What was ordered, and which of it makes the amount."""
+    lines, total = order["lines"], order["total"]
+    if lines:
+        yield f"Ordered: {priced(lines)}."
+    if total is not None:
+        yield f"Its total is {total} {order['currency']}" + ("; it names no lines." if not lines else ".")
+    elif any(line["price"] is None for line in lines):
+        yield "Lines without a price add nothing."
+
+
+def _kind(correction: dict[str, Any]) -> str:
+    return "Cancellation" if correction["type"] == "order_cancelled" else "Refund"
+
+
+def _idle(idle: dict[str, Any]) -> str:
+    amount = f" of {idle['amount']} {idle['currency'] or ''}".rstrip() if idle["amount"] is not None else ""
+    name = f"{_kind(idle)} {shown(idle['id'])}{amount}"
+    if idle["type"] == "refund":
+        return f"{name} {_idle_of_purchase(idle['reason'], shown(idle['purchase_id']))}"
+    return f"{name} {_idle_of_order(idle, shown(idle['order_id']))}"
+
+
+def _idle_of_purchase(reason: str, purchase: str) -> str:
+    match reason:
+        case "no_such_purchase":
+            return f"has no effect: no purchase {purchase} of this user is known (yet)."
+        case "not_a_purchase":
+            return f"has no effect: {purchase} is an order, which only an order_refund gives back."
+        case "purchase_disregarded":
+            return f"has no effect: a void names the purchase {purchase}."
+        case _:
+            return f"has only part of its effect: purchase {purchase} had less left to refund."
+
+
+def _idle_of_order(idle: dict[str, Any], order: str) -> str:
+    match idle["reason"]:
+        case "no_such_order":
+            return f"has no effect: no order {order} of this user is known (yet)."
+        case "not_an_order":
+            return f"has no effect: {order} is no order."
+        case "order_disregarded":
+            return f"has no effect: a void names the order {order}."
+        case "other_currency":
+            own = f"is in {idle['order_currency']}" if idle["order_currency"] else "names no money"
+            return f"has no effect: it is in {idle['currency']}, and order {order} {own}."
+        case "beyond_order":
+            return (
+                f"gave back nothing for {units(idle['without_effect'])}: order {order} has no more of that."
+            )
+        case "without_price":
+            return (
+                f"gave back nothing for {units(idle['without_effect'])}: "
+                f"neither it nor order {order} says the price."
+            )
+        case _:
+            return f"has only part of its effect: order {order} had less left to give back."

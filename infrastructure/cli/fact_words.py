@@ -1,0 +1,59 @@
+"""Facts, receipts and instants of an explanation in words."""
+
+from typing import Any
+
+from infrastructure.cli.console import shown
+
+MOST_LINES = 10
+"""Lines of an order that are told one by one."""
+
+
+def when(at: str) -> str:
+    """An instant as people read it; always UTC, to the second unless there is more."""
+    return at.removesuffix("Z").replace("T", " ") + " UTC"
+
+
+def variant(receipt: dict[str, Any]) -> str:
+    """The variant that a receipt is of."""
+    name = shown(receipt["variant_id"])
+    return f"the control group ({name})" if receipt["control"] else f"variant {name}"
+
+
+def behaviour(fact: dict[str, Any]) -> str:
+    """What the user did: "purchase p1 (tea) of 2026-03-02 10:00:00 UTC"."""
+    what = fact.get("product_id") or fact.get("name") or fact.get("app_id") or _products(fact)
+    version = fact.get("version") or fact.get("app_version")
+    detail = " ".join(filter(None, (shown(what), shown(version or ""))))
+    return f"{kind(fact)} {shown(fact['id'])}{f' ({detail})' if detail else ''} of {when(fact['at'])}"
+
+
+def kind(fact: dict[str, Any]) -> str:
+    """The type of a fact."""
+    return str(fact["type"]).replace("_", " ")
+
+
+def _products(fact: dict[str, Any]) -> str:
+    products = list(dict.fromkeys(line["product_id"] for line in fact.get("lines", ())))
+    more = [f"{len(products) - 3:,} more"] if len(products) > 3 else []
+    return ", ".join([*products[:3], *more])
+
+
+def units(lines: list[dict[str, Any]]) -> str:
+    """How many of which products: "2 x tea, 1 x cup"."""
+    return _listed([f"{line['quantity']:,} x {shown(line['product_id'])}" for line in lines])
+
+
+def priced(lines: list[dict[str, Any]]) -> str:
+    """The same, each at its price: "2 x tea at 9.99, 1 x cup without a price"."""
+    return _listed(
+        [
+            f"{line['quantity']:,} x {shown(line['product_id'])} "
+            + ("without a price" if line["price"] is None else f"at {line['price']}")
+            for line in lines
+        ]
+    )
+
+
+def _listed(told: list[str]) -> str:
+    more = [f"and {len(told) - MOST_LINES:,} more lines"] if len(told) > MOST_LINES else []
+    return ", ".join([*told[:MOST_LINES], *more])
