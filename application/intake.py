@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from itertools import chain
 
@@ -233,7 +234,6 @@ class _Batch:
                 return self._order(command, loaded)
             case OrderRefundCommand():
                 lines = _lines(command.lines)
-                money.lines_amount(lines)
                 told = (command.order_id, command.amount, lines, command.currency, command.name)
                 return OrderRefund(command.id, command.at, *told), None
             case OrderCancelledCommand():
@@ -339,7 +339,13 @@ def _in_order(commands: Sequence[FactCommand]) -> Iterable[int]:
 
 
 def _lines(lines: Sequence[OrderLineCommand] | None) -> tuple[OrderLine, ...]:
-    return tuple(OrderLine(line.product_id, line.price, line.quantity) for line in lines or ())
+    found = tuple(OrderLine(line.product_id, line.price, line.quantity) for line in lines or ())
+    for place, line in enumerate(found):
+        try:
+            money.amount(line.price or Decimal(0), line.quantity)
+        except BadMoney as refusal:
+            raise BadMoney(f"lines.{place}: {refusal.message}", place=f"lines.{place}") from None
+    return found
 
 
 def _refuse_unknown_order(journey: UserJourney, order: AnyFact, defaults: Collection[str]) -> None:

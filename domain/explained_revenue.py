@@ -1,7 +1,7 @@
 """What purchases and orders count for in a campaign, and what each correction gave back of them (R11, R12, R27)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -114,7 +114,7 @@ class _Ledger:
         found: defaultdict[str | None, list[Purchase]] = defaultdict(list)
         for fact in self._facts.values():
             if isinstance(fact, Purchase):
-                found[next((each for each in orders.order_ids(fact.id) if each in named), None)].append(fact)
+                found[_order_of(fact, named)].append(fact)
         return found
 
     def refund(self, refund: Refund) -> None:
@@ -164,6 +164,10 @@ class _Ledger:
             for sale_id, gave_back in account.take(each):
                 self.found.effects[sale_id].append(Effect(each, gave_back))
             self.found.idle += account.idle(each)
+
+
+def _order_of(purchase: Purchase, named: Container[str]) -> str | None:
+    return next((each for each in orders.order_ids(purchase.id, purchase.product_id) if each in named), None)
 
 
 def _of_order(order: Order) -> Callable[[GivenBack], dict[str, Decimal]]:

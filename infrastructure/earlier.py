@@ -83,7 +83,9 @@ class Earlier:
         if not self.has_group(app_group):
             return {}
         orders_of = {
-            place: [(each.fact.user_id, order_id) for order_id in order_ids(each.fact.id)]
+            place: [
+                (each.fact.user_id, order_id) for order_id in order_ids(each.fact.id, each.fact.product_id)
+            ]
             for place, each in enumerate(sent)
             if isinstance(each.fact, PurchaseCommand)
         }

@@ -360,7 +360,7 @@ def net_of_purchase(purchase: Fact, journey: Sequence[Fact]) -> Decimal:
     order_id = order_recorded_as_purchases(purchase, journey)
     if order_id is None:
         return net
-    group = [f for f in journey if f["type"] == "purchase" and f["id"].startswith(f"order:{order_id}:")]
+    group = [f for f in journey if f["type"] == "purchase" and is_line_of(order_id, f)]
     group.sort(key=lambda each: place_in_order(order_id, each))
     return split_over(group, purchase, corrections_of(order_id, journey), journey)
 
@@ -371,7 +371,16 @@ def order_recorded_as_purchases(purchase: Fact, journey: Sequence[Fact]) -> str 
     if parts[0] != "order":
         return None
     candidates = [":".join(parts[1:end]) for end in range(2, len(parts))]
-    return next((each for each in candidates if each and corrections_of(each, journey)), None)
+    of = [each for each in candidates if each and is_line_of(each, purchase)]
+    return next((each for each in of if corrections_of(each, journey)), None)
+
+
+def is_line_of(order_id: str, purchase: Fact) -> bool:
+    """What follows the order's id is the purchase's product, or the place of its line."""
+    prefix = f"order:{order_id}:"
+    name = str(purchase["id"]).removeprefix(prefix)
+    is_place = re.fullmatch(r"#*[0-9]+", name) is not None
+    return str(purchase["id"]).startswith(prefix) and (name == purchase["product_id"] or is_place)
 
 
 def place_in_order(order_id: str, purchase: Fact) -> tuple[int, int, str]:

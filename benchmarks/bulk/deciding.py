@@ -117,8 +117,9 @@ class _Bucket:
 
     def _take(self, user: _User, chunk: int, batch: list[Fact]) -> None:
         journey = user.journey
-        for raw in batch:
-            fact, aside = self._group.read(raw, user.key)
+        read = [self._group.read(raw, user.key) for raw in batch]
+        # A stable sort: of the same fact, sent twice, the first one stays the first.
+        for fact, aside in sorted(read, key=lambda each: each[0].key):
             if journey.take(fact):
                 user.chunks[fact.id] = chunk
                 if aside is not None:

@@ -4,13 +4,14 @@ Plain functions of facts: a journey asks them while it decides, and an explanati
 """
 
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain import money
 from domain.journey.facts import (
+    AnyFact,
     Order,
     OrderCancelled,
     OrderCorrection,
@@ -22,6 +23,7 @@ from domain.journey.facts import (
 from domain.journey.state import ORDERS_AS_PURCHASES
 
 _PLACE = re.compile(r"[0-9]{1,9}", re.ASCII)
+_PLACED = re.compile(r":#*[0-9]+$", re.ASCII)
 _WHOLE = "order"
 """The product that an earlier version named where an order told none."""
 
@@ -39,6 +41,8 @@ class GivenBack:
     currency: str | None
     by_line: list[Decimal] = field(init=False)
     left: list[int] = field(init=False)
+    places: dict[str, deque[int]] = field(init=False)
+    """By product its lines that have units left, the first one first."""
     amount: Decimal = Decimal(0)
     everything: bool = False
     beyond: defaultdict[str, list[OrderLine]] = field(default_factory=lambda: defaultdict(list))
@@ -48,6 +52,9 @@ class GivenBack:
     def __post_init__(self) -> None:
         self.by_line = [Decimal(0)] * len(self.lines)
         self.left = [line.quantity for line in self.lines]
+        self.places = {}
+        for place, line in enumerate(self.lines):
+            self.places.setdefault(line.product_id, deque()).append(place)
 
     @property
     def sum(self) -> Decimal:
@@ -74,13 +81,15 @@ class GivenBack:
     def _take_units(self, refund: OrderRefund) -> None:
         """Units come back each from the first line of its product that has any left."""
         for wanted in refund.lines:
-            units = wanted.quantity
-            for place, line in enumerate(self.lines):
-                taken = min(units, self.left[place]) if line.product_id == wanted.product_id else 0
-                if taken:
-                    self.left[place] -= taken
-                    units -= taken
-                    self._take_price(refund.id, wanted, place, taken)
+            units, places = wanted.quantity, self.places.get(wanted.product_id)
+            while units and places:
+                place = places[0]
+                taken = min(units, self.left[place])
+                self.left[place] -= taken
+                units -= taken
+                self._take_price(refund.id, wanted, place, taken)
+                if not self.left[place]:
+                    places.popleft()
             if units:
                 self.beyond[refund.id].append(OrderLine(wanted.product_id, wanted.price, units))
         # All units of an order's only line: then everything, though its price be unknown.
@@ -119,14 +128,22 @@ def purchases_prefix(order_id: str) -> str:
     return f"{ORDERS_AS_PURCHASES}{order_id}:"
 
 
-def order_ids(purchase_id: str) -> Iterator[str]:
-    """The orders that a purchase may be of, the shortest id first: a colon may be of the order or of the product."""
+def order_ids(purchase_id: str, product_id: str) -> Iterator[str]:
+    """The orders that a purchase may be of, the shortest id first: what follows is its product, or its line's place."""
     if not purchase_id.startswith(ORDERS_AS_PURCHASES):
         return
     told = purchase_id.removeprefix(ORDERS_AS_PURCHASES)
-    for place, sign in enumerate(told):
-        if sign == ":" and place:
-            yield told[:place]
+    named = len(told) - len(product_id) - 1
+    ends = {told.rfind(":")} if _PLACED.search(told) else set()
+    if named > 0 and told.endswith(f":{product_id}"):
+        ends.add(named)
+    yield from (told[:end] for end in sorted(ends) if end > 0)
+
+
+def of_order(order_id: str, facts: Iterable[AnyFact]) -> list[Purchase]:
+    """The purchases among facts that an earlier version made of an order."""
+    purchases = (each for each in facts if isinstance(each, Purchase))
+    return [each for each in purchases if order_id in order_ids(each.id, each.product_id)]
 
 
 def is_recorded_as(order: Order, purchases: Sequence[Purchase]) -> bool:
@@ -174,12 +191,16 @@ def nets_of_purchases(
     """
     of_order: defaultdict[str | None, list[Purchase]] = defaultdict(list)
     for each in purchases:
-        of_order[next((found for found in order_ids(each.id) if corrections.get(found)), None)].append(each)
+        of_order[_named(each, corrections)].append(each)
     nets: dict[str, Decimal] = {}
     for order_id, group in of_order.items():
         own = {each.id: _own_net(each, refunds) for each in group}
         nets |= own if order_id is None else _corrected(order_id, group, own, corrections[order_id])
     return nets
+
+
+def _named(purchase: Purchase, corrections: Mapping[str, Sequence[OrderCorrection]]) -> str | None:
+    return next((each for each in order_ids(purchase.id, purchase.product_id) if corrections.get(each)), None)
 
 
 def _own_net(purchase: Purchase, refunds: Mapping[str, Iterable[Refund]]) -> Decimal:

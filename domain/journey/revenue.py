@@ -88,7 +88,7 @@ def _correct(journey: Journey, sales: Sequence[Sale], fact: Refund | OrderCorrec
 def _sharing(journey: Journey, sale: Sale) -> list[Sale]:
     """The sale, and those whose net depends on the same corrections: an order's purchases of an earlier version."""
     if isinstance(sale, Purchase) and journey.state.names_facts:
-        for order_id in orders.order_ids(sale.id):
+        for order_id in orders.order_ids(sale.id, sale.product_id):
             if _corrections(journey, order_id):
                 return list(_purchases_of(journey, order_id))
     return [sale]
@@ -99,7 +99,7 @@ def _purchases_of(journey: Journey, order_id: str) -> list[Purchase]:
     if journey.state.orders_as_purchases is False:
         return []
     found = journey.history.beginning(orders.purchases_prefix(order_id))
-    return [each for each in found if isinstance(each, Purchase) and not journey.is_disregarded(each.id)]
+    return [each for each in orders.of_order(order_id, found) if not journey.is_disregarded(each.id)]
 
 
 Correction = Refund | OrderCorrection
@@ -128,7 +128,7 @@ def _nets(
 
     nets = {each.id: orders.net(each, of_order(each.id)) for each in sales if isinstance(each, Order)}
     purchases = [each for each in sales if isinstance(each, Purchase)]
-    named = {found for each in purchases for found in orders.order_ids(each.id)}
+    named = {found for each in purchases for found in orders.order_ids(each.id, each.product_id)}
     refunds = {
         each.id: [one for one in given(lanes.refunds(each.id)) if isinstance(one, Refund)]
         for each in purchases

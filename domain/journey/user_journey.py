@@ -19,7 +19,6 @@ from domain.journey.facts import (
     Order,
     OrderCancelled,
     OrderRefund,
-    Purchase,
     Received,
     Refund,
     Sale,
@@ -75,7 +74,7 @@ class UserJourney(Journey):
         if self.state.orders_as_purchases is False:
             return False
         found = self.history.beginning(orders.purchases_prefix(order.id))
-        purchases = [each for each in found if isinstance(each, Purchase)]
+        purchases = orders.of_order(order.id, found)
         if purchases and defaults:
             order = msgspec.structs.replace(order, **{name: getattr(purchases[0], name) for name in defaults})
         if purchases and not orders.is_recorded_as(order, purchases):

@@ -67,6 +67,7 @@ _SHOWN: Final = (
             "app_group": "app_group",
             "campaign_id": "campaign_id",
             "purchase_id": "fact_id",
+            "is_order": "fact_type",
             "purchased_at": "occurred_at",
             "currency": "currency",
             "net": "net",
@@ -95,7 +96,7 @@ _SHOWN: Final = (
     ),
 )
 
-_FLAGS: Final = frozenset({"control", "other_stream"})
+_FLAGS: Final = frozenset({"control", "is_order", "other_stream"})
 """Columns that say yes or no; databases do not agree on how, and give numbers."""
 
 _NUMBERS: Final = dict.fromkeys(("conversion_event", *_FLAGS), pa.int32()) | {"receipts": pa.int64()}
@@ -141,6 +142,8 @@ def _asking(view: View, rows: _Rows, generation: int, streams: str) -> str:
             # Told by the database: ids of streams are long, and next to none are others.
             known = f"({column}, app_group, campaign_id) IN (VALUES {streams})"
             return f"CASE WHEN {known} THEN 0 ELSE 1 END AS {name}"
+        if name == "is_order":
+            return f"CASE WHEN {column} = 'order' THEN 1 ELSE 0 END AS {name}"
         if name == "control":
             return f"CASE WHEN {column} THEN 1 ELSE 0 END AS {name}"
         return f"CAST({column} AS text) AS {name}" if name == "net" else f"{column} AS {name}"

@@ -9,9 +9,9 @@ FROM standing
 WHERE topic IN ('journey.order_refund', 'journey.order_cancelled');
 
 -- An earlier version recorded an order as purchases, `order:ORDER:NAME`: a correction acts on those where its order is not
--- recorded as one, voided or not. Either id may hold a colon: a purchase is of the shortest order that a correction names.
--- NAME is the product, or, where that was in the order before, the line's place: so is known which of a product's
--- purchases was first.
+-- recorded as one, voided or not. NAME is the product, or, where that was in the order before, the line's place: so is
+-- known which of a product's purchases was first. Either id may hold a colon, and where two orders fit, a purchase is of
+-- the one with the shorter id that a correction names.
 CREATE TABLE purchases_of_orders AS
 WITH corrected AS (
     SELECT DISTINCT corrections.journey, corrections.order_id
@@ -31,6 +31,10 @@ named AS (
         ON standing.journey = corrected.journey
         AND starts_with(standing.fact_id, 'order:' || corrected.order_id || ':')
     WHERE standing.topic = 'journey.purchase'
+        AND (
+            substr(standing.fact_id, length(corrected.order_id) + 8) = standing.product_id
+            OR regexp_full_match(substr(standing.fact_id, length(corrected.order_id) + 8), '#*[0-9]+')
+        )
 )
 SELECT
     journey, order_id, purchase_id, product_id, price, quantity, currency,

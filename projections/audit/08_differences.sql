@@ -80,7 +80,7 @@ SELECT 'streams' AS claim, journey, app_group, campaign_id, purchase_id, purchas
 FROM told_revenue WHERE receipt_id <> ''
 UNION ALL
 SELECT 'counted_purchases' AS claim, journey, app_group, campaign_id, purchase_id, purchased_at, currency, net,
-    NULL AS is_order, receipt_id, received_at, variant_id, NULL AS position, control, other_stream
+    is_order, receipt_id, received_at, variant_id, NULL AS position, control, other_stream
 FROM shown_purchases;
 
 CREATE TABLE different_revenue AS

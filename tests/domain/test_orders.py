@@ -421,7 +421,22 @@ def test_r27_a_purchase_that_only_looks_like_an_orders_is_no_part_of_an_order_th
     alike = bought("order:o2:tea", march(2), "11.00")
     given = under(SPRING).given(R1, O2, alike)
     given.when(order_cancelled("x2", "o2")).then(revenue_restated(O2, (R1, "23.98"), (R1, "0")))
-    assert list(orders.order_ids("order::tea")) == []
+    assert list(orders.order_ids("order::tea", "tea")) == []
+
+
+def test_r27_a_purchase_is_of_the_order_that_its_product_or_place_leaves() -> None:
+    """R27: a colon may be of the order's id or of the product's, and no other order is taken for recorded."""
+    assert list(orders.order_ids("order:a:b:tea", "tea")) == ["a:b"]
+    assert list(orders.order_ids("order:a:b:tea", "b:tea")) == ["a"]
+    assert list(orders.order_ids("order:a:b:#2", "tea")) == ["a:b"]
+    assert list(orders.order_ids("order:a:b:2", "b:2")) == ["a", "a:b"]
+    assert list(orders.order_ids("order:a:b:tea", "cup")) == []
+    tea = bought("order:a:b:tea", march(2), "11.00", product_id="tea")
+    given = under(SPRING).given(R1, tea)
+    of_a = ordered("a", march(3), line("pot", "5.00"))
+    given.when(of_a).then(earned(of_a, R1, "5.00"))
+    given.when(order_cancelled("x2", "a")).then_nothing()
+    given.when(ordered("a:b", march(2), line("pot"))).then_refused(ConflictingFact)
 
 
 def test_r17_a_voided_purchase_of_an_order_leaves_amounts_to_the_others() -> None:

@@ -211,10 +211,19 @@ EXAMPLES: dict[str, Example] = {
         {"order:o1:tea": "0", "order:o1:1": "0", "order:o1:cup": "0"},
         ONLY_AS_PURCHASE,
     ),
-    "a purchase is of the shortest order that a correction names": Example(
-        [bought("order:o1:x:tea", "9"), cancelled(order_id="o1:x"), refund("b1", amount="2")],
+    "a purchase is of the order that its product leaves": Example(
+        [bought("order:o1:x:tea", "9"), cancelled(), refund("b1", order_id="o1:x", amount="2")],
         {"order:o1:x:tea": "7"},
         {TEA: "order:o1:x:tea", ANY: "order:o1:x:tea"},
+    ),
+    "where two orders fit, a purchase is of the shorter one that a correction names": Example(
+        [
+            bought("order:o1:x:2", "9", product_id="x:2"),
+            cancelled(order_id="o1:x"),
+            refund("b1", amount="2"),
+        ],
+        {"order:o1:x:2": "7"},
+        {ANY: "order:o1:x:2"},
     ),
     "where the order is recorded as one its corrections are no purchase's": Example(
         [order(line("cup", "4")), bought("order:o1:tea", "9"), cancelled(), void("o1")],
