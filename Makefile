@@ -14,10 +14,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-versio
 SPREAD := --numprocesses=auto --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test check format bench soak pictures api lock clean
+.PHONY: help setup dev demo test test-all check format bench soak pictures api lock clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(RUNTIME) ## build .venv; the command is then .venv/bin/conversions
 	@echo "Ready: $(BIN)/conversions --help"
@@ -32,6 +32,9 @@ test: check ## check everything and run all tests
 	@$(BIN)/python -m pytest $(SPREAD) tests/domain --cov=domain --cov-branch --cov-fail-under=100
 	@echo "Testing everything else"
 	@$(BIN)/python -m pytest $(SPREAD) tests --ignore=tests/domain
+
+test-all: export SPARK_TESTS := required
+test-all: test ## the same, and audits on Spark too: they fail where `make test` skips them, without Java
 
 check: $(DEV) ## lint, format, types, imports between rooms
 	$(BIN)/ruff check
