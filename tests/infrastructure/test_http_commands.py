@@ -79,7 +79,13 @@ def test_a_key_printed_for_people_is_alone_on_standard_output(api: Api, tmp_path
     made = httpx.patch(
         f"{api.url}/v1/app-group", headers={"Authorization": f"Bearer {key}"}, json={"apps": ["web"]}
     )
-    assert made.json() == {"app_group": "new", "time_zone": "UTC", "apps": ["web"], "custom_events": []}
+    assert made.json() == {
+        "app_group": "new",
+        "time_zone": "UTC",
+        "default_currency": None,
+        "apps": ["web"],
+        "custom_events": [],
+    }
 
 
 @pytest.mark.parametrize(
