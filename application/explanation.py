@@ -118,7 +118,7 @@ def _receipt(receipt: Receipt, definition: Definition) -> dict[str, Any]:
 def _fact(fact: Fact) -> dict[str, Any]:
     """A fact as it was sent, but for what is kept aside from the events."""
     stated: dict[str, Any] = msgspec.to_builtins(fact)
-    return {name: value for name, value in stated.items() if name not in {"properties", "reason"}}
+    return {name: value for name, value in stated.items() if name not in {"properties", "reason", "filled"}}
 
 
 def _sale(counted: CountedSale, definition: Definition) -> dict[str, Any]:

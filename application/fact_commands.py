@@ -421,11 +421,14 @@ def read_fact(raw: object, notes: Notes | None = None) -> FactCommand:
 
 
 def _validated(raw: object, notes: Notes) -> FactCommand:
+    rounded = notes.rounded
     try:
         return _ADAPTER.validate_python(raw, context=notes)
     except ValidationError:
         if not isinstance(raw, dict):
             raise
+        # It is read once more, and what was rounded is counted once.
+        notes.rounded = rounded
         return _ADAPTER.validate_python(_as_text(raw), context=notes)
 
 

@@ -1,7 +1,7 @@
 """Intake: takes facts in batches, each with a verdict of its own (R13, R16)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import chain
 
+import msgspec
 import structlog
 
 from application.fact_commands import (
@@ -49,6 +50,8 @@ from domain.journey.facts import (
     SessionStarted,
     Void,
 )
+from domain.journey.orders import order_ids
+from domain.journey.state import ORDERS_AS_PURCHASES
 from domain.journey.user_journey import UserJourney
 
 log = structlog.get_logger()
@@ -157,7 +160,8 @@ class _Batch:
         """Decide the facts one by one: the answers are in the order given.
 
         Facts of one batch are decided in their own order, by instant, then id, so that what one call tells at once is
-        no change of mind. Of those of one id the first given comes first (R13).
+        no change of mind. Of those of one id the first given comes first (R13); where that is refused, another of the
+        id is decided after all others.
         """
         asked = defaultdict(list)
         for command in commands:
@@ -194,12 +198,11 @@ class _Batch:
             raise FactRefused("the fact lies more than 5 minutes ahead of the clock", code="in_the_future")
         loaded = self._journeys[command.user_id]
         fact, aside = self._fact(command, loaded)
-        defaults = command.defaults
-        if getattr(command, "currency", "") is None and getattr(fact, "currency", None) is not None:
-            defaults |= {"currency"}
+        if filled := _filled(command, fact):
+            fact = msgspec.structs.replace(fact, filled=tuple(sorted(filled)))
         if isinstance(command, OrderUpdatedCommand):
-            _refuse_unknown_order(loaded.journey, fact, defaults)
-        if not loaded.journey.take(fact, defaults=defaults):
+            _refuse_unknown_order(loaded.journey, fact)
+        if not loaded.journey.take(fact):
             return False
         if aside is not None:
             self._transaction.keep_aside(loaded.journey.id, fact.id, aside)
@@ -296,8 +299,8 @@ class _Batch:
     def _currency(self, command: PurchaseCommand | OrderCommand, journey: UserJourney) -> str:
         """The currency stated, else the app group's (R11), else, of a fact that is known, the recorded one (R13)."""
         currency = command.currency or self._group.default_currency
-        if currency is None and journey.history.digest(command.id) is not None:
-            currency = getattr(journey.history.fact(command.id), "currency", None)
+        if currency is None:
+            currency = journey.recorded_currency(command.id)
         if currency is None:
             message = (
                 "currency: none is named, and the app group has no default_currency: name one, or set it"
@@ -331,11 +334,18 @@ def _in_order(commands: Sequence[FactCommand]) -> Iterable[int]:
         if isinstance(command, OrderUpdatedCommand):
             updates.append(place)
             continue
-        identity = command.user_id, command.id
-        (others if identity in seen else firsts).append(place)
-        seen.add(identity)
+        identities = {(command.user_id, each) for each in _ids(command)}
+        (firsts if seen.isdisjoint(identities) else others).append(place)
+        seen |= identities
     firsts.sort(key=lambda place: (commands[place].at, commands[place].id))
     return chain(firsts, others, updates)
+
+
+def _ids(command: FactCommand) -> Iterable[str]:
+    """The id, and of a purchase that may be of an order (domain/journey/orders.py) the order's: one of them stands."""
+    if isinstance(command, PurchaseCommand) and command.id.startswith(ORDERS_AS_PURCHASES):
+        return (command.id, *order_ids(command.id, command.product_id))
+    return (command.id,)
 
 
 def _lines(lines: Sequence[OrderLineCommand] | None) -> tuple[OrderLine, ...]:
@@ -348,10 +358,16 @@ def _lines(lines: Sequence[OrderLineCommand] | None) -> tuple[OrderLine, ...]:
     return found
 
 
-def _refuse_unknown_order(journey: UserJourney, order: AnyFact, defaults: Collection[str]) -> None:
+def _filled(command: FactCommand, fact: AnyFact) -> frozenset[str]:
+    """The fields that were filled in by default (R13)."""
+    is_currency = getattr(command, "currency", "") is None and getattr(fact, "currency", None) is not None
+    return command.defaults | {"currency"} if is_currency else command.defaults
+
+
+def _refuse_unknown_order(journey: UserJourney, order: AnyFact) -> None:
     """An update makes no order: raise ConflictingFact unless it says what the known one says."""
     try:
-        if journey.is_known(order, defaults=defaults):
+        if journey.is_known(order):
             return
     except ConflictingFact:
         message = f"the order {order.id!r} is known with other content, and is not changed by an update"

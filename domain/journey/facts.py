@@ -18,9 +18,15 @@ Key = tuple[datetime, str]
 """The order of facts: by instant, then by id (docs/rules.md, Words)."""
 
 
-class Fact(
-    msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True, tag_field="type"
+class _Filled(
+    msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True, kw_only=True
 ):
+    """The fields of a fact that its reporter left to us: they make no conflict (R13)."""
+
+    filled: tuple[str, ...] = ()
+
+
+class Fact(_Filled, frozen=True, gc=False, tag_field="type"):
     """What every fact has: an id of the reporting service, and the instant it occurred."""
 
     id: str
@@ -150,6 +156,8 @@ _encode = msgspec.json.Encoder().encode
 
 def digest(fact: AnyFact) -> bytes:
     """16 bytes that are equal for facts of the same content, and for no others (R13)."""
+    if fact.filled:
+        fact = msgspec.structs.replace(fact, filled=())
     told = _ORDER_AS_TOLD.get(type(fact))
     return blake2b(_encode(fact if told is None else told(fact)), digest_size=16).digest()
 

@@ -152,6 +152,8 @@ def is_recorded_as(order: Order, purchases: Sequence[Purchase]) -> bool:
         return False
     lines = order.lines or (OrderLine(_WHOLE, order.amount),)
     names = _names([line.product_id for line in lines])
+    if order.total not in {None, money.lines_amount(lines)}:
+        return False
     told = {purchases_prefix(order.id) + name: line for name, line in zip(names, lines, strict=True)}
     return told == {each.id: OrderLine(each.product_id, each.price, each.quantity) for each in purchases}
 

@@ -72,8 +72,11 @@ def move(
     window = journey.definitions[fact.campaign_id].revenue_window
     receipt = Receipt(fact.id, fact.at, fact.variant_id)
     reigned = journey.reigned(lanes.PURCHASES, receipt, window, until)
+    nets: dict[str, Decimal] = {}
     for sale in [fact for fact in reigned if isinstance(fact, Sale)]:
-        amount = _nets(journey, _sharing(journey, sale))[sale.id]
+        if sale.id not in nets:
+            nets |= _nets(journey, _sharing(journey, sale))
+        amount = nets[sale.id]
         before, now = credited(loser, sale.at, window), credited(winner, sale.at, window)
         _restate(journey, fact.campaign_id, sale, _revenue(amount, before), _revenue(amount, now))
 

@@ -4,7 +4,7 @@ A fact is decided alone and at once: from the state at hand where it comes in or
 in the history where it comes late. So what is decided depends on the stream's facts alone, never on batches.
 """
 
-from collections.abc import Collection
+from typing import TypeVar
 
 import msgspec
 
@@ -19,6 +19,7 @@ from domain.journey.facts import (
     Order,
     OrderCancelled,
     OrderRefund,
+    Purchase,
     Received,
     Refund,
     Sale,
@@ -27,16 +28,18 @@ from domain.journey.facts import (
 )
 from domain.journey.journey import Journey
 
+F = TypeVar("F", bound=Fact)
+
 
 class UserJourney(Journey):
     """All facts of one user, and what was decided from them."""
 
-    def take(self, fact: AnyFact, *, defaults: Collection[str] = ()) -> bool:
+    def take(self, fact: AnyFact) -> bool:
         """Take a fact and decide all that follows: True when it is new, False for a duplicate (R13).
 
-        `defaults` are fields that were filled in by default. Raises ConflictingFact, and then nothing was recorded.
+        Raises ConflictingFact, and then nothing was recorded.
         """
-        if self.is_known(fact, defaults=defaults):
+        if self.is_known(fact):
             return False
         if isinstance(fact, Received):
             self.standing(fact.campaign_id)
@@ -49,34 +52,44 @@ class UserJourney(Journey):
             self.record(FactDisregarded(void.id, fact))
         return True
 
-    def is_known(self, fact: AnyFact, *, defaults: Collection[str] = ()) -> bool:
+    def is_known(self, fact: AnyFact) -> bool:
         """Whether the fact was recorded before (R13); raises ConflictingFact where its id is another's.
 
-        What was filled in by default makes no conflict: what was recorded stands.
+        What was filled in by default, then or now, makes no conflict: what was recorded stands.
         """
         known = self.history.digest(fact.id)
         if known is None:
-            return isinstance(fact, Order) and self._is_known_as_purchases(fact, defaults)
+            return isinstance(fact, Order) and self._is_known_as_purchases(fact)
         if known == digest(fact):
             return True
         recorded = self.history.fact(fact.id)
-        if defaults and type(recorded) is type(fact):
-            as_recorded = {name: getattr(recorded, name) for name in defaults}
-            if known == digest(msgspec.structs.replace(fact, **as_recorded)):
-                return True
-        kind = str(type(recorded).__struct_config__.tag)  # type: ignore[union-attr]
+        if recorded is None or type(recorded) is not type(fact):
+            kind = "another" if recorded is None else str(type(recorded).__struct_config__.tag)
+            raise ConflictingFact(f"the id {fact.id!r} is taken by a fact of type {kind}", place="id")
+        if known == digest(_filled_as(fact, recorded)):
+            return True
         raise ConflictingFact(
-            f"the id {fact.id!r} is taken by a fact of other content, of type {kind}", place="id"
+            f"the id {fact.id!r} is taken by a fact of the same type and other content: "
+            f"{', '.join(_different(fact, recorded))}",
+            place="id",
         )
 
-    def _is_known_as_purchases(self, order: Order, defaults: Collection[str]) -> bool:
-        """Whether an earlier version recorded the order, as purchases; what it filled in by default stands."""
+    def recorded_currency(self, fact_id: str) -> str | None:
+        """The currency of the fact that is recorded under the id, or of the order that is recorded as purchases."""
+        if self.history.digest(fact_id) is not None:
+            return getattr(self.history.fact(fact_id), "currency", None)
+        return next((each.currency for each in self._recorded_as_purchases(fact_id)), None)
+
+    def _recorded_as_purchases(self, order_id: str) -> list[Purchase]:
         if self.state.orders_as_purchases is False:
-            return False
-        found = self.history.beginning(orders.purchases_prefix(order.id))
-        purchases = orders.of_order(order.id, found)
-        if purchases and defaults:
-            order = msgspec.structs.replace(order, **{name: getattr(purchases[0], name) for name in defaults})
+            return []
+        return orders.of_order(order_id, self.history.beginning(orders.purchases_prefix(order_id)))
+
+    def _is_known_as_purchases(self, order: Order) -> bool:
+        """Whether an earlier version recorded the order, as purchases; what it filled in by default stands."""
+        purchases = self._recorded_as_purchases(order.id)
+        if purchases:
+            order = _filled_as(order, purchases[0])
         if purchases and not orders.is_recorded_as(order, purchases):
             message = (
                 f"the order {order.id!r} is recorded as purchases of other content, {purchases[0].id!r} first"
@@ -162,3 +175,17 @@ class UserJourney(Journey):
         if isinstance(fact, Sale):
             revenue.withdraw(self, fact)
         self._follow_upgrade(change)
+
+
+def _filled_as(fact: F, recorded: Fact) -> F:
+    """The fact with what was filled in by default, of it or of the recorded one, as it is recorded."""
+    names = {*fact.filled, *recorded.filled}
+    return msgspec.structs.replace(fact, **{name: getattr(recorded, name) for name in names})
+
+
+def _different(fact: AnyFact, recorded: AnyFact) -> list[str]:
+    """The fields in which two facts of one type differ."""
+    names = [
+        field.name for field in msgspec.structs.fields(type(fact)) if field.name not in {"filled", "name"}
+    ]
+    return [name for name in names if getattr(fact, name) != getattr(recorded, name)] or ["properties"]

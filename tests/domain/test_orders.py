@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from application.fact_commands import read_fact
 from domain.errors import ConflictingFact, DomainError
@@ -184,11 +185,25 @@ def test_r13_what_was_filled_in_by_default_makes_no_conflict() -> None:
     given = under(SPRING).given(R1, O2)
     journey, _ = given.journey()
     dollars = given.read(O2 | {"currency": "USD"})
-    assert journey.take(dollars, defaults={"currency"}) is False
-    with pytest.raises(ConflictingFact):
-        journey.take(given.read(O2 | {"currency": "USD", "total": "1"}), defaults={"currency"})
-    with pytest.raises(ConflictingFact):
-        journey.take(CustomEvent("o2", instant(O2), "signed_up"), defaults={"at"})
+    assert journey.take(replace(dollars, filled=("currency",))) is False
+    with pytest.raises(ConflictingFact, match="content: currency"):
+        journey.take(dollars)
+    with pytest.raises(ConflictingFact, match="total"):
+        journey.take(replace(given.read(O2 | {"currency": "USD", "total": "1"}), filled=("currency",)))
+    with pytest.raises(ConflictingFact, match="type order"):
+        journey.take(CustomEvent("o2", instant(O2), "signed_up", filled=("at",)))
+
+
+def test_r13_what_was_filled_in_when_it_was_recorded_makes_no_conflict_later() -> None:
+    """R13: an instant of arrival, and a currency by default, though the same fact names them now."""
+    journey, _ = under(SPRING).given(R1).journey()
+    told = under(SPRING).read(O2)
+    assert journey.take(replace(told, filled=("at", "currency"))) is True
+    assert journey.take(replace(told, currency="USD", at=instant(R1))) is False
+    with pytest.raises(ConflictingFact, match="lines"):
+        journey.take(replace(told, lines=told.lines[:1]))  # type: ignore[union-attr]
+    with pytest.raises(ConflictingFact, match="properties"):
+        journey.take(replace(told, properties="ab12"))
 
 
 # What is given back
@@ -382,9 +397,12 @@ def test_r13_what_an_order_left_to_us_is_as_its_purchases_were_recorded() -> Non
     journey, _ = under(SPRING).given(R1, *OLD).journey()
     lines = tuple(OrderLine(each, Decimal(11)) for each in ("tea", "cup", "tea", "2"))
     again = Order("o2", instant(R1), lines, "USD")
-    assert journey.take(again, defaults={"at", "currency"}) is False
+    assert journey.take(replace(again, filled=("at", "currency"))) is False
+    assert journey.recorded_currency("o2") == "EUR"
     with pytest.raises(ConflictingFact):
-        journey.take(again, defaults={"at"})
+        journey.take(replace(again, filled=("at",)))
+    with pytest.raises(ConflictingFact):
+        journey.take(Order("o2", instant(O2), lines, "EUR", Decimal(3)))
 
 
 def test_r13_an_order_without_products_recorded_as_a_purchase_is_known_by_it() -> None:

@@ -13,7 +13,7 @@ from infrastructure import journey_store
 from projections.campaign_report import CAMPAIGN_REPORT
 from tests.domain.test_journey_laws import plans
 from tests.ledgers import open_ledger, outcome, rebuilt, reported, streams, take
-from tests.reference import judge
+from tests.reference import judge, moment
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -57,8 +57,8 @@ def unkeyed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("unkeyed", "state_every")
 @LAWS
 @given(plan=plans(), cached=st.integers(0, 2))
-def test_batching_changes_no_event(plan: Any, cached: int) -> None:
-    """A journey's events are the same whether its facts came one by one or all at once, in whatever cache."""
+def test_r14_batching_changes_nothing_that_stands(plan: Any, cached: int) -> None:
+    """R14: whether facts came one by one or all at once, in whatever cache, and again."""
     campaigns, _, batches = plan
     with tempfile.TemporaryDirectory() as directory:
         (one := Path(directory, "one")).mkdir()
@@ -68,7 +68,27 @@ def test_batching_changes_no_event(plan: Any, cached: int) -> None:
             for batch in batches:
                 for fact in batch:
                     take(single, [fact])
-            take(whole, [fact for batch in batches for fact in batch])
+            facts = [fact for batch in batches for fact in batch]
+            take(whole, facts)
+            assert outcome(single) == outcome(whole)
+            assert {each.verdict.value for each in take(whole, facts).answers} <= {"duplicate"}
+
+
+@pytest.mark.usefixtures("unkeyed", "state_every")
+@LAWS
+@given(plan=plans())
+def test_a_batch_in_the_order_of_its_facts_is_decided_as_one_by_one(plan: Any) -> None:
+    """R14: sorted by instant, then id, the events of a journey are the same in batches of any size."""
+    campaigns, _, batches = plan
+    distinct = {(fact["user_id"], fact["id"]): fact for batch in batches for fact in batch}
+    facts = sorted(distinct.values(), key=moment)
+    with tempfile.TemporaryDirectory() as directory:
+        (one := Path(directory, "one")).mkdir()
+        (all_at_once := Path(directory, "all")).mkdir()
+        with open_ledger(one, campaigns) as single, open_ledger(all_at_once, campaigns) as whole:
+            for fact in facts:
+                take(single, [fact])
+            take(whole, facts)
             assert streams(single) == streams(whole)
 
 

@@ -108,7 +108,10 @@ def test_r13_a_currency_filled_in_by_default_makes_no_conflict(service: Service)
     take(service, facts)
     default_currency(service, "USD")
     assert verdicts(service, *facts, bought("p2"), bought("p1", currency="EUR")) == ["duplicate"] * 5
-    assert verdicts(service, bought("p1", currency="USD")) == ["conflicting_fact"]
+    assert verdicts(service, bought("p1", currency="USD"), bought("p2", currency="USD")) == [
+        "duplicate",
+        "conflicting_fact",
+    ]
     assert verdicts(service, bought("p1", price="2")) == ["conflicting_fact"]
     default_currency(service, None)
     assert verdicts(service, *facts) == ["duplicate"] * 3
