@@ -106,6 +106,9 @@ def read_money(value: object, notes: Notes | None = None) -> Decimal:
     if isinstance(value, Decimal):
         found = money.rounded(value)
         if notes is not None and found != value:
+            if notes.lenient:
+                # Earlier versions refused it.
+                return money.price(value)
             notes.rounded += 1
         return money.price(found)
     if isinstance(value, int) and not isinstance(value, bool):

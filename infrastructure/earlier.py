@@ -8,14 +8,14 @@ that this version made have no such facts, and nothing is looked up for them.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import ColumnElement, Connection, select, tuple_
 
 from application.fact_commands import FactCommand, Notes, PurchaseCommand, read_fact
 from application.intake import DUPLICATE, Answer, Verdict
 from application.ledger import Ledger, UnknownAppGroup
 from domain.errors import ConflictingFact, FactRefused
-from domain.journey.facts import AnyFact, Order
-from domain.journey.orders import order_ids
+from domain.journey.facts import AnyFact, Order, Purchase
+from domain.journey.orders import of_order, order_ids, purchases_prefix
 from infrastructure.database import Database
 from infrastructure.schema import events, identities, journey_facts
 from infrastructure.topics import decode
@@ -75,7 +75,10 @@ class Earlier:
         read = {place: found for place, each in enumerate(sent) if (found := _read_then(each))}
         named = {(fact.user_id, fact.id) for found in read.values() for fact in found}
         recorded = self._recorded(app_group, sorted(named)) if named else {}
-        answers = {place: _answer(sent[place].fact, found, recorded) for place, found in read.items()}
+        answers = {
+            place: _answer(sent[place].fact, found, recorded, self._others(app_group, found, recorded))
+            for place, found in read.items()
+        }
         return {place: answer for place, answer in answers.items() if answer is not None}
 
     def answers_of_parts(self, app_group: str, sent: Sequence[Sent]) -> dict[int, Answer]:
@@ -92,6 +95,19 @@ class Earlier:
         recorded = self._recorded(app_group, sorted({name for names in orders_of.values() for name in names}))
         known = {name for name, fact in recorded.items() if isinstance(fact, Order)}
         return {place: DUPLICATE for place, names in orders_of.items() if known.intersection(names)}
+
+    def _others(
+        self, app_group: str, read: list[FactCommand], recorded: dict[Named, AnyFact]
+    ) -> list[AnyFact]:
+        """Purchases that are recorded of the same order, and that the message does not tell."""
+        parts = [each for each in read if isinstance(each, PurchaseCommand)]
+        if not any((each.user_id, each.id) in recorded for each in parts):
+            return []
+        of = {order_id for each in parts for order_id in order_ids(each.id, each.product_id)}
+        with self._database.reading() as connection:
+            found = [each for order_id in of for each in _of_order(connection, app_group, parts[0], order_id)]
+        told = {each.id for each in parts}
+        return [each for each in found if each.id not in told]
 
     def _recorded(self, app_group: str, named: Sequence[Named]) -> dict[Named, AnyFact]:
         pages = [named[start : start + _PAGE] for start in range(0, len(named), _PAGE)]
@@ -140,19 +156,23 @@ def _read_then(sent: Sent) -> list[FactCommand]:
 
 
 def _answer(
-    now: FactCommand | FactRefused, read: list[FactCommand], recorded: dict[Named, AnyFact]
+    now: FactCommand | FactRefused,
+    read: list[FactCommand],
+    recorded: dict[Named, AnyFact],
+    others: Sequence[AnyFact],
 ) -> Answer | None:
     """The answer by what is recorded; none where the fact is to be judged, or was refused, by today's rules.
 
-    A part of a message may have been refused then: one that is recorded makes it known.
+    A part of a message may have been refused then, and is not among those that are read. All others are recorded, and
+    nothing else is of the same order: else it is another message.
     """
     found = [(fact, recorded.get((fact.user_id, fact.id))) for fact in read]
-    known = [(fact, then) for fact, then in found if then is not None]
-    if not known:
+    if all(then is None for _, then in found):
         return None
-    other = next((fact for fact, then in known if not _is_same(fact, then)), None)
-    if other is None:
+    other = next((fact for fact, then in found if then is None or not _is_same(fact, then)), None)
+    if other is None and not others:
         return DUPLICATE
+    other = other or read[0]
     if isinstance(now, FactRefused) or (now.user_id, now.id) == (other.user_id, other.id):
         return None
     message = f"an earlier version recorded a fact of other content as {other.id!r}"
@@ -175,13 +195,26 @@ def _is_same(fact: FactCommand, recorded: AnyFact) -> bool:
     )
 
 
+def _of_order(connection: Connection, app_group: str, part: PurchaseCommand, order_id: str) -> list[Purchase]:
+    """The purchases of a user that an earlier version made of an order."""
+    prefix = purchases_prefix(order_id)
+    is_part = (journey_facts.c.fact_id >= prefix) & (journey_facts.c.fact_id < prefix[:-1] + ";")
+    whose = (identities.c.app_group == app_group) & (identities.c.user_id == part.user_id)
+    return of_order(order_id, (fact for _, fact in _facts(connection, whose & is_part)))
+
+
 def _page(connection: Connection, app_group: str, named: Sequence[Named]) -> list[tuple[Named, AnyFact]]:
+    is_named = tuple_(identities.c.user_id, journey_facts.c.fact_id).in_(named)
+    return _facts(connection, (identities.c.app_group == app_group) & is_named)
+
+
+def _facts(connection: Connection, wanted: ColumnElement[bool]) -> list[tuple[Named, AnyFact]]:
     fact, event = journey_facts.c, events.c
     of_fact = (event.originator_id == fact.journey_id) & (event.originator_version == fact.version)
     query = (
         select(identities.c.user_id, fact.fact_id, event.topic, event.state)
         .join_from(identities, journey_facts, identities.c.journey_id == fact.journey_id)
         .join(events, of_fact)
-        .where(identities.c.app_group == app_group, tuple_(identities.c.user_id, fact.fact_id).in_(named))
+        .where(wanted)
     )
     return [((row.user_id, row.fact_id), decode(row.topic, row.state)) for row in connection.execute(query)]

@@ -370,7 +370,9 @@ def order_recorded_as_purchases(purchase: Fact, journey: Sequence[Fact]) -> str 
     parts = purchase["id"].split(":")
     if parts[0] != "order":
         return None
+    recorded = {fact["id"] for fact in journey if fact["type"] == "order"}
     candidates = [":".join(parts[1:end]) for end in range(2, len(parts))]
+    candidates = [each for each in candidates if each not in recorded]
     of = [each for each in candidates if each and is_line_of(each, purchase)]
     return next((each for each in of if corrections_of(each, journey)), None)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infrastructure.ecommerce.told import Told, currency, lines, rest, told, without_nothing
+from infrastructure.ecommerce.told import Told, currency, lines, order_id, rest, told, without_nothing
 
 _NAMES = ("product_id", "variant_id")
 """What names a product: a variant where the product is not told."""
@@ -23,10 +23,10 @@ def fact_of(event: Told) -> dict[str, Any]:
 
 
 def _placed(event: Told, common: dict[str, Any], properties: Told) -> dict[str, Any]:
-    order_id, total = told(properties.get("order_id")), told(properties.get("total_value"))
+    named, total = order_id(properties.get("order_id")), told(properties.get("total_value"))
     return common | {
         "type": "order",
-        "id": common["id"] if order_id is None else order_id,
+        "id": common["id"] if named is None else named,
         "lines": lines(properties.get("products"), _NAMES),
         "currency": currency(properties.get("currency")),
         "total": total,
@@ -41,7 +41,7 @@ def _refunded(_event: Told, common: dict[str, Any], properties: Told) -> dict[st
     amount = told(properties.get("total_value"))
     return common | {
         "type": "order_refund",
-        "order_id": told(properties.get("order_id")),
+        "order_id": order_id(properties.get("order_id")),
         "amount": amount,
         "lines": lines(properties.get("products"), _NAMES) if amount is None else None,
         "currency": currency(properties.get("currency")),
@@ -49,7 +49,7 @@ def _refunded(_event: Told, common: dict[str, Any], properties: Told) -> dict[st
 
 
 def _cancelled(_event: Told, common: dict[str, Any], properties: Told) -> dict[str, Any]:
-    return common | {"type": "order_cancelled", "order_id": told(properties.get("order_id"))}
+    return common | {"type": "order_cancelled", "order_id": order_id(properties.get("order_id"))}
 
 
 _FACTS = {

@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from application.fact_commands import is_nobody
+
 Told = Mapping[str, Any]
 
 _ZERO = re.compile(r"0+(?:\.0+)?", re.ASCII)
@@ -14,6 +16,12 @@ _OF_LINE = ("price", "quantity", "currency")
 def told(value: object) -> Any:  # noqa: ANN401
     """The value; None where it is null or a text without a character: shops write both for nothing."""
     return None if isinstance(value, str) and not value.strip() else value
+
+
+def order_id(value: object) -> Any:  # noqa: ANN401
+    """The id of an order; None where it is a word that stands for nothing."""
+    found = told(value)
+    return None if isinstance(found, str) and is_nobody(found) else found
 
 
 def currency(value: object) -> Any:  # noqa: ANN401

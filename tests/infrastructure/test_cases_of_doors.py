@@ -321,6 +321,26 @@ def test_b19_words_that_stand_for_nothing_are_no_user(api: Api, tmp_path: Path, 
     assert [code for _, code, _ in said["rejected"]] == ["malformed"]
 
 
+def test_b19_words_that_stand_for_nothing_are_no_order(api: Api) -> None:
+    """B19: an `order_id` that a client wrote for nothing is as absent, so two such orders are two."""
+    words = ("undefined", "undefined", "null", " ")
+    orders = [
+        order(f"n-{number}", order_id=word, currency="EUR", revenue=8 + number)
+        for number, word in enumerate(words)
+    ]
+    segment(api, orders)
+    assert [each["id"] for each in recorded(api) if "total" in each] == ["n-0", "n-1", "n-2", "n-3"]
+    segment(api, [track("Order Refunded", "n-9", {"order_id": "undefined"})])
+    assert [code for _, code in codes(api)] == ["malformed"]
+
+
+def test_b19_an_alias_of_a_word_that_stands_for_nothing_is_no_user(api: Api) -> None:
+    """B19, R16: by Braze's aliases too."""
+    event = {"user_alias": {"alias_label": "id", "alias_name": "undefined"}, "name": "signed_up", "time": AT}
+    said = api.client().post("/users/track", json={"events": [event]}).json()
+    assert [each["code"] for each in said["errors"]] == ["malformed"]
+
+
 def test_b20_a_whole_number_is_one_id(api: Api) -> None:
     """B20, R16: users, orders and products, and what is given back of them."""
     placed = track(

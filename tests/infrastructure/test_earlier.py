@@ -118,6 +118,21 @@ def test_r13_a_message_that_says_something_else_is_a_conflict(api: Api) -> None:
     assert rows(api.service) == log
 
 
+def test_r13_an_order_with_other_lines_is_a_conflict_at_every_door(api: Api) -> None:
+    """R13: one line more, one less, and under a new message id: by the purchases that are recorded of it."""
+    log, before = rows(api.service), kept(api)
+    tea, cup = {"product_id": "tea", "price": 9.99, "quantity": 2}, {"sku": "cup", "price": "4.00"}
+    for message_id in ("o1", "new"):
+        for products in ([tea, cup, {"product_id": "pot", "price": 5}], [tea], [cup]):
+            more = {"order_id": "A-1", "currency": "EUR", "products": products}
+            segment(api, [track("Order Completed", "u1", message_id, AT, **more)])
+    assert rows(api.service) == log
+    assert kept(api) == [*before, *[("segment", "conflicting_fact")] * 6]
+    same = {"order_id": "A-1", "currency": "EUR", "products": [tea, cup]}
+    segment(api, [track("Order Completed", "u1", "new", AT, **same)])
+    assert kept(api) == [*before, *[("segment", "conflicting_fact")] * 6]
+
+
 def test_r13_an_order_by_another_door_is_known_by_its_purchases(api: Api, tmp_path: Path) -> None:
     """R13: a duplicate or a conflict by those; in dollars where none were named, whatever the default is now."""
     with api.client() as client:

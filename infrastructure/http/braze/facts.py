@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from application.fact_commands import is_nobody
 from application.properties import canonical
 from domain.errors import BadMoney, FactRefused
 from domain.instants import printed
@@ -61,7 +62,7 @@ def _read(array: Array, text: bytes, counted: Counter[str]) -> Read:
         _check(sent)
     except FactRefused as refusal:
         # Kept without an id, it can never be taken: its sender has split it by then, and it would count twice.
-        return Read(fact, kept(refusal))
+        return Read(fact, kept(refusal), earlier=partial(leniently, fact | {"id": _id(fact, counted)}))
     fact |= {"id": _id(fact, counted)}
     if not is_of_order(fact.get("name")):
         return read(fact)
@@ -134,6 +135,10 @@ def _check(sent: Sent) -> None:
         if sent.get("email") is not None or sent.get("phone") is not None:
             said += ": an email address or phone number is no id here"
         raise FactRefused(said, place="external_id")
+    alias = sent.get("user_alias")
+    name = alias.get("alias_name") if sent.get("external_id") is None and isinstance(alias, dict) else None
+    if isinstance(name, str) and is_nobody(name):
+        raise FactRefused(f"user_alias: {name!r} stands for nothing, and is no user", place="user_alias")
     quantity = sent.get("quantity")
     if isinstance(quantity, int) and quantity > _MOST_QUANTITY:
         raise BadMoney(f"quantity: it is at most {_MOST_QUANTITY}; send several purchases", place="quantity")

@@ -63,6 +63,11 @@ class Message:
             raise FactRefused(message, place=place)
         return found if isinstance(found, str) and found else None
 
+    def order_id(self) -> str | None:
+        """The order that the message is about; a word that stands for nothing names none."""
+        found = self.identifier(self.properties.get("order_id"), "order_id")
+        return None if found is None or is_nobody(found) else found
+
     def version(self, value: object) -> str | None:
         """A version that accompanies what the message tells; one that is none is as absent, and counted (R10)."""
         found = text(value)

@@ -22,7 +22,7 @@ def updated(message: Message) -> Read:
 
     Its instant is that of the update: it is no part of what the order is.
     """
-    found = message.read(_order(message))
+    found = message.read(_order(message) | {"id": _named(message)})
     if isinstance(found.fact, OrderCommand):
         said = {name: getattr(found.fact, name) for name in OrderCommand.model_fields}
         command = OrderUpdatedCommand.model_construct(**said).with_defaults("at")
@@ -46,15 +46,18 @@ def cancelled(message: Message) -> Read:
 
 
 def _correction(message: Message, kind: str) -> Fact:
-    order_id = message.identifier(message.properties.get("order_id"), "order_id")
+    return message.fact(kind, message.message_id, order_id=_named(message), name=message.event)
+
+
+def _named(message: Message) -> str:
+    order_id = message.order_id()
     if order_id is None:
         raise FactRefused("order_id: name the order that this is about", place="order_id")
-    return message.fact(kind, message.message_id, order_id=order_id, name=message.event)
+    return order_id
 
 
 def _order(message: Message) -> Fact:
     properties = message.properties
-    order_id = message.identifier(properties.get("order_id"), "order_id")
     ordered = lines(properties.get("products"), _NAMES)
     total_name = _total(properties, ordered)
     more = {
@@ -63,7 +66,7 @@ def _order(message: Message) -> Fact:
         "total": told(properties.get(total_name)) if total_name else None,
         "properties": rest(properties, {"order_id", "currency", total_name}, _NAMES),
     }
-    fact = message.fact("order", order_id or message.message_id, name=message.event)
+    fact = message.fact("order", message.order_id() or message.message_id, name=message.event)
     return fact | message.app | without_nothing(more)
 
 
