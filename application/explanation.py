@@ -181,7 +181,8 @@ def _correction(correction: Correction, currency: str) -> dict[str, Any]:
 def _idle(idle: IdleCorrection) -> dict[str, Any]:
     """A correction without effect; in no currency where neither it nor what it names says which.
 
-    `lines` are those that it names, `without_effect` the units among them that gave back nothing.
+    `lines` are those that it names, `without_effect` the units among them that gave back nothing, and `never_ordered`
+    the products among those that its order never named; `order_names_lines` is null but for these.
     """
     currency = getattr(idle.correction, "currency", None) or idle.currency
     stated = _correction(idle.correction, currency or _NO_CURRENCY)
@@ -190,4 +191,9 @@ def _idle(idle: IdleCorrection) -> dict[str, Any]:
         "reason": idle.reason,
         "order_currency": idle.currency if idle.reason is Idle.OTHER_CURRENCY else None,
         "without_effect": _lines(idle.lines, currency or _NO_CURRENCY),
+        "never_ordered": list(idle.never_ordered),
+        "order_names_lines": idle.names_lines if idle.reason is Idle.BEYOND_ORDER else None,
+        "gave_back": (
+            None if idle.gave_back is None else money.printed(idle.gave_back, currency or _NO_CURRENCY)
+        ),
     }

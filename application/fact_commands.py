@@ -45,6 +45,14 @@ _WORDS = {
     "union_tag_not_found": f"type: say of which type the fact is: {_TYPES}",
     "model_attributes_type": "a fact is an object: names and their values",
 }
+_KINDS = {
+    "string_type": "a text is wanted",
+    "dict_type": "an object is wanted: names and their values",
+    "list_type": "a list is wanted",
+    "model_type": 'a line is an object: {"product_id": ..., "price": ..., "quantity": ...}',
+}
+"""What a field is to be, by the type of the error."""
+NO_NUMERIC_ID = f"a number is an id where it is whole and has at most {_ID_DIGITS} digits"
 _SHOWN = 300
 """How much of a message that may repeat the caller's text is passed on."""
 
@@ -101,7 +109,7 @@ def read_money(value: object, notes: Notes | None = None) -> Decimal:
     """A price or amount: a decimal text as it is, a number rounded to 6 decimals, which is noted; raises BadMoney."""
     if isinstance(value, str):
         if _DECIMAL.fullmatch(value) is None:
-            raise BadMoney("money is a decimal string such as 9.99")
+            raise BadMoney("money is a decimal text such as 9.99, without separators and currency signs")
         return money.price(Decimal(value))
     if isinstance(value, Decimal):
         found = money.rounded(value)
@@ -115,7 +123,7 @@ def read_money(value: object, notes: Notes | None = None) -> Decimal:
         if not 0 <= value < money.AMOUNT_LIMIT:
             raise BadMoney("money is a number of 0 or more, below 10^12")
         return Decimal(value)
-    raise FactRefused("money is a decimal string or a number")
+    raise FactRefused("money is a decimal text or a number")
 
 
 def read_quantity(value: object) -> int:
@@ -132,11 +140,11 @@ def read_quantity(value: object) -> int:
     ):
         value = int(value)
     if isinstance(value, Decimal):
-        raise BadMoney("quantity is a whole number of 1 or more")
+        raise BadMoney("it is a whole number of 1 or more")
     if not isinstance(value, int) or isinstance(value, bool):
-        raise FactRefused("quantity is a whole number")
+        raise FactRefused("it is a whole number")
     if not 1 <= value <= money.QUANTITY_LIMIT:
-        raise BadMoney("quantity is a whole number of 1 or more")
+        raise BadMoney("it is a whole number of 1 or more")
     return value
 
 
@@ -166,7 +174,7 @@ def _placed(name: str) -> Iterator[None]:
 
 def _currency(value: object) -> object:
     if isinstance(value, str) and value not in money.currencies():
-        raise BadMoney(f"{value[:10]!r} is no ISO 4217 currency", place="currency")
+        raise BadMoney(money.no_currency(value), place="currency")
     return value
 
 
@@ -449,10 +457,18 @@ def _refusal(errors: list[ErrorDetails], nested: int = 1) -> FactRefused:
         return FactRefused(_WORDS[errors[0]["type"]], code="malformed", place="type")
     unknown = next((error for error in errors if error["type"] == "extra_forbidden"), None)
     error = unknown or errors[0]
+    said = _said(error)
     # The first step of the place is the discriminator's tag, which the caller did not write.
     place = ".".join(str(step) for step in error["loc"][nested:])[:_SHOWN]
-    said = "there is no such field" if unknown and not nested else error["msg"][:_SHOWN]
-    if unknown and nested:
-        said = "a fact of this type has no such field"
+    if unknown:
+        said = "a fact of this type has no such field" if nested else "there is no such field"
     message = f"{place}: {said}" if place else said
     return FactRefused(message, place=place, code="unknown_field" if unknown else "malformed")
+
+
+def _said(error: ErrorDetails) -> str:
+    """What was wrong, in words of whoever sends facts."""
+    if error["type"] == "string_type" and error["loc"][-1] in _IDS:
+        number = isinstance(error["input"], int | float | Decimal) and not isinstance(error["input"], bool)
+        return NO_NUMERIC_ID if number else "an id is text"
+    return _KINDS.get(error["type"], error["msg"][:_SHOWN])

@@ -110,7 +110,7 @@ class AppGroup(Aggregate[AnyAppGroupEvent]):
     def change_default_currency(self, currency: str | None) -> None:
         """Change the currency of prices that name none; facts recorded before keep theirs (R11)."""
         if currency is not None and currency not in money.currencies():
-            raise BadDefinition(f"{currency[:10]!r} is no ISO 4217 currency", place="default_currency")
+            raise BadDefinition(money.no_currency(currency), place="default_currency")
         if currency != self.default_currency:
             self.record(DefaultCurrencyChanged(currency))
 

@@ -62,13 +62,18 @@ class Idle(StrEnum):
 class IdleCorrection:
     """A correction without effect, or without all of it; the currency of what it names, where that is known.
 
-    `lines` are the units that were never ordered, or whose price nobody knows.
+    `lines` are the units of which the order has no more, or whose price nobody knows; `never_ordered` are the products
+    among them that the order never named, and `names_lines` is whether it names any. `gave_back` is what the correction
+    gave back where it asked for more than was left.
     """
 
     correction: Correction
     reason: Idle
     currency: str | None = None
     lines: tuple[OrderLine, ...] = ()
+    never_ordered: tuple[str, ...] = ()
+    names_lines: bool = True
+    gave_back: Decimal | None = None
 
 
 @dataclass
@@ -128,7 +133,8 @@ class _Ledger:
         self._left[purchase.id] = left
         self.found.effects[purchase.id].append(Effect(refund, gave_back))
         if gave_back < refund.amount:
-            self.found.idle.append(IdleCorrection(refund, Idle.EXCEEDS_PURCHASE, purchase.currency))
+            idle = IdleCorrection(refund, Idle.EXCEEDS_PURCHASE, purchase.currency, gave_back=gave_back)
+            self.found.idle.append(idle)
 
     def _of_no_purchase(self, refund: Refund, named: Fact | None) -> IdleCorrection:
         voided = self._gone.get(refund.purchase_id)
@@ -184,9 +190,10 @@ class _Account:
         nets: Callable[[GivenBack], dict[str, Decimal]],
     ) -> None:
         self._back = GivenBack(lines, currency)
+        self._ordered = frozenset(line.product_id for line in lines)
         self._nets = nets
         self._left = nets(self._back)
-        self._missing = Decimal(0)
+        self._missing = self._gave_back = Decimal(0)
 
     def take(self, correction: OrderCorrection) -> Iterator[tuple[str, Decimal]]:
         """What the correction gives back, by sale; of several sales those alone that it gives anything back of."""
@@ -194,7 +201,8 @@ class _Account:
         self._back.take(correction)
         self._left = self._nets(self._back)
         gave = {sale_id: money.difference(net, self._left[sale_id]) for sale_id, net in left.items()}
-        self._missing = money.net(self._back.sum, (asked, *gave.values()))
+        self._gave_back = money.total(gave.values())
+        self._missing = money.net(self._back.sum, (asked, self._gave_back))
         yield from (
             (sale_id, gave_back) for sale_id, gave_back in gave.items() if gave_back or len(gave) == 1
         )
@@ -204,14 +212,23 @@ class _Account:
         back, currency = self._back, self._back.currency
         if correction.id in back.of_other_currency:
             yield IdleCorrection(correction, Idle.OTHER_CURRENCY, currency)
-        for reason, lines in (
-            (Idle.BEYOND_ORDER, back.beyond.get(correction.id)),
-            (Idle.WITHOUT_PRICE, None if back.everything else back.without_price.get(correction.id)),
-        ):
-            if lines:
-                yield IdleCorrection(correction, reason, currency, tuple(lines))
+        if beyond := back.beyond.get(correction.id):
+            yield self._beyond(correction, beyond)
+        if not back.everything and (unpriced := back.without_price.get(correction.id)):
+            yield IdleCorrection(correction, Idle.WITHOUT_PRICE, currency, tuple(unpriced))
         if self._missing:
-            yield IdleCorrection(correction, Idle.EXCEEDS_ORDER, currency)
+            yield IdleCorrection(correction, Idle.EXCEEDS_ORDER, currency, gave_back=self._gave_back)
+
+    def _beyond(self, correction: OrderCorrection, lines: Sequence[OrderLine]) -> IdleCorrection:
+        products = dict.fromkeys(line.product_id for line in lines)
+        return IdleCorrection(
+            correction,
+            Idle.BEYOND_ORDER,
+            self._back.currency,
+            tuple(lines),
+            never_ordered=tuple(each for each in products if each not in self._ordered),
+            names_lines=bool(self._ordered),
+        )
 
 
 def lines_of(correction: Correction) -> tuple[OrderLine, ...]:

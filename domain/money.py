@@ -33,6 +33,13 @@ def currencies() -> frozenset[str]:
     ) - _NOT_ISO_4217
 
 
+def no_currency(code: str) -> str:
+    """Why a text is no currency, and what to write instead where its capitals are one."""
+    capitals = code[:10].upper()
+    instead = f": write {capitals}" if len(code) <= 10 and capitals in currencies() else ""
+    return f"{code[:10]!r} is no ISO 4217 currency{instead}"
+
+
 @cache
 def _current() -> dict[str, int]:
     """The decimals of each current currency; the table takes a while to load."""

@@ -22,7 +22,7 @@ __all__ = ["AUDITED", "ROWS", "Figures", "Filled", "figures", "show"]
 AUDITED: Final = (CAMPAIGN_REPORT, CONVERSIONS, RECIPIENTS, SERIES)
 """The read models that are compared."""
 
-ROWS: Final = ("conversions", "counted_purchases", "recipients")
+ROWS: Final = ("conversions", "counted_revenue", "recipients")
 """What of theirs is compared row by row, under the audit's own names."""
 
 

@@ -8,8 +8,9 @@ import typer
 import yaml
 from rich.table import Table
 
-from application.campaign_commands import read_campaigns
+from application.campaign_commands import ApplyCampaigns, read_campaigns
 from application.ports import Stamp
+from domain.app_group import AppGroup
 from domain.campaign import Campaign
 from infrastructure.cli.console import (
     ROOMY,
@@ -48,6 +49,7 @@ def apply(
     """Draft and launch what is new, change what may change; all of the file or nothing of it."""
     command = read_campaigns(_load(file))
     with opened(database, make=True) as service:
+        before = service.ledger.app_group(command.app_group)
         applied = service.campaigns.apply(command, stamp())
     if json_output:
         print_json(
@@ -60,12 +62,22 @@ def apply(
             }
         )
         return
+    if changed := _default_currency(before, command):
+        out.print(changed, highlight=False, soft_wrap=True)
     table = Table(
         "Campaign", "Change", "Status", title=f"App group {shown(command.app_group)}", title_justify="left"
     )
     for each in applied:
         table.add_row(shown(each.campaign_id), each.change, each.status)
     out.print(table)
+
+
+def _default_currency(before: AppGroup, command: ApplyCampaigns) -> str:
+    """What the file changed of the currency of prices that name none; nothing of a group that it made."""
+    was, now = before.default_currency, command.default_currency
+    if not before.version or "default_currency" not in command.model_fields_set or now == was:
+        return ""
+    return f"App group {shown(command.app_group)}: default currency {now or 'none'} (was {was or 'none'})"
 
 
 @commands.command("list")

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from infrastructure.cli.console import shown
-from infrastructure.cli.fact_words import priced, units, variant, when
+from infrastructure.cli.fact_words import named, priced, units, variant, when
 
 
 def revenue(explanation: dict[str, Any]) -> Iterator[str]:
@@ -48,10 +48,10 @@ def _details(sale: dict[str, Any]) -> Iterator[str]:
         yield from _lines(sale)
     for each in sale["refunds"]:
         of_order = each["order_id"] is not None and sale["order_id"] is None
-        named = f" for {units(each['lines'])}" if each["lines"] else ""
-        named += f", of order {shown(each['order_id'])}" if of_order else ""
+        what = f" for {units(each['lines'])}" if each["lines"] else ""
+        what += f", of order {shown(each['order_id'])}" if of_order else ""
         gave = f"{each['gave_back']} {sale['currency']}" if Decimal(each["gave_back"]) else "nothing"
-        yield f"{_kind(each)} {shown(each['id'])} of {when(each['at'])} gave back {gave}{named}."
+        yield f"{_kind(each)} {shown(each['id'])} of {when(each['at'])} gave back {gave}{what}."
 
 
 def _lines(order: dict[str, Any]) -> Iterator[str]:
@@ -73,12 +73,12 @@ def _idle(idle: dict[str, Any]) -> str:
     amount = f" of {idle['amount']} {idle['currency'] or ''}".rstrip() if idle["amount"] is not None else ""
     name = f"{_kind(idle)} {shown(idle['id'])}{amount}"
     if idle["type"] == "refund":
-        return f"{name} {_idle_of_purchase(idle['reason'], shown(idle['purchase_id']))}"
+        return f"{name} {_idle_of_purchase(idle, shown(idle['purchase_id']))}"
     return f"{name} {_idle_of_order(idle, shown(idle['order_id']))}"
 
 
-def _idle_of_purchase(reason: str, purchase: str) -> str:
-    match reason:
+def _idle_of_purchase(idle: dict[str, Any], purchase: str) -> str:
+    match idle["reason"]:
         case "no_such_purchase":
             return f"has no effect: no purchase {purchase} of this user is known (yet)."
         case "not_a_purchase":
@@ -86,7 +86,7 @@ def _idle_of_purchase(reason: str, purchase: str) -> str:
         case "purchase_disregarded":
             return f"has no effect: a void names the purchase {purchase}."
         case _:
-            return f"has only part of its effect: purchase {purchase} had less left to refund."
+            return _exceeds(idle, f"purchase {purchase}")
 
 
 def _idle_of_order(idle: dict[str, Any], order: str) -> str:
@@ -101,13 +101,28 @@ def _idle_of_order(idle: dict[str, Any], order: str) -> str:
             own = f"is in {idle['order_currency']}" if idle["order_currency"] else "names no money"
             return f"has no effect: it is in {idle['currency']}, and order {order} {own}."
         case "beyond_order":
-            return (
-                f"gave back nothing for {units(idle['without_effect'])}: order {order} has no more of that."
-            )
+            return f"gave back nothing for {units(idle['without_effect'])}: order {order} {_beyond(idle)}."
         case "without_price":
             return (
                 f"gave back nothing for {units(idle['without_effect'])}: "
                 f"neither it nor order {order} says the price."
             )
         case _:
-            return f"has only part of its effect: order {order} had less left to give back."
+            return _exceeds(idle, f"order {order}")
+
+
+def _exceeds(idle: dict[str, Any], sale: str) -> str:
+    if not Decimal(idle["gave_back"]):
+        return f"has no effect: nothing of {sale} was left to give back."
+    return f"has only part of its effect: {sale} had less left to give back."
+
+
+def _beyond(idle: dict[str, Any]) -> str:
+    """What an order has no more of, and what it never had."""
+    if not idle["order_names_lines"]:
+        return "names no lines"
+    products = list(dict.fromkeys(line["product_id"] for line in idle["without_effect"]))
+    never = set(idle["never_ordered"])
+    returned, unknown = [each for each in products if each not in never], idle["never_ordered"]
+    said = [f"has no more {named(returned)}"] if returned else []
+    return " and ".join([*said, *([f"names no {named(unknown)}"] if unknown else [])])

@@ -32,6 +32,13 @@ def kind(fact: dict[str, Any]) -> str:
     return str(fact["type"]).replace("_", " ")
 
 
+def named(products: list[str]) -> str:
+    """Products that are told by their ids: "tea or cup"."""
+    told = [shown(each) for each in products[:MOST_LINES]]
+    more = [f"{len(products) - MOST_LINES:,} more"] if len(products) > MOST_LINES else []
+    return " or ".join([*told, *more])
+
+
 def _products(fact: dict[str, Any]) -> str:
     products = list(dict.fromkeys(line["product_id"] for line in fact.get("lines", ())))
     more = [f"{len(products) - 3:,} more"] if len(products) > 3 else []

@@ -7,6 +7,11 @@ _FULL = "█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 amount", "2 amounts"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def percent(rate: float | None) -> str:
     """A rate in percent; a dash where there is none."""
     return NO_FIGURE if rate is None else f"{rate * 100:.2f} %"

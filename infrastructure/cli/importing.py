@@ -25,6 +25,7 @@ from infrastructure.cli.console import (
     plain,
     print_json,
 )
+from infrastructure.cli.figures import counted
 from infrastructure.files import FORMATS, FactFile
 from infrastructure.importing import Import, Rejected, Totals
 
@@ -166,18 +167,21 @@ def print_totals(totals: Totals, rejects: Path | None) -> None:
     """Say in a sentence what an import did."""
     rate = totals.read / totals.seconds if totals.seconds else 0
     out.print(
-        f"{totals.read:,} facts read in {totals.seconds:.1f} s ({rate:,.0f} a second): {totals.accepted:,} new, "
-        f"{totals.duplicates:,} duplicates, {totals.rejected:,} rejected; "
-        f"{totals.conversions:+,} standing conversions.",
+        f"{counted(totals.read, 'fact')} read in {totals.seconds:.1f} s ({rate:,.0f} a second): "
+        f"{totals.accepted:,} new, {counted(totals.duplicates, 'duplicate')}, {totals.rejected:,} rejected; "
+        f"{totals.conversions:+,} standing conversion{'' if abs(totals.conversions) == 1 else 's'}.",
         highlight=False,
         soft_wrap=True,
     )
     if totals.ignored:
-        out.print(f"{totals.ignored:,} events mean nothing here and were ignored.", highlight=False)
+        out.print(
+            f"Ignored, because nothing here is meant by them: {counted(totals.ignored, 'event')}.",
+            highlight=False,
+        )
     if totals.rounded:
         out.print(
-            f"{totals.rounded:,} amounts had more than 6 decimals and were rounded (write money as text to keep "
-            "every digit).",
+            f"Rounded, because of more than 6 decimals: {counted(totals.rounded, 'amount')} (write money as text "
+            "to keep every digit).",
             highlight=False,
             soft_wrap=True,
         )

@@ -14,6 +14,7 @@ from infrastructure.files.reading import kept
 from infrastructure.http import schemas
 from infrastructure.http.answers import answered
 from infrastructure.http.bodies import body
+from infrastructure.http.not_numbers import decoded
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Sender, Shared
 from infrastructure.http.taking import Read, Taken, read, reading, take
@@ -49,25 +50,24 @@ async def take_facts(request: Request, state: Shared, caller: Sender) -> Respons
     Each is accepted, a duplicate, or rejected with a code, and the rest is taken. Sent again, they are duplicates.
     """
     sent = await body(request, state.settings.body_bytes)
-    found = _facts(sent, state.settings.facts)
-    facts = await reading(len(sent), lambda: [_read(each) for each in found])
+    facts = await reading(len(sent), lambda: [_read(each) for each in _facts(sent, state.settings.facts)])
     return answered(_answer(facts, await take(state, caller, facts, "facts")))
 
 
-def _facts(sent: bytes, limit: int) -> list[msgspec.Raw]:
+def _facts(sent: bytes, limit: int) -> list[bytes]:
     """The facts of a body, not yet read: one that is no JSON within is a fault of that one alone."""
     try:
-        facts = _decode(sent).facts
+        found, decodable = decoded(_decode, sent)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Problem(
             HTTPStatus.BAD_REQUEST, "malformed", f'the body is {{"facts": [...]}}: {error}'
         ) from None
-    if _stands_twice(sent):
+    if _stands_twice(decodable.text):
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed", "'facts' stands more than once; send one list")
-    if len(facts) > limit:
+    if len(found.facts) > limit:
         detail = f"a call has at most {limit:,} facts; send several"
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_facts", detail, place="facts")
-    return facts
+    return [decodable.original(each) for each in found.facts]
 
 
 def _stands_twice(sent: bytes) -> bool:
@@ -79,9 +79,9 @@ def _stands_twice(sent: bytes) -> bool:
     return _ONE_KEY.fullmatch(before) is None
 
 
-def _read(raw: msgspec.Raw) -> Read:
+def _read(text: bytes) -> Read:
     try:
-        return read(read_json(bytes(raw)))
+        return read(read_json(text))
     except FactRefused as refusal:
         return read(kept(refusal))
 

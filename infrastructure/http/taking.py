@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -24,6 +24,8 @@ from infrastructure.http.state import State, new_command_id
 from infrastructure.rejects import Bounds, Refusal
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _INLINE = 16 * 1024
 """Bytes that are read at once; more are read in another thread, so that other requests go on."""
@@ -80,8 +82,8 @@ def read(raw: Any) -> Read:  # noqa: ANN401
         return Read(raw, refusal)
 
 
-async def reading(size: int, reader: Callable[[], list[Read]]) -> list[Read]:
-    """Read facts of so many bytes, here or in another thread."""
+async def reading(size: int, reader: Callable[[], T]) -> T:
+    """Read what so many bytes say, here or in another thread."""
     return reader() if size <= _INLINE else await asyncio.to_thread(reader)
 
 

@@ -79,7 +79,7 @@ SELECT 'streams' AS claim, journey, app_group, campaign_id, purchase_id, purchas
     CAST(NULL AS BOOLEAN) AS control, CAST(NULL AS BOOLEAN) AS other_stream
 FROM told_revenue WHERE receipt_id <> ''
 UNION ALL
-SELECT 'counted_purchases' AS claim, journey, app_group, campaign_id, purchase_id, purchased_at, currency, net,
+SELECT 'counted_revenue' AS claim, journey, app_group, campaign_id, purchase_id, purchased_at, currency, net,
     is_order, receipt_id, received_at, variant_id, NULL AS position, control, other_stream
 FROM shown_purchases;
 
@@ -127,7 +127,7 @@ SELECT
     said.position AS position, coalesce(judged.is_order, said.is_order) AS is_order
 FROM (
     SELECT claims.claim, judged_revenue.* FROM judged_revenue CROSS JOIN claims
-    WHERE claims.claim IN ('streams', 'counted_purchases')
+    WHERE claims.claim IN ('streams', 'counted_revenue')
 ) AS judged
 FULL OUTER JOIN said_revenue AS said
     ON said.claim = judged.claim AND said.journey = judged.journey

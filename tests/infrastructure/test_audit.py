@@ -125,7 +125,7 @@ def test_nothing_differs_where_nothing_was_tampered_with(service: Service) -> No
     assert found.claims == (
         "streams",
         "conversions",
-        "counted_purchases",
+        "counted_revenue",
         "recipients",
         "campaign_report",
         "series",
@@ -328,7 +328,7 @@ FAULTS: dict[str, Fault] = {
         lambda c: remove(c, "refund", '"x1"'),
         {
             ("revenue", "other_net", "streams"),
-            ("revenue", "other_net", "counted_purchases"),
+            ("revenue", "other_net", "counted_revenue"),
             ("figure", "other_number", "campaign_report"),
             ("figure", "other_number", "series"),
         },
@@ -453,11 +453,11 @@ FAULTS: dict[str, Fault] = {
     ),
     "a counted purchase off by a cent": Fault(
         put("UPDATE counted_revenue_1 SET net = '35.01' WHERE fact_id = 'p1'"),
-        {("revenue", "other_net", "counted_purchases")},
+        {("revenue", "other_net", "counted_revenue")},
     ),
     "a counted purchase of a seventh decimal": Fault(
         put("UPDATE counted_revenue_1 SET net = '35.0000004' WHERE fact_id = 'p1'"),
-        {("revenue", "other_net", "counted_purchases")},
+        {("revenue", "other_net", "counted_revenue")},
     ),
     "a row of conversions at an instant of a seventh decimal": Fault(
         put("UPDATE conversions_1 SET behaviour_at = '2026-03-02T10:00:00.0000004Z' WHERE behaviour_id = 'p1'"),
@@ -469,7 +469,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a counted purchase in another app group": Fault(
         put("UPDATE counted_revenue_1 SET app_group = 'other' WHERE fact_id = 'p1'"),
-        {("revenue", "other_app_group", "counted_purchases")},
+        {("revenue", "other_app_group", "counted_revenue")},
     ),
     "a recipient in another app group": Fault(
         put("UPDATE recipients_1 SET app_group = 'other' WHERE first_receipt_id = 'r7' AND variant_id = 'B'"),
@@ -485,7 +485,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a counted purchase that is not control's": Fault(
         put("UPDATE counted_revenue_1 SET control = FALSE WHERE fact_id = 'p5'"),
-        {("revenue", "other_control", "counted_purchases")},
+        {("revenue", "other_control", "counted_revenue")},
     ),
     "a window that ends later": Fault(
         put("UPDATE conversions_1 SET window_ends_at = '2026-03-04T09:00:00.000001Z' WHERE behaviour_id = 'p1'"),
@@ -497,7 +497,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a counted purchase in another campaign's stream": Fault(
         put(f"UPDATE counted_revenue_1 SET stream_id = ({STREAM_OF_PLAIN}) WHERE fact_id = 'p1'"),
-        {("revenue", "other_stream", "counted_purchases")},
+        {("revenue", "other_stream", "counted_revenue")},
     ),
     "a recipient in another stream": Fault(
         put("UPDATE recipients_1 SET stream_id = 'campaign-x' WHERE first_receipt_id = 'r7' AND variant_id = 'B'"),

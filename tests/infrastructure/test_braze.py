@@ -171,6 +171,16 @@ def test_what_cannot_be_taken_is_told_in_its_place_and_kept(
     assert "a@b.c" not in kept[0].fact
 
 
+def test_what_is_no_json_number_spoils_no_other_item(api: Api) -> None:
+    """R16: clients write NaN where they have no price: that purchase alone is refused."""
+    sent = json.dumps({"events": [EVENT], "purchases": [PURCHASE | {"price": "@"}, PURCHASE]})
+    answer = api.client().post("/users/track", content=sent.replace('"@"', "NaN"))
+    assert answer.status_code == 201
+    assert (answer.json()["events_processed"], answer.json()["purchases_processed"]) == (1, 1)
+    where = {"input_array": "purchases", "index": 0, "code": "malformed"}
+    assert answer.json()["errors"] == [{"type": "NaN is no JSON number"} | where]
+
+
 PLACED: dict[str, Any] = {
     "order_id": "B-1",
     "total_value": 40.5,

@@ -37,7 +37,7 @@ LINES = [line("tea", 2, "9.99"), line("cup", 1, "4.00")]
 FACTS = [
     *(
         fact("received", "r1", user_id, 1, campaign_id="spring") | {"at": "2026-03-01T09:00:00Z"}
-        for user_id in ("ann", "bob", "gus", "liz", "tom", "eve", "kim")
+        for user_id in ("ann", "bob", "gus", "liz", "tom", "eve", "kim", "una")
     ),
     fact("order", "o-1", "ann", 2, name="Order Completed", currency="EUR", total="21.98", lines=LINES),
     fact("order_refund", "f-1", "ann", 3, order_id="o-1", lines=[line("tea")]),
@@ -58,6 +58,17 @@ FACTS = [
     fact("order_refund", "k-1", "kim", 3, order_id="A-1", lines=[line("tea")]),
     fact("refund", "k-2", "kim", 4, purchase_id="order:A-1:tea", amount="1"),
     fact("order", "o-5", "kim", 2, currency="EUR", total="3.5"),
+    fact("order", "o-6", "una", 2, currency="EUR", lines=LINES),
+    fact(
+        "order_refund", "l-1", "una", 3, order_id="o-6", lines=[line("tea", 3), line("pot"), line("mug", 2)]
+    ),
+    fact("order_refund", "l-2", "una", 4, order_id="o-6", lines=[line("mug")]),
+    fact("order_refund", "l-3", "una", 5, order_id="o-6", amount="5.00"),
+    fact("order", "o-7", "una", 2, currency="EUR", total="3.5"),
+    fact("order_refund", "l-4", "una", 6, order_id="o-7", lines=[line("tea")]),
+    fact("purchase", "p-1", "una", 2, product_id="tea", price="10", currency="EUR"),
+    fact("refund", "l-5", "una", 7, purchase_id="p-1", amount="10.50"),
+    fact("refund", "l-6", "una", 8, purchase_id="p-1", amount="1"),
     fact("app_version", "v1", "gus", 3, app_id="ios", version="2.0"),
     fact("app_version", "v1", "liz", 3, app_id="ios", version="2.0", previous_version="1.9"),
     fact("session_started", "s1", "tom", 2, app_id="ios", app_version="v1.8"),
@@ -143,15 +154,40 @@ def test_r12_r27_corrections_without_effect_are_told_with_their_reason(ledger: P
     told = story(ledger, "bob")
     assert "Lines without a price add nothing." in told
     assert "No revenue: order o-3 of 2026-03-02 10:00:00 UTC names no money." in told
-    begin = told.index("Refund g-1 gave back nothing for 1 x tea: order o-2 has no more of that.")
+    begin = told.index("Refund g-1 gave back nothing for 1 x tea: order o-2 has no more tea.")
     assert told[begin + 1 :] == [
         "Refund g-1 gave back nothing for 1 x cup: neither it nor order o-2 says the price.",
         "Refund g-2 of 5.00 USD has no effect: it is in USD, and order o-2 is in EUR.",
-        "Refund g-3 of 5.00 EUR has only part of its effect: order o-2 had less left to give back.",
+        "Refund g-3 of 5.00 EUR has no effect: nothing of order o-2 was left to give back.",
         "Refund g-4 has no effect: no order o-99 of this user is known (yet).",
         "Cancellation g-5 has no effect: r1 is no order.",
         "Refund g-6 of 5 has no effect: o-2 is an order, which only an order_refund gives back.",
         "Cancellation g-7 has no effect: a void names the order o-4.",
+    ]
+
+
+def test_r12_r27_what_never_was_is_told_from_what_was_given_back_before(ledger: Path) -> None:
+    """R12, R27: products that were never ordered, orders without lines, and sales of which nothing was left."""
+    told = story(ledger, "una")
+    begin = told.index(
+        "Refund l-1 gave back nothing for 1 x tea, 1 x pot, 2 x mug: "
+        "order o-6 has no more tea and names no pot or mug."
+    )
+    assert told[begin + 1 :] == [
+        "Refund l-2 gave back nothing for 1 x mug: order o-6 names no mug.",
+        "Refund l-3 of 5.00 EUR has only part of its effect: order o-6 had less left to give back.",
+        "Refund l-4 gave back nothing for 1 x tea: order o-7 names no lines.",
+        "Refund l-5 of 10.50 EUR has only part of its effect: purchase p-1 had less left to give back.",
+        "Refund l-6 of 1.00 EUR has no effect: nothing of purchase p-1 was left to give back.",
+    ]
+    idle = explained(ledger, "una")["refunds_without_effect"]
+    assert [(each["never_ordered"], each["order_names_lines"], each["gave_back"]) for each in idle] == [
+        (["pot", "mug"], True, None),
+        (["mug"], True, None),
+        ([], None, "4.00"),
+        (["tea"], False, None),
+        ([], None, "10.00"),
+        ([], None, "0.00"),
     ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import msgspec
 import pytest
 import zstandard
 from sqlalchemy import delete
@@ -30,6 +31,7 @@ from infrastructure.gathering import Gathering
 from infrastructure.http import access, bodies, protocol
 from infrastructure.http import app as app_module
 from infrastructure.http.idempotency import Answer, once
+from infrastructure.http.not_numbers import decoded
 from infrastructure.keys import Scope
 from infrastructure.schema import kept_aside
 from tests.infrastructure.serving import Api, serving
@@ -152,6 +154,33 @@ def test_a_hostile_fact_spoils_no_other(api: Api, fact: str) -> None:
     assert (told["accepted"], [each["index"] for each in told["rejected"]]) == (1, [0])
 
 
+@pytest.mark.parametrize("token", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_json_number_spoils_no_other_fact(api: Api, token: str) -> None:
+    """R16: clients in Python and Java write it: its fact alone is refused, and texts that say it are texts."""
+    client = api.client()
+    told = [
+        {"type": "custom_event", "id": each, "user_id": "u1", "name": "c", "at": RECEIPT["at"]}
+        for each in "ab"
+    ]
+    kept = told[1] | {"properties": {"said": f'"{token}", {token}'}}
+    spoilt = json.dumps(told[0] | {"properties": {"@": 0}}).replace('"@": 0', f'"@": [{token}, 0.5]')
+    answer = client.post("/v1/facts", content=f'{{"facts":[{token}, {spoilt},{json.dumps(kept)}]}}').json()
+    assert (answer["accepted"], [each["index"] for each in answer["rejected"]]) == (1, [0, 1])
+    assert {(each["code"], each["message"]) for each in answer["rejected"]} == {
+        ("malformed", f"{token} is no JSON number")
+    }
+    assert client.post("/v1/facts", json={"facts": [kept]}).json()["duplicates"] == 1
+
+
+def test_a_body_of_nothing_but_quotes_and_tokens_takes_no_time() -> None:
+    """Each byte is looked at once: strings that never end are looked at no second time."""
+    before = time.process_time()
+    for many in (b'\\"', b"-", b"\\", b"Infinit", b"NaN", b'"",'):
+        with pytest.raises(msgspec.DecodeError, match="invalid character"):
+            decoded(msgspec.json.decode, b"[NaN," + many * 200_000 + b'"')
+    assert time.process_time() - before < 5
+
+
 def test_money_keeps_the_digits_it_was_sent_with(api: Api) -> None:
     """R11: a JSON number is no float on the way."""
     client = api.client()
@@ -171,7 +200,8 @@ def test_money_keeps_the_digits_it_was_sent_with(api: Api) -> None:
         (b"{", "malformed"),
         (b'{"facts":{}}', "malformed"),
         (b'{"facts":[],"more":1}', "malformed"),
-        (b'{"facts":[NaN]}', "malformed"),
+        (b'{"facts":[{}NaN]}', "malformed"),
+        (b'{NaN:0,"facts":[]}', "malformed"),
         (b"[" * 100_000, "malformed"),
         (b'{"facts":[],"facts":[]}', "malformed"),
         (b' {"facts" : [{"facts": []}], "f\\u0061cts":[] }\n', "malformed"),

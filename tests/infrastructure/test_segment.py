@@ -698,6 +698,20 @@ def test_a_key_without_an_app_cannot_tell_sessions(client: Client) -> None:
     assert not any({"app_id", "app_version"} & each.keys() for each in client.recorded())
 
 
+def test_what_is_no_json_number_spoils_no_other_message(client: Client) -> None:
+    """R16: the Python client writes NaN, and drops a whole batch that is answered 400."""
+    said = {"type": "track", "event": "signed_up", "userId": "u1", "timestamp": AT}
+    messages = [said | {"messageId": f"m{n}", "properties": {"n": n}} for n in range(3)]
+    for path, sent in (("batch", {"batch": messages}), ("track", messages[1])):
+        body = json.dumps(sent).replace('"properties": {"n": 1}', '"properties": {"n": -Infinity}')
+        succeeded(client.http.post(f"/v1/{path}", content=body))
+    assert [each["id"] for each in client.recorded()] == ["m0", "m2"]
+    assert [(each.code, each.message) for each in client.rejected()] == [
+        ("malformed", "-Infinity is no JSON number")
+    ] * len(client.rejected())
+    assert client.counted(source="segment", verdict="rejected", code="malformed") >= 2
+
+
 def test_a_batchs_context_is_its_messages_too(client: Client) -> None:
     """What a message says itself goes first."""
     track = {"type": "track", "event": "Application Opened", "userId": "u1", "timestamp": AT}
@@ -732,7 +746,7 @@ def test_bodies_come_packed_and_as_any_type(client: Client, path: str, encoding:
         ("/v1/track", b"", "malformed"),
         ("/v1/track", b"{", "malformed"),
         ("/v1/track", b"[]", "malformed"),
-        ("/v1/track", b'{"event":NaN}', "malformed"),
+        ("/v1/track", b'{"event":N}', "malformed"),
         ("/v1/track", b'{"event":"\xff"}', "malformed"),
         ("/v1/track", b'{"a":' * 100_000, "body_too_large"),
         ("/v1/track", b'{"event":"%s"}' % (b"x" * MESSAGE_BYTES), "body_too_large"),

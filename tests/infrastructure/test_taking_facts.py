@@ -11,6 +11,7 @@ import pytest
 from application.campaign_commands import AppGroupCommand
 from application.fact_commands import Notes, OrderUpdatedCommand, read_fact
 from application.intake import Answer, Verdict
+from domain.errors import DomainError
 from domain.journey.decisions import ConversionRecorded, ConversionRestated
 from infrastructure.importing import Import
 from infrastructure.service import Service, stamp
@@ -170,6 +171,45 @@ def test_r16_quantities_read_alike(service: Service, quantity: object) -> None:
     """B8: a number or a text, with or without a fraction of nothing."""
     assert verdicts(service, bought("p1", currency="EUR", quantity=2)) == ["accepted"]
     assert verdicts(service, bought("p1", currency="EUR", quantity=quantity)) == ["duplicate"]
+
+
+NO_ID = "a number is an id where it is whole and has at most 18 digits"
+NO_MONEY = "money is a decimal text such as 9.99, without separators and currency signs"
+A_LINE = 'lines.0: a line is an object: {"product_id": ..., "price": ..., "quantity": ...}'
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        (bought("p1", currency="eur"), "'eur' is no ISO 4217 currency: write EUR"),
+        (bought("p1", currency="euro"), "'euro' is no ISO 4217 currency"),
+        (bought("p1", price="1,234.56"), f"price: {NO_MONEY}"),
+        (bought("p1", quantity=0), "quantity: it is a whole number of 1 or more"),
+        (bought("p1", quantity=True), "quantity: it is a whole number"),
+        (bought("p1", user_id=Decimal("7.5")), f"user_id: {NO_ID}"),
+        (bought("p1", product_id=10**18), f"product_id: {NO_ID}"),
+        (bought("p1", product_id=["tea"]), "product_id: an id is text"),
+        (bought("p1", properties=[]), "properties: an object is wanted: names and their values"),
+        (bought("p1") | {"id": True}, "id: an id is text"),
+        (fact("custom_event", "c1", name=5), "name: a text is wanted"),
+        (fact("order", "o1", lines=["tea"]), A_LINE),
+        (fact("order", "o1", lines="tea"), "lines: a list is wanted"),
+        (fact("order", "o1", lines=[{"product_id": Decimal("7.5")}]), f"lines.0.product_id: {NO_ID}"),
+        (
+            fact("order", "o1", lines=[{"product_id": "tea", "quantity": 0}]),
+            "lines.0.quantity: it is a whole number of 1 or more",
+        ),
+        (
+            fact("order", "o1", lines=[{"product_id": "tea", "currency": "usd"}]),
+            "lines.0.currency: 'usd' is no ISO 4217 currency: write USD",
+        ),
+    ],
+)
+def test_r16_a_refusal_says_what_to_write_instead(sent: dict[str, Any], message: str) -> None:
+    """R16: in words of whoever sends facts, with the place, and each word once."""
+    with pytest.raises(DomainError) as refused:
+        read_fact(sent)
+    assert refused.value.message == message
 
 
 def test_r16_a_whole_number_given_as_an_id_is_its_digits(service: Service) -> None:

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
-import msgspec
-
 from application.fact_commands import is_nobody
 from application.properties import canonical
 from domain.errors import BadMoney, FactRefused
@@ -41,14 +39,14 @@ class Item:
     read: Read
 
 
-def items(events: Iterable[msgspec.Raw], purchases: Iterable[msgspec.Raw]) -> list[Item]:
+def items(events: Iterable[bytes], purchases: Iterable[bytes]) -> list[Item]:
     """All of a call, in order: a fault is one of its own item alone."""
     counted: Counter[str] = Counter()
-    arrays: list[tuple[Array, Iterable[msgspec.Raw]]] = [("events", events), ("purchases", purchases)]
+    arrays: list[tuple[Array, Iterable[bytes]]] = [("events", events), ("purchases", purchases)]
     return [
-        Item(array, index, _read(array, bytes(raw), counted))
+        Item(array, index, _read(array, text, counted))
         for array, sent in arrays
-        for index, raw in enumerate(sent)
+        for index, text in enumerate(sent)
     ]
 
 

@@ -11,6 +11,7 @@ from infrastructure.http import metrics
 from infrastructure.http.bodies import body
 from infrastructure.http.braze.answers import BrazeRoute, Tracked, answers, told
 from infrastructure.http.braze.facts import MOST, Item, items
+from infrastructure.http.not_numbers import Decodable, decoded
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Sender, Shared
 from infrastructure.http.taking import Read, Taken, reading, take
@@ -90,7 +91,7 @@ async def track_users(request: Request, state: Shared, caller: Sender) -> Respon
     The same call sent again changes nothing. What cannot be taken is in `errors`, and the rest is taken.
     """
     text = await body(request, state.settings.body_bytes)
-    sent = _sent(text)
+    sent, decodable = await reading(len(text), lambda: _sent(text))
     events, purchases, attributes = sent.events or [], sent.purchases or [], len(sent.attributes or [])
     number = len(events) + len(purchases)
     if number > state.settings.facts:
@@ -99,7 +100,7 @@ async def track_users(request: Request, state: Shared, caller: Sender) -> Respon
     found: list[Item] = []
 
     def read_all() -> list[Read]:
-        found.extend(items(events, purchases))
+        found.extend(items(map(decodable.original, events), map(decodable.original, purchases)))
         return [item.read for item in found]
 
     taken = await take(state, caller, await reading(len(text), read_all), SOURCE)
@@ -108,9 +109,9 @@ async def track_users(request: Request, state: Shared, caller: Sender) -> Respon
     return told(_answer(found, taken, attributes), HTTPStatus.CREATED)
 
 
-def _sent(text: bytes) -> _Sent:
+def _sent(text: bytes) -> tuple[_Sent, Decodable]:
     try:
-        sent = _decode(text)
+        sent, decodable = decoded(_decode, text)
     except (msgspec.DecodeError, RecursionError) as error:
         detail = f'the body is {{"attributes": [...], "events": [...], "purchases": [...]}}: {error}'
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed", detail) from None
@@ -121,7 +122,7 @@ def _sent(text: bytes) -> _Sent:
             raise Problem(HTTPStatus.BAD_REQUEST, "too_many_facts", detail, place=name)
     if not any(lengths.values()):
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed", _NOTHING_VALID)
-    return sent
+    return sent, decodable
 
 
 def _answer(found: list[Item], taken: Taken, attributes: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import msgspec
 from domain.errors import FactRefused
 from infrastructure.files.json_lines import read_json
 from infrastructure.files.reading import kept
+from infrastructure.http.not_numbers import Decodable, decoded
 from infrastructure.http.problems import Problem
 
 BATCH_BYTES = 500 * 1024
@@ -54,12 +55,12 @@ def batch(body: bytes) -> Call:
     """The messages of a batch; raises Problem for what is no JSON object."""
     try:
         body.decode()
-        found = _batch(body)
+        found, sent = decoded(_batch, body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(f'the body is {{"batch": [...]}}: {error}') from None
     write_key = _text(found.write_key)
     try:
-        return Call(_messages(found.batch), None, write_key, _context(found.context))
+        return Call(_messages(found.batch, sent), None, write_key, _context(found.context, sent))
     except Problem as problem:
         return Call([], None, write_key, problem=problem)
 
@@ -68,13 +69,13 @@ def single(kind: str, body: bytes) -> Call:
     """The one message of a body; raises Problem for what is no JSON object."""
     try:
         body.decode()
-        found = _single(body)
+        found, _ = decoded(_single, body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(f"the body is a message, a JSON object: {error}") from None
     return Call([body], kind, _text(found.write_key))
 
 
-def _messages(raw: msgspec.Raw) -> list[bytes]:
+def _messages(raw: msgspec.Raw, sent: Decodable) -> list[bytes]:
     try:
         found = _list(raw)
     except msgspec.DecodeError:
@@ -82,7 +83,7 @@ def _messages(raw: msgspec.Raw) -> list[bytes]:
     if len(found) > MESSAGES:
         detail = f"a batch has at most {MESSAGES:,} messages; send several"
         raise Problem(HTTPStatus.BAD_REQUEST, "too_many_messages", detail, place="batch")
-    return [bytes(each) for each in found]
+    return [sent.original(each) for each in found]
 
 
 def _malformed(detail: str) -> Problem:
@@ -93,10 +94,10 @@ def _text(write_key: object) -> str | None:
     return write_key if isinstance(write_key, str) and write_key else None
 
 
-def _context(raw: msgspec.Raw | msgspec.UnsetType) -> dict[str, Any] | FactRefused | None:
+def _context(raw: msgspec.Raw | msgspec.UnsetType, sent: Decodable) -> dict[str, Any] | FactRefused | None:
     if raw is msgspec.UNSET or bytes(raw) == b"null":
         return None
     try:
-        return read_json(bytes(raw))
+        return read_json(sent.original(raw))
     except FactRefused as refusal:
         return kept(FactRefused(f"context of the batch: {refusal.message}", place="context"))

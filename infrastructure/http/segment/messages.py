@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from application.fact_commands import FactCommand, is_nobody, read_id
+from application.fact_commands import NO_NUMERIC_ID, FactCommand, is_nobody, read_id
 from application.properties import canonical
 from domain import app_version
 from domain.errors import FactRefused
@@ -59,8 +59,7 @@ class Message:
         """An id: a text, or the digits of a whole number (R16); None where there is none. Raises FactRefused."""
         found = None if isinstance(value, bool) else read_id(value)
         if isinstance(found, int | Decimal):
-            message = f"{place}: a number is an id where it is whole and has at most 18 digits"
-            raise FactRefused(message, place=place)
+            raise FactRefused(f"{place}: {NO_NUMERIC_ID}", place=place)
         return found if isinstance(found, str) and found else None
 
     def order_id(self) -> str | None:
