@@ -62,5 +62,4 @@ def left_out(rates: tuple[float, float], size: int, runs: int) -> np.ndarray:
         told = Stratum(Proportion(int(x[at]), int(n[at])), Proportion(int(y[at]), int(m[at])))
         held = interval([told])
         missed[at] = held is not None and not held.low <= rate / other - 1 <= held.high
-    ever: np.ndarray = missed.reshape(runs, DAYS).any(axis=1)
-    return ever
+    return np.asarray(missed.reshape(runs, DAYS).any(axis=1))

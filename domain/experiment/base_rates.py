@@ -2,7 +2,8 @@
 
 Of the rate q of N recipients, S of whom converted, e = sum over l of w(l) e^(l S) / (1 - q + q e^l)^N, over the
 differences and weights of `averaged`, is at most a martingale of mean 1, also where the recipients' own rates differ:
-q is their mean, and log(1 - r + r e^l) is concave in r. So it is ever 1 / a or more in at most a share a of experiments.
+q is their mean, and log(1 - r + r e^l) is concave in r. So it is ever 1 / a or more in at most a share a of
+experiments.
 
 Source: Ville (1939); Howard and others (2020), "Time-uniform Chernoff bounds via nonnegative supermartingales"; for
 extremes of a ratio of sums, Dinkelbach (1967), "On nonlinear fractional programming".

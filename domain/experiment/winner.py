@@ -32,8 +32,8 @@ class Decision(NamedTuple):
     `beaten` are those that the leader is found better than. `level` are those that are level with the winner; without
     one, those that are level with each other in front, so that nobody leads: comparisons are of the first of these.
     `worse` are variants that the test finds worse than control, where there is no winner; `unsure` the others then.
-    `by_period` says that those who are level are so by period of weights, not by the rates of all together, and `waiting` that there is nothing to
-    compare because windows are open.
+    `by_period` says that those who are level are so by period of weights, not by the rates of all together; `waiting`
+    that there is nothing to compare because windows are open.
     """
 
     winner: str | None
