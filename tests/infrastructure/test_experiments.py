@@ -20,6 +20,7 @@ from domain.errors import BadDefinition
 from domain.evidence import DecidingTest
 from infrastructure import experiments, scheduling, selecting
 from infrastructure.cli import result_tables
+from infrastructure.cli.console import out
 from infrastructure.keys import Scope
 from infrastructure.scheduling import Selecting, due
 from infrastructure.service import Service, stamp
@@ -317,14 +318,14 @@ def test_s5_caused_stands_with_its_interval_or_not_at_all(
     decision = found.results.decision
     other = replace(found, results=replace(found.results, decision=decision._replace(winner="B", leader="B")))
     for width, caused in ((200, True), (112, False), (80, False)):
-        monkeypatch.setattr(result_tables.out, "width", width)
-        with result_tables.out.capture() as capture:
+        monkeypatch.setattr(out, "width", width)
+        with out.capture() as capture:
             result_tables.show(found)
         shown = capture.get()
         assert ("Caused" in shown) == caused
         assert ("+80 (+" in shown) == caused
         assert "Best counts" not in shown
-    with result_tables.out.capture() as capture:
+    with out.capture() as capture:
         result_tables.show(other)
     assert (
         "A is most likely the best by Best, and B is the winner: Best counts every recipient and does not allow for "
