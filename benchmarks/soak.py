@@ -2,14 +2,15 @@
 
 import sys
 
-from benchmarks import anytime_simulations
+from benchmarks import anytime_simulations, interval_simulations
 from benchmarks.results import Printer
 
 
 def main() -> int:
     """Simulate the deciding test over its full grid, print what was measured, and say whether all asks are met."""
     printer = Printer()
-    tables = list(anytime_simulations.measure(printer.progress, anytime_simulations.FULL))
+    tables = list(interval_simulations.measure(printer.progress))
+    tables += anytime_simulations.measure(printer.progress, anytime_simulations.FULL)
     for table in tables:
         printer.table(table)
     asks = [ask for table in tables for ask in table.asks]

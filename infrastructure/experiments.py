@@ -105,6 +105,8 @@ class Told:
             "leader": decision.leader,
             "level": list(decision.level),
             "too_little": self.too_little(),
+            "worse": list(decision.worse),
+            "compared": decision.compared if decision.comparisons else None,
             "comparisons": msgspec.to_builtins(decision.comparisons),
             "declared": declared(self.standing.campaign),
         }

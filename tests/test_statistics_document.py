@@ -98,7 +98,7 @@ def of_rates(found: Results) -> Iterator[tuple[str, str]]:
     yield "`sequential_interval`", f"{percents(against.sequential_interval, '+')} %"
     yield "`adjusted`", f"{against.adjusted:.4f}"
     yield "`probability_best`", f"{a.probability_best:.2%}"
-    yield "`expected_loss`", f"{a.expected_loss * 100:.4f} points"
+    yield "`expected_loss`", f"{(a.expected_loss or 0) * 100:.4f} points"
     yield (
         "`incremental`",
         f"{caused.conversions:.0f} ({caused.interval.low:.0f} to {caused.interval.high:.0f})",
@@ -208,13 +208,13 @@ def test_every_number_of_results_is_explained(shown: type) -> None:
         (IncrementalConversions, set()),
         (IncrementalRevenue, set()),
         (Comparison, set()),
-        (Decision, {"winner", "beaten"}),
+        (Decision, {"winner", "beaten", "unsure", "by_period", "waiting"}),
         (Share, set()),
         (SelectionEvidence, {"shares"}),
     ],
 )
 def test_every_number_of_tests_and_decisions_is_explained(shown: type, otherwise: set[str]) -> None:
-    """But for those of another name in JSON, or of none: a winner is its variant_id, and who is beaten is in the sentence."""
+    """But for those of another name in JSON, or of none: a winner is its variant_id, the others are in the sentence."""
     assert [name for name in _names(shown) if name not in otherwise and not _explained(name)] == []
 
 

@@ -20,18 +20,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from domain.experiment.proportions import Interval
+from domain.experiment.averaged import DIFFERENCES, LOG_WEIGHTS
+from domain.experiment.base_rates import farthest, held
+from domain.experiment.proportions import Interval, Proportion
 from domain.experiment.strata import Stratum, received_by_both
 
-LEAST = 0.001
-DOUBLINGS, TO_A_DOUBLING = 12, 3
-USUAL = 0.05
-"""The differences averaged over, as logarithms of odds ratios, up and down: from 0.001 to 4.1, three to a doubling.
-
-From 0.05 on all weigh the same, below that less, as the root of their size: 0.05 is an uplift of 5 % where rates are
-low. The smallest are there for intervals of millions of recipients.
-"""
-
+# Of the 5 % in which an interval may fail, the part that is the odds ratio's; the rest is the rates' it is told at.
+_OF_THE_RATIO = 0.9
 # Odds ratios beyond e^7, about 1,100, are told as having no limit.
 _FARTHEST = 7.0
 _HALVINGS = 40
@@ -62,29 +57,32 @@ def p_value(strata: Sequence[Stratum]) -> float | None:
     min(1, 1/e), e as `evidence` has it. None where no stratum has recipients of both.
     """
     tables = _tables(strata)
-    return None if tables is None else min(1.0, exp(-float(evidence(tables)[0])))
+    return None if tables is None else exp(min(0.0, -float(evidence(tables)[0])))
 
 
 def interval(strata: Sequence[Stratum], confidence: float = 0.95) -> Interval | None:
     """The interval of the relative uplift that holds the true one on all days looked at, with this confidence.
 
-    All odds ratios e^d with an e-value against d below 1 / (1 - confidence), each as the uplift it means for the
-    variant's recipients: sum n p1 / sum n p2 - 1, where p1 and p2 have that odds ratio and the table's sum of
-    conversions. 0.1 is 10 % more; -1 or infinity where there is no limit. None where no stratum has recipients of both.
+    The odds ratios e^d with an e-value below 1 / 0.045 and, of each period, the rates of both variants together that
+    `base_rates.held` leaves at 0.005: each pair as the uplift it means for the variant's recipients, and of these the
+    least and the most. 0.1 is 10 % more; -1 or infinity where there is no limit. None where no stratum has recipients
+    of both. With another confidence, nine tenths of what it leaves are the odds ratio's as well.
     """
     tables = _tables(strata)
     if tables is None:
         return None
-    enough = -log(1 - confidence)
+    enough = -log(_OF_THE_RATIO * (1 - confidence))
 
     def within(delta: float) -> bool:
         return bool(evidence(tables, delta)[0] < enough)
 
     middle = _crossing(lambda delta: _beyond(tables, delta) > 0, -_FARTHEST, _FARTHEST)
     low, high = (_crossing(within, middle, end) for end in (-_FARTHEST, _FARTHEST))
+    both = [_together(each) for each in received_by_both(strata)]
+    rates = held(both, (1 - _OF_THE_RATIO) * (1 - confidence))
     return Interval(
-        -1.0 if _beyond(tables, -_FARTHEST) < 0 or within(-_FARTHEST) else _uplift(tables, low),
-        inf if _beyond(tables, _FARTHEST) > 0 or within(_FARTHEST) else _uplift(tables, high),
+        -1.0 if _beyond(tables, -_FARTHEST) < 0 or within(-_FARTHEST) else _uplift(tables, low, rates, -1),
+        inf if _beyond(tables, _FARTHEST) > 0 or within(_FARTHEST) else _uplift(tables, high, rates, 1),
     )
 
 
@@ -94,21 +92,11 @@ def evidence(tables: Tables, null: float = 0.0) -> np.ndarray:
     e = sum over differences g of w(g) L(d + g) / L(d), L(d) = product over strata of e^(d x) / sum over k of
     C(n1, k) C(n2, m - k) e^(d k): x of the variant's n1 recipients converted, m of both together.
     """
-    heights = _explained(tables, null + _DIFFERENCES) + _LOG_WEIGHTS
+    heights = _explained(tables, null + DIFFERENCES) + LOG_WEIGHTS
     highest = heights.max(axis=-1)
     above = np.exp(heights - highest[:, np.newaxis]).sum(axis=-1)
     logarithm: np.ndarray = highest + np.log(above) - _explained(tables, np.array([null]))[:, 0]
     return logarithm
-
-
-def _differences() -> tuple[np.ndarray, np.ndarray]:
-    sizes = LEAST * 2.0 ** (np.arange(DOUBLINGS * TO_A_DOUBLING + 1) / TO_A_DOUBLING)
-    weights = np.minimum(1, (sizes / USUAL) ** 0.5)
-    both = np.concatenate([weights, weights]) / (2 * weights.sum())
-    return np.concatenate([sizes, -sizes]), np.log(both)
-
-
-_DIFFERENCES, _LOG_WEIGHTS = _differences()
 
 
 def _tables(strata: Sequence[Stratum]) -> Tables | None:
@@ -117,6 +105,11 @@ def _tables(strata: Sequence[Stratum]) -> Tables | None:
         return None
     counts = np.array([[*each.variant, *each.against] for each in told], dtype=float)
     return Tables(*(column[:, np.newaxis] for column in counts.T))
+
+
+def _together(stratum: Stratum) -> Proportion:
+    (x, n1), (y, n2) = stratum
+    return Proportion(x + y, n1 + n2)
 
 
 def _explained(tables: Tables, deltas: np.ndarray) -> np.ndarray:
@@ -184,9 +177,11 @@ def _beyond(tables: Tables, delta: float) -> float:
     return float((tables.converted - tables.recipients * ours).sum())
 
 
-def _uplift(tables: Tables, delta: float) -> float:
-    ours, theirs = _fitted_one(tables, delta)
-    return float((tables.recipients * ours).sum() / (tables.recipients * theirs).sum()) - 1
+def _uplift(tables: Tables, delta: float, rates: tuple[np.ndarray, np.ndarray], sign: int) -> float:
+    """The least (sign -1) or the most (1) that an odds ratio means, at any rates of both together that may be."""
+    n1, n2 = tables.recipients[:, 0], tables.other_recipients[:, 0]
+    low, high = (_fitted(n1, n2, (n1 + n2) * each, np.array(delta)).theirs for each in rates)
+    return farthest(n1, (low, high), exp(delta), sign) - 1
 
 
 def _fitted_one(tables: Tables, delta: float) -> _Fitted:

@@ -36,6 +36,8 @@ def results(experiment: Experiment, test: DecidingTest, uplift: float = UPLIFT) 
     decision = (
         decide(counted[0], experiment.control, test) if counted else Decision(None, Why.NO_CONVERSION_EVENT)
     )
+    if decision.why is Why.NOTHING_TO_COMPARE and test is DecidingTest.ANYTIME:
+        decision = decision._replace(waiting=sum(each.recipients > 0 for each in experiment.variants) > 1)
     currencies = sorted({currency for each in experiment.variants for currency in each.revenue})
     return Results(
         test,
@@ -64,10 +66,11 @@ def health(experiment: Experiment) -> Health:
 
 def _event(experiment: Experiment, index: int, test: DecidingTest, uplift: float) -> EventResults:
     rates = [each.conversion_events[index] for each in experiment.variants]
-    best, loss = probability_best(rates), expected_loss(rates)
+    received = [each for each in rates if each.recipients]
+    beliefs = iter(zip(probability_best(received), expected_loss(received), strict=True))
     variants = [
-        _variant_rate(each, index, likely, lost)
-        for each, likely, lost in zip(experiment.variants, best, loss, strict=True)
+        _variant_rate(each, index, *(next(beliefs) if rate.recipients else (None, None)))
+        for each, rate in zip(experiment.variants, rates, strict=True)
     ]
     others = [each for each in experiment.variants if each.variant_id != experiment.against]
     periods, closed = experiment.periods[index], experiment.closed[index]
@@ -81,7 +84,7 @@ def _event(experiment: Experiment, index: int, test: DecidingTest, uplift: float
     return EventResults(index, variants, comparisons, chi_squared(rates))
 
 
-def _variant_rate(variant: Observed, index: int, likely: float, lost: float) -> VariantRate:
+def _variant_rate(variant: Observed, index: int, likely: float | None, lost: float | None) -> VariantRate:
     every, mature = variant.conversion_events[index], variant.mature[index]
     return VariantRate(
         variant.variant_id,
@@ -142,14 +145,13 @@ def compared(
 def _still_needed(
     variant: Proportion, other: Proportion, adjusted: float | None, uplift: float
 ) -> int | None:
-    """Recipients, as many of the other coming with each as until now; as many of both where this one has none yet.
+    """Recipients, as many of the other coming with each as until now.
 
-    None where a difference is found already: there is no other to wait for.
+    None where a difference is found already: there is no other to wait for; and where either has no recipients.
     """
-    if other.rate is None or (adjusted is not None and adjusted <= SIGNIFICANCE):
+    if other.rate is None or not variant.recipients or (adjusted is not None and adjusted <= SIGNIFICANCE):
         return None
-    others = other.recipients / variant.recipients if variant.recipients else 1.0
-    needed = recipients_needed(other.rate, uplift, others)
+    needed = recipients_needed(other.rate, uplift, other.recipients / variant.recipients)
     return None if needed is None else max(0, needed - variant.recipients)
 
 

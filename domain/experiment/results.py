@@ -81,8 +81,9 @@ class VariantRate:
     mature_interval: Interval | None
     open: int
     too_little: bool
-    probability_best: float
-    expected_loss: float
+    probability_best: float | None
+    expected_loss: float | None
+    """Among the variants that have recipients; None for one that has none."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ class ComparedRates:
     recipients_needed: int | None
     """Of this variant, still, to see the uplift asked about at one look; the other's grow alike.
 
-    None where the deciding test has found a difference already.
+    None where the deciding test has found a difference already, where either has no recipients, or where the other's
+    rate leaves nothing to tell it from.
     """
 
 

@@ -30,7 +30,10 @@ class Decision(NamedTuple):
     """The winner or None, why, who leads, and what the test says of the leader against each other variant.
 
     `beaten` are those that the leader is found better than. `level` are those that are level with the winner; without
-    one, those that are level with each other in front, so that nobody leads.
+    one, those that are level with each other in front, so that nobody leads: comparisons are of the first of these.
+    `worse` are variants that the test finds worse than control, where there is no winner; `unsure` the others then.
+    `by_period` says that those who are level are so by period of weights, not by the rates of all together; `waiting`
+    that there is nothing to compare because windows are open.
     """
 
     winner: str | None
@@ -39,6 +42,15 @@ class Decision(NamedTuple):
     comparisons: tuple[Comparison, ...] = ()
     beaten: frozenset[str] = frozenset()
     level: tuple[str, ...] = ()
+    worse: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
+    by_period: bool = False
+    waiting: bool = False
+
+    @property
+    def compared(self) -> str | None:
+        """Whose the comparisons are: the leader's, or those of the first of several that are level."""
+        return self.leader or next(iter(self.level), None)
 
     @property
     def as_good(self) -> list[str]:
@@ -54,10 +66,11 @@ class Decision(NamedTuple):
             case Why.NO_CONVERSION_EVENT:
                 return "None: the campaign has no conversion event to decide on."
             case Why.NOTHING_TO_COMPARE:
-                return "None yet: fewer than two variants have recipients, or their windows are open."
+                if self.waiting:
+                    return "None yet: fewer than two variants have recipients whose window is over."
+                return "None yet: fewer than two variants have recipients."
             case Why.NO_VARIANT_BEATS_CONTROL:
-                ahead = f"{self.leader if self.comparisons else 'Control'} leads."
-                return f"None yet: not shown yet to beat control. {self._nobody_leads or ahead}"
+                return self._not_above_control
             case Why.TOO_CLOSE:  # pragma: no branch
                 ahead = f"{self.leader} leads, and is not found better than {', '.join(self.as_good)}."
                 return f"None yet: {self._nobody_leads or ahead}"
@@ -67,13 +80,33 @@ class Decision(NamedTuple):
         if not self.as_good:
             return "it is better than every other variant that was received."
         unsure = [each for each in self.as_good if each not in self.level]
-        said = [f"It is level with {_and(self.level)}."] if self.level else []
-        said += [f"It is not found better than {', '.join(unsure)} yet."] if unsure else []
-        return " ".join(["it beats control.", *said])
+        said = ["it beats control."]
+        if self.level:
+            said = [f"{_and([str(self.winner), *self.level])} beat control, and are {self._level}."]
+        found = self.winner if self.level else "It"
+        said += [f"{found} is not found better than {', '.join(unsure)} yet."] if unsure else []
+        return " ".join(said)
+
+    @property
+    def _not_above_control(self) -> str:
+        """Who leads is said, but for control where it is found better than a variant: that says it."""
+        control_leads = self.leader is not None and self.leader not in (*self.worse, *self.unsure)
+        ahead = self._nobody_leads or f"{'Control' if control_leads else self.leader} leads."
+        if not self.worse:
+            return f"None yet: not shown yet to beat control. {ahead}"
+        are = f"{_and(self.worse)} {'is' if len(self.worse) == 1 else 'are'} worse than control"
+        if not self.unsure:
+            return f"None: {are}."
+        told = f"{_and(self.unsure)} {'is' if len(self.unsure) == 1 else 'are'} not shown yet to beat it."
+        return f"None yet: {are}, {told}{'' if control_leads else f' {ahead}'}"
 
     @property
     def _nobody_leads(self) -> str:
-        return f"{_and(self.level)} are level: nobody leads." if self.level else ""
+        return f"{_and(self.level)} are {self._level}: nobody leads." if self.level else ""
+
+    @property
+    def _level(self) -> str:
+        return "level when compared within each period of weights" if self.by_period else "level"
 
 
 def _and(names: Sequence[str]) -> str:
@@ -91,16 +124,21 @@ def decide(periods: Periods, control: str | None, test: DecidingTest) -> Decisio
     if len(rates) < 2:
         return Decision(None, Why.NOTHING_TO_COMPARE)
     compared = _Compared(periods, rates, test)
-    if control is None or control not in rates:
-        leader, *level = compared.front(rates)
-        if level:
-            return Decision(None, Why.TOO_CLOSE, level=(leader, *level))
-        told = compared.with_others(leader, [each for each in rates if each != leader])
-        beaten = compared.beaten(leader, told)
-        all_beaten = len(beaten) == len(told)
-        why, winner = (Why.TEST_SAYS_SO, leader) if all_beaten else (Why.TOO_CLOSE, None)
-        return Decision(winner, why, leader, tuple(told), beaten)
-    return _beyond(control, compared)
+    found = _among(compared) if control is None or control not in rates else _beyond(control, compared)
+    in_front = {rates[each] for each in (found.winner, *found.level) if each is not None}
+    return found._replace(by_period=bool(found.level) and len(in_front) > 1)
+
+
+def _among(compared: "_Compared") -> Decision:
+    """The decision where there is no control group."""
+    leader, *level = compared.front(compared.rates)
+    told = compared.with_others(leader, [each for each in compared.rates if each != leader])
+    beaten = compared.beaten(leader, told)
+    if level:
+        return Decision(None, Why.TOO_CLOSE, None, tuple(told), beaten, (leader, *level))
+    all_beaten = len(beaten) == len(told)
+    why, winner = (Why.TEST_SAYS_SO, leader) if all_beaten else (Why.TOO_CLOSE, None)
+    return Decision(winner, why, leader, tuple(told), beaten)
 
 
 def _beyond(control: str, compared: "_Compared") -> Decision:
@@ -112,15 +150,32 @@ def _beyond(control: str, compared: "_Compared") -> Decision:
     }
     better = [each for each in variants if compared.beaten(each, [against[each]])]
     leader, *level = compared.front(better or [*variants, control])
-    if level and not better:
-        return Decision(None, Why.NO_VARIANT_BEATS_CONTROL, level=(leader, *level))
     if leader == control:
-        return Decision(None, Why.NO_VARIANT_BEATS_CONTROL, leader)
-    told = [*compared.with_others(leader, [each for each in variants if each != leader]), against[leader]]
+        told = _turned(against)
+    else:
+        told = [
+            *compared.with_others(leader, [each for each in variants if each != leader]),
+            against[leader],
+        ]
     beaten = compared.beaten(leader, told)
     if better:
         return Decision(leader, Why.TEST_SAYS_SO, leader, tuple(told), beaten, tuple(level))
-    return Decision(None, Why.NO_VARIANT_BEATS_CONTROL, leader, tuple(told), beaten)
+    worse = compared.beaten(control, _turned(against))
+    return Decision(
+        None,
+        Why.NO_VARIANT_BEATS_CONTROL,
+        None if level else leader,
+        tuple(told),
+        beaten,
+        (leader, *level) if level else (),
+        tuple(each for each in variants if each in worse),
+        tuple(each for each in variants if each not in worse),
+    )
+
+
+def _turned(against: Mapping[str, Comparison]) -> list[Comparison]:
+    """Comparisons of variants with control as those of control with each of them: the same p."""
+    return [Comparison(name, each.p, each.adjusted) for name, each in against.items()]
 
 
 class _Compared(NamedTuple):

@@ -1,13 +1,21 @@
 """The results of an experiment as tables for people, with their intervals drawn."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf
 
 from rich.table import Table
 
 from domain.evidence import DecidingTest
+from domain.experiment.incremental import IncrementalRevenue
 from domain.experiment.proportions import Interval
-from domain.experiment.results import ENOUGH, ComparedRates, EventResults, Health, RevenueResults
+from domain.experiment.results import (
+    ENOUGH,
+    ComparedRates,
+    EventResults,
+    Health,
+    RevenueResults,
+    VariantRate,
+)
 from domain.money import decimals
 from infrastructure.cli.console import ROOMY, out, shown
 from infrastructure.cli.figures import NO_FIGURE, conversion_event, deadline, percent
@@ -16,6 +24,7 @@ from infrastructure.experiments import Told
 
 _WIDTH = 16
 _LABEL = 12
+_UNLIMITED = 1_000
 FARTHEST = 3.0
 """An uplift beyond this, 300 %, is not drawn in full."""
 
@@ -37,6 +46,10 @@ def show(told: Told) -> None:
         hope = f"{conversion_event(stated)} within {deadline(stated['deadline_seconds'])}"
         title = f"{'ABCD'[event.index]}  {shown(hope)}{', primary' if event.index == 0 else ''}"
         out.print(_rates(event, title), _compared(event, told), sep="\n")
+        if empty := [each for each in event.variants if not each.recipients]:
+            _say(f"{_without_recipients(empty)}: nothing can be told of that yet.")
+    if best := _best_differs(told):
+        _say(best)
     for revenue in told.results.revenue:
         out.print(_revenue(revenue))
     out.print(
@@ -44,7 +57,8 @@ def show(told: Told) -> None:
         f"{_COUNTED[told.results.test]} Rates and uplifts are percent, of users of exactly one variant; an interval "
         "holds the true value in 95 of 100 experiments, at one look or on any day. Best, and p of revenue, decide "
         f"nothing. Needed are recipients, still, to find an uplift of {told.results.uplift * 100:g} % at one look, "
-        "about twice as many looking every day; none where a difference is found. "
+        "about twice as many looking every day; there is no figure where a difference is found, or where nothing can "
+        "be told yet. "
         f"docs/statistics.md explains every number.{'' if out.width >= ROOMY else ' A wider window shows more.'}[/]",
         highlight=False,
         soft_wrap=True,
@@ -58,7 +72,9 @@ def show_decision(told: Told) -> None:
     _say(f"Winner: [{style}]{shown(decision.sentence)}[/] ({_TESTS[told.results.test]})")
     for each in decision.comparisons:
         said = "better" if each.against in decision.beaten else "not found better"
-        _say(f"  {shown(decision.leader)} against {shown(each.against)}: {said}, p {_equals(each.adjusted)}")
+        _say(
+            f"  {shown(decision.compared)} against {shown(each.against)}: {said}, p {_equals(each.adjusted)}"
+        )
     if little := told.too_little():
         _say(f"[yellow]{few(told)}[/]: {shown(', '.join(little))} with {_FEW}. {_advice(told)}")
     if declared is not None:
@@ -67,6 +83,32 @@ def show_decision(told: Told) -> None:
             f"Declared: {shown(declared.variant_id)}, by the {declared.evidence.test} test on what was known at "
             f"position {declared.evidence.position}.{changed}"
         )
+
+
+def _without_recipients(variants: Sequence[VariantRate]) -> str:
+    names = ", ".join(shown(each.variant_id) + (" (control)" if each.control else "") for each in variants)
+    return f"{names} {'has' if len(variants) == 1 else 'have'} no recipients"
+
+
+def _best_differs(told: Told) -> str | None:
+    """Why another variant than the one that leads may be most likely the best."""
+    decision = told.results.decision
+    likely = {
+        each.variant_id: each.probability_best
+        for event in told.results.conversion_events[:1]
+        for each in event.variants
+        if each.probability_best is not None
+    }
+    if decision.leader is None or not likely:
+        return None
+    best = max(likely, key=likely.__getitem__)
+    if likely[best] <= likely.get(decision.leader, 0.0):
+        return None
+    return (
+        f"{shown(best)} is most likely the best by Best, and {shown(decision.leader)} "
+        f"{'is the winner' if decision.winner else 'leads'}: Best counts every recipient and does not allow for "
+        "looking every day."
+    )
 
 
 def few(told: Told) -> str:
@@ -144,7 +186,7 @@ def _rates(event: EventResults, title: str) -> Table:
             ends(each.interval),
             percent(each.mature_rate),
             f"{each.open:,}",
-            percent(each.probability_best) if each.recipients else NO_FIGURE,
+            percent(each.probability_best),
             drawn(each.interval, each.rate, Interval(0, highest)),
             style="dim" if each.control else "",
         )
@@ -171,7 +213,7 @@ def _compared(event: EventResults, told: Told) -> Table:
             ends(each.uplift_interval, plus=True),
             ends(deciding_interval(each, any_day), plus=True),
             p(each.adjusted),
-            NO_FIGURE if caused is None else f"{caused.conversions:+,.0f}",
+            NO_FIGURE if caused is None else f"{caused.conversions:+,.0f} ({_around(caused.interval, 0)})",
             NO_FIGURE if each.recipients_needed is None else f"{each.recipients_needed:,}",
             drawn(deciding_interval(each, test), each.uplift, scale, zero=True),
         )
@@ -197,15 +239,28 @@ def _revenue(revenue: RevenueResults) -> Table:
             NO_FIGURE if against is None else p(against.adjusted),
             NO_FIGURE
             if against is None or against.incremental is None
-            else f"{against.incremental.revenue:+,.{decimals(revenue.currency)}f}",
+            else _revenue_caused(against.incremental, decimals(revenue.currency)),
         )
     return fitting(table, "Recipients", "Its 95 %", "Caused")
+
+
+def _revenue_caused(caused: IncrementalRevenue, places: int) -> str:
+    """With its interval, where there is one."""
+    if caused.interval is None:
+        return NO_FIGURE
+    return f"{caused.revenue:+,.{places}f} ({_around(caused.interval, places)})"
+
+
+def _around(interval: Interval, places: int) -> str:
+    return f"{interval.low:+,.{places}f} to {interval.high:+,.{places}f}"
 
 
 def fitting(table: Table, *dispensable: str) -> Table:
     """The table, in a narrow terminal without the columns that one can do without: numbers are never cut."""
     if out.width < ROOMY:
         table.columns = [each for each in table.columns if each.header not in dispensable]
+    if out.measure(table, options=out.options.update(max_width=_UNLIMITED)).maximum > out.width:
+        table.columns = [each for each in table.columns if each.header != "Caused"]
     return table
 
 

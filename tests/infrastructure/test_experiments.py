@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,8 @@ from domain.campaign_events import WeightsAdjusted, WinnerDeclared
 from domain.errors import BadDefinition
 from domain.evidence import DecidingTest
 from infrastructure import experiments, scheduling, selecting
+from infrastructure.cli import result_tables
+from infrastructure.cli.console import out
 from infrastructure.keys import Scope
 from infrastructure.scheduling import Selecting, due
 from infrastructure.service import Service, stamp
@@ -260,6 +263,74 @@ def test_finding_14_p_of_revenue_is_headed_one_look_and_one_p_decides(tmp_path: 
     assert (of_a["recipients_needed"], of_b["recipients_needed"] > 0) == (None, True)
     before = json.loads(run(tmp_path, "results", "sale", "--test", "sequential", "--json").stdout)
     assert before["conversion_events"][0]["comparisons"][0]["p"] == of_a["sequential"]
+
+
+def test_s3_a_campaign_that_does_harm_is_said_to_with_its_comparisons(tmp_path: Path) -> None:
+    """The code is what it was; fields are added."""
+    with open_ledger(tmp_path) as service:
+        sale(service, {"A": 0.02, "B": 0.03, "holdout": 0.3})
+    shown = run(tmp_path, "winner", "sale").stdout
+    assert "None: A and B are worse than control." in shown
+    assert "holdout against A: better, p < 0.0001" in shown
+    found = json.loads(run(tmp_path, "winner", "sale", "--json").stdout)
+    assert (found["why"], found["leader"], found["compared"], found["worse"]) == (
+        "no_variant_beats_control",
+        "holdout",
+        "holdout",
+        ["A", "B"],
+    )
+
+
+def test_s2_comparisons_of_variants_that_are_level_say_whose_they_are(tmp_path: Path) -> None:
+    """Nobody leads; the first of those in front is compared."""
+    with open_ledger(tmp_path) as service:
+        sale(service, {"A": 0.2, "B": 0.2, "holdout": 0.1})
+        told(service, CLOSE)
+        take(service, list(facts("close", {"A": 100, "B": 100}, {"A": 0.2, "B": 0.2})))
+    shown = run(tmp_path, "winner", "close", "--test", "sequential").stdout
+    assert "A and B are level: nobody leads." in shown
+    assert "A against B: not found better, p = 1.0000" in shown
+
+
+def test_s4_control_without_recipients_is_said_to_have_none(tmp_path: Path) -> None:
+    """And is no candidate for the best."""
+    with open_ledger(tmp_path) as service:
+        told(service, SALE)
+        take(service, list(facts("sale", {"A": 300, "B": 300}, {"A": 0.2, "B": 0.07})))
+    shown = run(tmp_path, "results", "sale").stdout
+    assert "holdout (control) has no recipients" in shown
+    assert "or where nothing can be told yet" in " ".join(shown.split())
+    found = json.loads(run(tmp_path, "results", "sale", "--json").stdout)
+    variants = found["conversion_events"][0]["variants"]
+    assert [each["probability_best"] is None for each in variants] == [False, False, True]
+    assert sum(each["probability_best"] for each in variants[:2]) == pytest.approx(1)
+
+
+def test_s5_caused_stands_with_its_interval_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the width of the window; where Best names another than the leader, a sentence says why both can be."""
+    with open_ledger(tmp_path) as service:
+        sale(service)
+        service.projector.catch_up()
+        with service.database.reading() as connection:
+            found = experiments.told(service, connection, GROUP, "sale", DecidingTest.ANYTIME)
+    decision = found.results.decision
+    other = replace(found, results=replace(found.results, decision=decision._replace(winner="B", leader="B")))
+    for width, caused in ((200, True), (112, False), (80, False)):
+        monkeypatch.setattr(out, "width", width)
+        with out.capture() as capture:
+            result_tables.show(found)
+        shown = capture.get()
+        assert ("Caused" in shown) == caused
+        assert ("+80 (+" in shown) == caused
+        assert "Best counts" not in shown
+    with out.capture() as capture:
+        result_tables.show(other)
+    assert (
+        "A is most likely the best by Best, and B is the winner: Best counts every recipient and does not allow for "
+        "looking every day."
+    ) in capture.get()
 
 
 def chosen(service: Service) -> selecting.Adjustment:

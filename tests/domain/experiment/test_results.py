@@ -7,6 +7,7 @@ import pytest
 
 from domain.evidence import Count, DecidingTest
 from domain.experiment import anytime, comparing, means, proportions, sequential
+from domain.experiment.bayes import expected_loss, probability_best
 from domain.experiment.comparing import results
 from domain.experiment.means import Sums, welch
 from domain.experiment.power import recipients_needed
@@ -43,6 +44,8 @@ A = observed("A", Proportion(150, 500), Proportion(3, 500), revenue={EUR: Sums(5
 B = observed("B", Proportion(90, 500), Proportion(0, 500))
 HOLDOUT = observed("holdout", Proportion(80, 500), Proportion(1, 500), control=True, revenue={EUR: Sums(500, Decimal(300), Decimal(2_500))})  # fmt: skip
 
+HOLDOUT_ONE = observed("holdout", Proportion(80, 500), control=True)
+
 
 @pytest.mark.parametrize("test", DecidingTest)
 def test_variants_are_compared_with_control(test: DecidingTest) -> None:
@@ -76,7 +79,7 @@ def test_variants_are_compared_with_control(test: DecidingTest) -> None:
     assert against_control.fisher is None
     assert second.comparisons[0].fisher == fisher(Proportion(3, 500), Proportion(1, 500))
     assert primary.chi_squared == chi_squared([*rates[:1], Proportion(90, 500), *rates[1:]])
-    assert sum(each.probability_best for each in primary.variants) == pytest.approx(1)
+    assert sum(each.probability_best or 0 for each in primary.variants) == pytest.approx(1)
 
 
 def test_several_variants_are_adjusted_for() -> None:
@@ -179,5 +182,29 @@ def test_the_anytime_test_counts_windows_that_are_over() -> None:
     assert of_closed.comparisons[0].sequential == of_all.comparisons[0].sequential
     assert results(closed, DecidingTest.ANYTIME).decision.level == ("A", "B")
     none_over = replace(young, closed=[[]])
-    assert results(none_over, DecidingTest.ANYTIME).decision.why is Why.NOTHING_TO_COMPARE
+    waiting = results(none_over, DecidingTest.ANYTIME).decision
+    assert (waiting.why, waiting.waiting) == (Why.NOTHING_TO_COMPARE, True)
     assert results(none_over, DecidingTest.FIXED).decision.winner == "B"
+
+
+@pytest.mark.parametrize("test", DecidingTest)
+def test_s4_a_variant_without_recipients_is_no_candidate(test: DecidingTest) -> None:
+    """A 60 of 300, B 20 of 300, and nobody in control: A is best, and nothing is needed of anyone beside nobody."""
+    found = results(
+        experiment(
+            observed("A", Proportion(60, 300), recipients=300),
+            observed("B", Proportion(20, 300), recipients=300),
+            observed("C", Proportion(0, 0), recipients=0, control=True),
+        ),
+        test,
+    )
+    (primary,) = found.conversion_events
+    best = [each.probability_best for each in primary.variants]
+    assert best[:2] == probability_best([(60, 300), (20, 300)])
+    assert [each.expected_loss for each in primary.variants[:2]] == expected_loss([(60, 300), (20, 300)])
+    assert (best[2], primary.variants[2].expected_loss) == (None, None)
+    assert [each.recipients_needed for each in primary.comparisons] == [None, None]
+    assert found.decision.waiting is False
+    empty = results(experiment(observed("A", Proportion(0, 0), recipients=0), HOLDOUT_ONE), test)
+    assert empty.conversion_events[0].comparisons[0].recipients_needed is None
+    assert not empty.decision.waiting

@@ -43,9 +43,9 @@ def test_the_best_of_all_wins_when_the_test_says_so(test: DecidingTest) -> None:
 @pytest.mark.parametrize(
     ("variants", "control", "why", "leader", "sentence"),
     [
-        ({}, None, Why.NOTHING_TO_COMPARE, None, "None yet: fewer than two variants have recipients, or their windows are open."),
-        ({"A": (3, 9), "B": (0, 0)}, None, Why.NOTHING_TO_COMPARE, None, "None yet: fewer than two variants have recipients, or their windows are open."),
-        ({"A": (30, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "B", "None yet: not shown yet to beat control. Control leads."),
+        ({}, None, Why.NOTHING_TO_COMPARE, None, "None yet: fewer than two variants have recipients."),
+        ({"A": (3, 9), "B": (0, 0)}, None, Why.NOTHING_TO_COMPARE, None, "None yet: fewer than two variants have recipients."),
+        ({"A": (30, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "B", "None: A is worse than control."),
         ({"A": (91, 900), "B": (90, 900)}, "B", Why.NO_VARIANT_BEATS_CONTROL, "A", "None yet: not shown yet to beat control. A leads."),
         ({"A": (91, 900), "B": (90, 900)}, None, Why.TOO_CLOSE, "A", "None yet: A leads, and is not found better than B."),
     ],
@@ -105,7 +105,7 @@ def test_b29_a_tie_has_no_leader(test: DecidingTest, each: tuple[int, int]) -> N
     """Rates 0 : 0, 60 : 60 of 60, 450 : 450: nobody leads, with control and without."""
     tied = [period(A=each, B=each)]
     against_control, without = decide(tied, "B", test), decide(tied, None, test)
-    assert (against_control.leader, without.leader, without.comparisons) == (None, None, ())
+    assert (against_control.leader, without.leader) == (None, None)
     assert against_control.level == without.level == ("A", "B")
     assert against_control.sentence == (
         "None yet: not shown yet to beat control. A and B are level: nobody leads."
@@ -128,10 +128,10 @@ def test_b29_of_variants_that_are_level_and_beat_control_the_first_wins_and_is_s
     decision = decide([period(A=(300, 900), B=(300, 900), C=(290, 900), D=(90, 900))], "D", test)
     assert (decision.winner, decision.leader, decision.level) == ("A", "A", ("B",))
     assert decision.sentence == (
-        "A is the winner: it beats control. It is level with B. It is not found better than C yet."
+        "A is the winner: A and B beat control, and are level. A is not found better than C yet."
     )
     only = decide([period(A=(300, 900), B=(300, 900), D=(90, 900))], "D", test)
-    assert only.sentence == "A is the winner: it beats control. It is level with B."
+    assert only.sentence == "A is the winner: A and B beat control, and are level."
 
 
 @pytest.mark.parametrize(
@@ -147,6 +147,89 @@ def test_b28_and_finding_5_a_campaign_that_works_threefold_wins(
     assert decide(periods, "control", ANYTIME).winner == "voucher"
     before = decide(periods, "control", SEQUENTIAL)
     assert before.sentence == "None yet: not shown yet to beat control. voucher leads."
+
+
+@pytest.mark.parametrize("test", DecidingTest)
+def test_s2_variants_that_are_level_in_front_keep_the_comparisons_of_the_first_of_them(
+    test: DecidingTest,
+) -> None:
+    """Nobody leads, but what the test says of the first is told, as the sequential test told it before."""
+    tied = [period(A=(60, 300), B=(60, 300), C=(20, 300))]
+    without = decide(tied, None, test)
+    assert (without.leader, without.level, without.compared) == (None, ("A", "B"), "A")
+    assert [each.against for each in without.comparisons] == ["B", "C"]
+    assert [each.p for each in without.comparisons] == [
+        p_value(tied, "A", "B", test),
+        p_value(tied, "A", "C", test),
+    ]
+    assert without.beaten == ({"C"} if without.comparisons[1].adjusted <= SIGNIFICANCE else set())
+    with_control = decide([period(A=(60, 300), B=(60, 300), C=(55, 300))], "C", test)
+    assert (with_control.leader, with_control.compared) == (None, "A")
+    assert [each.against for each in with_control.comparisons] == ["B", "C"]
+
+
+@pytest.mark.parametrize("test", DecidingTest)
+@pytest.mark.parametrize(
+    ("variants", "worse", "sentence"),
+    [
+        ({"A": (30, 900)}, ("A",), "None: A is worse than control."),
+        ({"A": (30, 900), "B": (31, 900)}, ("A", "B"), "None: A and B are worse than control."),
+        ({"A": (30, 900), "B": (89, 900)}, ("A",), "None yet: A is worse than control, B is not shown yet to beat it."),
+        (
+            {"A": (30, 900), "B": (89, 900), "C": (88, 900)},
+            ("A",),
+            "None yet: A is worse than control, B and C are not shown yet to beat it.",
+        ),
+        (
+            {"A": (30, 900), "B": (91, 900)},
+            ("A",),
+            "None yet: A is worse than control, B is not shown yet to beat it. B leads.",
+        ),
+        ({"A": (89, 900)}, (), "None yet: not shown yet to beat control. Control leads."),
+    ],
+    ids=["one", "all", "one of two", "one of three", "another leads", "hardly"],
+)  # fmt: skip
+def test_s3_a_campaign_that_does_harm_is_said_to(
+    test: DecidingTest, variants: dict[str, tuple[int, int]], worse: tuple[str, ...], sentence: str
+) -> None:
+    """Where control is found better than a variant, adjusted for all variants; the code of why is what it was."""
+    periods = [period(**variants, control=(90, 900))]
+    decision = decide(periods, "control", test)
+    assert (decision.winner, decision.why, decision.worse) == (None, Why.NO_VARIANT_BEATS_CONTROL, worse)
+    assert decision.sentence == sentence
+    if decision.leader == "control":
+        ps = [p_value(periods, each, "control", test) or 0 for each in variants]
+        assert [(each.against, each.p, each.adjusted) for each in decision.comparisons] == list(
+            zip(variants, ps, holm(ps), strict=True)
+        )
+        assert decision.beaten == set(worse)
+
+
+def test_s3_a_variant_may_be_worse_than_control_while_others_are_level() -> None:
+    """Nobody leads then, and that is said beside."""
+    decision = decide([period(A=(30, 900), B=(90, 900), control=(90, 900))], "control", FIXED)
+    assert decision.sentence == (
+        "None yet: A is worse than control, B is not shown yet to beat it. "
+        "B and control are level: nobody leads."
+    )
+
+
+def test_s7_level_by_period_under_rates_that_differ_says_so() -> None:
+    """All periods together B is far ahead; with control both beat it."""
+    periods = [period(A=(90, 900), B=(10, 100)), period(A=(30, 100), B=(270, 900))]
+    assert decide(periods, None, ANYTIME).sentence == (
+        "None yet: B and A are level when compared within each period of weights: nobody leads."
+    )
+    more = [period(A=(90, 900), B=(10, 100), C=(1, 900)), period(A=(30, 100), B=(270, 900), C=(2, 900))]
+    found = decide(more, "C", ANYTIME)
+    assert found.level
+    assert "beat control, and are level when compared within each period of weights." in found.sentence
+
+
+def test_s8_windows_that_are_open_are_said_to_be() -> None:
+    """And not that there are no recipients."""
+    waiting = Decision(None, Why.NOTHING_TO_COMPARE, waiting=True)
+    assert waiting.sentence == "None yet: fewer than two variants have recipients whose window is over."
 
 
 def test_a_campaign_without_conversion_events_has_no_winner() -> None:
@@ -202,7 +285,8 @@ def test_whoever_wins_leads_and_is_not_control(
                 module = anytime if test is ANYTIME else sequential
                 found = module.interval(strata(periods, decision.winner, each.against))
                 assert found is not None
-                assert found.low > 0
+                # The anytime interval leaves a tenth of the 5 % to the rates: docs/statistics.md.
+                assert found.low > 0 or (test is ANYTIME and each.p > 0.9 * SIGNIFICANCE)
             else:
                 best, other = (pooled(periods, name).rate for name in (decision.winner, each.against))
                 assert best is not None
