@@ -47,6 +47,7 @@ from domain.journey.facts import (
     Purchase,
     Received,
     Refund,
+    Sale,
     SessionStarted,
     Void,
 )
@@ -324,9 +325,11 @@ class _Batch:
 def _in_order(commands: Sequence[FactCommand]) -> Iterable[int]:
     """The places of commands in the order of their facts; of one id's, the first alone, and the others after all.
 
-    What updates orders comes last: it makes none, and those that it names may be in the same batch.
+    An order and the purchases that an earlier version would have made of it are of one id in this. What updates orders
+    comes last: it makes none, and those that it names may be in the same batch.
     """
     seen: set[tuple[str, str]] = set()
+    parts: set[tuple[str, str]] = set()
     firsts: list[int] = []
     others: list[int] = []
     updates: list[int] = []
@@ -334,18 +337,18 @@ def _in_order(commands: Sequence[FactCommand]) -> Iterable[int]:
         if isinstance(command, OrderUpdatedCommand):
             updates.append(place)
             continue
-        identities = {(command.user_id, each) for each in _ids(command)}
-        (firsts if seen.isdisjoint(identities) else others).append(place)
-        seen |= identities
+        user_id, fact_id = identity = command.user_id, command.id
+        is_first = identity not in seen
+        seen.add(identity)
+        if fact_id.startswith(ORDERS_AS_PURCHASES) and isinstance(command, PurchaseCommand):
+            of = {(user_id, order_id) for order_id in order_ids(fact_id, command.product_id)}
+            is_first &= seen.isdisjoint(of)
+            parts |= of
+        elif identity in parts:
+            is_first = False
+        (firsts if is_first else others).append(place)
     firsts.sort(key=lambda place: (commands[place].at, commands[place].id))
     return chain(firsts, others, updates)
-
-
-def _ids(command: FactCommand) -> Iterable[str]:
-    """The id, and of a purchase that may be of an order (domain/journey/orders.py) the order's: one of them stands."""
-    if isinstance(command, PurchaseCommand) and command.id.startswith(ORDERS_AS_PURCHASES):
-        return (command.id, *order_ids(command.id, command.product_id))
-    return (command.id,)
 
 
 def _lines(lines: Sequence[OrderLineCommand] | None) -> tuple[OrderLine, ...]:
@@ -360,8 +363,10 @@ def _lines(lines: Sequence[OrderLineCommand] | None) -> tuple[OrderLine, ...]:
 
 def _filled(command: FactCommand, fact: AnyFact) -> frozenset[str]:
     """The fields that were filled in by default (R13)."""
-    is_currency = getattr(command, "currency", "") is None and getattr(fact, "currency", None) is not None
-    return command.defaults | {"currency"} if is_currency else command.defaults
+    if not (isinstance(fact, Sale) and isinstance(command, PurchaseCommand | OrderCommand)):
+        return command.defaults
+    is_default = command.currency is None and fact.currency is not None
+    return command.defaults | {"currency"} if is_default else command.defaults
 
 
 def _refuse_unknown_order(journey: UserJourney, order: AnyFact) -> None:

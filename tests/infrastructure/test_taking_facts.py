@@ -76,6 +76,16 @@ def test_r13_of_one_id_the_first_in_the_batch_stands(service: Service) -> None:
     assert verdicts(service, nobody, bought("p2", currency="EUR")) == ["unknown_campaign", "accepted"]
 
 
+@pytest.mark.parametrize("at", ["2026-03-01T10:00:00Z", "2026-03-03T10:00:00Z"])
+def test_r13_an_order_and_purchases_of_its_name_stand_as_they_are_given(service: Service, at: str) -> None:
+    """R13, R14: in one batch as in two; an order is known by purchases that were there before it, and by no later ones."""
+    order = fact("order", "A", total="5", currency="EUR")
+    purchase = bought("order:A:tea", currency="EUR", at=at)
+    assert verdicts(service, order, purchase) == ["accepted", "accepted"]
+    others = [each | {"user_id": "u2"} for each in (purchase, order)]
+    assert verdicts(service, *others) == ["accepted", "conflicting_fact"]
+
+
 # Currencies
 
 
