@@ -25,6 +25,7 @@ from domain.journey.facts import (
     Sale,
     Void,
     digest,
+    type_of,
 )
 from domain.journey.journey import Journey
 
@@ -64,7 +65,7 @@ class UserJourney(Journey):
             return True
         recorded = self.history.fact(fact.id)
         if recorded is None or type(recorded) is not type(fact):
-            kind = "another" if recorded is None else str(type(recorded).__struct_config__.tag)
+            kind = "another" if recorded is None else type_of(recorded)
             raise ConflictingFact(f"the id {fact.id!r} is taken by a fact of type {kind}", place="id")
         if known == digest(_filled_as(fact, recorded)):
             return True

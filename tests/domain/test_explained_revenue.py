@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from domain.explained_revenue import Idle
+from domain.explained_revenue import Idle, lines_of
 from domain.explanation import Explanation, Told, explain
 from domain.journey.decisions import JourneyEvent
+from domain.journey.facts import OrderCancelled, OrderLine, OrderRefund
 from tests.domain.journey_specification import (
     Fields,
     bought,
@@ -27,6 +28,7 @@ from tests.domain.journey_specification import (
 from tests.domain.journeys import Journeys
 from tests.domain.test_explanation import RECORDED, story
 from tests.domain.test_journey_laws import plans
+from tests.reference import instant
 
 BUYS = {"type": "makes_purchase", "deadline": "3d"}
 R1 = received("r1", march(1))
@@ -192,3 +194,10 @@ def test_a_story_is_told_of_any_facts() -> None:
     journey, events = under(campaign(BUYS)).journey()
     told = explain("spring", journey.definitions["spring"], [Told(RECORDED, event) for event in events])
     assert (told.known, told.sales, told.refunds_without_effect) == (False, [], [])
+
+
+def test_r27_only_a_refund_names_units() -> None:
+    """R27: a cancellation gives back everything, and a refund may name none."""
+    at, cup = instant(R1), (OrderLine("cup"),)
+    assert lines_of(OrderRefund("x1", at, "o1", lines=cup)) == cup
+    assert lines_of(OrderRefund("x1", at, "o1")) == lines_of(OrderCancelled("x2", at, "o1")) == ()

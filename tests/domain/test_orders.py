@@ -206,6 +206,12 @@ def test_r13_what_was_filled_in_when_it_was_recorded_makes_no_conflict_later() -
         journey.take(replace(told, properties="ab12"))
 
 
+def test_r11_the_recorded_currency_is_that_of_the_fact_with_the_id() -> None:
+    """R11, R13: none where nothing is recorded, or what is has no currency."""
+    journey, _ = under(SPRING).given(R1, O2).journey()
+    assert [journey.recorded_currency(each) for each in ("o2", "r1", "nothing")] == ["EUR", None, None]
+
+
 # What is given back
 
 
@@ -467,6 +473,15 @@ def test_r17_a_voided_purchase_of_an_order_leaves_amounts_to_the_others() -> Non
         revenue_withdrawn(cup, R1, "0"),
         revenue_restated(tea, (R1, "10"), (R1, "0")),
     )
+
+
+def test_r9_a_late_receipt_finds_all_purchases_of_a_corrected_order() -> None:
+    """R9, R27: their nets are found once for all of them."""
+    amount = order_refunded("x2", "o2", amount="12")
+    revenue = under(SPRING).given(*OLD, amount, R1).outcome().revenue
+    assert [revenue["u1", "spring", each["id"]][3] for each in OLD] == [
+        Decimal(each) for each in (10, 0, 11, 11)
+    ]
 
 
 def test_r27_an_order_of_an_earlier_state_is_looked_up() -> None:
