@@ -277,7 +277,7 @@ def test_a_stream_that_begins_with_a_decision_is_told(service: Service) -> None:
         ("replace(state, 'summer', 'autumn')", "there is no campaign 'autumn'"),
         (
             "replace(state, '\"s1\"', '\"r1\"')",
-            "the id 'r1' is taken by a fact of other content, of type received",
+            "the id 'r1' is taken by a fact of the same type and other content: at, campaign_id, variant_id",
         ),
     ],
 )
