@@ -8,11 +8,11 @@ from eventsourcing.persistence import InfrastructureFactory, Mapper, Recording
 from eventsourcing.utils import Environment, EnvType
 
 from domain import app_group as groups
-from domain import campaign as campaigns
 from domain.aggregate import Aggregate, Recorded
 from domain.app_group import AppGroup, AppGroupMade
-from domain.campaign import Campaign
-from domain.campaign_events import CampaignDrafted
+from domain.campaigns import campaign as campaigns
+from domain.campaigns.campaign import Campaign
+from domain.campaigns.events import CampaignDrafted
 from domain.errors import DomainError
 
 A = TypeVar("A", bound=Aggregate[Any])

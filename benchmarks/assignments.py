@@ -11,18 +11,18 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 
-from application.fact_commands import read_fact
+from application.commands.facts import read_fact
 from benchmarks.ledger import batches, fresh
 from benchmarks.places import Place, PostgreSQL
 from benchmarks.reads import quantile
 from benchmarks.results import Ask, Progress, Table
 from benchmarks.workload import CAMPAIGNS, GROUP, VARIANTS, instant
-from domain.campaign import Campaign
-from domain.evidence import SelectionEvidence
-from infrastructure import keys
+from domain.campaigns.campaign import Campaign
+from domain.campaigns.evidence import SelectionEvidence
+from infrastructure.access import keys
+from infrastructure.access.keys import Scope
+from infrastructure.composition import Service, stamp
 from infrastructure.http.app import create
-from infrastructure.keys import Scope
-from infrastructure.service import Service, stamp
 
 USERS: Final = 100_000
 ASKED_USERS: Final = 100

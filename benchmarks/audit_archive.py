@@ -12,7 +12,7 @@ from typing import Final
 
 import duckdb
 
-from application.campaign_commands import read_campaigns
+from application.commands.definitions import read_campaigns
 from benchmarks.garbage import less_collection
 from benchmarks.ledger import Unwatched, refuse
 from benchmarks.places import Place
@@ -22,8 +22,8 @@ from infrastructure.archive.archiving import COLUMNS, PART_POSITIONS, sha256_of
 from infrastructure.archive.engine import ROW_GROUP, engine
 from infrastructure.archive.manifest import MANIFEST, event_file
 from infrastructure.audit.engine import quoted
-from infrastructure.importing import Import
-from infrastructure.service import Service, stamp
+from infrastructure.composition import Service, stamp
+from infrastructure.inbound.importing import Import
 
 _MEMORY: Final = "2GB"
 

@@ -8,8 +8,9 @@ from sqlalchemy import text
 
 from benchmarks.results import Table
 from infrastructure.archive import manifest_of, store
+from infrastructure.composition import Service
 from infrastructure.database import sqlite_file
-from infrastructure.schema import (
+from infrastructure.database.schema import (
     events,
     identities,
     journey_facts,
@@ -18,7 +19,6 @@ from infrastructure.schema import (
     journey_states,
     kept_aside,
 )
-from infrastructure.service import Service
 
 _LOG, _INDEXES, _BESIDE, _MODELS = "the log", "its indexes", "journeys, beside the log", "read models"
 _JOURNEYS = (identities, kept_aside, journey_facts, journey_lanes, journey_states, journey_standings)

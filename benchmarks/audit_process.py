@@ -20,11 +20,11 @@ from infrastructure.audit.auditing import MEMORY, Options, audit_archive, audit_
 from infrastructure.audit.decisions import audit_decisions
 from infrastructure.audit.engine import DuckDB, quoted
 from infrastructure.audit.outcome import Audited
+from infrastructure.audit.rules import Statement, statements
 from infrastructure.audit.stated import DEFINING, stated
+from infrastructure.composition import Service
 from infrastructure.logging import configure
-from infrastructure.service import Service
 from infrastructure.settings import Settings
-from projections.audit import Statement, statements
 
 UNASKED = "recorded_at, command_id, actor, hash, payload"
 """Columns of an archive that no rule asks for."""

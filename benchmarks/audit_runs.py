@@ -10,7 +10,7 @@ from shutil import which
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from application.campaign_commands import read_deadline
+from application.commands.definitions import read_deadline
 from benchmarks.peers import interpreter
 from benchmarks.results import Progress
 from benchmarks.workload import CAMPAIGNS

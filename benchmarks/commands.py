@@ -12,7 +12,7 @@ from zlib import crc32
 from benchmarks.ledger import Totals, fresh, totals
 from benchmarks.places import Place
 from benchmarks.workload import CAMPAIGNS, GROUP
-from infrastructure.service import Service
+from infrastructure.composition import Service
 
 _COMMAND = Path(sys.executable).with_name("conversions")
 

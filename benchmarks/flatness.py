@@ -11,11 +11,11 @@ from random import Random
 from statistics import median
 from time import perf_counter
 
-from application.fact_commands import FactCommand
+from application.commands.facts import FactCommand
 from benchmarks.journeys import GROUP, ONE_CAMPAIGN, TWO_YEARS, Span, campaigns, facts
 from benchmarks.ledger import batches, fresh
 from benchmarks.results import Ask, Progress, Table
-from infrastructure.service import Service, stamp
+from infrastructure.composition import Service, stamp
 
 LENGTHS = (10, 100, 1_000, 10_000)
 SPANS = (TWO_YEARS, ONE_CAMPAIGN)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _THRESHOLDS = (100_000, 50, 100)
-"""As an import sets them (infrastructure/importing.py)."""
+"""As an import sets them (infrastructure/inbound/importing.py)."""
 
 
 @contextmanager

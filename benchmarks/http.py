@@ -15,16 +15,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from application.campaign_commands import read_campaigns
+from application.commands.definitions import read_campaigns
 from benchmarks.crowd import campaigns
 from benchmarks.http_load import Asked
 from benchmarks.places import Place, PostgreSQL
 from benchmarks.reads import quantile
 from benchmarks.results import Ask, Progress, Table
 from benchmarks.workload import GROUP
-from infrastructure import keys
-from infrastructure.keys import Scope
-from infrastructure.service import Service, stamp
+from infrastructure.access import keys
+from infrastructure.access.keys import Scope
+from infrastructure.composition import Service, stamp
 
 SECONDS = 3.0
 SIZES = (1, 100, 1_000)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 
-from application.fact_commands import read_fact
+from application.commands.facts import read_fact
 from benchmarks.crowd import BUSY_FEW
 from benchmarks.garbage import less_collection
 

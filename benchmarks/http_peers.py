@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from starlette.concurrency import run_in_threadpool
 
-from application.fact_commands import AnyFactCommand
+from application.commands.facts import AnyFactCommand
 from infrastructure.database import Database, sqlite_file
 
 

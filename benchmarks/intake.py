@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
 
-from application.fact_commands import read_fact
+from application.commands.facts import read_fact
 from benchmarks import limit
 from benchmarks.ledger import SQLITE, Totals, Unwatched, batches, commands, fresh, refuse, totals
 from benchmarks.places import Place
@@ -12,9 +12,9 @@ from benchmarks.results import Ask, Progress, Table
 from benchmarks.stages import DECIDING, RECORDING, time_stages
 from benchmarks.workload import CAMPAIGNS, GROUP
 from domain.errors import FactRefused
-from infrastructure.files import open_facts
-from infrastructure.importing import IMPORT_BATCH, Import
-from infrastructure.service import Service, stamp
+from infrastructure.composition import Service, stamp
+from infrastructure.inbound.files import open_facts
+from infrastructure.inbound.importing import IMPORT_BATCH, Import
 
 
 @dataclass(frozen=True)

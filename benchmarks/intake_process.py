@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from benchmarks.ledger import Unwatched, refuse
 from benchmarks.workload import GROUP
-from infrastructure.importing import Import
+from infrastructure.composition import Service
+from infrastructure.inbound.importing import Import
 from infrastructure.logging import configure
-from infrastructure.service import Service
 from infrastructure.settings import Settings
 
 _WRITTEN = "SELECT pg_current_wal_lsn() - '0/0'"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from application.fact_commands import FactCommand, read_fact
+from application.commands.facts import FactCommand, read_fact
 from benchmarks.workload import instant
 
 GROUP = "bench"

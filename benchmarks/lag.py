@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import select
 
-from application.fact_commands import FactCommand, read_fact
+from application.commands.facts import FactCommand, read_fact
 from benchmarks.crowd import BUSY_FEW
 from benchmarks.garbage import less_collection
 from benchmarks.ledger import batches
@@ -29,12 +29,12 @@ from benchmarks.reads import quantile
 from benchmarks.rebuild_stores import Stores
 from benchmarks.results import Ask, Progress, Table
 from benchmarks.workload import GROUP
-from infrastructure.importing import IMPORT_BATCH
+from infrastructure.composition import Service, stamp
+from infrastructure.inbound.importing import IMPORT_BATCH
 from infrastructure.logging import configure
-from infrastructure.service import Service, stamp
 from infrastructure.settings import Settings
 from projections.campaign_report import CAMPAIGN_REPORT
-from projections.generations import checkpoints
+from projections.engine.generations import checkpoints
 
 RATE: Final = 5_000
 """Facts a second."""

@@ -6,15 +6,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from application.campaign_commands import read_campaigns
-from application.fact_commands import FactCommand, read_fact
+from application.commands.definitions import read_campaigns
+from application.commands.facts import FactCommand, read_fact
 from benchmarks.garbage import less_collection
 from benchmarks.places import Place, SQLite
-from infrastructure.files import FactFile
-from infrastructure.files.json_lines import read_json
-from infrastructure.importing import Rejected
-from infrastructure.importing import Totals as Imported
-from infrastructure.service import Service, stamp
+from infrastructure.composition import Service, stamp
+from infrastructure.inbound.files import FactFile
+from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.importing import Rejected
+from infrastructure.inbound.importing import Totals as Imported
 from projections.campaign_report.reading import reports
 
 T = TypeVar("T")

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from benchmarks.bulk.postgresql import connected
 from benchmarks.places import Place
 from benchmarks.results import Progress
+from infrastructure.composition import Service
 from infrastructure.database import Database, sqlite_file
-from infrastructure.recorder import Row
-from infrastructure.schema import events
-from infrastructure.service import Service
+from infrastructure.database.schema import events
+from infrastructure.event_store.recorder import Row
 
 ASKED_SHARE = 0.25
 _PAGE = 20_000

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from sqlalchemy import make_url
 
-from tests.servers import Server, running
+from tests.support.servers import Server, running
 
 PRODUCTION: Final[Mapping[str, str]] = {
     "fsync": "on",

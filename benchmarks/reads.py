@@ -9,7 +9,7 @@ from benchmarks.garbage import less_collection
 from benchmarks.rebuild_stores import Stores
 from benchmarks.results import Ask, Progress, Table
 from benchmarks.workload import GROUP
-from infrastructure.service import Service
+from infrastructure.composition import Service
 from projections.campaign_report.reading import report, reports
 
 CALLS = 2_000

@@ -11,9 +11,9 @@ from benchmarks.places import PostgreSQL
 from benchmarks.rebuild_runs import Run, by_event, pool_start, read_bare, rebuilt, tally
 from benchmarks.rebuild_stores import stores
 from benchmarks.results import Ask, Progress, Table, Value
-from infrastructure.service import Service
+from infrastructure.composition import Service
 from projections.campaign_report import CAMPAIGN_REPORT
-from projections.projection import Tally
+from projections.engine.projection import Tally
 
 ASKED_EVENTS_A_SECOND = {"SQLite": 300_000, "PostgreSQL": 200_000}
 ASKED_SHARE = 1 / 3

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, literal_column, select
 
 from benchmarks.garbage import less_collection
+from infrastructure.composition import Service
+from infrastructure.database.schema import events
 from infrastructure.database.statements import Prepared
-from infrastructure.folding_pool import FoldingPool
-from infrastructure.schema import events
-from infrastructure.service import Service
-from infrastructure.topics import TOPICS
-from projections.projection import Projection, Tally
-from projections.projector import BATCH
-from projections.rebuilding import Task
+from infrastructure.event_store.codec import TOPICS
+from infrastructure.read_models.folding_pool import FoldingPool
+from projections.engine.projection import Projection, Tally
+from projections.engine.projector import BATCH
+from projections.engine.rebuilding import Task
 
 _COMMAND = Path(sys.executable).with_name("conversions")
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from application.campaign_commands import read_campaigns
+from application.commands.definitions import read_campaigns
 from benchmarks import bulk
 from benchmarks.bulk import postgresql, sqlite
 from benchmarks.crowd import BUSY_FEW, campaigns
 from benchmarks.ledger import SQLITE
 from benchmarks.places import PostgreSQL
 from benchmarks.results import Progress
-from infrastructure.service import Service, stamp
+from infrastructure.composition import Service, stamp
 
 
 @dataclass(frozen=True)

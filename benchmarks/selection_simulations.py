@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.results import Ask, Progress, Table
 from benchmarks.selection_scenarios import ALIKE, DAY, DIFFERENT, Scenario
-from domain.campaign import BETWEEN_ADJUSTMENTS, FLOOR
+from domain.campaigns.campaign import BETWEEN_ADJUSTMENTS, FLOOR
 from domain.experiment.selection import HOUR, SURE, WORTH, Chosen, Cohort, choose
 
 RUNS = 20

@@ -11,8 +11,8 @@ from functools import wraps
 from time import perf_counter
 from typing import Any
 
-from infrastructure.importing import Import
-from infrastructure.service import Service
+from infrastructure.composition import Service
+from infrastructure.inbound.importing import Import
 
 DECIDING = {
     "read": "wait for the reader's thread",

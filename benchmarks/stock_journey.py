@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from eventsourcing.domain import Aggregate, event
 
-from application.campaign_commands import (
+from application.commands.definitions import (
     AnyConversionEventCommand,
     CampaignCommand,
     MakesPurchaseCommand,
@@ -19,7 +19,7 @@ from application.campaign_commands import (
     StartsSessionCommand,
     UpgradesAppCommand,
 )
-from application.fact_commands import (
+from application.commands.facts import (
     AppVersionCommand,
     BehaviourCommand,
     CustomEventCommand,

@@ -18,13 +18,13 @@ from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
 
-from application.campaign_commands import read_campaigns
-from application.fact_commands import FactCommand, read_fact
+from application.commands.definitions import read_campaigns
+from application.commands.facts import FactCommand, read_fact
 from benchmarks.garbage import less_collection
 from benchmarks.stock_journey import Campaign, Journey
 from benchmarks.workload import CAMPAIGNS
 from domain import money
-from infrastructure.files.json_lines import read_json
+from infrastructure.inbound.files.json_lines import read_json
 
 
 class Journeys(Application[UUID]):

@@ -21,12 +21,12 @@ from eventsourcing.projection import Projection, ProjectionRunner
 from eventsourcing.utils import get_topic
 from psycopg import sql
 
-from application.campaign_commands import read_campaigns
-from application.fact_commands import read_fact
+from application.commands.definitions import read_campaigns
+from application.commands.facts import read_fact
 from benchmarks.stock_journey import Campaign, Journey
 from benchmarks.stock_library import Journeys
 from benchmarks.workload import CAMPAIGNS
-from infrastructure.files.json_lines import read_json
+from infrastructure.inbound.files.json_lines import read_json
 
 _BATCH = 1_000
 

@@ -7,20 +7,10 @@ from decimal import Decimal
 from enum import StrEnum
 
 from domain import money
-from domain.journey import orders
+from domain.facts import AnyFact, Fact, Order, OrderCorrection, OrderLine, OrderRefund, Purchase, Refund, Sale
 from domain.journey.decisions import Revenue
-from domain.journey.facts import (
-    AnyFact,
-    Fact,
-    Order,
-    OrderCorrection,
-    OrderLine,
-    OrderRefund,
-    Purchase,
-    Refund,
-    Sale,
-)
-from domain.journey.orders import GivenBack
+from domain.journey.rules import orders
+from domain.journey.rules.orders import GivenBack
 
 Correction = Refund | OrderCorrection
 

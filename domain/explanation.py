@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.conversion_events import ConversionEvent
-from domain.definition import Definition
+from domain.campaigns.conversion_events import ConversionEvent
+from domain.campaigns.definition import Definition
 from domain.explained_revenue import Corrected, CountedSale, IdleCorrection, corrected
+from domain.facts import AnyFact, Fact, Order, Received, Sale, reported_version
 from domain.journey import decisions
-from domain.journey.attribution import holds
 from domain.journey.decisions import Conversion, Receipt, Revenue
-from domain.journey.facts import AnyFact, Fact, Order, Received, Sale, reported_version
+from domain.journey.rules.attribution import holds
 
 
 class Reason(StrEnum):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from domain.evidence import DecidingTest
+from domain.campaigns.evidence import DecidingTest
 
 
 class Settings(BaseSettings):

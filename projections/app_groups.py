@@ -7,9 +7,9 @@ from sqlalchemy import Column, PrimaryKeyConstraint, Table, Text, select
 from sqlalchemy.engine import Connection
 
 from domain import app_group as events
-from projections import generations, verifying
-from projections.columns import Id, read_models
-from projections.projection import Fold, Known, Logged, Projection, Store, Tables, Tally
+from projections.engine import generations, row_counts
+from projections.engine.columns import Id, read_models
+from projections.engine.projection import Fold, Known, Logged, Projection, Store, Tables, Tally
 
 app_groups = Table(
     "app_groups",
@@ -114,9 +114,9 @@ def _expected(tally: Tally) -> dict[str, int]:
 
 def _held(connection: Connection, tables: Tables) -> dict[str, int]:
     return {
-        "app groups": verifying.total(connection, tables[app_groups]),
-        "apps": verifying.total(connection, tables[app_group_apps]),
-        "custom events": verifying.total(connection, tables[app_group_custom_events]),
+        "app groups": row_counts.total(connection, tables[app_groups]),
+        "apps": row_counts.total(connection, tables[app_group_apps]),
+        "custom events": row_counts.total(connection, tables[app_group_custom_events]),
     }
 
 

@@ -8,8 +8,8 @@ from hypothesis import Phase, settings
 
 from infrastructure.database import Database
 from infrastructure.migrations import migrate
-from tests.ledgers import databases
-from tests.servers import Server, quick
+from tests.support.ledgers import databases
+from tests.support.servers import Server, quick
 
 # Shrinking a journey takes minutes: a failing run says so at once, and `HYPOTHESIS_PROFILE=shrink` finds the least.
 settings.register_profile("quick", deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])

@@ -17,14 +17,14 @@ from benchmarks.bulk.source import Source
 from benchmarks.bulk.spool import TABLES, Rows, append, read, spool
 from benchmarks.garbage import less_collection
 from benchmarks.workload import Fact
+from domain.facts import Received
 from domain.instants import microseconds
-from domain.journey.facts import Received
 from domain.journey.history import MemoryHistory
-from domain.journey.lanes import month
 from domain.journey.user_journey import UserJourney
-from infrastructure.journey_history import month_lane
-from infrastructure.journey_store import STATE_EVERY
-from infrastructure.topics import TOPICS, encode
+from domain.lanes import month
+from infrastructure.event_store.codec import TOPICS, encode
+from infrastructure.journeys.history import month_lane
+from infrastructure.journeys.store import STATE_EVERY
 
 BUCKET_FACTS = 30_000
 """Facts whose rows a worker holds in memory at once."""

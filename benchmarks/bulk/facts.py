@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from application.fact_commands import (
+from application.commands.facts import (
     AppVersionCommand,
     CustomEventCommand,
     PurchaseCommand,
@@ -15,9 +15,9 @@ from application.fact_commands import (
     VoidCommand,
     read_fact,
 )
-from application.properties import canonical, seal
-from domain.definition import Definition
-from domain.journey.facts import (
+from application.commands.properties import canonical, seal
+from domain.campaigns.definition import Definition
+from domain.facts import (
     AnyFact,
     AppVersionReported,
     CustomEvent,

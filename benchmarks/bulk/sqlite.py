@@ -11,7 +11,7 @@ from benchmarks.bulk.numbering import Numbering
 from benchmarks.bulk.spool import TABLES
 from benchmarks.results import Progress
 from infrastructure.database import sqlite_file
-from infrastructure.schema import metadata
+from infrastructure.database.schema import metadata
 
 _INDEXES = (
     "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'events' AND sql IS NOT NULL"

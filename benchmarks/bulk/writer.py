@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from application.campaign_commands import read_campaigns
+from application.commands.definitions import read_campaigns
 from benchmarks.bulk import postgresql, sqlite
 from benchmarks.bulk.deciding import Part, decide
 from benchmarks.bulk.facts import Group
@@ -21,10 +21,10 @@ from benchmarks.bulk.numbering import Numbering
 from benchmarks.bulk.source import Source
 from benchmarks.places import folder
 from benchmarks.results import Progress
+from infrastructure.composition import REPORTS, Service, stamp
 from infrastructure.database import sqlite_file
-from infrastructure.importing import IMPORT_BATCH
-from infrastructure.schema import events, identities
-from infrastructure.service import REPORTS, Service, stamp
+from infrastructure.database.schema import events, identities
+from infrastructure.inbound.importing import IMPORT_BATCH
 
 
 @dataclass(frozen=True)

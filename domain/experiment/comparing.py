@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from domain.evidence import DecidingTest
+from domain.campaigns.evidence import DecidingTest
 from domain.experiment import anytime, means, proportions, sequential
 from domain.experiment.bayes import expected_loss, probability_best
 from domain.experiment.health import SUSPICIOUS, sample_ratio

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from domain.evidence import DecidingTest
+from domain.campaigns.evidence import DecidingTest
 from domain.experiment.incremental import IncrementalConversions, IncrementalRevenue
 from domain.experiment.means import Sums, Welch
 from domain.experiment.proportions import Interval, Proportion, Tested

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
-from domain.definition import Weights
+from domain.campaigns.definition import Weights
 from domain.experiment.bayes import improvement, probability_best
 from domain.experiment.proportions import Proportion
 from domain.experiment.sequential import interval

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from domain.evidence import Comparison, Count, DecidingTest
+from domain.campaigns.evidence import Comparison, Count, DecidingTest
 from domain.experiment import anytime, sequential
 from domain.experiment.proportions import Proportion, fisher, small, z_test
 from domain.experiment.several import holm

@@ -1,6 +1,6 @@
-"""The user journey, a module per part of the rulebook.
+"""The user journey.
 
-facts.py and decisions.py are what is stored; state.py, history.py and lanes.py what is known; journey.py looks things
-up; recipients.py (R18), conversions.py (R7 to R9), revenue.py (R11, R12) and upgrades.py (R10) decide; user_journey.py
-takes facts (R13, R17) and is the door for everyone else.
+decisions.py has the events that are stored beside the facts of domain/facts.py. state.py, history.py and lookups.py
+have what is known of a journey. Each module of rules/ decides one group of rules. user_journey.py takes facts (R13,
+R17) and is the door for everyone else.
 """

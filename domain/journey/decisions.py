@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from domain.journey.facts import AnyFact, Key
+from domain.facts import AnyFact, Key
 
 
 class Value(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Protocol
 
-from domain.journey import lanes
+from domain import lanes
+from domain.facts import AnyFact, Fact, Key, Received, digest
 from domain.journey.decisions import FactDisregarded, JourneyEvent, UpgradeRecorded, UpgradeWithdrawn
-from domain.journey.facts import AnyFact, Fact, Key, Received, digest
 from domain.journey.state import Standing
 
 LAST_ID = chr(0x10FFFF) * 256
@@ -102,9 +102,9 @@ class MemoryHistory:
                 self.months.setdefault(lanes.month(event.at), set()).add(event.campaign_id)
         elif type(event) not in _MOVES_LANES:
             return
-        for lane, key in lanes.added(event):
+        for lane, key in lanes_joined(event):
             insort(self.lanes.setdefault(lane, []), key)
-        for lane, key in lanes.removed(event):
+        for lane, key in lanes_left(event):
             keys = self.lanes.get(lane, [])
             place = bisect_left(keys, key)
             if place < len(keys) and keys[place] == key:
@@ -115,3 +115,18 @@ class MemoryHistory:
         if fact is None:
             raise LookupError(f"no fact {key[1]!r}")  # pragma: no cover
         return fact
+
+
+def lanes_joined(event: JourneyEvent) -> list[tuple[str, Key]]:
+    """The places in lanes that the event adds; the event alone says so, so the index can be rebuilt from the log."""
+    if isinstance(event, Fact):
+        key = event.key
+        return [(lane, key) for lane in lanes.of(event)]
+    return [(lanes.UPGRADES, event.report.key)] if type(event) is UpgradeRecorded else []
+
+
+def lanes_left(event: JourneyEvent) -> list[tuple[str, Key]]:
+    """The places in lanes that the event removes."""
+    if type(event) is FactDisregarded:
+        return [(lane, event.fact.key) for lane in lanes.of(event.fact)]
+    return [(lanes.UPGRADES, event.report.key)] if type(event) is UpgradeWithdrawn else []

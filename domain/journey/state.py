@@ -9,20 +9,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from domain.definition import Definition
-from domain.journey.decisions import (
-    Conversion,
-    ConversionRecorded,
-    ConversionRestated,
-    ConversionWithdrawn,
-    FactDisregarded,
-    JourneyEvent,
-    Receipt,
-    RecipientCounted,
-    RecipientRestated,
-    RecipientWithdrawn,
-)
-from domain.journey.facts import (
+from domain.campaigns.definition import Definition
+from domain.facts import (
     AppVersionReported,
     CustomEvent,
     Fact,
@@ -37,6 +25,18 @@ from domain.journey.facts import (
     SessionStarted,
     Void,
     reported_version,
+)
+from domain.journey.decisions import (
+    Conversion,
+    ConversionRecorded,
+    ConversionRestated,
+    ConversionWithdrawn,
+    FactDisregarded,
+    JourneyEvent,
+    Receipt,
+    RecipientCounted,
+    RecipientRestated,
+    RecipientWithdrawn,
 )
 
 ORDERS_AS_PURCHASES = "order:"

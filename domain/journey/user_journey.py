@@ -8,11 +8,9 @@ from typing import TypeVar
 
 import msgspec
 
+from domain import lanes
 from domain.errors import ConflictingFact
-from domain.instants import EPOCH
-from domain.journey import conversions, lanes, orders, recipients, revenue, upgrades
-from domain.journey.decisions import FactDisregarded, Receipt
-from domain.journey.facts import (
+from domain.facts import (
     AnyFact,
     Behaviour,
     Fact,
@@ -27,7 +25,10 @@ from domain.journey.facts import (
     digest,
     type_of,
 )
-from domain.journey.journey import Journey
+from domain.instants import EPOCH
+from domain.journey.decisions import FactDisregarded, Receipt
+from domain.journey.lookups import Journey
+from domain.journey.rules import conversions, orders, recipients, revenue, upgrades
 
 F = TypeVar("F", bound=Fact)
 

@@ -27,9 +27,9 @@ from infrastructure.archive.manifest import (
 )
 from infrastructure.archive.reading import IDENTITIES, LOGGED, PROPERTIES, Aside, aside, logged
 from infrastructure.archive.store import Store
+from infrastructure.audit.rules import typed
+from infrastructure.composition import Service
 from infrastructure.migrations import HEAD
-from infrastructure.service import Service
-from projections.audit import typed
 
 PART_POSITIONS = 1_000_000
 """The most positions of a part."""

@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from application.properties import seal
+from application.commands.properties import seal
+from domain.facts import Fact, digest
 from domain.journey.decisions import FactDisregarded, UpgradeRecorded, UpgradeWithdrawn
-from domain.journey.facts import Fact, digest
 from infrastructure.archive.manifest import BadArchive
 from infrastructure.database.dialect import Dialect
-from infrastructure.journey_history import Layer
-from infrastructure.journey_index import IndexRows
-from infrastructure.schema import identities, journey_facts, journey_lanes, kept_aside
-from infrastructure.topics import TOPICS, decode
+from infrastructure.database.schema import identities, journey_facts, journey_lanes, kept_aside
+from infrastructure.event_store.codec import TOPICS, decode
+from infrastructure.journeys.history import Layer
+from infrastructure.journeys.index import IndexRows
 
 _SEALED = ("properties", "reason")
 """Fields of facts that hold the seal of what is kept aside."""

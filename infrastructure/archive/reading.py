@@ -10,11 +10,11 @@ from eventsourcing.persistence import OperationalError
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
+from infrastructure.composition import Service
 from infrastructure.database import Database
 from infrastructure.database.failures import ConnectionLost
 from infrastructure.database.statements import cursor
-from infrastructure.service import Service
-from projections.projection import UnreadableLog
+from projections.engine.projection import UnreadableLog
 
 LOGGED = pa.schema(
     [

@@ -21,12 +21,12 @@ from infrastructure.archive.journeys import TOPICS_READ, Entry, JourneyWriter, d
 from infrastructure.archive.manifest import BadArchive, EventPart, Manifest
 from infrastructure.archive.opening import Files, fetched_whole
 from infrastructure.archive.store import Store
+from infrastructure.composition import Service
+from infrastructure.database.schema import events
 from infrastructure.database.statements import cursor
-from infrastructure.recorder import HASH_DIFFERS, Row, Writing
-from infrastructure.schema import events
-from infrastructure.service import Service
-from infrastructure.topics import TOPICS, UnreadableEvent
-from infrastructure.upgrading import adopt_app_groups
+from infrastructure.event_store.codec import TOPICS, UnreadableEvent
+from infrastructure.event_store.recorder import HASH_DIFFERS, Row, Writing
+from infrastructure.event_store.upgrading import adopt_app_groups
 
 _CHUNK = 10_000
 """Rows that are written at once, about."""

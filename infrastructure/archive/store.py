@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import fsspec  # type: ignore[import-untyped]
 
 from infrastructure.archive.manifest import UNFINISHED, BadArchive, is_aside
-from infrastructure.durable import locked, sync
+from infrastructure.process.durable import locked, sync
 
 _PRIVATE, _AS_OTHERS = 0o600, 0o666
 """Who may read and write a file, as far as the process's umask lets them."""

@@ -26,11 +26,11 @@ from infrastructure.audit.outcome import Audited, Judged
 from infrastructure.audit.ranges import Range, ranges
 from infrastructure.audit.spark import Spark
 from infrastructure.audit.stated import DEFINING, Stated, stated
-from infrastructure.recorder import Row
-from infrastructure.schema import events as log
-from infrastructure.schema import identities
-from infrastructure.service import Service
-from projections import generations
+from infrastructure.composition import Service
+from infrastructure.database.schema import events as log
+from infrastructure.database.schema import identities
+from infrastructure.event_store.recorder import Row
+from projections.engine import generations
 
 MEMORY = "1GB"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from domain.conversion_events import LETTERS
+from domain.campaigns.conversion_events import LETTERS
 from infrastructure.audit.outcome import Difference, Figure, Judged, Story
 from infrastructure.audit.reports import Campaign, Figures, Named, totals
 from projections.series import SERIES

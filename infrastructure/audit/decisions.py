@@ -21,17 +21,17 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, func, literal_column, select, tuple_
 from sqlalchemy.sql import ClauseElement
 
-from application.intake import GroupDefinitions
+from application.commands.intake import GroupDefinitions
 from application.ledger import UnknownCampaign
 from domain.app_group import AppGroupMade
 from infrastructure.audit.decision_differences import DecisionAudit, Difference, Found
-from infrastructure.audit.decision_replay import DECISIONS, FACTS, Replay, StreamRow
+from infrastructure.composition import Service
 from infrastructure.database import Database
+from infrastructure.database.schema import events, identities
 from infrastructure.database.statements import Prepared, as_keys, constant
-from infrastructure.recorder import Row
-from infrastructure.schema import events, identities
-from infrastructure.service import Service
-from infrastructure.topics import TOPICS
+from infrastructure.event_store.codec import TOPICS
+from infrastructure.event_store.recorder import Row
+from infrastructure.replay.deciding import DECISIONS, FACTS, Replay, StreamRow
 
 RANGE_EVENTS = 20_000
 """Events of a range of journeys, and of a page: what a process holds in memory beside the journey it replays."""

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from infrastructure.archive.engine import Flow
-from projections.audit import Statement, typed
+from infrastructure.audit.rules import Statement, typed
 
 _AS_THEY_ARE = "hive_partitioning = false"
 """A directory called `topic=x` says nothing about what is in its files."""

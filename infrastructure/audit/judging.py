@@ -6,7 +6,7 @@ from typing import Any, Final
 from infrastructure.audit.engine import Engine, quoted
 from infrastructure.audit.outcome import KEPT, KEPT_OF_A_KIND, Difference, Figure, Fingerprint, Judged, Story
 from infrastructure.audit.ranges import Range
-from projections.audit import Statement, statements
+from infrastructure.audit.rules import Statement, statements
 
 _TYPED: Final = (
     "position, app_group, stream_id, version, topic, fact_id, occurred_at, campaign_id, variant_id, app_id, "

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from infrastructure.audit.outcome import Difference, Figure, Fingerprint, Judged
-from projections.audit import statements
+from infrastructure.audit.rules import statements
 
 
 class _Stored(msgspec.Struct, frozen=True):

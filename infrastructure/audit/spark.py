@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from infrastructure.archive.engine import engine, written
-from projections.audit import Statement, statements, typed
+from infrastructure.audit.rules import Statement, statements, typed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from domain.conversion_events import LETTERS
+from domain.campaigns.conversion_events import LETTERS
 from domain.instants import from_microseconds
 from infrastructure.audit.outcome import UNREADABLE, Difference, Story
 

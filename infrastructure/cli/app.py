@@ -25,9 +25,9 @@ from infrastructure.cli.console import (
 )
 from infrastructure.database import UnusableDatabase
 from infrastructure.database.failures import Busy, ConnectionLost, DiskFull, OutcomeUnknown
-from infrastructure.files import UnreadableFile
+from infrastructure.inbound.files import UnreadableFile
 from infrastructure.migrations import NewerSchema
-from projections.projection import OtherCode, ProjectionStopped
+from projections.engine.projection import OtherCode, ProjectionStopped
 
 HELP = "Decides which campaigns turned users into customers, and can explain every number."
 

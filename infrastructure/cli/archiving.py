@@ -33,8 +33,8 @@ from infrastructure.cli.console import (
     plain,
     print_json,
 )
-from infrastructure.service import REPORTS, Service
-from projections.projection import UnreadableLog
+from infrastructure.composition import REPORTS, Service
+from projections.engine.projection import UnreadableLog
 
 Address = Annotated[
     str, typer.Argument(metavar="DIR", help="A directory, or an address such as s3://BUCKET/PREFIX.")

@@ -14,12 +14,12 @@ from infrastructure.cli import differences, report_tables
 from infrastructure.cli.console import Refused
 from infrastructure.cli.report_tables import when
 from infrastructure.cli.snapshots import together
-from infrastructure.service import Service
+from infrastructure.composition import Service
 from projections.campaign_report import occurred
 from projections.campaign_report.as_of import Clock, Difference, ReportHistory
 from projections.campaign_report.counts import CampaignThen, Counts
 from projections.campaign_report.reading import CampaignReport
-from projections.projection import UnreadableLog
+from projections.engine.projection import UnreadableLog
 from projections.recipients import RECIPIENTS
 from projections.recipients.reading import Period, received_between
 from projections.series import SERIES

@@ -9,8 +9,8 @@ import msgspec
 import typer
 from rich.table import Table
 
-from application.assignments import MOST_USER_IDS, BadUserId, checked_user_id
-from domain.assignment import Assignment, Because
+from application.queries.assignments import MOST_USER_IDS, BadUserId, checked_user_id
+from domain.campaigns.assignment import Assignment, Because
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import (
     AppGroupOption,
@@ -25,8 +25,8 @@ from infrastructure.cli.console import (
 )
 from infrastructure.cli.figures import NO_FIGURE
 from infrastructure.cli.options import bad_option
-from infrastructure.files.lines import Overlong, lines_of
-from infrastructure.files.source import Source
+from infrastructure.inbound.files.lines import Overlong, lines_of
+from infrastructure.inbound.files.source import Source
 
 _MOST_ROWS = 1_000
 """More assignments are printed as lines with tabs: a table of many takes minutes to set."""

@@ -40,7 +40,7 @@ from infrastructure.cli.console import (
     print_json,
 )
 from infrastructure.migrations import OlderSchema
-from projections.projection import UnreadableLog
+from projections.engine.projection import UnreadableLog
 
 _MIGRATED_ELSEWHERE = (
     "an audit changes nothing: `conversions archive` it with the version that it is at, `conversions restore` that "

@@ -8,10 +8,10 @@ import typer
 import yaml
 from rich.table import Table
 
-from application.campaign_commands import ApplyCampaigns, read_campaigns
+from application.commands.definitions import ApplyCampaigns, read_campaigns
 from application.ports import Stamp
 from domain.app_group import AppGroup
-from domain.campaign import Campaign
+from domain.campaigns.campaign import Campaign
 from infrastructure.cli.console import (
     ROOMY,
     UNREADABLE,
@@ -27,7 +27,7 @@ from infrastructure.cli.console import (
     shown,
 )
 from infrastructure.cli.figures import conversion_event, deadline, percent, thousands
-from infrastructure.service import Service, stamp
+from infrastructure.composition import Service, stamp
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.reading import CampaignReport, report, reports
 

@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from infrastructure.composition import Service
 from infrastructure.database import sqlite_file
-from infrastructure.garbage import less_garbage_collection
-from infrastructure.service import Service
+from infrastructure.process.garbage import less_garbage_collection
 from infrastructure.settings import Settings
 from projections import app_groups
-from projections.projection import Projection
+from projections.engine.projection import Projection
 
 # In a pipe or a file there is no width to keep to; 80, the library's guess, would cut tables.
 out = Console(width=None if sys.stdout.isatty() else 120)

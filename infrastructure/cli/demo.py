@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from application.campaign_commands import read_campaigns
+from application.commands.definitions import read_campaigns
 from infrastructure.cli import explaining, reporting
 from infrastructure.cli.console import Bar, err, out
 from infrastructure.cli.importing import Watching, print_totals
+from infrastructure.composition import Service, stamp
 from infrastructure.demo import shop
-from infrastructure.importing import Import
-from infrastructure.service import Service, stamp
+from infrastructure.inbound.importing import Import
 
 
 def demo(

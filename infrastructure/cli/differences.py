@@ -11,17 +11,17 @@ from typing import Any
 from rich.table import Table
 
 from domain import money
-from domain.conversion_events import LETTERS
+from domain.campaigns.conversion_events import LETTERS
+from domain.facts import Fact, type_of
 from domain.instants import printed
 from domain.journey.decisions import Conversion, Occurrence, Receipt
-from domain.journey.facts import Fact, type_of
 from infrastructure.cli.console import out, shown
 from infrastructure.cli.figures import NO_FIGURE, percent, thousands
 from infrastructure.cli.report_tables import when
 from projections.campaign_report.as_of import Clock, Difference
 from projections.campaign_report.changes import Change
 from projections.campaign_report.reading import Figures
-from projections.columns import EXACT
+from projections.engine.columns import EXACT
 
 _Figure = tuple[str, int | None, str | None]
 """What is counted, of which conversion event, in which currency."""

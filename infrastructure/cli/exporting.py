@@ -25,7 +25,7 @@ from infrastructure.cli.console import (
     print_json,
 )
 from infrastructure.export import FORMATS, WHAT, Asked, BadExport, Export, Manifest, source
-from projections.projection import UnreadableLog
+from projections.engine.projection import UnreadableLog
 
 
 def export(

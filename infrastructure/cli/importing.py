@@ -26,8 +26,8 @@ from infrastructure.cli.console import (
     print_json,
 )
 from infrastructure.cli.figures import counted
-from infrastructure.files import FORMATS, FactFile
-from infrastructure.importing import Import, Rejected, Totals
+from infrastructure.inbound.files import FORMATS, FactFile
+from infrastructure.inbound.importing import Import, Rejected, Totals
 
 _SHOWN = 5
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from application.campaign_commands import read_deadline
+from application.commands.definitions import read_deadline
 from domain.instants import from_microseconds, microseconds, printed
-from infrastructure import keys
+from infrastructure.access import keys
+from infrastructure.access.keys import Key, Scope
 from infrastructure.cli.console import (
     AppGroupOption,
     DatabaseOption,
@@ -22,7 +23,6 @@ from infrastructure.cli.console import (
     shown,
 )
 from infrastructure.cli.options import bad_option
-from infrastructure.keys import Key, Scope
 
 commands = typer.Typer(help="Keys for calls over HTTP: create, list, revoke.", no_args_is_help=True)
 

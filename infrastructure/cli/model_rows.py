@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from domain.conversion_events import LETTERS
-from domain.definition import Definition
+from domain.campaigns.conversion_events import LETTERS
+from domain.campaigns.definition import Definition
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import (
     AppGroupOption,

@@ -13,8 +13,9 @@ from rich.table import Table
 from sqlalchemy.engine import Connection
 
 from application.ledger import UnknownCampaign
-from domain.conversion_events import LETTERS
-from domain.definition import Definition
+from application.queries.rows import series_rows
+from domain.campaigns.conversion_events import LETTERS
+from domain.campaigns.definition import Definition
 from infrastructure.cli import options
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import (
@@ -31,11 +32,10 @@ from infrastructure.cli.console import (
 )
 from infrastructure.cli.figures import NO_FIGURE, bar, conversion_event, deadline, percent, thousands
 from infrastructure.cli.options import bad_option
-from infrastructure.rows import series_rows
+from projections.engine.projection import Known, Projection
 from projections.overlap import OVERLAP
 from projections.overlap import reading as overlap_reading
 from projections.overlap.reading import Overlap
-from projections.projection import Known, Projection
 from projections.series import SERIES
 from projections.series import reading as series_reading
 from projections.series.reading import Day, DayFigures, Series

@@ -14,8 +14,8 @@ from infrastructure.cli.console import (
     out,
     print_json,
 )
-from infrastructure.projecting import Projecting
-from infrastructure.verification import verify
+from infrastructure.event_store.integrity import verify
+from infrastructure.read_models.worker import Projecting
 
 
 def verify_log(database: DatabaseOption = None, json_output: JsonOption = False) -> None:  # noqa: FBT002

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from application.fact_commands import BadTime, read_instant
+from application.commands.facts import BadTime, read_instant
 from infrastructure.cli.console import Refused
 
 

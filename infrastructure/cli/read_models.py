@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from infrastructure import gauges
 from infrastructure.cli.console import (
     INTERRUPTED,
     Bar,
@@ -23,11 +22,12 @@ from infrastructure.cli.console import (
     out,
     print_json,
 )
-from infrastructure.folding_pool import FoldingPool
-from infrastructure.service import PROJECTIONS, Service
-from projections import generations
-from projections.projection import Projection
-from projections.rebuilding import (
+from infrastructure.composition import PROJECTIONS, Service
+from infrastructure.read_models import gauges
+from infrastructure.read_models.folding_pool import FoldingPool
+from projections.engine import generations
+from projections.engine.projection import Projection
+from projections.engine.rebuilding import (
     Folding,
     NotVerified,
     Rebuilding,
@@ -37,7 +37,7 @@ from projections.rebuilding import (
     here,
     roll_back,
 )
-from projections.standing import Standing, standings
+from projections.engine.status import Standing, standings
 
 _SMALL = 100_000
 """Events that one process folds before others would have begun."""

@@ -6,11 +6,10 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from rich.table import Table
 
-from application.fact_commands import FactCommand, read_fact
-from application.intake import Verdict
+from application.commands.facts import FactCommand, read_fact
+from application.commands.intake import Verdict
 from domain.errors import FactRefused
 from domain.instants import microseconds
-from infrastructure import earlier, rejects
 from infrastructure.cli.console import (
     SOME_REJECTED,
     AppGroupOption,
@@ -23,10 +22,11 @@ from infrastructure.cli.console import (
     shown,
 )
 from infrastructure.cli.options import instant
-from infrastructure.files.json_lines import read_object
-from infrastructure.files.reading import kept
-from infrastructure.rejects import Reject
-from infrastructure.service import Service, stamp
+from infrastructure.composition import Service, stamp
+from infrastructure.inbound import earlier, rejects
+from infrastructure.inbound.files.json_lines import read_object
+from infrastructure.inbound.files.reading import kept
+from infrastructure.inbound.rejects import Reject
 
 commands = typer.Typer(help="Facts that were not taken: list, retry, forget.", no_args_is_help=True)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
+from application.queries.rows import report_rows
 from domain.instants import printed
 from infrastructure.cli.console import out, shown
 from infrastructure.cli.figures import (
@@ -17,7 +18,6 @@ from infrastructure.cli.figures import (
     percent,
     thousands,
 )
-from infrastructure.rows import report_rows
 from projections.campaign_report.reading import CampaignReport, Figures
 from projections.recipients.reading import EventMature, Mature
 

@@ -20,7 +20,7 @@ from infrastructure.cli.console import (
 )
 from infrastructure.cli.options import bad_option, day, instant
 from infrastructure.cli.snapshots import together
-from infrastructure.service import Service
+from infrastructure.composition import Service
 from projections.campaign_report import CAMPAIGN_REPORT, reading
 from projections.campaign_report.as_of import Clock
 from projections.campaign_report.reading import CampaignReport

@@ -5,7 +5,8 @@ from math import inf
 
 from rich.table import Table
 
-from domain.evidence import DecidingTest
+from application.queries.results import Told
+from domain.campaigns.evidence import DecidingTest
 from domain.experiment.incremental import IncrementalRevenue
 from domain.experiment.proportions import Interval
 from domain.experiment.results import (
@@ -20,7 +21,6 @@ from domain.money import decimals
 from infrastructure.cli.console import ROOMY, out, shown
 from infrastructure.cli.figures import NO_FIGURE, conversion_event, deadline, percent
 from infrastructure.cli.report_tables import when
-from infrastructure.experiments import Told
 
 _WIDTH = 16
 _LABEL = 12

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from domain.evidence import DecidingTest
+from domain.campaigns.evidence import DecidingTest
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import (
     AppGroupOption,
@@ -21,7 +21,7 @@ from infrastructure.cli.console import (
 )
 from infrastructure.cli.options import bad_option
 from infrastructure.cli.snapshots import together
-from infrastructure.service import Service, stamp
+from infrastructure.composition import Service, stamp
 from projections.recipients import RECIPIENTS
 
 TestOption = Annotated[
@@ -52,8 +52,8 @@ def results(
 ) -> None:
     """Compare a campaign's variants with control, on each conversion event and in revenue: rates, uplift, winner."""
     # Loaded only here: distributions take a while to load.
+    from application.queries.results import told  # noqa: PLC0415
     from infrastructure.cli import result_tables, results_svg  # noqa: PLC0415
-    from infrastructure.experiments import told  # noqa: PLC0415
 
     if not -1 < uplift < inf or uplift == 0:
         raise bad_option("--uplift", f"{uplift} is no uplift to look for; 0.1 is 10 % more")
@@ -103,8 +103,8 @@ def winner(
 def _tell(
     service: Service, group: str, campaign: str, test: DecidingTest, *, declare: bool, json_output: bool
 ) -> None:
+    from application.queries.results import declare_winner, told  # noqa: PLC0415
     from infrastructure.cli import result_tables  # noqa: PLC0415
-    from infrastructure.experiments import declare_winner, told  # noqa: PLC0415
 
     with together(service, RECIPIENTS) as (connection, _):
         found = told(service, connection, group, campaign, test)
@@ -121,7 +121,7 @@ def _tell(
 
 
 def _check(service: Service, group: str, campaign: str, *, json_output: bool) -> None:
-    from infrastructure.experiments import alike, decided_again  # noqa: PLC0415
+    from application.queries.results import alike, decided_again  # noqa: PLC0415
 
     declared, again = decided_again(service, group, campaign)
     same = alike(declared, again)

@@ -6,13 +6,13 @@ from textwrap import wrap
 from typing import Final, NamedTuple
 from xml.sax.saxutils import escape
 
-from domain.evidence import DecidingTest
+from application.queries.results import Told
+from domain.campaigns.evidence import DecidingTest
 from domain.experiment.proportions import Interval
 from domain.experiment.results import EventResults
 from infrastructure.cli.console import UNREADABLE, Refused, plain
 from infrastructure.cli.figures import conversion_event, deadline
 from infrastructure.cli.result_tables import FARTHEST, deciding_interval, ends, few, mismatch
-from infrastructure.experiments import Told
 
 _WIDTH: Final = 900
 _LEFT: Final = 255

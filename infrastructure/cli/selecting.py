@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from domain.campaign import BETWEEN_ADJUSTMENTS, Campaign
-from domain.campaign_events import Status
-from domain.definition import Weights
-from domain.evidence import SelectionEvidence
+from domain.campaigns.campaign import BETWEEN_ADJUSTMENTS, Campaign
+from domain.campaigns.definition import Weights
+from domain.campaigns.events import Status
+from domain.campaigns.evidence import SelectionEvidence
 from domain.instants import from_microseconds, printed
 from infrastructure.cli.console import (
     AppGroupOption,
@@ -24,7 +24,7 @@ from infrastructure.cli.console import (
 from infrastructure.cli.figures import percent
 from infrastructure.cli.options import bad_option
 from infrastructure.cli.snapshots import together
-from infrastructure.service import Service, stamp
+from infrastructure.composition import Service, stamp
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.recipients import RECIPIENTS
 
@@ -64,9 +64,9 @@ def select(
 
 def _select_due(service: Service, *, json_output: bool) -> None:
     # Loaded only here: distributions take a while to load.
-    from infrastructure import selecting  # noqa: PLC0415
+    from application.queries import selection  # noqa: PLC0415
 
-    adjusted = selecting.run_due(service, stamp, lambda: together(service, CAMPAIGN_REPORT, RECIPIENTS))
+    adjusted = selection.run_due(service, stamp, lambda: together(service, CAMPAIGN_REPORT, RECIPIENTS))
     if json_output:
         print_json({"adjusted": [each.as_json() for each in adjusted]})
         return
@@ -77,13 +77,13 @@ def _select_due(service: Service, *, json_output: bool) -> None:
 
 
 def _select(service: Service, group: str, campaign_id: str, *, json_output: bool) -> None:
-    from infrastructure import selecting  # noqa: PLC0415
+    from application.queries import selection  # noqa: PLC0415
 
     campaign = service.ledger.existing_campaign(group, campaign_id)
     _refuse_unselected(campaign)
     with together(service, RECIPIENTS) as (connection, _):
-        found = selecting.adjustment(service, connection, campaign)
-    adjusted = selecting.record(service, found, stamp())
+        found = selection.adjustment(service, connection, campaign)
+    adjusted = selection.record(service, found, stamp())
     if json_output:
         print_json({"adjusted": [found.as_json()] if adjusted else []})
     elif adjusted:
@@ -117,10 +117,10 @@ def _refuse_unselected(campaign: Campaign) -> None:
 
 
 def _check(service: Service, group: str, campaign_id: str, *, json_output: bool) -> None:
-    from infrastructure import selecting  # noqa: PLC0415
-    from infrastructure.experiments import alike  # noqa: PLC0415
+    from application.queries import selection  # noqa: PLC0415
+    from application.queries.results import alike  # noqa: PLC0415
 
-    found = selecting.adjusted_again(service, group, campaign_id)
+    found = selection.adjusted_again(service, group, campaign_id)
     different = [recorded for recorded, again in found if not alike(recorded, again)]
     if json_output:
         positions = [str(each.evidence.position) for each in different]

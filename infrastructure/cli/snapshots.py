@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from sqlalchemy.engine import Connection
 
 from infrastructure.cli.console import catch_up
-from infrastructure.service import Service
-from projections.generations import current
-from projections.projection import Projection
+from infrastructure.composition import Service
+from projections.engine.generations import current
+from projections.engine.projection import Projection
 
 _TRIES = 5
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from application.campaign_commands import read_command
+from application.commands.definitions import read_command
 from infrastructure.cli.console import (
     AppGroupOption,
     DatabaseOption,
@@ -21,8 +21,8 @@ from infrastructure.cli.console import (
     print_json,
     shown,
 )
-from infrastructure.webhooks.managing import ChangeWebhook, MakeWebhook, Managing
-from infrastructure.webhooks.settings import webhook_settings
+from infrastructure.outbound.webhooks.managing import ChangeWebhook, MakeWebhook, Managing
+from infrastructure.outbound.webhooks.settings import webhook_settings
 
 commands = typer.Typer(
     help="Webhooks: make, list, show, change, remove, replay, rotate, parked, release, deliver.",
@@ -198,7 +198,7 @@ def release(
 @commands.command()
 def deliver(database: DatabaseOption = None) -> None:
     """Deliver until stopped; `conversions serve` does it too, and one process at a time is enough."""
-    from infrastructure.webhooks.delivery import Delivering  # noqa: PLC0415 - only this command needs it
+    from infrastructure.outbound.webhooks.delivery import Delivering  # noqa: PLC0415 - only this command needs it
 
     settings = webhook_settings()
     with opened(database) as service:

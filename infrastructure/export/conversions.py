@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import select
 
-from domain.conversion_events import LETTERS
+from domain.campaigns.conversion_events import LETTERS
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import Key
 from infrastructure.export.of_campaigns import Campaign, Rows

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from infrastructure.durable import locked, sync
 from infrastructure.export.manifest import BadExport, Manifest, decoded
+from infrastructure.process.durable import locked, sync
 
 MANIFEST = "manifest.json"
 

@@ -6,14 +6,14 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from domain.instants import from_microseconds
 from infrastructure.database import Database
+from infrastructure.database.schema import events
 from infrastructure.database.statements import Prepared
+from infrastructure.event_store.recorder import HASH_DIFFERS, event_hash
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import BadExport, Cut, Key
 from infrastructure.export.pages import PAGE_ROWS
-from infrastructure.recorder import HASH_DIFFERS, event_hash
-from infrastructure.schema import events
-from projections.projection import Log, UnreadableLog
-from projections.projector import Progress
+from projections.engine.projection import Log, UnreadableLog
+from projections.engine.projector import Progress
 
 COLUMNS = (
     Column("position", "whole"),

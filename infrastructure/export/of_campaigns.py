@@ -6,13 +6,13 @@ from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
+from infrastructure.composition import Service
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import Cut, Key, ReadModel
-from infrastructure.service import Service
-from projections.generations import Generation, current
-from projections.projection import Known, Projection
-from projections.projector import Progress
-from projections.sums import stream
+from projections.engine.generations import Generation, current
+from projections.engine.projection import Known, Projection
+from projections.engine.projector import Progress
+from projections.engine.sums import stream
 
 
 class Campaign(NamedTuple):

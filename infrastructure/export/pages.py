@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Select, select, tuple_
 
-from projections.users import users
+from projections.engine.users import users
 
 PAGE_ROWS = 5_000
 

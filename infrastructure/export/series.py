@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Table, select, tuple_
 
 from domain import money
-from domain.conversion_events import LETTERS
+from domain.campaigns.conversion_events import LETTERS
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import Key
 from infrastructure.export.of_campaigns import Campaign, Rows
 from infrastructure.export.pages import pages
-from projections.columns import EXACT
+from projections.engine.columns import EXACT
 from projections.series import SERIES
 from projections.series.tables import CAMPAIGN, series_conversions, series_receipts, series_revenue
 

@@ -5,13 +5,13 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from infrastructure.composition import Service
 from infrastructure.export import conversions, lines, recipients, revenue, series
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.events import Events
 from infrastructure.export.manifest import Asked, BadExport, Cut, Key
 from infrastructure.export.of_campaigns import OfCampaigns
-from infrastructure.service import Service
-from projections.projector import Progress
+from projections.engine.projector import Progress
 
 WHAT = ("conversions", "revenue", "lines", "recipients", "series", "events")
 

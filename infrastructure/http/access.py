@@ -15,10 +15,10 @@ from starlette.requests import HTTPConnection
 from structlog.contextvars import bind_contextvars
 
 from application.ports import Stamp
-from infrastructure import keys
+from infrastructure.access import keys
+from infrastructure.access.keys import Key, Scope
 from infrastructure.database import Database
 from infrastructure.http.problems import Problem
-from infrastructure.keys import Key, Scope
 
 REMEMBERED_SECONDS = 2.0
 """How long a key is good for without looking: one that is revoked may be used so long."""

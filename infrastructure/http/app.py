@@ -19,7 +19,7 @@ from structlog.contextvars import bound_contextvars
 
 from domain.errors import DomainError
 from domain.instants import microseconds
-from infrastructure.gathering import Gathering
+from infrastructure.composition import Service
 from infrastructure.http import (
     assignments,
     campaigns,
@@ -41,7 +41,7 @@ from infrastructure.http.segment import routes as segment
 from infrastructure.http.settings import HttpSettings
 from infrastructure.http.state import State
 from infrastructure.http.tracing import tell, tracing
-from infrastructure.service import Service
+from infrastructure.inbound.queue import Gathering
 
 log = structlog.get_logger()
 

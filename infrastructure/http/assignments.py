@@ -7,9 +7,8 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from application.assignments import TooManyUserIds
+from application.queries.assignments import TooManyUserIds
 from domain.errors import FactRefused
-from infrastructure.files.json_lines import read_json
 from infrastructure.http import schemas
 from infrastructure.http.access import Caller
 from infrastructure.http.answers import answered
@@ -17,6 +16,7 @@ from infrastructure.http.bodies import body
 from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
+from infrastructure.inbound.files.json_lines import read_json
 
 routes = APIRouter(tags=["assignments"])
 

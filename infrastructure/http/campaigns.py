@@ -9,13 +9,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AfterValidator
 
-from application.campaign_commands import AppGroupCommand, CampaignCommand, read_command
-from application.campaigns import CampaignExists, Campaigns
+from application.commands.campaigns import CampaignExists, Campaigns
+from application.commands.definitions import AppGroupCommand, CampaignCommand, read_command
 from application.ports import Stamp
 from domain.app_group import AppGroup
-from domain.campaign import Campaign, stream_id
+from domain.campaigns.campaign import Campaign, stream_id
 from domain.errors import FactRefused
-from infrastructure.files.json_lines import read_json
 from infrastructure.http import schemas
 from infrastructure.http.answers import answered, tagged
 from infrastructure.http.bodies import body
@@ -24,6 +23,7 @@ from infrastructure.http.pages import cursor_of, limited, place_of
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Manager, Reader, Shared, State, new_command_id, unquoted
 from infrastructure.http.waiting import up_to_date
+from infrastructure.inbound.files.json_lines import read_json
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.reading import CampaignReport, headlines
 

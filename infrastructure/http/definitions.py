@@ -4,12 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from application.campaign_commands import (
+from application.commands.definitions import (
     AnyConversionEventCommand,
     CampaignCommand,
     IntelligentSelectionCommand,
 )
-from domain.conversion_events import LONGEST_DEADLINE
+from domain.campaigns.conversion_events import LONGEST_DEADLINE
 
 _LONGEST = LONGEST_DEADLINE.days * 86_400
 

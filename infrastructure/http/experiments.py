@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from domain.evidence import DecidingTest
+from domain.campaigns.evidence import DecidingTest
 from infrastructure.http import schemas
 from infrastructure.http.access import Caller
 from infrastructure.http.answers import answered, tagged
@@ -20,7 +20,7 @@ from infrastructure.settings import Settings
 from projections.recipients import RECIPIENTS
 
 if TYPE_CHECKING:
-    from infrastructure.experiments import Told
+    from application.queries.results import Told
 
 routes = APIRouter(tags=["experiments"])
 
@@ -68,7 +68,7 @@ async def declare_winner(
 ) -> Response:
     """Declare the winner on the primary conversion event, if the test says so; otherwise say why there is none yet."""
     # Loaded only where it is asked for: distributions take a while to load.
-    from infrastructure.experiments import declare_winner as declare  # noqa: PLC0415
+    from application.queries.results import declare_winner as declare  # noqa: PLC0415
 
     found = await _told(state, caller, campaign_id, _test(test), 0.1, None)
     if found.results.decision.winner is not None:
@@ -80,7 +80,7 @@ async def declare_winner(
 async def _told(
     state: State, caller: Caller, campaign_id: str, test: DecidingTest, uplift: float, wait_for: str | None
 ) -> "Told":
-    from infrastructure.experiments import told  # noqa: PLC0415
+    from application.queries.results import told  # noqa: PLC0415
 
     await asyncio.to_thread(state.service.projector.known.definition, caller.app_group, campaign_id)
     return await up_to_date(

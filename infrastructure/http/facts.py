@@ -7,10 +7,8 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from application.intake import Verdict
+from application.commands.intake import Verdict
 from domain.errors import FactRefused
-from infrastructure.files.json_lines import read_json
-from infrastructure.files.reading import kept
 from infrastructure.http import schemas
 from infrastructure.http.answers import answered
 from infrastructure.http.bodies import body
@@ -18,6 +16,8 @@ from infrastructure.http.not_numbers import decoded
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Sender, Shared
 from infrastructure.http.taking import Read, Taken, read, reading, take
+from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.reading import kept
 
 routes = APIRouter(tags=["facts"])
 

@@ -10,13 +10,13 @@ from eventsourcing.persistence import IntegrityError
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
-from application.properties import canonical
+from application.commands.properties import canonical
 from domain.errors import DomainError
 from domain.instants import microseconds
+from infrastructure.composition import Service
+from infrastructure.database.schema import idempotency_keys
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import new_command_id
-from infrastructure.schema import idempotency_keys
-from infrastructure.service import Service
 
 KEPT = 24 * 3_600_000_000
 """Microseconds for which an answer is kept."""

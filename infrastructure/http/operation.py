@@ -6,13 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from infrastructure import gauges
+from infrastructure.composition import PROJECTIONS
 from infrastructure.http import metrics
 from infrastructure.http.answers import answered
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Shared, State
-from infrastructure.service import PROJECTIONS
-from projections import generations
+from infrastructure.read_models import gauges
+from projections.engine import generations
 
 routes = APIRouter(tags=["operation"])
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 import msgspec
 
 from domain.errors import FactRefused
-from infrastructure.files.json_lines import refuse_unstorable
 from infrastructure.http.problems import Problem
+from infrastructure.inbound.files.json_lines import refuse_unstorable
 
 USUAL = 100
 MOST = 1_000

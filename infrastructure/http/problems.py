@@ -8,7 +8,7 @@ from eventsourcing.persistence import PersistenceError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
-from application.campaigns import CampaignExists
+from application.commands.campaigns import CampaignExists
 from application.ledger import UnknownAppGroup, UnknownCampaign
 from domain.errors import (
     BadDefinition,
@@ -21,7 +21,7 @@ from domain.errors import (
 )
 from infrastructure.database.failures import Busy, ConnectionLost, DiskFull, OutcomeUnknown
 from infrastructure.http.answers import encoded
-from projections.projection import ProjectionStopped
+from projections.engine.projection import ProjectionStopped
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar, cast, get_args
 from fastapi import APIRouter, Query, Request, Response
 
 from application.ledger import UnknownCampaign
+from application.queries.rows import report_rows, series_rows
 from infrastructure.http import schemas
 from infrastructure.http.accepting import CSV, wants_csv
 from infrastructure.http.answers import tagged
@@ -18,7 +19,6 @@ from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared
 from infrastructure.http.waiting import up_to_date
-from infrastructure.rows import report_rows, series_rows
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.reading import CampaignReport, report
 from projections.overlap import OVERLAP

@@ -8,10 +8,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from application.assignments import MOST_USER_IDS
-from application.campaign_commands import AppGroupCommand, Id
-from application.fact_commands import AnyFactCommand
-from domain.assignment import Because
+from application.commands.definitions import AppGroupCommand, Id
+from application.commands.facts import AnyFactCommand
+from application.queries.assignments import MOST_USER_IDS
+from domain.campaigns.assignment import Because
 from infrastructure.http.definitions import (
     AppGroupShape,
     CampaignChange,

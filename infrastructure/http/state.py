@@ -8,11 +8,11 @@ from urllib.parse import unquote
 
 from fastapi import Depends, Request
 
-from infrastructure.gathering import Gathering
+from infrastructure.access.keys import Scope
+from infrastructure.composition import Service
 from infrastructure.http.access import Access, Caller
 from infrastructure.http.settings import HttpSettings
-from infrastructure.keys import Scope
-from infrastructure.service import Service
+from infrastructure.inbound.queue import Gathering
 
 
 @dataclass

@@ -13,13 +13,13 @@ from eventsourcing.persistence import PersistenceError
 from fastapi import APIRouter, Header, Query, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
-from infrastructure.cloud_events import Page, Teller, Wanted, read_types
+from infrastructure.access.keys import Scope
+from infrastructure.event_store.tail import Tail
 from infrastructure.http import metrics, problems, schemas
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
-from infrastructure.keys import Scope
-from infrastructure.tail import Tail
-from projections.projection import UnreadableLog
+from infrastructure.outbound.feed import Page, Teller, Wanted, read_types
+from projections.engine.projection import UnreadableLog
 
 log = structlog.get_logger()
 

@@ -11,17 +11,17 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
-from application.fact_commands import FactCommand, Notes, read_fact
-from application.intake import Answer, Outcome, Verdict
+from application.commands.facts import FactCommand, Notes, read_fact
+from application.commands.intake import Answer, Outcome, Verdict
 from domain.errors import FactRefused
 from domain.instants import microseconds
-from infrastructure import earlier, rejects
-from infrastructure.gathering import Closed, Full
 from infrastructure.http import metrics
 from infrastructure.http.access import Caller
 from infrastructure.http.problems import FAILURES, Problem
 from infrastructure.http.state import State, new_command_id
-from infrastructure.rejects import Bounds, Refusal
+from infrastructure.inbound import earlier, rejects
+from infrastructure.inbound.queue import Closed, Full
+from infrastructure.inbound.rejects import Bounds, Refusal
 
 log = structlog.get_logger()
 

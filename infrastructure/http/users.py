@@ -12,17 +12,17 @@ from pydantic import AfterValidator
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
+from domain.facts import Fact
 from domain.instants import from_microseconds, printed
 from domain.journey.decisions import FactDisregarded
-from domain.journey.facts import Fact
+from infrastructure.database.schema import identities, kept_aside
 from infrastructure.http import schemas
 from infrastructure.http.answers import answered, tagged
 from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.pages import cursor_of, limited, place_of
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, unquoted
-from infrastructure.journeys import JourneyEvent, journey
-from infrastructure.schema import identities, kept_aside
+from infrastructure.journeys.reading import JourneyEvent, journey
 
 routes = APIRouter(tags=["users"])
 

@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection
 
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import State
-from projections import generations
-from projections.projection import Projection, ProjectionStopped
+from projections.engine import generations
+from projections.engine.projection import Projection, ProjectionStopped
 
 T = TypeVar("T")
 

@@ -7,9 +7,8 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel
 
-from application.campaign_commands import Command, read_command
+from application.commands.definitions import Command, read_command
 from domain.errors import FactRefused
-from infrastructure.files.json_lines import read_json
 from infrastructure.http import schemas
 from infrastructure.http.answers import answered
 from infrastructure.http.bodies import body
@@ -17,8 +16,9 @@ from infrastructure.http.idempotency import once
 from infrastructure.http.pages import cursor_of, limited, place_of
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Manager, Shared, State, unquoted
-from infrastructure.webhooks.hooks import TooManyWebhooks
-from infrastructure.webhooks.managing import (
+from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.outbound.webhooks.hooks import TooManyWebhooks
+from infrastructure.outbound.webhooks.managing import (
     ChangeWebhook,
     MakeWebhook,
     Managing,

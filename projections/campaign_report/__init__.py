@@ -5,10 +5,9 @@ tables.py: what it owns. fold.py, campaigns.py: how events change it. reading.py
 
 from sqlalchemy.engine import Connection
 
-from domain.campaign_events import CampaignDrafted
+from domain.campaigns.events import CampaignDrafted
+from domain.facts import Received
 from domain.journey import decisions
-from domain.journey.facts import Received
-from projections import verifying
 from projections.campaign_report import campaigns, fold
 from projections.campaign_report.tables import (
     report_campaigns,
@@ -16,28 +15,31 @@ from projections.campaign_report.tables import (
     report_revenue,
     report_variants,
 )
-from projections.projection import Projection, Tables, Tally
+from projections.engine import row_counts
+from projections.engine.projection import Projection, Tables, Tally
 
 
 def _expected(tally: Tally) -> dict[str, int]:
     return {
         "campaigns": tally.of(CampaignDrafted),
-        "receipts": verifying.receipts(tally),
-        "recipients of campaigns": verifying.recipients_of_campaigns(tally),
-        "recipients of variants": verifying.recipients_of_variants(tally),
-        "conversions": verifying.conversions(tally),
-        "purchases": verifying.purchases(tally),
+        "receipts": row_counts.receipts(tally),
+        "recipients of campaigns": row_counts.recipients_of_campaigns(tally),
+        "recipients of variants": row_counts.recipients_of_variants(tally),
+        "conversions": row_counts.conversions(tally),
+        "purchases": row_counts.purchases(tally),
     }
 
 
 def _held(connection: Connection, tables: Tables) -> dict[str, int]:
     return {
-        "campaigns": verifying.total(connection, tables[report_campaigns]),
-        "receipts": verifying.total(connection, tables[report_variants], "receipts"),
-        "recipients of campaigns": verifying.total(connection, tables[report_campaigns], "unique_recipients"),
-        "recipients of variants": verifying.total(connection, tables[report_variants], "unique_recipients"),
-        "conversions": verifying.total(connection, tables[report_conversions], "conversions"),
-        "purchases": verifying.total(connection, tables[report_revenue], "purchases"),
+        "campaigns": row_counts.total(connection, tables[report_campaigns]),
+        "receipts": row_counts.total(connection, tables[report_variants], "receipts"),
+        "recipients of campaigns": row_counts.total(
+            connection, tables[report_campaigns], "unique_recipients"
+        ),
+        "recipients of variants": row_counts.total(connection, tables[report_variants], "unique_recipients"),
+        "conversions": row_counts.total(connection, tables[report_conversions], "conversions"),
+        "purchases": row_counts.total(connection, tables[report_revenue], "purchases"),
     }
 
 

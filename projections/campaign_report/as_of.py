@@ -20,9 +20,9 @@ from projections.campaign_report.changes import Change, Changes
 from projections.campaign_report.counts import CampaignThen, Counts, campaign_then, folded, standing
 from projections.campaign_report.fold import ReportFold
 from projections.campaign_report.reading import CampaignReport
-from projections.generations import Generation, find
-from projections.projection import Known, Log, Logged
-from projections.sums import stream
+from projections.engine.generations import Generation, find
+from projections.engine.projection import Known, Log, Logged
+from projections.engine.sums import stream
 
 Clock = Literal["recorded", "occurred"]
 """What the report said at an instant, or what is known now to have been true of it."""

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from domain import campaign_events
-from domain.campaign_events import CampaignDrafted, Status
-from domain.definition import Variant, Weights
+from domain.campaigns import events
+from domain.campaigns.definition import Variant, Weights
+from domain.campaigns.events import CampaignDrafted, Status
 from projections.campaign_report.tables import report_campaigns, report_variants
-from projections.projection import Logged, Store
+from projections.engine.projection import Logged, Store
 
 
 def write(events: Sequence[Logged], store: Store) -> None:
@@ -91,19 +91,19 @@ def _by_variant(column: str, values_of: Callable[[Any], dict[str, Any]]) -> Call
 
 
 _WRITERS: dict[type[Any], Callable[[Store, Logged], None]] = {
-    campaign_events.CampaignDrafted: _drafted,
-    campaign_events.CampaignRenamed: _changing(name=lambda event: event.name),
-    campaign_events.ChannelChanged: _changing(channel=lambda event: event.channel),
-    campaign_events.VariantsChanged: _variants_changed,
-    campaign_events.VariantsRenamed: _by_variant("name", lambda event: event.names),
-    campaign_events.ConversionEventsChanged: _changing(
+    events.CampaignDrafted: _drafted,
+    events.CampaignRenamed: _changing(name=lambda event: event.name),
+    events.ChannelChanged: _changing(channel=lambda event: event.channel),
+    events.VariantsChanged: _variants_changed,
+    events.VariantsRenamed: _by_variant("name", lambda event: event.names),
+    events.ConversionEventsChanged: _changing(
         conversion_events=lambda event: _encoded(event.conversion_events)
     ),
-    campaign_events.WeightsSet: _by_variant("weight", lambda event: event.weights),
-    campaign_events.WeightsAdjusted: _by_variant("weight", lambda event: event.weights),
-    campaign_events.CampaignLaunched: _changing(status=lambda _: Status.LAUNCHED.value),
-    campaign_events.CampaignStopped: _changing(status=lambda _: Status.STOPPED.value),
-    campaign_events.CampaignArchived: _changing(status=lambda _: Status.ARCHIVED.value),
+    events.WeightsSet: _by_variant("weight", lambda event: event.weights),
+    events.WeightsAdjusted: _by_variant("weight", lambda event: event.weights),
+    events.CampaignLaunched: _changing(status=lambda _: Status.LAUNCHED.value),
+    events.CampaignStopped: _changing(status=lambda _: Status.STOPPED.value),
+    events.CampaignArchived: _changing(status=lambda _: Status.ARCHIVED.value),
 }
 
 EVENTS = tuple(_WRITERS)

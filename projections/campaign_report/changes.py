@@ -10,13 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from domain import money
-from domain.conversion_events import LETTERS
+from domain.campaigns.conversion_events import LETTERS
+from domain.facts import Fact, Received, type_of
 from domain.instants import from_microseconds, printed
 from domain.journey import decisions
 from domain.journey.decisions import Conversion, FactDisregarded, Occurrence, Receipt, Revenue
-from domain.journey.facts import Fact, Received, type_of
-from projections.projection import Log, Logged
-from projections.users import users
+from projections.engine.projection import Log, Logged
+from projections.engine.users import users
 
 What = Literal["receipt", "conversion", "revenue"]
 

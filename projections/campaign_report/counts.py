@@ -10,9 +10,9 @@ import msgspec
 from sqlalchemy import Table, select
 from sqlalchemy.engine import Connection, Row
 
-from domain import campaign_events
-from domain.campaign_events import CampaignDrafted, Status
-from domain.definition import Variant
+from domain.campaigns import events
+from domain.campaigns.definition import Variant
+from domain.campaigns.events import CampaignDrafted, Status
 from projections.campaign_report.fold import ReportFold
 from projections.campaign_report.reading import CampaignReport, Figures, VariantFigures, as_stated, totals
 from projections.campaign_report.tables import (
@@ -21,9 +21,9 @@ from projections.campaign_report.tables import (
     report_revenue,
     report_variants,
 )
-from projections.columns import EXACT
-from projections.generations import Generation
-from projections.projection import Logged
+from projections.engine.columns import EXACT
+from projections.engine.generations import Generation
+from projections.engine.projection import Logged
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,9 @@ def campaign_then(events: Iterable[Logged]) -> CampaignThen | None:
 
 
 _STATUSES: dict[type[Any], Status] = {
-    campaign_events.CampaignLaunched: Status.LAUNCHED,
-    campaign_events.CampaignStopped: Status.STOPPED,
-    campaign_events.CampaignArchived: Status.ARCHIVED,
+    events.CampaignLaunched: Status.LAUNCHED,
+    events.CampaignStopped: Status.STOPPED,
+    events.CampaignArchived: Status.ARCHIVED,
 }
 
 
@@ -173,7 +173,7 @@ def _changed(drafted: CampaignDrafted, event: Any) -> CampaignDrafted:  # noqa: 
     """What a campaign is with what an event says of it: fields that bear a draft's name have another value now."""
     stated = msgspec.structs.asdict(event)
     changes = {name: value for name, value in stated.items() if name in CampaignDrafted.__struct_fields__}
-    if isinstance(event, campaign_events.VariantsRenamed):
+    if isinstance(event, events.VariantsRenamed):
         changes = {
             "variants": tuple(
                 Variant(each.id, event.names.get(each.id, each.name), each.control)

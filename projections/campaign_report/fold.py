@@ -6,9 +6,8 @@ Decisions say what stood before and what stands now, so that every handler takes
 from collections import Counter
 from typing import Any
 
+from domain.facts import Received
 from domain.journey.decisions import Conversion, Revenue
-from domain.journey.facts import Received
-from projections import sums
 from projections.campaign_report import campaigns
 from projections.campaign_report.tables import (
     report_campaigns,
@@ -16,8 +15,9 @@ from projections.campaign_report.tables import (
     report_revenue,
     report_variants,
 )
-from projections.projection import Fold, Known, Logged, Store
-from projections.sums import Key, stream
+from projections.engine import sums
+from projections.engine.projection import Fold, Known, Logged, Store
+from projections.engine.sums import Key, stream
 
 
 class ReportFold(Fold):

@@ -18,11 +18,11 @@ from projections.campaign_report.changes import Change, with_users
 from projections.campaign_report.counts import Counts
 from projections.conversions import CONVERSIONS, tables
 from projections.conversions.reading import conversions_until, revenue_until
-from projections.generations import current
+from projections.engine.generations import current
+from projections.engine.sums import stream
 from projections.recipients import RECIPIENTS
 from projections.recipients.reading import receipts_until
 from projections.recipients.tables import CAMPAIGN, recipient_receipts, recipients
-from projections.sums import stream
 
 MODELS = (CONVERSIONS, RECIPIENTS)
 """The read models that it is read from: both stand at one position, or what is read does not fit together."""

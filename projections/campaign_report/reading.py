@@ -12,8 +12,8 @@ from sqlalchemy import Select, Table, bindparam, select
 from sqlalchemy.engine import Connection, Row
 
 from domain import money
-from domain.conversion_events import LETTERS, ConversionEvent
-from domain.journey.attribution import DEFAULT_REVENUE_WINDOW
+from domain.campaigns.conversion_events import LETTERS, ConversionEvent
+from domain.campaigns.definition import DEFAULT_REVENUE_WINDOW
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.tables import (
     report_campaigns,
@@ -21,8 +21,8 @@ from projections.campaign_report.tables import (
     report_revenue,
     report_variants,
 )
-from projections.columns import EXACT
-from projections.generations import Generation, current
+from projections.engine.columns import EXACT
+from projections.engine.generations import Generation, current
 
 _decode_events = msgspec.json.Decoder(tuple[ConversionEvent, ...]).decode
 

@@ -9,18 +9,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, select
 from sqlalchemy.engine import Connection
 
-from domain.journey import decisions, facts
-from projections import verifying
+from domain import facts
+from domain.journey import decisions
 from projections.conversions import fold
 from projections.conversions.tables import conversions, counted_revenue, sale_lines
-from projections.projection import Projection, Tables, Tally
-from projections.users import users
+from projections.engine import row_counts
+from projections.engine.projection import Projection, Tables, Tally
+from projections.engine.users import users
 
 
 def _expected(tally: Tally) -> dict[str, int]:
     return {
-        "conversions": verifying.conversions(tally),
-        "counted_revenue": verifying.purchases(tally),
+        "conversions": row_counts.conversions(tally),
+        "counted_revenue": row_counts.purchases(tally),
         "sales_with_lines": _sales_with_lines(tally),
     }
 
@@ -34,9 +35,9 @@ def _sales_with_lines(tally: Tally) -> int:
 def _held(connection: Connection, tables: Tables) -> dict[str, int]:
     lines = tables[sale_lines]
     return {
-        "conversions": verifying.total(connection, tables[conversions]),
-        "counted_revenue": verifying.total(connection, tables[counted_revenue]),
-        "sales_with_lines": verifying.total(connection, lines, where=lines.c.line == 0),
+        "conversions": row_counts.total(connection, tables[conversions]),
+        "counted_revenue": row_counts.total(connection, tables[counted_revenue]),
+        "sales_with_lines": row_counts.total(connection, lines, where=lines.c.line == 0),
     }
 
 

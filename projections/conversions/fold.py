@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Table
 
+from domain.facts import Order, Purchase, Sale
 from domain.instants import from_microseconds
 from domain.journey.decisions import (
     Conversion,
@@ -21,10 +22,9 @@ from domain.journey.decisions import (
     RevenueRestated,
     RevenueWithdrawn,
 )
-from domain.journey.facts import Order, Purchase, Sale
 from projections.conversions.tables import conversions, counted_revenue, sale_lines
-from projections.projection import Fold, Known, Logged, Store
-from projections.sums import Key, key_of, stream
+from projections.engine.projection import Fold, Known, Logged, Store
+from projections.engine.sums import Key, key_of, stream
 
 
 class Standing(NamedTuple):

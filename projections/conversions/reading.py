@@ -9,15 +9,15 @@ from typing import Any, TypedDict, Unpack
 from sqlalchemy import ColumnElement, Select, Table, func, select, tuple_
 from sqlalchemy.engine import Connection
 
-from domain.conversion_events import LETTERS
+from domain.campaigns.conversion_events import LETTERS
 from domain.instants import printed
 from projections import conversions as projection
-from projections.columns import EXACT
 from projections.conversions import tables
-from projections.generations import current
-from projections.projection import Known
-from projections.sums import stream
-from projections.users import users
+from projections.engine.columns import EXACT
+from projections.engine.generations import current
+from projections.engine.projection import Known
+from projections.engine.sums import stream
+from projections.engine.users import users
 
 
 class BadKey(ValueError):

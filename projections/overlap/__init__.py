@@ -12,22 +12,22 @@ from sqlalchemy import Select, select
 from sqlalchemy.engine import Connection
 
 from domain.journey import decisions
-from projections import verifying
+from projections.engine import row_counts
+from projections.engine.projection import Projection, Tables, Tally
+from projections.engine.users import users
 from projections.overlap import fold
 from projections.overlap.tables import overlap_behaviours, overlap_campaigns, overlap_conversions
-from projections.projection import Projection, Tables, Tally
-from projections.users import users
 
 
 def _expected(tally: Tally) -> dict[str, int]:
-    return {"conversions": verifying.conversions(tally)}
+    return {"conversions": row_counts.conversions(tally)}
 
 
 def _held(connection: Connection, tables: Tables) -> dict[str, int]:
     counted = tables[overlap_conversions]
     return {
-        "conversions": verifying.total(connection, counted, "conversions")
-        + verifying.total(connection, counted, "control_conversions"),
+        "conversions": row_counts.total(connection, counted, "conversions")
+        + row_counts.total(connection, counted, "control_conversions"),
     }
 
 

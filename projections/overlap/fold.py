@@ -7,12 +7,12 @@ was said last of a behaviour and a conversion event is what stands, whatever sto
 from collections import Counter, defaultdict
 from itertools import permutations
 
-from domain.conversion_events import LETTERS
+from domain.campaigns.conversion_events import LETTERS
 from domain.journey.decisions import Conversion
-from projections import sums
+from projections.engine import sums
+from projections.engine.projection import Fold, Known, Logged, Store
+from projections.engine.sums import stream
 from projections.overlap.tables import overlap_behaviours, overlap_campaigns, overlap_conversions
-from projections.projection import Fold, Known, Logged, Store
-from projections.sums import stream
 
 _WIDTH = len(LETTERS)
 _ALL = (1 << _WIDTH) - 1

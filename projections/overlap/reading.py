@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from domain.conversion_events import LETTERS
-from projections.generations import current
+from domain.campaigns.conversion_events import LETTERS
+from projections.engine.generations import current
+from projections.engine.projection import Known
+from projections.engine.sums import stream
 from projections.overlap import OVERLAP
 from projections.overlap.tables import overlap_campaigns, overlap_conversions
-from projections.projection import Known
-from projections.sums import stream
 
 
 @dataclass(frozen=True)

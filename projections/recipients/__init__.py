@@ -14,10 +14,11 @@ from typing import Any
 from sqlalchemy import Select, Table, select
 from sqlalchemy.engine import Connection
 
+from domain.facts import Received
 from domain.journey import decisions
-from domain.journey.facts import Received
-from projections import verifying
-from projections.projection import Projection, Tables, Tally
+from projections.engine import row_counts
+from projections.engine.projection import Projection, Tables, Tally
+from projections.engine.users import users
 from projections.recipients import fold, writing
 from projections.recipients.tables import (
     CAMPAIGN,
@@ -31,15 +32,14 @@ from projections.recipients.tables import (
     recipient_revenue,
     recipients,
 )
-from projections.users import users
 
 
 def _expected(tally: Tally) -> dict[str, int]:
     return {
-        "receipts": verifying.receipts(tally),
-        "recipients of campaigns": verifying.recipients_of_campaigns(tally),
-        "recipients of variants": verifying.recipients_of_variants(tally),
-        "conversions": verifying.conversions(tally),
+        "receipts": row_counts.receipts(tally),
+        "recipients of campaigns": row_counts.recipients_of_campaigns(tally),
+        "recipients of variants": row_counts.recipients_of_variants(tally),
+        "conversions": row_counts.conversions(tally),
     }
 
 
@@ -47,10 +47,10 @@ def _held(connection: Connection, tables: Tables) -> dict[str, int]:
     everyone = tables[recipients]
     of_campaigns = everyone.c.variant_id == CAMPAIGN
     return {
-        "receipts": verifying.total(connection, tables[recipient_receipts]),
-        "recipients of campaigns": verifying.total(connection, everyone, where=of_campaigns),
-        "recipients of variants": verifying.total(connection, everyone, where=~of_campaigns),
-        "conversions": verifying.total(connection, tables[experiment_delays], "conversions"),
+        "receipts": row_counts.total(connection, tables[recipient_receipts]),
+        "recipients of campaigns": row_counts.total(connection, everyone, where=of_campaigns),
+        "recipients of variants": row_counts.total(connection, everyone, where=~of_campaigns),
+        "conversions": row_counts.total(connection, tables[experiment_delays], "conversions"),
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from projections.projection import Store
+from projections.engine.projection import Store
 from projections.recipients.fold import WIDTH, ReceiptKey, Recipient, RecipientsFold, User
 from projections.recipients.tables import CAMPAIGN, recipient_receipts, recipients
 

@@ -14,10 +14,11 @@ from typing import Any
 from sqlalchemy import Table, select
 from sqlalchemy.engine import Connection, Row
 
-from domain.conversion_events import LETTERS
-from domain.definition import Definition
-from projections.generations import current
-from projections.projection import Known, Log, Tables
+from domain.campaigns.conversion_events import LETTERS
+from domain.campaigns.definition import Definition
+from projections.engine.generations import current
+from projections.engine.projection import Known, Log, Tables
+from projections.engine.sums import stream
 from projections.recipients import RECIPIENTS
 from projections.recipients.hours import floored
 from projections.recipients.scratch import scratch
@@ -29,7 +30,6 @@ from projections.recipients.tables import (
     experiment_several_variants,
     recipient_hours,
 )
-from projections.sums import stream
 
 BATCH = 20_000
 """Events of a campaign that are folded at a time."""

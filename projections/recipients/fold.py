@@ -6,13 +6,13 @@ Conversions are told in order: what was said last of a recipient and a conversio
 from collections import Counter
 from datetime import datetime, timedelta
 
-from domain.conversion_events import LETTERS
+from domain.campaigns.conversion_events import LETTERS
+from domain.facts import Received
 from domain.journey.decisions import Conversion, Revenue
-from domain.journey.facts import Received
-from projections import sums
-from projections.projection import Fold, Known, Logged
+from projections.engine import sums
+from projections.engine.projection import Fold, Known, Logged
+from projections.engine.sums import stream
 from projections.recipients.tables import CAMPAIGN
-from projections.sums import stream
 
 WIDTH = len(LETTERS)
 

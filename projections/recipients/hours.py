@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from domain.instants import EPOCH
-from projections import sums
-from projections.projection import Known, Store
+from projections.engine import sums
+from projections.engine.projection import Known, Store
 from projections.recipients.changes import Change
 from projections.recipients.tables import recipient_hours
 

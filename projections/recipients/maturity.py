@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import case, func, select
 from sqlalchemy.engine import Connection
 
-from domain.conversion_events import LETTERS
+from domain.campaigns.conversion_events import LETTERS
 from domain.instants import printed
-from projections.generations import Generation, current
-from projections.projection import Known
+from projections.engine.generations import Generation, current
+from projections.engine.projection import Known
+from projections.engine.sums import stream
 from projections.recipients import RECIPIENTS
 from projections.recipients.hours import floored
 from projections.recipients.tables import CAMPAIGN, recipient_hours
-from projections.sums import stream
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import Table
 
 from domain.instants import EPOCH
-from projections import sums
-from projections.columns import EXACT
-from projections.projection import Store
+from projections.engine import sums
+from projections.engine.columns import EXACT
+from projections.engine.projection import Store
+from projections.engine.sums import Key
 from projections.recipients.changes import FLAGS, Change, Changes, one
 from projections.recipients.fold import WIDTH, RecipientsFold
 from projections.recipients.tables import (
@@ -27,7 +28,6 @@ from projections.recipients.tables import (
     experiment_several_variants,
     recipient_revenue,
 )
-from projections.sums import Key
 
 Campaigns = Mapping[str, tuple[str, str]]
 """By stream the app group and the campaign."""

@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import Subquery, Table, distinct, false, func, or_, select
 from sqlalchemy.engine import Connection
 
-from domain.definition import Definition
+from domain.campaigns.definition import Definition
 from projections.campaign_report.reading import Figures
-from projections.columns import EXACT
-from projections.generations import Generation, current
-from projections.projection import Known
+from projections.engine.columns import EXACT
+from projections.engine.generations import Generation, current
+from projections.engine.projection import Known
+from projections.engine.sums import stream
 from projections.recipients import RECIPIENTS
 from projections.recipients.days import Span, spans
 from projections.recipients.tables import recipient_receipts, recipients
-from projections.sums import stream
 
 
 @dataclass(frozen=True)

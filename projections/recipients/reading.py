@@ -10,19 +10,19 @@ from sqlalchemy import Select, Subquery, case, func, select
 from sqlalchemy.engine import Connection, Row
 
 from domain import money
-from domain.conversion_events import LETTERS
-from domain.definition import Definition
+from domain.campaigns.conversion_events import LETTERS
+from domain.campaigns.definition import Definition
 from domain.instants import printed
-from projections.columns import EXACT
-from projections.generations import Generation, current
-from projections.projection import Known
+from projections.engine.columns import EXACT
+from projections.engine.generations import Generation, current
+from projections.engine.projection import Known
+from projections.engine.sums import stream
+from projections.engine.users import users
 from projections.recipients import RECIPIENTS, tables
 from projections.recipients.fold import ReceiptKey
 from projections.recipients.maturity import EventMature, Mature, VariantMature, mature
 from projections.recipients.periods import Period, Until, VariantPeriod, receipts_until, received_between
 from projections.recipients.tables import CAMPAIGN
-from projections.sums import stream
-from projections.users import users
 
 __all__ = [
     "EventMature",

@@ -9,7 +9,7 @@ from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Column, Row, Table, create_engine, delete, insert, select, tuple_
 from sqlalchemy.engine import Connection
 
-from projections.projection import Known, Rows
+from projections.engine.projection import Known, Rows
 
 _KEYS = 2_000
 """Keys in a statement: SQLite takes 32,766 values."""

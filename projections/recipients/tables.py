@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-from projections.columns import ExactDecimal, Id, Instant, read_models
+from projections.engine.columns import ExactDecimal, Id, Instant, read_models
 
 CAMPAIGN = ""
 """The variant of rows that are the campaign's own: ids have a character at least."""

@@ -14,12 +14,12 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from domain.campaign_events import CampaignLaunched
-from domain.definition import Weights
+from domain.campaigns.definition import Weights
+from domain.campaigns.events import CampaignLaunched
 from domain.instants import from_microseconds
-from projections.projection import Log, Logged
+from projections.engine.projection import Log, Logged
+from projections.engine.sums import stream
 from projections.recipients.experiment import Experiment, FirstReceived
-from projections.sums import stream
 
 _HOUR = timedelta(hours=1)
 

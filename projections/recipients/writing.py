@@ -1,6 +1,6 @@
 """Writing what was folded to the tables of recipients."""
 
-from projections.projection import Store
+from projections.engine.projection import Store
 from projections.recipients import hours, one_variant
 from projections.recipients.changes import changes, left, row
 from projections.recipients.fold import RecipientsFold

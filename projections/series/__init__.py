@@ -7,20 +7,20 @@ from typing import get_args
 
 from sqlalchemy.engine import Connection
 
+from domain.facts import Received
 from domain.journey import decisions
-from domain.journey.facts import Received
-from projections import verifying
-from projections.projection import Projection, Tables, Tally
+from projections.engine import row_counts
+from projections.engine.projection import Projection, Tables, Tally
 from projections.series import fold
 from projections.series.tables import CAMPAIGN, Clock, series_conversions, series_receipts, series_revenue
 
 
 def _expected(tally: Tally) -> dict[str, int]:
-    conversions, purchases = verifying.conversions(tally), verifying.purchases(tally)
+    conversions, purchases = row_counts.conversions(tally), row_counts.purchases(tally)
     return {
-        "receipts": verifying.receipts(tally),
-        "recipients of campaigns": verifying.recipients_of_campaigns(tally),
-        "recipients of variants": verifying.recipients_of_variants(tally),
+        "receipts": row_counts.receipts(tally),
+        "recipients of campaigns": row_counts.recipients_of_campaigns(tally),
+        "recipients of variants": row_counts.recipients_of_variants(tally),
         **{f"conversions by day of {clock}": conversions for clock in get_args(Clock)},
         **{f"purchases by day of {clock}": purchases for clock in get_args(Clock)},
     }
@@ -30,15 +30,15 @@ def _held(connection: Connection, tables: Tables) -> dict[str, int]:
     receipts, conversions, revenue = (tables[each] for each in SERIES.tables)
     of_campaigns, of_variants = receipts.c.variant_id == CAMPAIGN, receipts.c.variant_id != CAMPAIGN
     held = {
-        "receipts": verifying.total(connection, receipts, "receipts", of_variants),
-        "recipients of campaigns": verifying.total(connection, receipts, "unique_recipients", of_campaigns),
-        "recipients of variants": verifying.total(connection, receipts, "unique_recipients", of_variants),
+        "receipts": row_counts.total(connection, receipts, "receipts", of_variants),
+        "recipients of campaigns": row_counts.total(connection, receipts, "unique_recipients", of_campaigns),
+        "recipients of variants": row_counts.total(connection, receipts, "unique_recipients", of_variants),
     }
     for clock in get_args(Clock):
-        held[f"conversions by day of {clock}"] = verifying.total(
+        held[f"conversions by day of {clock}"] = row_counts.total(
             connection, conversions, "conversions", conversions.c.clock == clock
         )
-        held[f"purchases by day of {clock}"] = verifying.total(
+        held[f"purchases by day of {clock}"] = row_counts.total(
             connection, revenue, "purchases", revenue.c.clock == clock
         )
     return held

@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from domain.facts import Received
 from domain.journey.decisions import Conversion, Receipt, Revenue
-from domain.journey.facts import Received
-from projections import sums
-from projections.projection import Fold, Known, Logged, Store
+from projections.engine import sums
+from projections.engine.projection import Fold, Known, Logged, Store
+from projections.engine.sums import Key, stream
 from projections.series.tables import CAMPAIGN, series_conversions, series_receipts, series_revenue
-from projections.sums import Key, stream
 
 
 class SeriesFold(Fold):

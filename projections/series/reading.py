@@ -11,14 +11,14 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.engine import Connection, Row
 
 from domain import money
-from domain.definition import Definition
+from domain.campaigns.definition import Definition
 from domain.errors import DomainError
-from projections.columns import EXACT
-from projections.generations import Generation, current
-from projections.projection import Known
+from projections.engine.columns import EXACT
+from projections.engine.generations import Generation, current
+from projections.engine.projection import Known
+from projections.engine.sums import stream
 from projections.series import SERIES
 from projections.series.tables import CAMPAIGN, Clock, series_conversions, series_receipts, series_revenue
-from projections.sums import stream
 
 
 @dataclass(frozen=True)

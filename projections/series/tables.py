@@ -8,7 +8,7 @@ from typing import Literal
 
 from sqlalchemy import BigInteger, Column, Date, Integer, PrimaryKeyConstraint, Table, Text
 
-from projections.columns import ExactDecimal, Id, read_models
+from projections.engine.columns import ExactDecimal, Id, read_models
 
 Clock = Literal["conversion", "receipt"]
 """The day it happened, the conversion or the purchase, or the day of the receipt it is credited to (R20)."""

@@ -11,22 +11,28 @@ from typing import Any, NoReturn
 import pytest
 from sqlalchemy import select
 
-from application.campaign_commands import read_campaigns
-from application.fact_commands import read_fact
-from application.intake import Verdict
+from application.commands.definitions import read_campaigns
+from application.commands.facts import read_fact
+from application.commands.intake import Verdict
 from application.ports import Announced, Transaction
 from benchmarks import bulk
 from benchmarks.crowd import Crowd, campaigns
 from benchmarks.ledger import batches
 from benchmarks.workload import GROUP, Fact, write
 from domain.journey.state import JourneyState, Standing
-from infrastructure.journey_store import STATE_EVERY
-from infrastructure.schema import identities, journey_facts, journey_lanes, journey_states, kept_aside
-from infrastructure.service import REPORTS, Service, stamp
-from infrastructure.verification import verify
+from infrastructure.composition import REPORTS, Service, stamp
+from infrastructure.database.schema import (
+    identities,
+    journey_facts,
+    journey_lanes,
+    journey_states,
+    kept_aside,
+)
+from infrastructure.event_store.integrity import verify
+from infrastructure.journeys.store import STATE_EVERY
 from projections.campaign_report.reading import reports
-from tests.ledgers import rows
-from tests.servers import UNSAFE_BUT_QUICK, running
+from tests.support.ledgers import rows
+from tests.support.servers import UNSAFE_BUT_QUICK, running
 
 FACTS = 4_000
 LATER = 500

@@ -15,13 +15,13 @@ import msgspec
 
 from domain.aggregate import Aggregate, Recorded
 from domain.errors import DomainError
+from domain.facts import AnyFact
 from domain.journey import decisions as d
 from domain.journey.decisions import JourneyEvent
-from domain.journey.facts import AnyFact
 from domain.journey.history import MemoryHistory
 from domain.journey.user_journey import UserJourney
 from tests.domain.journeys import definition_of, fact_of, fold, reloaded
-from tests.reference import Outcome, instant
+from tests.support.reference import Outcome, instant
 
 Fields = dict[str, Any]
 Told = Fields | AnyFact

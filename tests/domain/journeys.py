@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from application.campaign_commands import CampaignCommand
-from application.fact_commands import (
+from application.commands.definitions import CampaignCommand
+from application.commands.facts import (
     AppVersionCommand,
     CustomEventCommand,
     FactCommand,
@@ -22,14 +22,14 @@ from application.fact_commands import (
     VoidCommand,
     read_fact,
 )
-from domain.definition import Definition, Variant
+from domain import facts as f
+from domain.campaigns.definition import Definition, Variant
 from domain.journey import decisions as d
-from domain.journey import facts as f
 from domain.journey.decisions import JourneyEvent
 from domain.journey.history import MemoryHistory
 from domain.journey.state import JourneyState
 from domain.journey.user_journey import UserJourney
-from tests.reference import Outcome
+from tests.support.reference import Outcome
 
 
 def definition_of(campaign: dict[str, Any]) -> Definition:

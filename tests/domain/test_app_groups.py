@@ -13,7 +13,7 @@ from domain.app_group import (
     DefaultCurrencyChanged,
     stream_id,
 )
-from domain.conversion_events import PerformsCustomEvent
+from domain.campaigns.conversion_events import PerformsCustomEvent
 from domain.errors import BadDefinition, TimeZoneIsFixed
 from tests.domain.journey_specification import decided, loaded
 

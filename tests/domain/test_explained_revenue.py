@@ -8,8 +8,9 @@ from hypothesis import given, settings
 
 from domain.explained_revenue import Idle, lines_of
 from domain.explanation import Explanation, Told, explain
+from domain.facts import OrderCancelled, OrderLine, OrderRefund
 from domain.journey.decisions import JourneyEvent
-from domain.journey.facts import OrderCancelled, OrderLine, OrderRefund
+from tests.domain.journey.test_journey_laws import plans
 from tests.domain.journey_specification import (
     Fields,
     bought,
@@ -27,8 +28,7 @@ from tests.domain.journey_specification import (
 )
 from tests.domain.journeys import Journeys
 from tests.domain.test_explanation import RECORDED, story
-from tests.domain.test_journey_laws import plans
-from tests.reference import instant
+from tests.support.reference import instant
 
 BUYS = {"type": "makes_purchase", "deadline": "3d"}
 R1 = received("r1", march(1))

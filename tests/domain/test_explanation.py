@@ -22,7 +22,7 @@ from tests.domain.journey_specification import (
     voided,
 )
 from tests.domain.journeys import euros
-from tests.reference import instant
+from tests.support.reference import instant
 
 RECORDED = datetime(2026, 4, 1, tzinfo=UTC)
 OPENS = {"type": "starts_session", "deadline": "3d"}

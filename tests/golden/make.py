@@ -7,13 +7,14 @@ from pathlib import Path
 
 import msgspec
 
-from domain import app_group, campaign_events
-from domain.conversion_events import MakesPurchase, PerformsCustomEvent, StartsSession, UpgradesApp
-from domain.definition import Variant
-from domain.evidence import Comparison, Count, SelectionEvidence, Share, WinnerEvidence
+from domain import app_group
+from domain import facts as f
+from domain.campaigns import events
+from domain.campaigns.conversion_events import MakesPurchase, PerformsCustomEvent, StartsSession, UpgradesApp
+from domain.campaigns.definition import Variant
+from domain.campaigns.evidence import Comparison, Count, SelectionEvidence, Share, WinnerEvidence
 from domain.journey import decisions as d
-from domain.journey import facts as f
-from infrastructure.topics import TOPICS, encode
+from infrastructure.event_store.codec import TOPICS, encode
 
 HERE = Path(__file__).parent
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -55,29 +56,29 @@ EXAMPLES: tuple[msgspec.Struct, ...] = (
     app_group.CustomEventDeclared("signed_up"),
     app_group.CustomEventSeen("shared"),
     app_group.CampaignAdded("spring-sale"),
-    campaign_events.CampaignDrafted(
+    events.CampaignDrafted(
         "shop",
         "spring-sale",
         "Spring sale",
-        campaign_events.Kind.CANVAS,
+        events.Kind.CANVAS,
         VARIANTS,
         {"A": 45, "B": 45, "holdout": 10},
         CONVERSION_EVENTS,
         "email",
     ),
-    campaign_events.CampaignRenamed("Spring sale 2"),
-    campaign_events.ChannelChanged("push"),
-    campaign_events.VariantsChanged(VARIANTS, {"A": 1, "B": 1, "holdout": 1}),
-    campaign_events.VariantsRenamed({"A": "Small picture", "B": None, "holdout": None}),
-    campaign_events.ConversionEventsChanged(CONVERSION_EVENTS[:1]),
-    campaign_events.WeightsSet({"A": 90, "B": 0, "holdout": 10}),
-    campaign_events.WinnerDeclared("A", WINNER),
-    campaign_events.SelectionStarted(0.05),
-    campaign_events.SelectionEnded(),
-    campaign_events.WeightsAdjusted({"A": 8_000, "B": 1_000, "holdout": 1_000}, SELECTED),
-    campaign_events.CampaignLaunched(),
-    campaign_events.CampaignStopped(),
-    campaign_events.CampaignArchived(),
+    events.CampaignRenamed("Spring sale 2"),
+    events.ChannelChanged("push"),
+    events.VariantsChanged(VARIANTS, {"A": 1, "B": 1, "holdout": 1}),
+    events.VariantsRenamed({"A": "Small picture", "B": None, "holdout": None}),
+    events.ConversionEventsChanged(CONVERSION_EVENTS[:1]),
+    events.WeightsSet({"A": 90, "B": 0, "holdout": 10}),
+    events.WinnerDeclared("A", WINNER),
+    events.SelectionStarted(0.05),
+    events.SelectionEnded(),
+    events.WeightsAdjusted({"A": 8_000, "B": 1_000, "holdout": 1_000}, SELECTED),
+    events.CampaignLaunched(),
+    events.CampaignStopped(),
+    events.CampaignArchived(),
     RECEIVED,
     f.SessionStarted("s1", AT, "ios", "1.2.3"),
     f.Purchase("p1", LATER, "sku-9", Decimal("9.99"), "USD", 2, "ios", "1.2.3", "ab12"),

@@ -16,10 +16,8 @@ from sqlalchemy import column, delete, inspect, select, table, text, update
 from application.ledger import UnknownCampaign
 from domain.errors import UnknownVariant
 from domain.instants import from_microseconds
-from infrastructure.schema import identities
-from infrastructure.service import Service
-from projections import generations, projector, rebuilding
-from projections.columns import ExactDecimal
+from infrastructure.composition import Service
+from infrastructure.database.schema import identities
 from projections.conversions import CONVERSIONS
 from projections.conversions.reading import (
     BadKey,
@@ -30,12 +28,14 @@ from projections.conversions.reading import (
 )
 from projections.conversions.tables import conversions as conversions_table
 from projections.conversions.tables import counted_revenue
-from projections.rebuilding import Done, Rebuilding, Task, here, sweep
-from projections.standing import standings
-from tests import reference, reference_reports
-from tests.domain.test_journey_laws import plans
-from tests.ledgers import GROUP, open_ledger, rows, take
-from tests.strategies import START
+from projections.engine import generations, projector, rebuilding
+from projections.engine.columns import ExactDecimal
+from projections.engine.rebuilding import Done, Rebuilding, Task, here, sweep
+from projections.engine.status import standings
+from tests.domain.journey.test_journey_laws import plans
+from tests.support import reference, reference_reports
+from tests.support.ledgers import GROUP, open_ledger, rows, take
+from tests.support.strategies import START
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

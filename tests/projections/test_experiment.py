@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from application.campaign_commands import read_campaigns
+from application.commands.definitions import read_campaigns
 from application.ledger import UnknownCampaign
-from domain.campaign import stream_id
-from domain.campaign_events import (
+from domain.campaigns.campaign import stream_id
+from domain.campaigns.definition import Variant
+from domain.campaigns.events import (
     CampaignDrafted,
     CampaignLaunched,
     CampaignRenamed,
@@ -23,12 +24,11 @@ from domain.campaign_events import (
     WeightsAdjusted,
     WeightsSet,
 )
-from domain.definition import Variant
-from domain.evidence import SelectionEvidence
+from domain.campaigns.evidence import SelectionEvidence
 from domain.instants import microseconds
-from infrastructure.service import Service, stamp
-from projections import projector
-from projections.projection import Logged
+from infrastructure.composition import Service, stamp
+from projections.engine import projector
+from projections.engine.projection import Logged
 from projections.recipients import RECIPIENTS, experiment, weights
 from projections.recipients.experiment import (
     Delay,
@@ -40,11 +40,11 @@ from projections.recipients.experiment import (
     VariantExperiment,
 )
 from projections.recipients.weights import Counted, Period
-from tests import reference_experiment
-from tests.domain.test_journey_laws import plans
-from tests.ledgers import GROUP, NOW, open_ledger, position_of, rebuilt, take
+from tests.domain.journey.test_journey_laws import plans
 from tests.projections.test_recipients import contents, ends, fold_apart
-from tests.strategies import APP_GROUP
+from tests.support import reference_experiment
+from tests.support.ledgers import GROUP, NOW, open_ledger, position_of, rebuilt, take
+from tests.support.strategies import APP_GROUP
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from application.ledger import UnknownCampaign
-from infrastructure.service import Service
-from projections import generations, projector
-from projections.folding import Folded, fold
+from infrastructure.composition import Service
+from projections.engine import generations, projector
+from projections.engine.folding import Folded, fold
 from projections.overlap import OVERLAP
 from projections.overlap.reading import Overlap, overlap
-from tests import reference_reports
-from tests.domain.test_journey_laws import plans
-from tests.ledgers import GROUP, open_ledger, take
+from tests.domain.journey.test_journey_laws import plans
+from tests.support import reference_reports
+from tests.support.ledgers import GROUP, open_ledger, take
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

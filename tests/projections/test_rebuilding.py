@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Table, inspect, select, text, update
 
-from domain.journey.facts import Received
-from infrastructure.service import PROJECTIONS, Service
-from projections import generations, projector, rebuilding
+from domain.facts import Received
+from infrastructure.composition import PROJECTIONS, Service
 from projections.app_groups import APP_GROUPS
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.tables import report_variants
-from projections.fingerprint import fingerprint
-from projections.projection import Logged, OtherCode, Projection, ProjectionStopped
-from projections.rebuilding import (
+from projections.engine import generations, projector, rebuilding
+from projections.engine.fingerprint import fingerprint
+from projections.engine.projection import Logged, OtherCode, Projection, ProjectionStopped
+from projections.engine.rebuilding import (
     Done,
     NotVerified,
     Rebuilding,
@@ -31,10 +31,10 @@ from projections.rebuilding import (
     roll_back,
     sweep,
 )
-from projections.standing import standings
-from tests.domain.test_journey_laws import plans
-from tests.infrastructure.test_verification import tamper
-from tests.ledgers import open_ledger, position_of, rebuilt, reported, rows, take
+from projections.engine.status import standings
+from tests.domain.journey.test_journey_laws import plans
+from tests.infrastructure.event_store.test_verification import tamper
+from tests.support.ledgers import open_ledger, position_of, rebuilt, reported, rows, take
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

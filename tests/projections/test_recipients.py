@@ -13,16 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from application.campaign_commands import read_campaigns
-from infrastructure.service import Service, stamp
-from projections import generations, projector
-from projections.folding import fold
+from application.commands.definitions import read_campaigns
+from infrastructure.composition import Service, stamp
+from projections.engine import generations, projector
+from projections.engine.folding import fold
+from projections.engine.users import users
 from projections.recipients import RECIPIENTS, reading, tables
-from projections.users import users
-from tests import reference, reference_reports
-from tests.domain.test_journey_laws import plans
-from tests.ledgers import GROUP, open_ledger, take
-from tests.strategies import APP_GROUP
+from tests.domain.journey.test_journey_laws import plans
+from tests.support import reference, reference_reports
+from tests.support.ledgers import GROUP, open_ledger, take
+from tests.support.strategies import APP_GROUP
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

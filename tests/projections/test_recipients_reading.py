@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from application.ledger import UnknownCampaign
-from infrastructure.service import Service
-from projections import projector
+from infrastructure.composition import Service
+from projections.engine import projector
 from projections.recipients import RECIPIENTS, reading
-from tests.ledgers import GROUP, open_ledger, take
+from tests.support.ledgers import GROUP, open_ledger, take
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

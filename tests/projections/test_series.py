@@ -14,19 +14,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from application.campaign_commands import read_campaigns
+from application.commands.definitions import read_campaigns
 from application.ledger import UnknownCampaign
-from infrastructure.service import Service, stamp
-from projections import generations, projector, rebuilding
+from infrastructure.composition import Service, stamp
 from projections.campaign_report import CAMPAIGN_REPORT
-from projections.rebuilding import Done, Rebuilding, Task, here
+from projections.engine import generations, projector, rebuilding
+from projections.engine.rebuilding import Done, Rebuilding, Task, here
 from projections.series import SERIES
 from projections.series.reading import DayFigures, Series, series
 from projections.series.tables import Clock
-from tests import reference_reports
-from tests.domain.test_journey_laws import plans
-from tests.ledgers import GROUP, open_ledger, reported, take
-from tests.strategies import APP_GROUP
+from tests.domain.journey.test_journey_laws import plans
+from tests.support import reference_reports
+from tests.support.ledgers import GROUP, open_ledger, reported, take
+from tests.support.strategies import APP_GROUP
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

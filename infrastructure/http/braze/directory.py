@@ -12,15 +12,15 @@ from fastapi import APIRouter, Depends, Query, Response
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from domain.campaign import Campaign, stream_id
-from domain.campaign_events import Kind, Status
+from domain.campaigns.campaign import Campaign, stream_id
+from domain.campaigns.events import Kind, Status
 from domain.instants import from_microseconds, microseconds, printed
+from infrastructure.database.schema import events
 from infrastructure.http.braze.answers import BrazeRoute, Told, answers, told
 from infrastructure.http.braze.times import instant
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
 from infrastructure.http.waiting import up_to_date
-from infrastructure.schema import events
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.reading import CampaignReport, reports
 from projections.series import SERIES

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
-from application.fact_commands import is_nobody
-from application.properties import canonical
+from application.commands.facts import is_nobody
+from application.commands.properties import canonical
 from domain.errors import BadMoney, FactRefused
 from domain.instants import printed
-from infrastructure.earlier import leniently
-from infrastructure.ecommerce.braze import fact_of, is_of_order
-from infrastructure.files.json_lines import read_json
-from infrastructure.files.reading import kept
 from infrastructure.http.taking import Read, read
+from infrastructure.inbound.earlier import leniently
+from infrastructure.inbound.ecommerce.braze import fact_of, is_of_order
+from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.reading import kept
 
 Array = Literal["events", "purchases"]
 Sent = Mapping[str, Any]

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy.engine import Connection
 
 from domain import money
-from domain.campaign import Campaign
-from domain.campaign_events import Kind
+from domain.campaigns.campaign import Campaign
+from domain.campaigns.events import Kind
 from infrastructure.http.braze.answers import BrazeRoute, Told, answers, told
 from infrastructure.http.braze.directory import CampaignId, CanvasId, channel_of, found
 from infrastructure.http.braze.times import instant

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from application.intake import Verdict
+from application.commands.intake import Verdict
 from infrastructure.http import metrics
 from infrastructure.http.bodies import body
 from infrastructure.http.braze.answers import BrazeRoute, Tracked, answers, told

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from domain.errors import FactRefused
-from infrastructure.files.json_lines import read_json
-from infrastructure.files.reading import kept
 from infrastructure.http.not_numbers import Decodable, decoded
 from infrastructure.http.problems import Problem
+from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.reading import kept
 
 BATCH_BYTES = 500 * 1024
 """The most bytes of a batch, as the public spec has it."""

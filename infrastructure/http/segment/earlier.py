@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from application.fact_commands import FactCommand, Notes, read_fact, read_money, read_quantity
+from application.commands.facts import FactCommand, Notes, read_fact, read_money, read_quantity
 from domain import money
 from domain.errors import DomainError, FactRefused
 from infrastructure.http.segment import events

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from domain.errors import FactRefused
-from infrastructure.files.json_lines import read_json
-from infrastructure.files.reading import kept
 from infrastructure.http.segment import earlier, events, orders
 from infrastructure.http.segment.calls import MESSAGE_BYTES, Call
 from infrastructure.http.segment.messages import Message, Origin, mapping
 from infrastructure.http.taking import Read, read
+from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.reading import kept
 
 IGNORED = ("identify", "page", "screen", "group", "alias")
 """Kinds of messages that mean nothing to the ledger."""

@@ -8,8 +8,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from application.fact_commands import NO_NUMERIC_ID, FactCommand, is_nobody, read_id
-from application.properties import canonical
+from application.commands.facts import NO_NUMERIC_ID, FactCommand, is_nobody, read_id
+from application.commands.properties import canonical
 from domain import app_version
 from domain.errors import FactRefused
 from domain.instants import printed

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from application.fact_commands import OrderCommand, OrderUpdatedCommand
+from application.commands.facts import OrderCommand, OrderUpdatedCommand
 from domain.errors import FactRefused
-from infrastructure.ecommerce.told import currency, have_prices, lines, rest, told, without_nothing
 from infrastructure.http.segment.messages import Fact, Message
 from infrastructure.http.taking import Read
+from infrastructure.inbound.ecommerce.told import currency, have_prices, lines, rest, told, without_nothing
 
 _NAMES = ("product_id", "sku", "name")
 """What names a product, the first of these that it has."""

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from domain.errors import DomainError
+from infrastructure.access.keys import Scope
 from infrastructure.http import metrics, problems, schemas
 from infrastructure.http.access import Caller
 from infrastructure.http.answers import answered
@@ -21,7 +22,6 @@ from infrastructure.http.segment.meaning import KINDS, Meaning, meaning
 from infrastructure.http.segment.messages import Origin
 from infrastructure.http.state import Shared, State
 from infrastructure.http.taking import take
-from infrastructure.keys import Scope
 
 SOURCE = "segment"
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.evidence import Count, DecidingTest
+from domain.campaigns.evidence import Count, DecidingTest
 from domain.experiment import anytime, comparing, means, proportions, sequential
 from domain.experiment.bayes import expected_loss, probability_best
 from domain.experiment.comparing import results

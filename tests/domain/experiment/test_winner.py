@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.evidence import Count, DecidingTest
+from domain.campaigns.evidence import Count, DecidingTest
 from domain.experiment import anytime, sequential
 from domain.experiment.proportions import Proportion, fisher, z_test
 from domain.experiment.several import holm

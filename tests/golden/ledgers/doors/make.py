@@ -14,11 +14,11 @@ from typing import Any
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, select
 
-from application.campaign_commands import read_campaigns
-from infrastructure import rejects
-from infrastructure.service import Service, stamp
-from tests.infrastructure.serving import serving
-from tests.ledgers import GROUP
+from application.commands.definitions import read_campaigns
+from infrastructure.composition import Service, stamp
+from infrastructure.inbound import rejects
+from tests.support.ledgers import GROUP
+from tests.support.serving import serving
 
 TABLES = (
     "events",
@@ -37,7 +37,7 @@ HERE = Path(__file__).parent
 
 def _doors() -> Any:
     """The sender of this version's tests: that version has none."""
-    spec = importlib.util.spec_from_file_location("doors", HERE.parents[2] / "infrastructure" / "doors.py")
+    spec = importlib.util.spec_from_file_location("doors", HERE.parents[2] / "support" / "doors.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

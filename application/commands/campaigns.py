@@ -1,0 +1,201 @@
+"""Commands about app groups and campaigns: apply a file, launch, stop, archive."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from application.commands.definitions import AppGroupCommand, ApplyCampaigns, CampaignCommand
+from application.ledger import Ledger
+from application.ports import Ledgers, Stamp
+from domain.app_group import AppGroup
+from domain.campaigns.campaign import Campaign
+from domain.campaigns.events import Kind, Status
+from domain.errors import BadDefinition, DomainError
+
+log = structlog.get_logger()
+
+
+class CampaignExists(DomainError):
+    """The app group has a campaign of this id already."""
+
+    code = "campaign_exists"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What applying a file did to one campaign: drafted, launched, changed, or unchanged."""
+
+    campaign_id: str
+    change: str
+    status: str
+
+
+class Campaigns:
+    """Handles the commands about campaigns."""
+
+    def __init__(self, ledger: Ledger, ledgers: Ledgers) -> None:
+        self._ledger = ledger
+        self._ledgers = ledgers
+
+    def apply(self, command: ApplyCampaigns, stamp: Stamp) -> list[Applied]:
+        """Bring the group and its campaigns to what is stated; raises DomainError, and then nothing was applied."""
+        with self._ledgers.writing(stamp):
+            group = self._ledger.app_group(command.app_group)
+            _state(group, command)
+            applied, campaigns = [], []
+            stated = command.campaigns or []
+            _refuse_repeated([each.id for each in stated])
+            for place, each in enumerate(stated):
+                campaign = self._ledger.campaign(command.app_group, each.id)
+                with _placed(f"campaigns[{place}]"):
+                    change = _apply(group, campaign, each)
+                campaigns.append(campaign)
+                applied.append(Applied(each.id, change, campaign.status.value))
+            self._ledger.save(group, *campaigns, app_group=command.app_group)
+        log.info("campaigns.applied", app_group=command.app_group, campaigns=len(applied))
+        return applied
+
+    def create(self, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
+        """Draft a new campaign, and launch it unless a draft is asked for; the app group is made where it is new.
+
+        Raises CampaignExists, also where it was made by an earlier command; DomainError for what the rules refuse.
+        """
+        with self._ledgers.writing(stamp):
+            group = self._ledger.app_group(app_group)
+            group.make(None)
+            campaign = self._ledger.campaign(app_group, command.id)
+            if campaign.version:
+                raise CampaignExists(f"there is a campaign {command.id!r} already", place="id")
+            _draft(group, campaign, command)
+            self._ledger.save(group, campaign, app_group=app_group)
+        log.info(
+            "campaign.created", app_group=app_group, campaign_id=command.id, status=campaign.status.value
+        )
+        return campaign
+
+    def change(self, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
+        """Change what is stated of a campaign; what is left out stays. Raises UnknownCampaign, or DomainError."""
+        with self._ledgers.writing(stamp):
+            group = self._ledger.existing_app_group(app_group)
+            campaign = self._ledger.existing_campaign(app_group, command.id)
+            change = _apply(group, campaign, command)
+            self._ledger.save(group, campaign, app_group=app_group)
+        log.info("campaign.changed", app_group=app_group, campaign_id=command.id, change=change)
+        return campaign
+
+    def change_group(self, app_group: str, command: AppGroupCommand, stamp: Stamp) -> AppGroup:
+        """Bring an app group, made where it is new, to what is stated of it; raises DomainError."""
+        with self._ledgers.writing(stamp):
+            group = self._ledger.app_group(app_group)
+            _state(group, command)
+            self._ledger.save(group, app_group=app_group)
+        return group
+
+    def launch(self, app_group: str, campaign_id: str, stamp: Stamp) -> Campaign:
+        """Launch a draft, or a stopped campaign again."""
+        return self._change(app_group, campaign_id, stamp, Campaign.launch)
+
+    def stop(self, app_group: str, campaign_id: str, stamp: Stamp) -> Campaign:
+        """Stop a launched campaign."""
+        return self._change(app_group, campaign_id, stamp, Campaign.stop)
+
+    def archive(self, app_group: str, campaign_id: str, stamp: Stamp) -> Campaign:
+        """Put a campaign away for good."""
+        return self._change(app_group, campaign_id, stamp, Campaign.archive)
+
+    def _change(
+        self, app_group: str, campaign_id: str, stamp: Stamp, decide: Callable[[Campaign], None]
+    ) -> Campaign:
+        with self._ledgers.writing(stamp):
+            campaign = self._ledger.existing_campaign(app_group, campaign_id)
+            decide(campaign)
+            self._ledger.save(campaign, app_group=app_group)
+        log.info(
+            "campaign.changed", app_group=app_group, campaign_id=campaign_id, status=campaign.status.value
+        )
+        return campaign
+
+
+def _state(group: AppGroup, command: AppGroupCommand) -> None:
+    """Make the group where it is new, and bring it to what is stated; what is left out stays."""
+    group.make(command.time_zone)
+    if "default_currency" in command.model_fields_set:
+        group.change_default_currency(command.default_currency)
+    group.add_apps(command.apps or ())
+    group.declare_custom_events(command.custom_events or ())
+
+
+class _placed:  # noqa: N801
+    """Puts the place of a campaign before the place of what is refused in it."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DomainError):
+            error.place = f"{self._place}.{error.place}" if error.place else self._place
+
+
+def _refuse_repeated(ids: list[str]) -> None:
+    for place, campaign_id in enumerate(ids):
+        if campaign_id in ids[:place]:
+            message = f"the campaign {campaign_id!r} stands twice in the file"
+            raise BadDefinition(message, place=f"campaigns[{place}].id")
+
+
+def _apply(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> str:
+    if not campaign.version:
+        return _draft(group, campaign, command)
+    before = campaign.version
+    _change(group, campaign, command)
+    launched = command.status == "launched" and campaign.status is Status.DRAFT
+    if launched:
+        campaign.launch()
+    if campaign.version == before:
+        return "unchanged"
+    return "launched" if launched else "changed"
+
+
+def _draft(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> str:
+    campaign.draft(
+        group,
+        name=command.name,
+        kind=command.domain_kind() or Kind.CAMPAIGN,
+        channel=command.channel,
+        variants=command.domain_variants({}),
+        weights=command.weights(),
+        conversion_events=command.domain_conversion_events() or (),
+    )
+    campaign.select(command.floor())
+    group.add_campaign(command.id)
+    if command.status == "draft":
+        return "drafted"
+    campaign.launch()
+    return "launched"
+
+
+def _change(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> None:
+    """Change what is stated; what is left out stays."""
+    if command.name is not None:
+        campaign.rename(command.name)
+    if (kind := command.domain_kind()) is not None:
+        campaign.change_kind(kind)
+    if command.channel is not None:
+        campaign.change_channel(command.channel)
+    if command.intelligent_selection is False:
+        # First: what is ended no longer stands against the weights that are stated.
+        campaign.select(None)
+    variants = command.domain_variants({variant.id: variant for variant in campaign.variants})
+    if variants is not None:
+        campaign.change_variants(variants, command.weights())
+        if command.weights() is not None:
+            campaign.set_weights(command.weights())
+    events = command.domain_conversion_events()
+    if events is not None:
+        campaign.change_conversion_events(events, group)
+    if command.intelligent_selection:
+        campaign.select(command.floor())

@@ -1,0 +1,222 @@
+"""Campaigns and app groups as a file or a call states them (docs/files.md, Campaigns): strict models."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
+
+from domain.campaigns.campaign import FLOOR
+from domain.campaigns.conversion_events import (
+    ConversionEvent,
+    MakesPurchase,
+    PerformsCustomEvent,
+    StartsSession,
+    UpgradesApp,
+)
+from domain.campaigns.definition import Variant, Weights
+from domain.campaigns.events import Kind
+from domain.errors import BadDefinition
+
+_SHOWN = 300
+_WORDS = {
+    "missing": "this is missing",
+    "intelligent_selection": "this is true, false, or {floor: a share from 0 to below 1}",
+    "model_type": "this is no mapping of names to values: a file begins with app_group: and campaigns:",
+    "union_tag_not_found": "say of which type: starts_session, makes_purchase, performs_custom_event, upgrades_app",
+}
+_TYPES = ("starts_session", "makes_purchase", "performs_custom_event", "upgrades_app")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DEADLINE = re.compile(r"([0-9]{1,12})([smhd])", re.ASCII)
+
+
+def read_deadline(value: object) -> object:
+    """Seconds, from whole seconds or a whole number with s, m, h or d."""
+    if isinstance(value, str):
+        match = _DEADLINE.fullmatch(value)
+        if match is None:
+            raise ValueError("a deadline is whole seconds, or a whole number with s, m, h or d: 3d")
+        return int(match[1]) * _UNITS[match[2]]
+    return value
+
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
+Deadline = Annotated[int, BeforeValidator(read_deadline)]
+
+
+def _sorted(app_ids: list[str] | None) -> tuple[str, ...]:
+    """Each app once: their order says nothing, and changes nothing."""
+    return tuple(sorted(set(app_ids or ())))
+
+
+class Command(BaseModel):
+    """What every part of a campaigns file is: strict, unknown fields refused."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class StartsSessionCommand(Command):
+    """Opens any of the apps; any app when none is given."""
+
+    type: Literal["starts_session"]
+    deadline: Deadline
+    app_ids: list[Id] | None = None
+
+    def conversion_event(self) -> ConversionEvent:
+        """As the domain has it."""
+        return StartsSession(self.deadline, _sorted(self.app_ids))
+
+
+class MakesPurchaseCommand(Command):
+    """Buys the product; any product when none is given."""
+
+    type: Literal["makes_purchase"]
+    deadline: Deadline
+    product_id: Id | None = None
+
+    def conversion_event(self) -> ConversionEvent:
+        """As the domain has it."""
+        return MakesPurchase(self.deadline, self.product_id)
+
+
+class PerformsCustomEventCommand(Command):
+    """Performs the named custom event."""
+
+    type: Literal["performs_custom_event"]
+    deadline: Deadline
+    name: Id
+
+    def conversion_event(self) -> ConversionEvent:
+        """As the domain has it."""
+        return PerformsCustomEvent(deadline_seconds=self.deadline, name=self.name)
+
+
+class UpgradesAppCommand(Command):
+    """Upgrades any of the apps; any app when none is given."""
+
+    type: Literal["upgrades_app"]
+    deadline: Deadline
+    app_ids: list[Id] | None = None
+
+    def conversion_event(self) -> ConversionEvent:
+        """As the domain has it."""
+        return UpgradesApp(self.deadline, _sorted(self.app_ids))
+
+
+AnyConversionEventCommand = Annotated[
+    StartsSessionCommand | MakesPurchaseCommand | PerformsCustomEventCommand | UpgradesAppCommand,
+    Field(discriminator="type"),
+]
+
+
+class VariantCommand(Command):
+    """A variant, with its weight where weights are given."""
+
+    id: Id
+    name: Text | None = None
+    weight: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    control: bool | None = None
+
+    def domain_variant(self, standing: Variant) -> Variant:
+        """As the domain has it; what is left out stays as it stands."""
+        control = standing.control if self.control is None else self.control
+        return Variant(self.id, self.name or standing.name, control)
+
+
+class IntelligentSelectionCommand(Command):
+    """How weights follow conversions: each variant but control keeps a share of at least `floor`."""
+
+    floor: Annotated[float, Field(ge=0, lt=1)] = FLOOR
+
+
+class CampaignCommand(Command):
+    """Draft a campaign where it is new; change what is stated where it is not."""
+
+    id: Id
+    name: Text | None = None
+    kind: Literal["campaign", "canvas"] | None = None
+    channel: Text | None = None
+    status: Literal["draft", "launched"] | None = None
+    variants: Annotated[list[VariantCommand], Field(min_length=1)] | None = None
+    conversion_events: list[AnyConversionEventCommand] | None = None
+    intelligent_selection: bool | IntelligentSelectionCommand | None = None
+
+    def floor(self) -> float | None:
+        """The floor of intelligent selection, None where it is not wanted."""
+        if isinstance(self.intelligent_selection, IntelligentSelectionCommand):
+            return self.intelligent_selection.floor
+        return FLOOR if self.intelligent_selection else None
+
+    def domain_kind(self) -> Kind | None:
+        """The kind, where it is stated."""
+        return None if self.kind is None else Kind(self.kind)
+
+    def domain_variants(self, standing: Mapping[str, Variant]) -> tuple[Variant, ...] | None:
+        """The variants, where they are stated; what is left out of one stays as it stands."""
+        if self.variants is None:
+            return None
+        return tuple(v.domain_variant(standing.get(v.id, Variant(v.id))) for v in self.variants)
+
+    def weights(self) -> Weights | None:
+        """The weights, where they are stated; raises BadDefinition when only some are."""
+        stated = {v.id: v.weight for v in self.variants or () if v.weight is not None}
+        if stated and len(stated) < len(self.variants or ()):
+            raise BadDefinition("weights are given for all variants or for none", place="variants")
+        return stated or None
+
+    def domain_conversion_events(self) -> tuple[ConversionEvent, ...] | None:
+        """The conversion events, where they are stated."""
+        if self.conversion_events is None:
+            return None
+        return tuple(event.conversion_event() for event in self.conversion_events)
+
+
+class AppGroupCommand(Command):
+    """Make an app group where it is new, with a time zone that is then fixed; add apps and custom events.
+
+    The currency of prices that name none can change; null takes it away, and left out it stays.
+    """
+
+    apps: list[Id] | None = None
+    custom_events: list[Id] | None = None
+    time_zone: Text | None = None
+    default_currency: Text | None = None
+
+
+class ApplyCampaigns(AppGroupCommand):
+    """Make or extend an app group, and draft, launch or change its campaigns: all of it or nothing."""
+
+    app_group: Id
+    campaigns: list[CampaignCommand] | None = None
+
+
+C = TypeVar("C", bound=Command)
+
+
+def read_campaigns(raw: Any) -> ApplyCampaigns:  # noqa: ANN401
+    """The command in a mapping of plain values; raises BadDefinition with the place of the first fault."""
+    return read_command(ApplyCampaigns, raw)
+
+
+def read_command(kind: type[C], raw: Any) -> C:  # noqa: ANN401
+    """The same of any kind of command about campaigns."""
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        raise _refusal(error.errors(include_url=False)[0]) from None
+
+
+def _refusal(first: ErrorDetails) -> BadDefinition:
+    steps = [step for step in first["loc"] if step not in _TYPES]
+    if "intelligent_selection" in steps[:-1]:
+        steps = steps[: steps.index("intelligent_selection") + 1]
+        first["type"] = "intelligent_selection"
+    place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
+    if first["type"] == "extra_forbidden":
+        return BadDefinition("no such field is known here", place=place, code="unknown_field")
+    message = _WORDS.get(first["type"]) or first["msg"].removeprefix("Value error, ")[:_SHOWN]
+    if first["type"] == "string_type" and not isinstance(first["input"], list | dict | None):
+        message = f"{str(first['input'])[:_SHOWN]} is read as no text: quote it"
+    return BadDefinition(message, place=place, code="malformed")

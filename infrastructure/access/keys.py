@@ -1,0 +1,114 @@
+"""Keys: who may call over HTTP, for which app group and what for. Only hashes are kept, and none is there at first."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy.engine import Connection
+
+from infrastructure.database.schema import keys
+
+
+class Scope(StrEnum):
+    """What a key may be used for."""
+
+    INGEST = "ingest"
+    READ = "read"
+    MANAGE = "manage"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key as it can be shown; instants in microseconds since 1970. `app_id` is the app that its facts come from."""
+
+    key_id: str
+    app_group: str
+    scopes: frozenset[Scope]
+    app_id: str | None
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+
+    def state(self, now: int) -> str:
+        """Whether it can be used."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now else "valid"
+
+
+_FORM = re.compile(r"cl_([a-z2-7]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+def create(
+    connection: Connection,
+    app_group: str,
+    scopes: Iterable[Scope],
+    now: int,
+    *,
+    app_id: str | None = None,
+    expires_at: int | None = None,
+) -> tuple[Key, str]:
+    """Make a key: what is kept of it, and the key itself, which no one can find out again."""
+    key_id = "".join(secrets.choice(_ALPHABET) for _ in range(12))
+    # 256 random bits: a slow hash would protect nothing more, and cost every call.
+    text = f"cl_{key_id}_{secrets.token_urlsafe(32)}"
+    made = Key(key_id, app_group, frozenset(scopes), app_id, now, expires_at, None)
+    connection.execute(
+        insert(keys).values(
+            key_id=key_id,
+            app_group=app_group,
+            scopes=" ".join(sorted(made.scopes)),
+            app_id=app_id,
+            hash=_hash(text),
+            created_at=now,
+            expires_at=expires_at,
+        )
+    )
+    return made, text
+
+
+def found(connection: Connection, text: str, now: int) -> Key | None:
+    """The key, where it is one and can be used; compared in constant time."""
+    form = _FORM.fullmatch(text)
+    row = None if form is None else connection.execute(_BY_ID, {"key_id": form[1]}).one_or_none()
+    if row is None or not hmac.compare_digest(row.hash, _hash(text)):
+        return None
+    key = _key(row)
+    return key if key.state(now) == "valid" else None
+
+
+def listed(connection: Connection, app_group: str | None = None) -> list[Key]:
+    """All keys, or those of an app group, the oldest first."""
+    query = select(keys).order_by(keys.c.created_at, keys.c.key_id)
+    if app_group is not None:
+        query = query.where(keys.c.app_group == app_group)
+    return [_key(row) for row in connection.execute(query)]
+
+
+def revoke(connection: Connection, key_id: str, now: int) -> Key | None:
+    """Let a key be used no more; None where there is no such key."""
+    row = connection.execute(_BY_ID, {"key_id": key_id}).one_or_none()
+    if row is None:
+        return None
+    if row.revoked_at is None:
+        connection.execute(update(keys).where(keys.c.key_id == key_id).values(revoked_at=now))
+    return _key(connection.execute(_BY_ID, {"key_id": key_id}).one())
+
+
+_BY_ID = select(keys).where(keys.c.key_id == bindparam("key_id"))
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _key(row: Row[Any]) -> Key:
+    scopes = frozenset(Scope(each) for each in row.scopes.split())
+    return Key(row.key_id, row.app_group, scopes, row.app_id, row.created_at, row.expires_at, row.revoked_at)

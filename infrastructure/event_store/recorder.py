@@ -1,0 +1,295 @@
+"""The event store: `eventsourcing`'s application recorder on SQLAlchemy Core, for SQLite and PostgreSQL.
+
+Position (last + 1, no gaps) and recorded time (never before the previous event's) are assigned under the log's lock,
+the last one a transaction takes and keeps until it has committed: a reader that has seen a position has seen all
+before it.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import structlog
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    Notification,
+    PersistenceError,
+    StoredEvent,
+    Subscription,
+)
+from sqlalchemy import Connection, bindparam, func, select
+
+from application.ports import Stamp
+from infrastructure.database import Database
+from infrastructure.database.failures import Busy, ConnectionLost, OutcomeUnknown
+from infrastructure.database.schema import events
+from infrastructure.database.statements import Prepared, constant
+from infrastructure.event_store.tail import TailingSubscription
+from infrastructure.process.retrying import PASSING, patiently
+
+log = structlog.get_logger()
+
+HASH_DIFFERS = "the event is not what was recorded: its hash differs"
+
+NOBODY = Stamp(command_id="", actor="")
+
+
+Payload = tuple[str, str, int, str, str]
+"""An event before it has a position: app group, originator id, originator version, topic, state."""
+
+
+class Row(NamedTuple):
+    """A row of `events`; `recorded_at` in microseconds since 1970."""
+
+    position: int
+    app_group: str
+    originator_id: str
+    originator_version: int
+    topic: str
+    state: str
+    recorded_at: int
+    command_id: str
+    actor: str
+    hash: bytes
+
+    def computed_hash(self) -> bytes:
+        """The hash that the other columns give."""
+        return event_hash(*self[:-1])
+
+
+def event_hash(  # noqa: PLR0913, PLR0917 - a row's columns, one after the other
+    position: int,
+    app_group: str,
+    originator_id: str,
+    originator_version: int,
+    topic: str,
+    state: str,
+    recorded_at: int,
+    command_id: str,
+    actor: str,
+) -> bytes:
+    """16 bytes over a row of `events` but its hash; no column holds NUL, so that none runs into the next."""
+    text = (
+        f"{position}\0{app_group}\0{originator_id}\0{originator_version}\0{topic}\0{state}\0"
+        f"{recorded_at}\0{command_id}\0{actor}"
+    )
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
+@dataclass
+class Unit:
+    """What one command records: collected while it is decided, then written at once."""
+
+    stamp: Stamp
+    payloads: list[Payload] = field(default_factory=list)
+
+
+@dataclass
+class Writing:
+    """A write transaction under way, and the positions it has taken so far: after `first - 1`, up to `last`."""
+
+    connection: Connection
+    first: int = 0
+    last: int = 0
+    last_hash: bytes = b""
+
+
+class Recorder(ApplicationRecorder):
+    """Records events in streams and in the log."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._collecting: ContextVar[tuple[Unit, Connection] | None] = ContextVar("collecting", default=None)
+        self._fill = database.dialect.filling(events)
+        newest = select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc())
+        self._newest = Prepared(newest.limit(constant(1)).offset(constant(0)), database.dialect.compiler)
+        at = select(events.c.hash).where(events.c.position == bindparam("position"))
+        self._hash = Prepared(at, database.dialect.compiler)
+
+    @contextmanager
+    def collecting(self, unit: Unit, connection: Connection) -> Iterator[None]:
+        """Collect what is appended in a unit, to be written later; reads go through the connection."""
+        token = self._collecting.set((unit, connection))
+        try:
+            yield
+        finally:
+            self._collecting.reset(token)
+
+    @contextmanager
+    def writing(self, *, alone: bool = False) -> Iterator[Writing]:
+        """A write transaction, beside others or, `alone`, while no one else is in one.
+
+        Raises IntegrityError where someone else was faster, ConnectionLost where nothing was recorded; where it cannot
+        be known whether it was, the log is asked.
+        """
+        writing = None
+        try:
+            with self.database.writing() as connection:
+                self.database.dialect.take_turn(connection, alone=alone)
+                writing = Writing(connection)
+                yield writing
+        except Busy:
+            self.database.dialect.unblock()
+            raise
+        except OutcomeUnknown as unknown:
+            if writing is None or not self._landed(writing):
+                raise ConnectionLost(f"{unknown}; nothing of it was recorded") from unknown
+
+    def write(self, writing: Writing, units: Sequence[Unit]) -> range:
+        """Append what the units collected to the log: their positions. Raises IntegrityError."""
+        if not any(unit.payloads for unit in units):
+            return range(0)
+        dialect, connection = self.database.dialect, writing.connection
+        dialect.lock_log(connection)
+        position, recorded_at = self._newest.first(connection) or (0, 0)
+        recorded_at = max(time.time_ns() // 1000, recorded_at)
+        rows = []
+        for unit in units:
+            stamp = (recorded_at, unit.stamp.command_id, unit.stamp.actor)
+            for payload in unit.payloads:
+                position += 1
+                row = (position, *payload, *stamp)
+                rows.append((*row, event_hash(*row)))
+        writing.first, writing.last, writing.last_hash = rows[0][0], position, rows[-1][-1]
+        self._fill(connection, rows)
+        dialect.announce(connection)
+        return range(writing.first, writing.last + 1)
+
+    def _landed(self, writing: Writing) -> bool:
+        """Whether a transaction whose COMMIT went unanswered was committed; raises OutcomeUnknown when patience ends.
+
+        The log's lock is free only when that transaction has ended, one way or the other.
+        """
+        if not writing.last:
+            return False
+
+        def sought() -> Any:  # noqa: ANN401
+            with self.database.writing() as connection:
+                self.database.dialect.lock_log(connection)
+                return self._hash.first(connection, position=writing.last)
+
+        try:
+            found = patiently("outcome.sought", sought, passing=(*PASSING, OutcomeUnknown))
+        except PersistenceError as error:
+            message = f"the database went away while it committed, and is not back: {error}"
+            raise OutcomeUnknown(message) from error
+        landed = found is not None and found[0] == writing.last_hash
+        log.warning("outcome.found", position=writing.last, recorded=landed)
+        return landed
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], *, app_group: str = "", **kwargs: Any
+    ) -> Sequence[int] | None:
+        """Append stored events, to the unit under way or in a transaction of their own; raises IntegrityError."""
+        payloads = [
+            (
+                app_group,
+                str(stored.originator_id),
+                stored.originator_version,
+                stored.topic,
+                stored.state.decode(),
+            )
+            for stored in stored_events
+        ]
+        return list(self.append(payloads)) or None
+
+    def append(self, payloads: Sequence[Payload]) -> Sequence[int]:
+        """Append events to the unit under way, or record them at once: their positions."""
+        under_way = self._collecting.get()
+        if under_way is not None:
+            under_way[0].payloads.extend(payloads)
+            return ()
+        with self.writing() as writing:
+            return self.write(writing, [Unit(NOBODY, list(payloads))])
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> list[StoredEvent]:
+        """The events of one stream."""
+        version = events.c.originator_version
+        query = select(version, events.c.topic, events.c.state).where(
+            events.c.originator_id == str(originator_id)
+        )
+        if gt is not None:
+            query = query.where(version > gt)
+        if lte is not None:
+            query = query.where(version <= lte)
+        query = query.order_by(version.desc() if desc else version).limit(limit)
+        with self._connection() as connection:
+            return [
+                StoredEvent(originator_id, row.originator_version, row.topic, row.state.encode())
+                for row in connection.execute(query)
+            ]
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> list[Notification]:
+        """Events of the log, by position."""
+        query = select(
+            events.c.position,
+            events.c.originator_id,
+            events.c.originator_version,
+            events.c.topic,
+            events.c.state,
+        )
+        if start is not None:
+            position = events.c.position
+            query = query.where(position >= start if inclusive_of_start else position > start)
+        if stop is not None:
+            query = query.where(events.c.position <= stop)
+        if topics:
+            query = query.where(events.c.topic.in_(topics))
+        with self._connection() as connection:
+            return [
+                Notification(
+                    row.originator_id, row.originator_version, row.topic, row.state.encode(), row.position
+                )
+                for row in connection.execute(query.order_by(events.c.position).limit(limit))
+            ]
+
+    def max_notification_id(self) -> int | None:
+        """The position of the last event, None when there is none."""
+        with self._connection() as connection:
+            return connection.execute(select(func.max(events.c.position))).scalar()
+
+    def position(self, connection: Connection) -> int:
+        """The position of the last event, 0 when there is none."""
+        newest = self._newest.first(connection)
+        return 0 if newest is None else int(newest[0])
+
+    def subscribe(
+        self, gt: int | None = None, topics: Sequence[str] = ()
+    ) -> "Subscription[ApplicationRecorder]":
+        """Follow the log: what is there and what comes, in order and without gaps."""
+        return TailingSubscription(self, self.database, gt, topics)
+
+    def rows(self, connection: Connection, after: int, limit: int) -> list[Row]:
+        """Whole rows of the log after a position, in order."""
+        query = select(events).where(events.c.position > after).order_by(events.c.position).limit(limit)
+        return [Row(*row) for row in connection.execute(query)]
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        under_way = self._collecting.get()
+        if under_way is not None:
+            yield under_way[1]
+        else:
+            with self.database.reading() as connection:
+                yield connection

@@ -1,0 +1,63 @@
+"""App groups of an earlier version: what it assumed of them becomes an event, once.
+
+Earlier versions took dollars where a client of Segment named no currency (R11), and read some messages otherwise; the
+event says both, so that an archive which is restored says it too.
+"""
+
+import time
+
+from sqlalchemy import Connection, func, insert, select
+
+from domain.app_group import AppGroupMade, DefaultCurrencyChanged
+from infrastructure.database.schema import events
+from infrastructure.event_store.codec import TOPICS, decode, encode
+from infrastructure.event_store.recorder import event_hash
+
+ACTOR = "upgrade"
+CURRENCY = "USD"
+
+_MADE, _CHANGED = TOPICS[AppGroupMade], TOPICS[DefaultCurrencyChanged]
+
+
+def adopt_app_groups(connection: Connection) -> list[str]:
+    """Record of each app group that an earlier version made that its prices without a currency are dollars.
+
+    The caller holds the log's lock. A group of which that was recorded is passed over.
+    """
+    # By the index of streams: the log may be long.
+    stream_id = events.c.originator_id
+    made = select(events.c.app_group, stream_id, events.c.state).where(
+        stream_id >= "group-", stream_id < "group.", events.c.topic == _MADE
+    )
+    earlier = [
+        (app_group, stream_id)
+        for app_group, stream_id, state in connection.execute(made.order_by(events.c.position)).all()
+        if decode(_MADE, state).edition == 1 and not _is_adopted(connection, stream_id)
+    ]
+    for app_group, stream_id in earlier:
+        _record(connection, app_group, stream_id)
+    return [app_group for app_group, _ in earlier]
+
+
+def _is_adopted(connection: Connection, stream_id: str) -> bool:
+    changed = select(events.c.state).where(events.c.originator_id == stream_id, events.c.topic == _CHANGED)
+    return any(decode(_CHANGED, state).by_upgrade for state in connection.execute(changed).scalars())
+
+
+def _record(connection: Connection, app_group: str, stream_id: str) -> None:
+    last = select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc()).limit(1)
+    position, recorded_at = connection.execute(last).one()
+    version = select(func.max(events.c.originator_version)).where(events.c.originator_id == stream_id)
+    row = (
+        position + 1,
+        app_group,
+        stream_id,
+        connection.execute(version).scalar_one() + 1,
+        _CHANGED,
+        encode(DefaultCurrencyChanged(CURRENCY, by_upgrade=True)).decode(),
+        max(recorded_at, time.time_ns() // 1_000),
+        f"upgrade-{position + 1}",
+        ACTOR,
+    )
+    names = [column.name for column in events.columns]
+    connection.execute(insert(events), dict(zip(names, (*row, event_hash(*row)), strict=True)))

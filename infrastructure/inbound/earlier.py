@@ -1,0 +1,220 @@
+"""What an earlier version recorded of messages that this version reads otherwise, or would refuse (R13).
+
+An earlier version took orders apart into purchases, and took ids and versions that are none now. A message that it
+recorded is a duplicate for ever, and its id stays taken; only what is new is read by the stricter rules. App groups
+that this version made have no such facts, and nothing is looked up for them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, Connection, select, tuple_
+
+from application.commands.facts import FactCommand, Notes, PurchaseCommand, read_fact
+from application.commands.intake import DUPLICATE, Answer, Verdict
+from application.ledger import Ledger, UnknownAppGroup
+from domain.errors import ConflictingFact, FactRefused
+from domain.facts import AnyFact, Order, Purchase
+from domain.journey.rules.orders import of_order, order_ids, purchases_prefix
+from infrastructure.database import Database
+from infrastructure.database.schema import events, identities, journey_facts
+from infrastructure.event_store.codec import decode
+
+Named = tuple[str, str]
+"""A fact by its user and id."""
+
+_PAGE = 500
+
+_KEPT_ASIDE = frozenset({"user_id", "type", "properties", "reason"})
+"""What is no part of a recorded fact as it can be read."""
+
+
+class Sent(Protocol):
+    """A fact as it was sent and read; `earlier` says what an earlier version made of it, where its own rules do not."""
+
+    @property
+    def raw(self) -> Any:  # noqa: ANN401
+        """As it was sent."""
+
+    @property
+    def fact(self) -> FactCommand | FactRefused:
+        """As it is read now."""
+
+    @property
+    def earlier(self) -> Callable[[], list[FactCommand]] | None:
+        """As it was read then."""
+
+
+class Earlier:
+    """Answers for what an earlier version has recorded."""
+
+    def __init__(self, database: Database, ledger: Ledger) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._groups: dict[str, bool] = {}
+
+    def has_group(self, app_group: str) -> bool:
+        """Whether an earlier version may have recorded facts of the app group."""
+        # It is said when the database is migrated, before anything is taken, and never changes.
+        if app_group not in self._groups:
+            try:
+                group = self._ledger.existing_app_group(app_group)
+            except UnknownAppGroup:
+                return False
+            self._groups[app_group] = group.is_of_earlier_version
+        return self._groups[app_group]
+
+    def is_new(self, app_group: str) -> bool:
+        """Whether it is known without a look that there is nothing to ask of the app group."""
+        return not self._groups.get(app_group, True)
+
+    def answers(self, app_group: str, sent: Sequence[Sent]) -> dict[int, Answer]:
+        """The answers to those that are recorded already, by their places; others are to be taken as they are read."""
+        if not self.has_group(app_group):
+            return {}
+        read = {place: found for place, each in enumerate(sent) if (found := _read_then(each))}
+        named = {(fact.user_id, fact.id) for found in read.values() for fact in found}
+        recorded = self._recorded(app_group, sorted(named)) if named else {}
+        answers = {
+            place: _answer(sent[place].fact, found, recorded, self._others(app_group, found, recorded))
+            for place, found in read.items()
+        }
+        return {place: answer for place, answer in answers.items() if answer is not None}
+
+    def answers_of_parts(self, app_group: str, sent: Sequence[Sent]) -> dict[int, Answer]:
+        """Purchases that an earlier version made of an order, and refused: the order may be recorded by now, whole."""
+        if not self.has_group(app_group):
+            return {}
+        orders_of = {
+            place: [
+                (each.fact.user_id, order_id) for order_id in order_ids(each.fact.id, each.fact.product_id)
+            ]
+            for place, each in enumerate(sent)
+            if isinstance(each.fact, PurchaseCommand)
+        }
+        recorded = self._recorded(app_group, sorted({name for names in orders_of.values() for name in names}))
+        known = {name for name, fact in recorded.items() if isinstance(fact, Order)}
+        return {place: DUPLICATE for place, names in orders_of.items() if known.intersection(names)}
+
+    def _others(
+        self, app_group: str, read: list[FactCommand], recorded: dict[Named, AnyFact]
+    ) -> list[AnyFact]:
+        """Purchases that are recorded of the same order, and that the message does not tell."""
+        parts = [each for each in read if isinstance(each, PurchaseCommand)]
+        if not any((each.user_id, each.id) in recorded for each in parts):
+            return []
+        of = {order_id for each in parts for order_id in order_ids(each.id, each.product_id)}
+        with self._database.reading() as connection:
+            found = [each for order_id in of for each in _of_order(connection, app_group, parts[0], order_id)]
+        told = {each.id for each in parts}
+        return [each for each in found if each.id not in told]
+
+    def _recorded(self, app_group: str, named: Sequence[Named]) -> dict[Named, AnyFact]:
+        pages = [named[start : start + _PAGE] for start in range(0, len(named), _PAGE)]
+        with self._database.reading() as connection:
+            return dict(each for page in pages for each in _page(connection, app_group, page))
+
+
+def leniently(raw: object) -> list[FactCommand]:
+    """A fact by the rules of an earlier version; none where those refuse it."""
+    try:
+        return [read_fact(raw, Notes(lenient=True))]
+    except FactRefused:
+        return []
+
+
+def answered(sent: Sequence[Sent], known: dict[int, Answer], recorded: Iterable[Answer]) -> list[Answer]:
+    """The answers in the order of the facts: known beforehand, refused when they were read, or recorded."""
+    rest = iter(recorded)
+    answers = []
+    for place, each in enumerate(sent):
+        if (answer := known.get(place)) is None:
+            answer = _refused(each.fact) if isinstance(each.fact, FactRefused) else next(rest)
+        answers.append(answer)
+    return answers
+
+
+def _refused(refusal: FactRefused) -> Answer:
+    return Answer(Verdict.REJECTED, refusal.code, refusal.message)
+
+
+def to_take(sent: Sequence[Sent], known: dict[int, Answer]) -> list[FactCommand]:
+    """The facts that are still to be recorded."""
+    return [
+        each.fact
+        for place, each in enumerate(sent)
+        if place not in known and isinstance(each.fact, FactCommand)
+    ]
+
+
+def _read_then(sent: Sent) -> list[FactCommand]:
+    """What an earlier version made of it, where that is something else."""
+    if sent.earlier is not None:
+        found = sent.earlier()
+        return [] if found == [sent.fact] else found
+    return leniently(sent.raw) if isinstance(sent.fact, FactRefused) and sent.raw is not None else []
+
+
+def _answer(
+    now: FactCommand | FactRefused,
+    read: list[FactCommand],
+    recorded: dict[Named, AnyFact],
+    others: Sequence[AnyFact],
+) -> Answer | None:
+    """The answer by what is recorded; none where the fact is to be judged, or was refused, by today's rules.
+
+    A part of a message may have been refused then, and is not among those that are read. All others are recorded, and
+    nothing else is of the same order: else it is another message.
+    """
+    found = [(fact, recorded.get((fact.user_id, fact.id))) for fact in read]
+    if all(then is None for _, then in found):
+        return None
+    other = next((fact for fact, then in found if then is None or not _is_same(fact, then)), None)
+    if other is None and not others:
+        return DUPLICATE
+    other = other or read[0]
+    if isinstance(now, FactRefused) or (now.user_id, now.id) == (other.user_id, other.id):
+        return None
+    message = f"an earlier version recorded a fact of other content as {other.id!r}"
+    return Answer(Verdict.REJECTED, ConflictingFact.code, message)
+
+
+def _is_same(fact: FactCommand, recorded: AnyFact) -> bool:
+    """Whether a recorded fact says the same, as far as it can be read; what was left to us is as it was recorded."""
+    told = {name: getattr(fact, name) for name in type(fact).model_fields}
+    if told["type"] != recorded.__struct_config__.tag:
+        return False
+    if "version" in told:
+        told["app_version"] = told.pop("version")
+    return all(
+        getattr(recorded, name) == value
+        for name, value in told.items()
+        if name not in _KEPT_ASIDE
+        and name not in fact.defaults
+        and not (name == "variant_id" and value is None)
+    )
+
+
+def _of_order(connection: Connection, app_group: str, part: PurchaseCommand, order_id: str) -> list[Purchase]:
+    """The purchases of a user that an earlier version made of an order."""
+    prefix = purchases_prefix(order_id)
+    is_part = (journey_facts.c.fact_id >= prefix) & (journey_facts.c.fact_id < prefix[:-1] + ";")
+    whose = (identities.c.app_group == app_group) & (identities.c.user_id == part.user_id)
+    return of_order(order_id, (fact for _, fact in _facts(connection, whose & is_part)))
+
+
+def _page(connection: Connection, app_group: str, named: Sequence[Named]) -> list[tuple[Named, AnyFact]]:
+    is_named = tuple_(identities.c.user_id, journey_facts.c.fact_id).in_(named)
+    return _facts(connection, (identities.c.app_group == app_group) & is_named)
+
+
+def _facts(connection: Connection, wanted: ColumnElement[bool]) -> list[tuple[Named, AnyFact]]:
+    fact, event = journey_facts.c, events.c
+    of_fact = (event.originator_id == fact.journey_id) & (event.originator_version == fact.version)
+    query = (
+        select(identities.c.user_id, fact.fact_id, event.topic, event.state)
+        .join_from(identities, journey_facts, identities.c.journey_id == fact.journey_id)
+        .join(events, of_fact)
+        .where(wanted)
+    )
+    return [((row.user_id, row.fact_id), decode(row.topic, row.state)) for row in connection.execute(query)]

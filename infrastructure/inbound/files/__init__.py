@@ -1,0 +1,113 @@
+"""Files of facts (docs/files.md, Facts): JSON lines, CSV, Parquet, Currents; read row by row in bounded memory."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePath
+from types import TracebackType
+from typing import Protocol, Self
+
+from infrastructure.inbound.files import csv_files, json_lines
+from infrastructure.inbound.files.lines import lines_of
+from infrastructure.inbound.files.reading import STANDARD_INPUT, Raw, Row, UnreadableFile
+from infrastructure.inbound.files.source import Source
+
+__all__ = ["FORMATS", "FactFile", "Raw", "Row", "UnreadableFile", "open_facts"]
+
+FORMATS = ("jsonl", "csv", "parquet", "currents")
+
+_SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+_COMPRESSED = (".gz", ".zst")
+
+
+class _Progress(Protocol):
+    """Something that is read from its begin to its end."""
+
+    size: int | None
+    bytes_read: int
+    plain_bytes: int
+
+    def close(self) -> None: ...
+
+
+class FactFile:
+    """The facts of one file with their lines, to be read once; raises UnreadableFile where reading must end."""
+
+    def __init__(self, path: str, progress: _Progress, rows: Iterable[Row]) -> None:
+        self.path = path
+        self._progress = progress
+        self._rows = iter(rows)
+
+    @property
+    def size(self) -> int | None:
+        """The bytes of the file as it is stored; None for standard input and pipes, which do not say."""
+        return self._progress.size
+
+    @property
+    def bytes_read(self) -> int:
+        """How many of them have been read, a little ahead of the facts."""
+        return self._progress.bytes_read
+
+    @property
+    def plain_bytes(self) -> int:
+        """How many bytes the facts read so far take up, decompressed."""
+        return self._progress.plain_bytes
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._rows
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def absent(self) -> Mapping[str, int]:
+        """What was as absent in an export of another service, by its kind, so far."""
+        return getattr(self._progress, "absent", {})
+
+    @property
+    def ignored(self) -> int:
+        """How many rows read so far mean nothing here: only what other services export has any."""
+        return getattr(self._progress, "ignored", 0)
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        self._progress.close()
+
+
+def open_facts(path: str, *, format: str | None = None) -> FactFile:  # noqa: A002 - the option's name
+    """A file, or standard input for `-`, its format by its name unless given; raises UnreadableFile."""
+    if format == "currents":
+        from infrastructure.inbound.files.currents import CurrentsRows  # noqa: PLC0415 - few imports need it
+
+        currents = CurrentsRows(path)
+        return FactFile(path, currents, currents)
+    source = Source(path)
+    try:
+        chosen = _format(path, format)
+        if chosen == "parquet":
+            # pyarrow takes longer to load than most imports last.
+            from infrastructure.inbound.files.parquet_files import ParquetRows  # noqa: PLC0415
+
+            rows = ParquetRows(source)
+            return FactFile(path, rows, rows)
+        lines = lines_of(source)
+        read = csv_files.read_rows(path, lines) if chosen == "csv" else json_lines.read_rows(lines)
+        return FactFile(path, source, read)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _format(path: str, asked: str | None) -> str:
+    suffixes = [suffix.lower() for suffix in PurePath(path).suffixes]
+    compressed = suffixes[-1:] and suffixes[-1] in _COMPRESSED
+    named = _SUFFIXES.get("".join(suffixes[-2:-1] if compressed else suffixes[-1:]))
+    chosen = asked or ("jsonl" if path == STANDARD_INPUT else named)
+    if chosen not in FORMATS:
+        raise UnreadableFile(path, f"its format cannot be told; add --format {' | '.join(FORMATS)}")
+    if chosen == "parquet" and compressed:
+        raise UnreadableFile(path, "Parquet is compressed inside; unpack the file and import that")
+    return chosen

@@ -1,0 +1,96 @@
+"""Currents' Avro files: one type of event each, which its folder, its schema or its name tells."""
+
+from collections.abc import Iterator
+from typing import IO, Any, cast
+
+from infrastructure.inbound.files.compression import CorruptData
+from infrastructure.inbound.files.currents.begun import Begun
+from infrastructure.inbound.files.currents.events import Event, event_type
+from infrastructure.inbound.files.currents.floats import exact
+from infrastructure.inbound.files.reading import UnreadableFile
+
+MAGIC = b"Obj\x01"
+
+_BLOCK_BYTES = 16 * 1024 * 1024
+"""The most bytes of a block: Currents writes an event of at most 900 KB."""
+
+
+class _Bytes:
+    """The plain bytes as the Avro reader asks for them, never more at once than a block may have."""
+
+    def __init__(self, source: Begun) -> None:
+        self._source = source
+        self._chunks = source.chunks()
+        self._held = bytearray()
+
+    def read(self, size: int) -> bytes:
+        if size > _BLOCK_BYTES or size < 0:
+            raise CorruptData(f"a block has at most {_BLOCK_BYTES:,} bytes")
+        while len(self._held) < size and (chunk := next(self._chunks, b"")):
+            self._held += chunk
+        taken = bytes(self._held[:size])
+        del self._held[:size]
+        self._source.plain_bytes += len(taken)
+        return taken
+
+
+def events(source: Begun) -> Iterator[Event]:
+    """The events with their numbers, from 1; raises UnreadableFile at once where the type cannot be told."""
+    # It is loaded only where a file needs it.
+    from fastavro import reader  # noqa: PLC0415
+
+    try:
+        records = reader(cast(IO[bytes], _Bytes(source)))
+        schema = records.writer_schema
+    except Exception as error:
+        message = f"this is no Avro file that can be read ({_said(error)}); get it again"
+        raise UnreadableFile(source.path, message) from error
+    kind = event_type(source.path) or event_type(_full_name(schema))
+    if kind is None:
+        message = (
+            "the type of its events cannot be told: keep the folder event_type=... that Currents put it in, "
+            "or name it after them, such as users.messages.email.Send.avro"
+        )
+        raise UnreadableFile(source.path, message)
+    return _events(source, iter(records), kind, _narrow(schema))
+
+
+def _events(source: Begun, records: Iterator[Any], kind: str, narrow: frozenset[str]) -> Iterator[Event]:
+    number = 0
+    while True:
+        number += 1
+        try:
+            record = next(records, None)
+        except Exception as error:
+            message = f"the data is damaged ({_said(error)}); what comes before is taken: get the file again"
+            raise UnreadableFile(source.path, message, line=number) from error
+        if record is None:
+            return
+        if not isinstance(record, dict):
+            raise UnreadableFile(source.path, "its records are no events of Currents", line=number)
+        yield number, kind, {name: _plain(value, narrow=name in narrow) for name, value in record.items()}
+
+
+def _plain(value: Any, *, narrow: bool) -> Any:  # noqa: ANN401
+    return exact(value, narrow=narrow) if isinstance(value, float) else value
+
+
+def _full_name(schema: Any) -> str:  # noqa: ANN401
+    if not isinstance(schema, dict):
+        return ""
+    return f"{schema.get('namespace', '')}.{schema.get('name', '')}".strip(".")
+
+
+def _narrow(schema: Any) -> frozenset[str]:  # noqa: ANN401
+    """The fields that hold floats of 32 bits: the reader gives all of them as 64."""
+    fields = schema.get("fields", []) if isinstance(schema, dict) else []
+    return frozenset(field["name"] for field in fields if "float" in _types(field["type"]))
+
+
+def _types(stated: Any) -> list[Any]:  # noqa: ANN401
+    return stated if isinstance(stated, list) else [stated]
+
+
+def _said(error: Exception) -> str:
+    """What is wrong, in short: a reader's error may repeat whole records."""
+    return f"{type(error).__name__}: {error}"[:200] if str(error) else type(error).__name__

@@ -1,0 +1,204 @@
+"""Import: the facts of files through the intake, batch by batch, and the reports brought current after them."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from application.commands.facts import FactCommand, Notes, read_fact
+from application.commands.intake import Answer, Outcome, Verdict
+from domain.errors import FactRefused
+from infrastructure.composition import REPORTS, Service, stamp
+from infrastructure.inbound.earlier import answered, leniently, to_take
+from infrastructure.inbound.files import FactFile, Raw, open_facts
+from infrastructure.inbound.files.reading import Reread
+from infrastructure.process.garbage import less_garbage_collection
+
+IMPORT_BATCH = 8_000
+"""Facts in a transaction: large enough that journeys share the pages they dirty."""
+
+BATCH_BYTES = 4 * 1024 * 1024
+"""Where facts are large, a batch ends after so many bytes of them, so that memory stays bounded."""
+
+T = TypeVar("T")
+
+
+@dataclass
+class Totals:
+    """What an import did; `seconds` end when the reports are current."""
+
+    read: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    conversions: int = 0
+    seconds: float = 0.0
+    rounded: int = 0
+    """Amounts with more than 6 decimals, which were rounded (R11)."""
+    ignored: int = 0
+    """Events of another service's export that mean nothing here; they are not in `read`."""
+    versions_ignored: int = 0
+    """Versions in such an export that are none, and so were as absent (R10)."""
+
+
+class Rejected(NamedTuple):
+    """A fact that was not taken; `fact` is None where the line could not be read."""
+
+    path: str
+    line: int
+    code: str
+    message: str
+    fact: dict[str, Any] | None
+
+
+class Watcher(Protocol):
+    """Someone who wants to know how an import goes."""
+
+    def reading(self, file: FactFile, totals: Totals) -> None:
+        """One more batch was taken from the file."""
+
+    def projecting(self, done: int, newest: int) -> None:
+        """The reports hold the events up to one position, of another."""
+
+
+class _Read(NamedTuple):
+    line: int
+    raw: Raw
+    fact: FactCommand | FactRefused
+
+    @property
+    def earlier(self) -> Callable[[], list[FactCommand]] | None:
+        """What an earlier version made of it, where the file's reader says so."""
+        return partial(leniently, self.raw.earlier) if isinstance(self.raw, Reread) else None
+
+
+class _Taken(NamedTuple):
+    """A batch, what is known of it beforehand, and what becomes of the rest."""
+
+    batch: list[_Read]
+    known: dict[int, Answer]
+    future: Future[Outcome]
+
+
+class Import:
+    """An import into one app group."""
+
+    def __init__(self, service: Service, app_group: str, reject: Callable[[Rejected], None]) -> None:
+        self._service = service
+        self._app_group = app_group
+        self._reject = reject
+        self.totals = Totals()
+
+    def run(self, paths: Sequence[str], file_format: str | None, watcher: Watcher) -> Totals:
+        """Take the facts of all files; raises UnreadableFile, and what was taken before stays."""
+        started = time.monotonic()
+        try:
+            with less_garbage_collection():
+                for path in paths:
+                    self._file(path, file_format, watcher)
+        finally:
+            self._service.projector.catch_up(*REPORTS, progress=watcher.projecting)
+            self.totals.seconds = round(time.monotonic() - started, 3)
+        return self.totals
+
+    def _file(self, path: str, file_format: str | None, watcher: Watcher) -> None:
+        with open_facts(path, format=file_format) as file:
+            notes = Notes()
+            taken: deque[_Taken] = deque()
+
+            def count_down_to(left: int) -> None:
+                while len(taken) > left:
+                    self._count_batch(path, *_durable(taken))
+                    watcher.reading(file, self.totals)
+
+            try:
+                for batch in _ahead(_batches(file, notes)):
+                    taken.append(self._take(batch))
+                    # One batch is recorded while the next is decided.
+                    count_down_to(1)
+            finally:
+                self.totals.ignored += file.ignored
+                self.totals.rounded += notes.rounded
+                self.totals.versions_ignored += file.absent.get("version", 0)
+                count_down_to(0)
+
+    def _take(self, batch: list[_Read]) -> _Taken:
+        known = self._service.earlier.answers(self._app_group, batch)
+        commands = to_take(batch, known)
+        return _Taken(batch, known, self._service.intake.submit(self._app_group, commands, stamp()))
+
+    def _count_batch(self, path: str, batch: _Taken, outcome: Outcome) -> None:
+        answers = answered(batch.batch, batch.known, outcome.answers)
+        for read, answer in zip(batch.batch, answers, strict=True):
+            self._count(path, read, answer)
+        self.totals.conversions += outcome.conversions
+
+    def _count(self, path: str, read: _Read, answer: Answer) -> None:
+        self.totals.read += 1
+        if answer.verdict is Verdict.ACCEPTED:
+            self.totals.accepted += 1
+        elif answer.verdict is Verdict.DUPLICATE:
+            self.totals.duplicates += 1
+        else:
+            self.totals.rejected += 1
+            fact = None if isinstance(read.raw, FactRefused) else read.raw
+            self._reject(Rejected(path, read.line, answer.code, answer.message, fact))
+
+
+def _durable(taken: deque[_Taken]) -> tuple[_Taken, Outcome]:
+    """The first batch and its outcome, waited for; an interruption leaves it where it is, to be counted later."""
+    batch = taken[0]
+    try:
+        outcome = batch.future.result()
+    except Exception:
+        taken.popleft()
+        raise
+    taken.popleft()
+    return batch, outcome
+
+
+def _batches(file: FactFile, notes: Notes) -> Iterator[list[_Read]]:
+    """Batches of facts read; where the file breaks off, what came before is a batch of its own."""
+    rows = iter(file)
+    while True:
+        batch: list[_Read] = []
+        try:
+            begun = file.plain_bytes
+            for line, raw in islice(rows, IMPORT_BATCH):
+                batch.append(_Read(line, raw, _fact(raw, notes)))
+                if file.plain_bytes - begun >= BATCH_BYTES:
+                    break
+        except Exception:
+            if batch:
+                yield batch
+            raise
+        if not batch:
+            return
+        yield batch
+
+
+def _fact(raw: Raw, notes: Notes) -> FactCommand | FactRefused:
+    if isinstance(raw, FactRefused):
+        return raw
+    try:
+        return read_fact(raw, notes)
+    except FactRefused as refusal:
+        return refusal
+
+
+def _ahead(items: Iterable[T]) -> Iterator[T]:
+    """The items, each made in another thread while the one before is used: reading hides behind the database."""
+    source = iter(items)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading") as executor:
+        coming = executor.submit(_next, source)
+        while (item := coming.result()) is not None:
+            coming = executor.submit(_next, source)
+            yield item
+
+
+def _next(source: Iterator[T]) -> T | None:
+    return next(source, None)

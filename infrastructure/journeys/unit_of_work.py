@@ -1,0 +1,152 @@
+"""Units of work on journeys: what a command decides, and the rows that follow from it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from application.ports import Announced, Answered, LoadedJourney
+from domain.journey.state import Definitions
+from infrastructure.database.dialect import Dialect
+from infrastructure.database.schema import identities, journey_states, kept_aside
+from infrastructure.database.statements import as_keys
+from infrastructure.event_store.recorder import Unit
+from infrastructure.journeys import store
+from infrastructure.journeys.index import IndexRows, JourneyIndex, Row
+from infrastructure.journeys.store import Entry, JourneyStore
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass
+class Rows:
+    """What follows from a unit's events, beside the log."""
+
+    identities: list[Row] = field(default_factory=list)
+    aside: list[Row] = field(default_factory=list)
+    states: list[Row] = field(default_factory=list)
+    index: IndexRows = field(default_factory=IndexRows)
+
+
+@dataclass(eq=False)
+class UnitOfWork(Unit):
+    """A command that is decided, and can be decided again; `future` holds its answer once it is durable."""
+
+    decide: Callable[["JourneyTransaction"], Answered[Any]] = field(kw_only=True)
+    future: Future[Any] = field(default_factory=Future)
+    answer: Answered[Any] = field(init=False)
+    position: int = 0
+    """The log's end when it was decided: what it found to be a duplicate stands before it."""
+    decided: bool = False
+    touched: bool = False
+    """Whether deciding it changes what is in memory, also where it fails."""
+    entries: list[Entry] = field(default_factory=list)
+    rows: Rows = field(default_factory=Rows)
+
+    def again(self) -> "UnitOfWork":
+        """The same command, undecided."""
+        return UnitOfWork(self.stamp, decide=self.decide, future=self.future)
+
+
+class RowWriter:
+    """Writes the rows of units of work."""
+
+    def __init__(self, dialect: Dialect, index: JourneyIndex) -> None:
+        self._index = index
+        self._add_identities = dialect.filling(identities)
+        self._keep_aside = dialect.filling(kept_aside)
+        self._put_states = dialect.filling(journey_states, "replace")
+
+    def write(self, connection: Connection, rows: Rows) -> None:
+        """Write what follows from a unit's events; raises IntegrityError where someone else was faster."""
+        self._add_identities(connection, sorted(rows.identities))
+        self._index.write(connection, rows.index)
+        self._keep_aside(connection, sorted(rows.aside))
+        self._put_states(connection, sorted(rows.states))
+
+
+class JourneyTransaction:
+    """A unit of work while it is decided: the application's port."""
+
+    def __init__(self, store: JourneyStore, unit: UnitOfWork, connection: Connection) -> None:
+        self._store = store
+        self._unit = unit
+        self._connection = connection
+        self._begun: dict[str, int] = {}
+
+    def remembered(self, stream_id: str, load: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """An aggregate as it stands."""
+        return self._store.remembered(stream_id, load)
+
+    def journeys(
+        self, app_group: str, facts: Mapping[str, Sequence[Announced]], definitions: Definitions
+    ) -> dict[str, LoadedJourney]:
+        """The journeys of the users, with what is known of the facts about to be taken."""
+        self._unit.touched = True
+        entries = self._store.entries(self._connection, app_group, facts, definitions)
+        self._unit.entries = list(entries.values())
+        for entry in self._unit.entries:
+            entry.history.begin(self._unit, self._connection)
+            self._begun[entry.loaded.journey.id] = entry.loaded.journey.version
+        announced = [(entry, each) for user_id, entry in entries.items() for each in facts[user_id]]
+        self._look_up_ids(announced)
+        self._look_up_standings(announced)
+        return {user_id: entry.loaded for user_id, entry in entries.items()}
+
+    def _look_up_ids(self, announced: list[tuple[Entry, Announced]]) -> None:
+        histories = {e.history.journey_id: e.history for e, _ in announced if e.loaded.journey.version}
+        asked = [(e.history.journey_id, each.fact_id) for e, each in announced if e.loaded.journey.version]
+        if asked:
+            digests = self._store.index.digests.all(self._connection, keys=as_keys(asked))
+            for journey_id, fact_id, digest in digests:
+                histories[journey_id].digests[fact_id] = digest
+
+    def _look_up_standings(self, announced: list[tuple[Entry, Announced]]) -> None:
+        """Of the campaigns received that are not at hand, where some were put away."""
+        histories, asked = {}, set()
+        for entry, (_, campaign_id) in announced:
+            state, history = entry.loaded.journey.state, entry.history
+            if campaign_id and state.closed_until is not None and campaign_id not in state.standings:
+                history.standings[campaign_id] = None
+                histories[history.journey_id] = history
+                asked.add((history.journey_id, campaign_id))
+        if asked:
+            standings = self._store.index.standings.all(self._connection, keys=as_keys(sorted(asked)))
+            for journey_id, campaign_id, state in standings:
+                histories[journey_id].standings[campaign_id] = state
+
+    def keep_aside(self, journey_id: str, fact_id: str, text: str) -> None:
+        """Keep a fact's free text outside the events."""
+        self._unit.rows.aside.append((journey_id, fact_id, text))
+
+    def end(self) -> None:
+        """All is decided: what follows from it is put into rows."""
+        for entry in self._unit.entries:
+            if entry.loaded.journey.version > self._begun[entry.loaded.journey.id]:
+                self._changed(entry)
+            else:
+                self._unchanged(entry)
+        self._unit.entries = [entry for entry in self._unit.entries if entry.history.layers]
+
+    def _changed(self, entry: Entry) -> None:
+        rows, journey = self._unit.rows, entry.loaded.journey
+        if not entry.known:
+            rows.identities.append((entry.app_group, entry.user_id, journey.id, entry.loaded.key))
+            entry.known = True
+        layer = entry.history.end()
+        if journey.version - entry.kept >= store.STATE_EVERY:
+            layer.standings = journey.state.close(journey.definitions)
+            rows.states.append((journey.id, journey.version, _encode(journey.state).decode()))
+            entry.kept = journey.version
+        layer.rows(journey.id, rows.index)
+        self._store.weigh(entry)
+
+    def _unchanged(self, entry: Entry) -> None:
+        entry.history.end()
+        entry.history.drop(self._unit)
+        if not entry.known:
+            # All its facts were refused: the user does not exist, and someone else may make them.
+            self._store.drop(entry)

@@ -1,0 +1,319 @@
+"""Rebuilding: new generations of read models, beside those that are read, until they are verified and switched in.
+
+The contract. Readers see the old generation until the new one holds all of the log, has been verified, and is switched
+in, in one transaction. A rebuild that is interrupted or killed, at whatever point, leaves the old generation as it was
+and the new one as of its last batch: run again it goes on from there, unless the code has changed since. Two that run
+at once do no harm: the second gives up. Nothing that is being built is read, and folding cannot have effects.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import structlog
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from projections.engine import generations
+from projections.engine.folding import Folded, fold
+from projections.engine.generations import Generation
+from projections.engine.projection import Projection, ProjectionStopped, Tally, UnreadableLog
+from projections.engine.projector import BATCH, Projector, write
+
+log = structlog.get_logger()
+
+GRACE_SECONDS = 60
+"""How long a generation that was read stays after another was switched in: whoever reads it may finish."""
+
+
+SWITCH_ATTEMPTS = 6
+"""Each waits some seconds for those who read the views."""
+
+
+class Task(NamedTuple):
+    """The events after one position, up to and including another, to be folded for the projections of these names."""
+
+    names: tuple[str, ...]
+    after: int
+    last: int
+
+
+class Done(NamedTuple):
+    """A task's folds, and the events it spans counted by the database alone."""
+
+    task: Task
+    folded: Folded
+    tally: Tally
+
+
+Folding = Callable[[Iterable[Task]], Iterator[Done]]
+"""Does tasks, some of them at once, and gives what came of them in their order."""
+
+Progress = Callable[[int, int], None]
+"""Told how many positions are done, of how many."""
+
+
+class RebuiltElsewhere(Exception):
+    """Another process is rebuilding the same read model."""
+
+
+class NotVerified(Exception):
+    """A new generation does not hold what the log lets one expect; it was not switched in."""
+
+    def __init__(self, name: str, differences: Sequence[str]) -> None:
+        found = "; ".join(differences)
+        super().__init__(f"{name} was built, but not switched in, for it is not what the log holds: {found}")
+        self.name = name
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A read model that was built anew."""
+
+    name: str
+    generation: int
+    position: int
+    began_from: int
+    verified: dict[str, int]
+
+
+class Rebuilding:
+    """Rebuilds some projections, together."""
+
+    def __init__(self, projector: Projector, projections: Sequence[Projection], folding: Folding) -> None:
+        self._projector = projector
+        self._database = projector.database
+        # By name: checkpoints are locked in this order, whoever locks several.
+        self._projections = {each.name: each for each in sorted(projections, key=lambda each: each.name)}
+        self._folding = folding
+        self._began: dict[str, Generation] = {}
+        self._stopped: list[ProjectionStopped | NotVerified] = []
+
+    def run(self, progress: Progress, *, keep_old: bool = False) -> list[Rebuilt]:
+        """Build, verify and switch in; raises the first ProjectionStopped or NotVerified after the others are done."""
+        self._begin()
+        rebuilt: list[Rebuilt] = []
+        while self._projections:
+            self._build(progress)
+            for projection in list(self._projections.values()):
+                try:
+                    done = self._switched(projection, keep_old=keep_old)
+                except (ProjectionStopped, NotVerified) as reason:
+                    self._give_up(projection.name, reason)
+                    continue
+                if done is not None:
+                    del self._projections[projection.name]
+                    log.info(
+                        "projection.rebuilt",
+                        name=done.name,
+                        generation=done.generation,
+                        position=done.position,
+                    )
+                    rebuilt.append(done)
+        if self._stopped:
+            raise self._stopped[0]
+        return rebuilt
+
+    def _begin(self) -> None:
+        """Find or make the generations, and note the position they go on from; raises RebuiltElsewhere."""
+        now = self._projector.clock()
+        try:
+            with self._database.writing() as connection:
+                for projection in self._projections.values():
+                    sweep(connection, projection, now)
+                    building = generations.find(connection, projection, status="building", lock=True)
+                    if building is not None and (building.problem or not building.is_of(projection)):
+                        generations.drop(connection, projection, building)
+                        building = None
+                    if building is None:
+                        building = generations.make(connection, projection, "building", now)
+                    self._began[projection.name] = building
+        except IntegrityError as error:
+            raise RebuiltElsewhere(
+                "another process has begun to rebuild one of these at this moment"
+            ) from error
+
+    def _build(self, progress: Progress) -> None:
+        """Bring the new generations to an end of the log that is near the newest, those that are behind first.
+
+        An end of the log, and no other position: between a fact and what was decided of it, nothing can be verified.
+        """
+        reached = -1
+        while self._projections:
+            with self._database.reading() as connection:
+                newest = self._projector.log.last_position(connection)
+                stands = {name: self._building(connection, name).position for name in self._projections}
+            if {*stands.values()} <= {reached} and newest - reached <= BATCH:
+                return
+            reached = newest
+            after = min(stands.values())
+            behind = tuple(name for name, position in stands.items() if position == after)
+            until = min([newest, *(position for position in stands.values() if position > after)])
+            tasks = (Task(behind, start, min(start + BATCH, until)) for start in range(after, until, BATCH))
+            for done in self._folding(tasks):
+                self._write(done)
+                progress(done.task.last, newest)
+                if any(name not in self._projections for name in behind):
+                    break
+
+    def _building(self, connection: Connection, name: str, *, lock: bool = False) -> Generation:
+        building = generations.find(connection, self._projections[name], status="building", lock=lock)
+        began = self._began[name]
+        if building is None or (building.generation, building.began_at) != (began.generation, began.began_at):
+            raise RebuiltElsewhere(
+                f"another process has switched in, or dropped, what was building of {name}"
+            )
+        return building
+
+    def _write(self, done: Done) -> None:
+        """Write a task's folds, each to its new generation, in one transaction."""
+        stopped: list[ProjectionStopped] = []
+        with self._database.projecting() as connection:
+            for name in done.task.names:
+                building = self._building(connection, name, lock=True)
+                if building.position != done.task.after:
+                    raise RebuiltElsewhere(
+                        f"another process is rebuilding {name}: it stands at {building.position}"
+                    )
+                try:
+                    self._put(connection, building, done)
+                except ProjectionStopped as reason:
+                    stopped.append(reason)
+        for each in stopped:
+            self._give_up(each.name, each)
+
+    def _put(self, connection: Connection, building: Generation, done: Done) -> None:
+        projection, last = self._projections[building.name], done.task.last
+        with connection.begin_nested():
+            store = self._projector.stores(connection, building)
+            write(projection, done.folded[building.name], store, last)
+            tally = generations.tally_of(connection, building)
+            tally.update(done.tally)
+            generations.move(connection, building, last, self._projector.clock(), tally=tally)
+
+    def _give_up(self, name: str, reason: ProjectionStopped | NotVerified) -> None:
+        """Leave a projection that cannot go on where it stands, and say why; the others go on."""
+        with self._database.writing() as connection:
+            building = self._building(connection, name, lock=True)
+            now = self._projector.clock()
+            problem = reason.reason if isinstance(reason, ProjectionStopped) else str(reason)
+            generations.move(connection, building, building.position, now, problem=problem)
+        log.error("projection.stopped", name=name, position=building.position + 1, reason=problem)
+        del self._projections[name]
+        self._stopped.append(reason)
+
+    def _switched(self, projection: Projection, *, keep_old: bool) -> Rebuilt | None:
+        """Switch in, trying again while someone reads a view for long; raises ViewInUse."""
+        for _ in range(SWITCH_ATTEMPTS - 1):
+            try:
+                return self._switch(projection, keep_old=keep_old)
+            except generations.ViewInUse as view:
+                log.warning("view.in_use", name=projection.name, reason=str(view))
+        return self._switch(projection, keep_old=keep_old)
+
+    def _switch(self, projection: Projection, *, keep_old: bool) -> Rebuilt | None:
+        """Verify, apply what is left, and let readers see the new generation; None where too much is left."""
+        projector, now = self._projector, self._projector.clock()
+        with self._database.reading() as connection:
+            self._verified(connection, projection, self._building(connection, projection.name))
+        with self._database.writing() as connection:
+            old = generations.find(connection, projection, lock=True)
+            building = self._building(connection, projection.name, lock=True)
+            last = projector.log.last_position(connection)
+            if last - building.position > BATCH:
+                return None
+            task = Task((projection.name,), building.position, last)
+            self._put(connection, building, do(projector, connection, [projection], task))
+            expected = projection.expected(generations.tally_of(connection, building))
+            if old is not None:
+                generations.become(connection, old, "kept" if keep_old else "retired", now)
+            generations.become(connection, building, "current", now)
+            generations.show(connection, projection, building)
+        began = self._began[projection.name]
+        return Rebuilt(projection.name, building.generation, last, began.position, expected)
+
+    def _verified(self, connection: Connection, projection: Projection, building: Generation) -> None:
+        """Compare what the tables hold with what the database has counted in the log; raises NotVerified."""
+        expected = projection.expected(generations.tally_of(connection, building))
+        held = projection.held(connection, building)
+        differences = [
+            f"{held[what]:,} {what} where the log has {count:,}"
+            for what, count in expected.items()
+            if held[what] != count
+        ]
+        if differences:
+            raise NotVerified(projection.name, differences)
+
+
+def here(projector: Projector, projections: Sequence[Projection]) -> Folding:
+    """Folds in this process, one task after the other."""
+    by_name = {projection.name: projection for projection in projections}
+
+    def folding(tasks: Iterable[Task]) -> Iterator[Done]:
+        for task in tasks:
+            with projector.database.reading() as connection:
+                done = do(projector, connection, [by_name[name] for name in task.names], task)
+            yield done
+
+    return folding
+
+
+def do(projector: Projector, connection: Connection, projections: Sequence[Projection], task: Task) -> Done:
+    """Do one task."""
+    try:
+        tally = projector.log.tally(connection, task.after, task.last)
+    except UnreadableLog as error:
+        stopped = {name: ProjectionStopped(name, error.position, error.reason) for name in task.names}
+        return Done(task, stopped, Tally())
+    folded = fold(projector.log, connection, projector.known, projections, task.after, task.last)
+    return Done(task, folded, tally)
+
+
+def roll_back(projector: Projector, projections: Sequence[Projection]) -> list[Generation]:
+    """Let readers see the generations that were kept last in the place of the current ones: all of them, or none.
+
+    Raises LookupError where there is none to go back to.
+    """
+    with projector.database.writing() as connection:
+        in_order = sorted(projections, key=lambda each: each.name)
+        gone = [_roll_back(connection, projection, projector.clock()) for projection in in_order]
+    for back in gone:
+        log.info("projection.rolled_back", name=back.name, generation=back.generation)
+    return gone
+
+
+def _roll_back(connection: Connection, projection: Projection, now: int) -> Generation:
+    left = generations.find(connection, projection, lock=True)
+    kept = [each for each in generations.all_of(connection, projection) if each.status == "kept"]
+    if left is None or not kept:
+        raise LookupError(f"there is no generation of {projection.name} to go back to")
+    back = max(kept, key=lambda each: each.switched_at or 0)
+    generations.refuse_other_code(projection, back)
+    generations.become(connection, left, "kept", now)
+    generations.become(connection, back, "current", now)
+    generations.show(connection, projection, back)
+    return back
+
+
+def discard(projector: Projector, projection: Projection) -> list[Generation]:
+    """Drop what is building and what was kept of a projection: the generations that were dropped."""
+    with projector.database.writing() as connection:
+        dropped = [
+            each for each in generations.all_of(connection, projection) if each.status in {"building", "kept"}
+        ]
+        for each in dropped:
+            generations.drop(connection, projection, each)
+    return dropped
+
+
+def sweep(connection: Connection, projection: Projection, now: int) -> None:
+    """Drop the generations that no one reads any more; one that is still read for long is left for the next time."""
+    for each in generations.all_of(connection, projection):
+        if each.status == "retired" and now - (each.switched_at or 0) >= GRACE_SECONDS * 1_000_000:
+            try:
+                with connection.begin_nested(), generations.impatient(connection):
+                    generations.drop(connection, projection, each)
+            except OperationalError:
+                log.warning(
+                    "generation.kept", name=each.name, generation=each.generation, reason="it is still read"
+                )

@@ -1,0 +1,99 @@
+"""The service over HTTP as its callers meet it: a real server in a thread, over a ledger of the test's own."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from domain.instants import microseconds
+from infrastructure.access import keys
+from infrastructure.access.keys import Scope
+from infrastructure.composition import Service
+from infrastructure.http.app import create
+from infrastructure.http.protocol import BoundedProtocol
+from infrastructure.http.settings import HttpSettings
+from infrastructure.read_models.worker import Projecting
+from tests.support.ledgers import GROUP, open_ledger
+
+
+@dataclass
+class Api:
+    """A server, and the ledger behind it."""
+
+    url: str
+    service: Service
+    clients: list[httpx.Client] = field(default_factory=list)
+
+    def key(self, *scopes: Scope, app_group: str = GROUP, app_id: str | None = None) -> str:
+        """A new key."""
+        now = microseconds(self.service.now())
+        with self.service.database.writing() as connection:
+            return keys.create(connection, app_group, scopes, now, app_id=app_id)[1]
+
+    def client(
+        self, *scopes: Scope, app_group: str = GROUP, headers: Mapping[str, str] | None = None
+    ) -> httpx.Client:
+        """A caller with a key of its own, of all scopes where none is named."""
+        key = self.key(*(scopes or Scope), app_group=app_group)
+        made = httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {key}"} | dict(headers or {}), timeout=30
+        )
+        self.clients.append(made)
+        return made
+
+
+@contextmanager
+def serving(
+    directory: Path,
+    campaigns: Sequence[dict[str, Any]] = (),
+    *,
+    projecting: bool = True,
+    **settings: Any,
+) -> Iterator[Api]:
+    """A server over a ledger with these campaigns, whose read models are kept current."""
+    with open_ledger(directory, campaigns) as service, _listening() as listening:
+        http = HttpSettings(**settings)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create("", http, service=service),
+                http=BoundedProtocol,
+                backlog=http.connections,
+                log_config=None,
+                access_log=False,
+                lifespan="on",
+                ws="none",
+                timeout_graceful_shutdown=5,
+            )
+        )
+        projector = Projecting(service.database, service.projector)
+        threads = [threading.Thread(target=server.run, kwargs={"sockets": [listening]})]
+        if projecting:
+            threads.append(threading.Thread(target=projector.run))
+        for thread in threads:
+            thread.start()
+        api = Api(f"http://127.0.0.1:{listening.getsockname()[1]}", service)
+        try:
+            while not server.started:
+                time.sleep(0.005)
+            yield api
+        finally:
+            for client in api.clients:
+                client.close()
+            server.should_exit = True
+            projector.end()
+            for thread in threads:
+                thread.join()
+
+
+def _listening() -> socket.socket:
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(128)
+    return listening
