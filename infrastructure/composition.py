@@ -5,11 +5,9 @@ import pwd
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
-from application.commands.campaigns import Campaigns
-from application.commands.experiments import Experiments
-from application.commands.intake import Intake
 from application.ledger import Ledger
 from application.ports import Stamp
 from application.queries.assignments import Assignments
@@ -20,7 +18,6 @@ from infrastructure.event_store.library import LedgerFactory
 from infrastructure.event_store.mapper import LedgerMapper
 from infrastructure.event_store.reading import EventLog, Streams
 from infrastructure.event_store.recorder import Recorder
-from infrastructure.inbound.earlier import Earlier
 from infrastructure.journeys.receipts import IndexedReceipts
 from infrastructure.journeys.store import JourneyStore
 from infrastructure.journeys.writer import StoredLedgers
@@ -34,6 +31,12 @@ from projections.engine.projector import Projector
 from projections.overlap import OVERLAP
 from projections.recipients import RECIPIENTS
 from projections.series import SERIES
+
+if TYPE_CHECKING:
+    from application.commands.campaigns import Campaigns
+    from application.commands.experiments import Experiments
+    from application.commands.intake import Intake
+    from infrastructure.inbound.earlier import Earlier
 
 PROJECTIONS = (APP_GROUPS, CAMPAIGN_REPORT, OVERLAP, CONVERSIONS, SERIES, RECIPIENTS)
 
@@ -60,14 +63,40 @@ class Service:
         self.journeys = JourneyStore(self.database.dialect)
         self.ledgers = StoredLedgers(self.database, self.recorder, self.journeys)
         self.ledger = Ledger(LedgerFactory(self.recorder), LedgerMapper())
-        self.campaigns = Campaigns(self.ledger, self.ledgers)
-        self.experiments = Experiments(self.ledger, self.ledgers)
-        self.intake = Intake(self.ledger, self.ledgers, now)
-        self.earlier = Earlier(self.database, self.ledger)
         self.explanations = Explanations(self.ledger, Streams(self.database))
         self.assignments = Assignments(self.ledger, IndexedReceipts(self.database))
         self.log = EventLog(self.database)
         self.projector = projector(self.database, self.ledger, lambda: microseconds(now()))
+
+    # What checks commands and facts takes a while to load, and who only reads needs none of it.
+
+    @cached_property
+    def campaigns(self) -> "Campaigns":
+        """Handles the commands about campaigns."""
+        from application.commands.campaigns import Campaigns  # noqa: PLC0415
+
+        return Campaigns(self.ledger, self.ledgers)
+
+    @cached_property
+    def experiments(self) -> "Experiments":
+        """Handles the commands about experiments."""
+        from application.commands.experiments import Experiments  # noqa: PLC0415
+
+        return Experiments(self.ledger, self.ledgers)
+
+    @cached_property
+    def intake(self) -> "Intake":
+        """Takes facts."""
+        from application.commands.intake import Intake  # noqa: PLC0415
+
+        return Intake(self.ledger, self.ledgers, self.now)
+
+    @cached_property
+    def earlier(self) -> "Earlier":
+        """Knows what earlier versions recorded."""
+        from infrastructure.inbound.earlier import Earlier  # noqa: PLC0415
+
+        return Earlier(self.database, self.ledger)
 
     def close(self) -> None:
         """Wait for what is being recorded, and close the database."""

@@ -6,19 +6,13 @@ import typer
 from rich.table import Table
 
 from application.ledger import UnknownAppGroup
-from infrastructure.cli.console import (
-    DatabaseOption,
-    JsonOption,
-    Refused,
-    catch_up,
-    opened,
-    out,
-    print_json,
-    shown,
-)
+from infrastructure.cli.console import out, print_json, shown
+from infrastructure.cli.opening import catch_up, opened
+from infrastructure.cli.options import DatabaseOption, JsonOption
+from infrastructure.cli.refused import Refused
 from projections.app_groups import APP_GROUPS, listed
 
-commands = typer.Typer(help="App groups: list, show.", no_args_is_help=True)
+commands = typer.Typer(no_args_is_help=True)
 
 
 @commands.command("list")

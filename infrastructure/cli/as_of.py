@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from domain.instants import printed
 from infrastructure.cli import differences, report_tables
-from infrastructure.cli.console import Refused
+from infrastructure.cli.refused import Refused
 from infrastructure.cli.report_tables import when
 from infrastructure.cli.snapshots import together
 from infrastructure.composition import Service

@@ -11,20 +11,16 @@ from rich.table import Table
 
 from application.queries.assignments import MOST_USER_IDS, BadUserId, checked_user_id
 from domain.campaigns.assignment import Assignment, Because
-from infrastructure.cli.campaigns import CampaignArgument
-from infrastructure.cli.console import (
+from infrastructure.cli.console import out, plain, print_json, shown
+from infrastructure.cli.figures import NO_FIGURE
+from infrastructure.cli.opening import only_app_group, opened
+from infrastructure.cli.options import (
     AppGroupOption,
+    CampaignArgument,
     DatabaseOption,
     JsonOption,
-    only_app_group,
-    opened,
-    out,
-    plain,
-    print_json,
-    shown,
+    bad_option,
 )
-from infrastructure.cli.figures import NO_FIGURE
-from infrastructure.cli.options import bad_option
 from infrastructure.inbound.files.lines import Overlong, lines_of
 from infrastructure.inbound.files.source import Source
 
@@ -54,9 +50,10 @@ def assign(
     database: DatabaseOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Tell which variant users get: the one received last, control for good; else one by the weights in force.
+    """Say which variant of a campaign each user gets; nothing is recorded.
 
-    With --json a line a user.
+    A user keeps the variant received last, and control stays control. Otherwise the weights in force choose.
+    With --json, one line for each user.
     """
     if not users and file is None:
         raise bad_option("--file", "whose variants? Name users, or a file of them: --file FILE")

@@ -12,30 +12,16 @@ from application.commands.definitions import ApplyCampaigns, read_campaigns
 from application.ports import Stamp
 from domain.app_group import AppGroup
 from domain.campaigns.campaign import Campaign
-from infrastructure.cli.console import (
-    ROOMY,
-    UNREADABLE,
-    AppGroupOption,
-    DatabaseOption,
-    JsonOption,
-    Refused,
-    catch_up,
-    only_app_group,
-    opened,
-    out,
-    print_json,
-    shown,
-)
+from infrastructure.cli.console import ROOMY, out, print_json, shown
 from infrastructure.cli.figures import conversion_event, deadline, percent, thousands
+from infrastructure.cli.opening import catch_up, only_app_group, opened
+from infrastructure.cli.options import AppGroupOption, CampaignArgument, DatabaseOption, JsonOption
+from infrastructure.cli.refused import UNREADABLE, Refused
 from infrastructure.composition import Service, stamp
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.reading import CampaignReport, report, reports
 
-commands = typer.Typer(
-    help="Campaigns: apply a file, list, show, launch, stop, archive.", no_args_is_help=True
-)
-
-CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id.")]
+commands = typer.Typer(no_args_is_help=True)
 
 
 @commands.command()

@@ -4,20 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from infrastructure.cli.console import (
-    AppGroupOption,
-    DatabaseOption,
-    JsonOption,
-    only_app_group,
-    opened,
-    out,
-    print_json,
-    shown,
-)
+from infrastructure.cli.console import out, print_json, shown
 from infrastructure.cli.explained_revenue import revenue, without_effect
 from infrastructure.cli.fact_words import behaviour as told
 from infrastructure.cli.fact_words import kind, variant, when
 from infrastructure.cli.figures import conversion_event, deadline
+from infrastructure.cli.opening import only_app_group, opened
+from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption
 
 
 def explain(
@@ -27,7 +20,7 @@ def explain(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Explain one user and one campaign: each conversion event, what converted or why nothing did, and revenue."""
+    """Explain how one user's conversions and revenue were decided for one campaign."""
     with opened(database) as service:
         explanation = service.explanations.explain(only_app_group(service, app_group), campaign, user)
     if json_output:

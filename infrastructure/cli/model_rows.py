@@ -12,19 +12,16 @@ from rich.table import Table
 
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
-from infrastructure.cli.campaigns import CampaignArgument
-from infrastructure.cli.console import (
-    AppGroupOption,
-    DatabaseOption,
-    JsonOption,
-    err,
-    out,
-    print_json,
-    shown,
-)
+from infrastructure.cli.console import err, out, print_json, shown
 from infrastructure.cli.figures import NO_FIGURE
 from infrastructure.cli.models import CsvOption, Read, VariantOption, money, reading
-from infrastructure.cli.options import bad_option
+from infrastructure.cli.options import (
+    AppGroupOption,
+    CampaignArgument,
+    DatabaseOption,
+    JsonOption,
+    bad_option,
+)
 from projections.conversions import CONVERSIONS
 from projections.conversions import reading as conversions_reading
 from projections.conversions.reading import BadKey
@@ -91,7 +88,7 @@ def conversions(  # noqa: PLR0913 - a command's options
     csv_output: CsvOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """List a campaign's conversions, control's too: who, by which behaviour, and the receipt it is credited to."""
+    """List a campaign's conversions, control's too, each with its behaviour and receipt."""
     with reading(database, app_group, campaign, CONVERSIONS) as read:
         index = _index("--event", event, read.definition)
 
@@ -134,7 +131,7 @@ def recipients(  # noqa: PLR0913 - a command's options
     csv_output: CsvOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """List who received a campaign, control too: which variants, how often, what they converted on, and revenue."""
+    """List a campaign's recipients, control's too, with their conversions and revenue."""
     with reading(database, app_group, campaign, RECIPIENTS) as read:
         index = _index("--converted", converted, read.definition)
 

@@ -17,21 +17,17 @@ from application.queries.rows import series_rows
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
 from infrastructure.cli import options
-from infrastructure.cli.campaigns import CampaignArgument
-from infrastructure.cli.console import (
+from infrastructure.cli.console import out, print_json, shown
+from infrastructure.cli.figures import NO_FIGURE, bar, conversion_event, deadline, percent, thousands
+from infrastructure.cli.opening import catch_up, only_app_group, opened
+from infrastructure.cli.options import (
     AppGroupOption,
+    CampaignArgument,
     DatabaseOption,
     JsonOption,
-    Refused,
-    catch_up,
-    only_app_group,
-    opened,
-    out,
-    print_json,
-    shown,
+    bad_option,
 )
-from infrastructure.cli.figures import NO_FIGURE, bar, conversion_event, deadline, percent, thousands
-from infrastructure.cli.options import bad_option
+from infrastructure.cli.refused import Refused
 from projections.engine.projection import Known, Projection
 from projections.overlap import OVERLAP
 from projections.overlap import reading as overlap_reading
@@ -184,7 +180,7 @@ def overlap(
     database: DatabaseOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Tell how many of a campaign's conversions share their behaviour with other campaigns, and with which.
+    """Show how many conversions share their behaviour with other campaigns, and with which.
 
     Conversions of several campaigns added up are no number of users, nor of behaviours. Control takes no part.
     """

@@ -9,16 +9,17 @@ import typer
 from infrastructure.cli import as_of as other_times
 from infrastructure.cli import report_tables
 from infrastructure.cli.as_of import Asked, unknown_campaign
-from infrastructure.cli.campaigns import CampaignArgument
-from infrastructure.cli.console import (
+from infrastructure.cli.console import print_json
+from infrastructure.cli.opening import only_app_group, opened
+from infrastructure.cli.options import (
     AppGroupOption,
+    CampaignArgument,
     DatabaseOption,
     JsonOption,
-    only_app_group,
-    opened,
-    print_json,
+    bad_option,
+    day,
+    instant,
 )
-from infrastructure.cli.options import bad_option, day, instant
 from infrastructure.cli.snapshots import together
 from infrastructure.composition import Service
 from projections.campaign_report import CAMPAIGN_REPORT, reading

@@ -7,19 +7,15 @@ from typing import Annotated
 import typer
 
 from domain.campaigns.evidence import DecidingTest
-from infrastructure.cli.campaigns import CampaignArgument
-from infrastructure.cli.console import (
+from infrastructure.cli.console import out, print_json, shown
+from infrastructure.cli.opening import only_app_group, opened, settings
+from infrastructure.cli.options import (
     AppGroupOption,
+    CampaignArgument,
     DatabaseOption,
     JsonOption,
-    only_app_group,
-    opened,
-    out,
-    print_json,
-    settings,
-    shown,
+    bad_option,
 )
-from infrastructure.cli.options import bad_option
 from infrastructure.cli.snapshots import together
 from infrastructure.composition import Service, stamp
 from projections.recipients import RECIPIENTS
@@ -50,7 +46,7 @@ def results(
     database: DatabaseOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Compare a campaign's variants with control, on each conversion event and in revenue: rates, uplift, winner."""
+    """Compare a campaign's variants with control: rates, uplift, revenue and the winner."""
     # Loaded only here: distributions take a while to load.
     from application.queries.results import told  # noqa: PLC0415
     from infrastructure.cli import result_tables, results_svg  # noqa: PLC0415
@@ -82,7 +78,10 @@ def winner(
     database: DatabaseOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Tell the winner on the primary conversion event, or why there is none yet; exit status 1 where there is none."""
+    """Show the winner on the primary conversion event, or why there is none yet.
+
+    Exit status: 0 where there is a winner, 1 where there is none.
+    """
     if declare and check:
         raise bad_option("--check", "--declare and --check exclude one another")
     with opened(database) as service:

@@ -10,19 +10,11 @@ from domain.campaigns.definition import Weights
 from domain.campaigns.events import Status
 from domain.campaigns.evidence import SelectionEvidence
 from domain.instants import from_microseconds, printed
-from infrastructure.cli.console import (
-    AppGroupOption,
-    DatabaseOption,
-    JsonOption,
-    Refused,
-    only_app_group,
-    opened,
-    out,
-    print_json,
-    shown,
-)
+from infrastructure.cli.console import out, print_json, shown
 from infrastructure.cli.figures import percent
-from infrastructure.cli.options import bad_option
+from infrastructure.cli.opening import only_app_group, opened
+from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption, bad_option
+from infrastructure.cli.refused import Refused
 from infrastructure.cli.snapshots import together
 from infrastructure.composition import Service, stamp
 from projections.campaign_report import CAMPAIGN_REPORT
@@ -43,7 +35,7 @@ def select(
     database: DatabaseOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Let weights follow conversions, where a campaign asks for it: at most twice a day, control never touched.
+    """Adjust a campaign's weights to what its variants convert, at most twice a day.
 
     Safe to run at any time and twice: who comes too soon changes nothing.
     """

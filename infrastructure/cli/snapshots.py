@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
-from infrastructure.cli.console import catch_up
+from infrastructure.cli.opening import catch_up
 from infrastructure.composition import Service
 from projections.engine.generations import current
 from projections.engine.projection import Projection

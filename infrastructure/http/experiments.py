@@ -16,7 +16,7 @@ from infrastructure.http.problems import Problem
 from infrastructure.http.reports import WaitFor
 from infrastructure.http.state import Manager, Reader, Shared, State, new_command_id
 from infrastructure.http.waiting import up_to_date
-from infrastructure.settings import Settings
+from infrastructure.settings import read_settings
 from projections.recipients import RECIPIENTS
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ async def _told(
 
 def _test(stated: str | None) -> DecidingTest:
     if stated is None:
-        return Settings().deciding_test
+        return read_settings().deciding_test
     try:
         return DecidingTest(stated)
     except ValueError:

@@ -12,13 +12,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Self
 
-import structlog
-
 from application.commands.facts import FactCommand
 from application.commands.intake import Intake, Outcome
 from application.ports import Stamp
-
-log = structlog.get_logger()
 
 ROUND = 4_000
 """Facts decided together."""

@@ -27,7 +27,7 @@ from infrastructure.http.protocol import BoundedProtocol
 from infrastructure.http.settings import HttpSettings
 from infrastructure.outbound.webhooks.settings import WebhookSettings, webhook_settings
 from infrastructure.process.garbage import less_garbage_collection
-from infrastructure.settings import Settings
+from infrastructure.settings import read_settings
 
 log = structlog.get_logger()
 
@@ -152,7 +152,7 @@ def _child(name: str, target: Callable[..., None], *arguments: object) -> _Child
 
 def _begun(parent: int) -> None:
     """Prepare a process: it ends with the one that began it, which alone hears of Ctrl-C."""
-    logging.configure(Settings())
+    logging.configure(read_settings())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 

@@ -20,8 +20,8 @@ from domain.instants import EPOCH, from_microseconds
 from domain.journey.decisions import Conversion, Receipt, Revenue
 from infrastructure.cli import snapshots
 from infrastructure.cli.as_of import Asked, as_of, between, received
-from infrastructure.cli.console import Refused
 from infrastructure.cli.differences import sentence
+from infrastructure.cli.refused import Refused
 from infrastructure.composition import Service, stamp
 from infrastructure.database.schema import identities
 from projections.campaign_report import CAMPAIGN_REPORT, occurred
