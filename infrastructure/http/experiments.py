@@ -2,11 +2,11 @@
 
 import asyncio
 from http import HTTPStatus
-from math import inf
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from application.queries.reads import AskedCampaign
 from domain.campaigns.evidence import DecidingTest
 from infrastructure.http import schemas
 from infrastructure.http.access import Caller
@@ -15,12 +15,11 @@ from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.problems import Problem
 from infrastructure.http.reports import WaitFor
 from infrastructure.http.state import Manager, Reader, Shared, State, new_command_id
-from infrastructure.http.waiting import up_to_date
+from infrastructure.http.waiting import ask
 from infrastructure.settings import Settings
-from projections.recipients import RECIPIENTS
 
 if TYPE_CHECKING:
-    from application.queries.results import Told
+    from application.queries.results import ExperimentResults
 
 routes = APIRouter(tags=["experiments"])
 
@@ -51,9 +50,6 @@ async def results(
     wait_for: WaitFor = None,
 ) -> Response:
     """Compare variants with control, on each conversion event and in revenue: rates, uplift, health, and the winner."""
-    if not -1 < uplift < inf or uplift == 0:
-        detail = "uplift is a share above -1 and not 0: 0.1 is 10 % more"
-        raise Problem(HTTPStatus.BAD_REQUEST, "bad_uplift", detail, place="uplift")
     return tagged(request, (await _told(state, caller, campaign_id, _test(test), uplift, wait_for)).as_json())
 
 
@@ -73,21 +69,19 @@ async def declare_winner(
     found = await _told(state, caller, campaign_id, _test(test), 0.1, None)
     if found.results.decision.winner is not None:
         stamp = caller.stamp(new_command_id())
-        found = await asyncio.to_thread(declare, state.service, found, stamp)
+        found = await asyncio.to_thread(declare, state.service.experiments, found, stamp)
     return answered(found.winner())
 
 
 async def _told(
     state: State, caller: Caller, campaign_id: str, test: DecidingTest, uplift: float, wait_for: str | None
-) -> "Told":
-    from application.queries.results import told  # noqa: PLC0415
+) -> "ExperimentResults":
+    from application.queries.results import read_results  # noqa: PLC0415
 
-    await asyncio.to_thread(state.service.projector.known.definition, caller.app_group, campaign_id)
-    return await up_to_date(
+    return await ask(
         state,
-        lambda connection: told(state.service, connection, caller.app_group, campaign_id, test, uplift),
-        RECIPIENTS,
-        wait_for=wait_for,
+        lambda reads: read_results(AskedCampaign(reads, caller.app_group, campaign_id), test, uplift),
+        wait_for,
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import State
+from infrastructure.read_models.reads import Behind, Waiting
 from projections.engine import generations
 from projections.engine.projection import Projection, ProjectionStopped
 
@@ -103,3 +104,23 @@ def _behind(connection: Connection, projections: Sequence[Projection], wanted: i
                 raise ProjectionStopped(projection.name, generation.position + 1, generation.problem)
             most = max(most, wanted - generation.position)
     return most
+
+
+async def ask(state: State, question: Callable[[Waiting], T], wait_for: str | None = None) -> T:
+    """The answer to a question, once its read models hold every event up to a position, by default the newest.
+
+    The question is asked again until they do: a thread is held only while it is asked, not while it waits. Raises
+    Problem (503) where that takes too long, and BadQuestion for a bad `wait_for`.
+    """
+    give_up = time.monotonic() + state.settings.wait_seconds
+    reads = state.service.reads_waiting(wait_for)
+    for pause in _pauses():
+        try:
+            return await asyncio.to_thread(question, reads)
+        except Behind as behind:
+            if time.monotonic() + pause > give_up:
+                detail = f"{behind.missing} events are not in it yet; ask again"
+                headers = {"Retry-After": "1"}
+                raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "behind", detail, headers=headers) from None
+        await asyncio.sleep(pause)
+    raise AssertionError("unreachable: there is always another pause")
