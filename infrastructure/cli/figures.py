@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from infrastructure.cli.console import out
+
 NO_FIGURE = "\N{EN DASH}"
+_ROOMY = 80
 _FULL = "█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -23,6 +26,11 @@ def bar(rate: float | None, longest: float, width: int = 20) -> str:
         return ""
     eighths = round(rate / longest * width * 8)
     return _FULL * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def bar_width() -> int:
+    """How wide a bar may be on this terminal."""
+    return 20 if out.width >= _ROOMY else 8
 
 
 def deadline(seconds: int) -> str:
@@ -52,3 +60,8 @@ def thousands(amount: str) -> str:
     """An amount with its thousands apart."""
     whole, point, decimals = amount.partition(".")
     return f"{int(whole):,}{point}{decimals}"
+
+
+def revenue(amounts: dict[str, str]) -> str:
+    """Revenue as people read it, a line for each currency."""
+    return "\n".join(f"{thousands(amount)} {currency}" for currency, amount in amounts.items()) or NO_FIGURE
