@@ -11,8 +11,7 @@ from domain.campaigns.conversion_events import LETTERS
 from domain.facts import Fact, type_of
 from domain.journey.decisions import Conversion, Occurrence, Receipt
 from infrastructure.cli.console import out, shown
-from infrastructure.cli.figures import NO_FIGURE, percent, thousands
-from infrastructure.cli.report_tables import when
+from infrastructure.cli.figures import NO_FIGURE, format_instant, percent, say, thousands
 from projections.campaign_report.as_of import Clock
 from projections.campaign_report.changes import Change
 
@@ -25,21 +24,17 @@ _CLOCKS: dict[Clock, str] = {
 def show(found: ReportDifference) -> None:
     """Print the figures that changed, and the changes as sentences."""
     after, difference = found.difference.after, found.difference
-    _say(
+    say(
         f"\n[bold]{shown(after.name)}[/]  {after.kind} {shown(after.campaign_id)} of {shown(after.app_group)}: "
-        f"{_CLOCKS[found.clock]} from {when(found.between.first)} to {when(found.between.last)}"
+        f"{_CLOCKS[found.clock]} from {format_instant(found.between.first)} to {format_instant(found.between.last)}"
     )
     figures = found.figures()
     out.print(_table(figures) if figures else "No figure changed.", highlight=False)
     controls = {variant.variant_id for variant in after.variants if variant.control}
     for change in difference.changes:
-        _say(f"  {when(change.at)}  {sentence(change, controls)}")
+        say(f"  {format_instant(change.at)}  {sentence(change, controls)}")
     if more := difference.changes_total - len(difference.changes):
-        _say(f"  [dim]and {more:,} more of {difference.changes_total:,}: --limit shows them[/]")
-
-
-def _say(text: str) -> None:
-    out.print(text, highlight=False, soft_wrap=True)
+        say(f"  [dim]and {more:,} more of {difference.changes_total:,}: --limit shows them[/]")
 
 
 def _table(figures: list[FigureChange]) -> Table:
@@ -147,11 +142,11 @@ def _users(change: Change) -> str:
 
 
 def _named(named: Receipt | Occurrence) -> str:
-    return f"{shown(named.id)} of {when(named.at)}"
+    return f"{shown(named.id)} of {format_instant(named.at)}"
 
 
 def _fact(fact: Fact) -> str:
-    return f"{type_of(fact).replace('_', ' ')} {shown(fact.id)} of {when(fact.at)}"
+    return f"{type_of(fact).replace('_', ' ')} {shown(fact.id)} of {format_instant(fact.at)}"
 
 
 def _variant(receipt: Receipt, controls: set[str]) -> str:

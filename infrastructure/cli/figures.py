@@ -1,13 +1,20 @@
 """Figures as people read them on a terminal."""
 
+from datetime import datetime
 from typing import Any
 
+from domain.instants import printed
 from infrastructure.cli.console import out
 
 NO_FIGURE = "\N{EN DASH}"
 _ROOMY = 80
 _FULL = "█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def say(text: str) -> None:
+    """Print a sentence: with markup, on one line however long it is."""
+    out.print(text, highlight=False, soft_wrap=True)
 
 
 def counted(number: int, noun: str) -> str:
@@ -54,6 +61,12 @@ def conversion_event(event: dict[str, Any]) -> str:
             apps = event.get("app_ids") or []
             verb = "opens" if kind == "starts_session" else "upgrades"
             return f"{verb} {' or '.join(apps)}" if apps else f"{verb} any app"
+
+
+def format_instant(instant: datetime | str) -> str:
+    """An instant as people read it: always UTC, to the second unless there is more."""
+    text = instant if isinstance(instant, str) else printed(instant)
+    return text.removesuffix("Z").replace("T", " ") + " UTC"
 
 
 def thousands(amount: str) -> str:

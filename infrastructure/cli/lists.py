@@ -22,7 +22,7 @@ from infrastructure.cli.console import (
     print_json,
     shown,
 )
-from infrastructure.cli.figures import NO_FIGURE, revenue
+from infrastructure.cli.figures import NO_FIGURE, revenue, say
 
 UserOption = Annotated[str | None, typer.Option("--user", metavar="ID", help="Only this user.")]
 LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show at most so many.")]
@@ -136,11 +136,7 @@ def _cell(value: Any) -> Any:  # noqa: ANN401
 
 
 def _show(page: Page, table: Table) -> None:
-    out.print(
-        f"\n[bold]{shown(page.campaign_id)}[/] of {shown(page.app_group)}: {page.name}; instants in UTC",
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(f"\n[bold]{shown(page.campaign_id)}[/] of {shown(page.app_group)}: {page.name}; instants in UTC")
     if page.rows:
         out.print(table)
     else:

@@ -8,7 +8,7 @@ from domain.campaigns.definition import Definition
 from infrastructure.cli.asking import asking
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import AppGroupOption, DatabaseOption, JsonOption, out, print_json, shown
-from infrastructure.cli.figures import bar, bar_width, conversion_event, deadline, percent
+from infrastructure.cli.figures import bar, bar_width, conversion_event, deadline, percent, say
 from projections.overlap.reading import Overlap
 
 
@@ -28,11 +28,9 @@ def overlap(
     if json_output:
         print_json(found.as_json())
         return
-    out.print(
+    say(
         f"\n[bold]{shown(found.campaign_id)}[/] of {shown(found.app_group)}, without its control group, "
-        f"up to position {found.position}",
-        highlight=False,
-        soft_wrap=True,
+        f"up to position {found.position}"
     )
     if found.conversion_events:
         out.print(_shares(found, definition))

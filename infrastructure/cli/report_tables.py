@@ -1,22 +1,24 @@
 """A campaign's report as tables for people."""
 
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from rich.table import Table
 
 from application.queries.reads import Days
 from application.queries.report import AnyReport, CurrentReport, ReportAsOf, ReportOfDays
-from domain.instants import printed
 from infrastructure.cli.console import out, shown
-from infrastructure.cli.figures import bar, bar_width, conversion_event, deadline, percent, revenue
+from infrastructure.cli.figures import (
+    bar,
+    bar_width,
+    conversion_event,
+    deadline,
+    format_instant,
+    percent,
+    revenue,
+    say,
+)
 from projections.campaign_report.reading import CampaignReport, Figures
 from projections.recipients.reading import EventMature, Mature
-
-
-def when(instant: datetime) -> str:
-    """An instant as people read it; always UTC, to the second unless there is more."""
-    return printed(instant).removesuffix("Z").replace("T", " ") + " UTC"
 
 
 class _Row(NamedTuple):
@@ -32,12 +34,12 @@ def show(answer: AnyReport) -> None:
     """Print the report as tables: the variants' figures, then each conversion event with bars."""
     found = answer.report
     mature = answer.mature if isinstance(answer, CurrentReport) else None
-    _say(
+    say(
         f"\n[bold]{shown(found.name)}[/]  {found.kind} {shown(found.campaign_id)} of {shown(found.app_group)}, "
         f"{found.status}, up to position {found.position}"
     )
     if about := _about(answer):
-        _say(about)
+        say(about)
     rows = _rows(found, mature)
     out.print(_figures(found, rows))
     parts = sum(variant.figures.unique_recipients for variant in found.variants if not variant.control)
@@ -48,14 +50,10 @@ def show(answer: AnyReport) -> None:
     for event in found.conversion_events:
         out.print(_conversions(event, rows))
     if mature is not None and found.conversion_events:
-        _say(
-            f"[dim]A mature rate counts the recipients whose last window was over at {when(mature.as_of)}. "
+        say(
+            f"[dim]A mature rate counts the recipients whose last window was over at {format_instant(mature.as_of)}. "
             "The others are open: more of them may convert.[/]"
         )
-
-
-def _say(text: str) -> None:
-    out.print(text, highlight=False, soft_wrap=True)
 
 
 def _about(answer: AnyReport) -> str:
@@ -63,7 +61,7 @@ def _about(answer: AnyReport) -> str:
     match answer:
         case ReportAsOf():
             said = "what it said" if answer.clock == "recorded" else "what is known now to have been true"
-            return f"As of {when(answer.instant)}: {said}."
+            return f"As of {format_instant(answer.instant)}: {said}."
         case ReportOfDays(days=Days(first, None)):
             days = f"of {first} and later"
         case ReportOfDays(days=Days(None, last)):

@@ -17,57 +17,62 @@ from application.queries.report import (
     read_report_of_days,
 )
 from infrastructure.cli import differences, report_tables
-from infrastructure.cli.asking import asking, print_csv, refusing
+from infrastructure.cli.asking import CsvOption, asking, print_csv, refusing
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import AppGroupOption, DatabaseOption, JsonOption, print_json
 from infrastructure.cli.options import bad_option, day, instant
 from projections.campaign_report.as_of import Clock
 
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="INSTANT",
+        help="Report as of an instant, RFC 3339 with an offset; events of that very instant count.",
+    ),
+]
+DiffOption = Annotated[
+    tuple[str, str] | None,
+    typer.Option("--diff", metavar="INSTANT INSTANT", help="Show what changed from one instant to another."),
+]
+ClockOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="|".join(get_args(Clock)),
+        help="With --as-of and --diff: recorded is what the report said then (the default); occurred is what was "
+        "true then, as known now.",
+    ),
+]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=MOST_CHANGES,
+        help=f"With --diff: show so many changes; default {USUAL_CHANGES}.",
+    ),
+]
+ReceivedFromOption = Annotated[
+    str | None,
+    typer.Option("--received-from", metavar="DATE", help="Report the receipts of this day and later."),
+]
+ReceivedToOption = Annotated[
+    str | None,
+    typer.Option("--to", metavar="DATE", help="Report the receipts of this day and earlier."),
+]
+
 
 def report(  # noqa: PLR0913 - a command's options
     campaign: CampaignArgument,
     *,
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            "--as-of",
-            metavar="INSTANT",
-            help="Report as of an instant, RFC 3339 with an offset; events of that very instant count.",
-        ),
-    ] = None,
-    diff: Annotated[
-        tuple[str, str] | None,
-        typer.Option(
-            "--diff", metavar="INSTANT INSTANT", help="Show what changed from one instant to another."
-        ),
-    ] = None,
-    clock: Annotated[
-        str | None,
-        typer.Option(
-            metavar="|".join(get_args(Clock)),
-            help="With --as-of and --diff: recorded is what the report said then (the default); occurred is what was "
-            "true then, as known now.",
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=0,
-            max=MOST_CHANGES,
-            help=f"With --diff: show so many changes; default {USUAL_CHANGES}.",
-        ),
-    ] = None,
-    received_from: Annotated[
-        str | None,
-        typer.Option("--received-from", metavar="DATE", help="Report the receipts of this day and later."),
-    ] = None,
-    received_to: Annotated[
-        str | None,
-        typer.Option("--to", metavar="DATE", help="Report the receipts of this day and earlier."),
-    ] = None,
+    as_of: AsOfOption = None,
+    diff: DiffOption = None,
+    clock: ClockOption = None,
+    limit: LimitOption = None,
+    received_from: ReceivedFromOption = None,
+    received_to: ReceivedToOption = None,
     app_group: AppGroupOption = None,
-    csv_output: Annotated[bool, typer.Option("--csv", help="Print CSV, a row a figure.")] = False,
+    csv_output: CsvOption = False,
     database: DatabaseOption = None,
     json_output: JsonOption = False,
 ) -> None:

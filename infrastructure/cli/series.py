@@ -13,7 +13,7 @@ from infrastructure.cli import options
 from infrastructure.cli.asking import CsvOption, VariantOption, asking, print_csv, refusing
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import AppGroupOption, DatabaseOption, JsonOption, out, print_json, shown
-from infrastructure.cli.figures import bar, bar_width, revenue
+from infrastructure.cli.figures import bar, bar_width, revenue, say
 from projections.series.reading import Day, DayFigures, Series
 from projections.series.tables import Clock
 
@@ -55,11 +55,9 @@ def series(  # noqa: PLR0913 - a command's options
 def _show_series(found: Series, variant: str | None) -> None:
     of = "" if variant is None else f", variant {shown(variant)}"
     when = "when they happened" if found.clock == "conversion" else "by the day of the receipt"
-    out.print(
+    say(
         f"\n[bold]{shown(found.campaign_id)}[/] of {shown(found.app_group)}{of}: conversions and revenue {when}; "
-        f"days in {found.time_zone}, up to position {found.position}",
-        highlight=False,
-        soft_wrap=True,
+        f"days in {found.time_zone}, up to position {found.position}"
     )
     if found.days:
         out.print(_series(found, variant))
