@@ -204,7 +204,7 @@ def _pool(database: str | None, processes: int) -> Iterator[FoldingPool | None]:
 def _folding(service: Service, chosen: list[Projection], pool: FoldingPool | None, *, asked: bool) -> Folding:
     """The processes, where they were asked for, or there is enough to do for them."""
     with service.database.reading() as connection:
-        newest = service.projector.log.last_position(connection)
+        newest = service.log.last_position(connection)
     if pool is None or (newest < _SMALL and not asked):
         return here(service.projector, chosen)
     return pool

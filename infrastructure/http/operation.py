@@ -36,7 +36,7 @@ async def readyz(state: Shared) -> Response:
 
 def _ready(state: State) -> dict[str, Any]:
     with state.service.database.reading() as connection:
-        newest = state.service.projector.log.last_position(connection)
+        newest = state.service.log.last_position(connection)
         found = generations.currents(connection, PROJECTIONS)
     standing = {
         projection.name: {

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from application.commands.facts import FactCommand, Notes, read_fact
 from application.commands.intake import Answer, Outcome, Verdict
 from domain.errors import FactRefused
-from infrastructure.composition import REPORTS, Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import REPORTS, Service
 from infrastructure.inbound.earlier import answered, leniently, to_take
 from infrastructure.inbound.files import FactFile, Raw, open_facts
 from infrastructure.inbound.files.reading import Reread

@@ -38,7 +38,7 @@ def of_projections(found: Iterable[Standing]) -> Iterator[str]:
 
 def of_ledger(service: Service) -> list[str]:
     """The log's end, the read models, conversions that stand, and rejected facts that are kept."""
-    log, now = service.projector.log, microseconds(service.now())
+    log, now = service.log, microseconds(service.now())
     with service.database.reading() as connection:
         position = log.last_position(connection)
         found = list(standings(connection, log, PROJECTIONS, now, count=False))
