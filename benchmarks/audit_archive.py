@@ -24,7 +24,6 @@ from infrastructure.archive.engine import ROW_GROUP, engine
 from infrastructure.archive.manifest import MANIFEST, event_file
 from infrastructure.audit.engine import quoted
 from infrastructure.composition import Service
-from infrastructure.inbound.importing import Import
 
 _MEMORY: Final = "2GB"
 
@@ -57,7 +56,7 @@ def ledger(place: Place, facts: Path) -> Iterator[str]:
     with place.empty() as url:
         with Service(url) as service, less_collection():
             service.campaigns.apply(read_campaigns(CAMPAIGNS), stamp())
-            Import(service, GROUP, refuse).run([str(facts)], None, Unwatched())
+            service.start_import(GROUP, refuse).run([str(facts)], None, Unwatched())
             service.projector.catch_up()
         yield url
 

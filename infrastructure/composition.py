@@ -1,4 +1,4 @@
-"""The composition root: everything wired together over one database."""
+"""The composition root: everything wired together over one database. Only entry points import it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from infrastructure.event_store.mapper import LedgerMapper
 from infrastructure.event_store.reading import EventLog, Streams
 from infrastructure.event_store.recorder import Recorder
 from infrastructure.inbound.earlier import Earlier
+from infrastructure.inbound.importing import Import, Rejected
 from infrastructure.journeys.receipts import IndexedReceipts
 from infrastructure.journeys.store import JourneyStore
 from infrastructure.journeys.writer import StoredLedgers
@@ -37,22 +38,25 @@ class Service:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         migrating: bool = True,
     ) -> None:
-        """Open a database; raises NewerSchema, and OlderSchema where it is not to be migrated."""
+        """Open a database; raises NewerSchema, and OlderSchema if it may not be migrated."""
         self.now = now
         self.database = Database(database_url)
         (migrate if migrating else check)(self.database)
+        # The log and what is read from it.
         self.recorder = Recorder(self.database)
+        self.ledger = Ledger(LedgerFactory(self.recorder), LedgerMapper())
+        self.log = EventLog(self.database)
+        self.definitions = StoredDefinitions(self.ledger)
+        # The write side: commands.
         self.journeys = JourneyStore(self.database.dialect)
         self.ledgers = StoredLedgers(self.database, self.recorder, self.journeys)
-        self.ledger = Ledger(LedgerFactory(self.recorder), LedgerMapper())
         self.campaigns = Campaigns(self.ledger, self.ledgers)
         self.experiments = Experiments(self.ledger, self.ledgers)
         self.intake = Intake(self.ledger, self.ledgers, now)
         self.earlier = Earlier(self.database, self.ledger)
+        # The read side: questions and read models.
         self.explanations = Explanations(self.ledger, Streams(self.database))
         self.assignments = Assignments(self.ledger, IndexedReceipts(self.database))
-        self.log = EventLog(self.database)
-        self.definitions = StoredDefinitions(self.ledger)
         self.projector = Projector(
             self.database,
             self.log,
@@ -61,6 +65,10 @@ class Service:
             PROJECTIONS,
             lambda: microseconds(now()),
         )
+
+    def start_import(self, app_group: str, reject: Callable[[Rejected], None]) -> Import:
+        """Make an import into an app group, which calls `reject` with each fact that is refused."""
+        return Import(self.intake, self.earlier, self.projector, app_group, reject)
 
     def close(self) -> None:
         """Wait for what is being recorded, and close the database."""

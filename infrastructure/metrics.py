@@ -1,16 +1,19 @@
-"""How the ledger stands, as gauges in the text format of Prometheus: for the command line and for /metrics."""
+"""The metrics of a ledger, as gauges in the text format of Prometheus: for the command line and for /metrics.
+
+What one process of the service counts is in http/metrics.py.
+"""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from domain.instants import microseconds
-from infrastructure.composition import Service
+from infrastructure.database import Database
+from infrastructure.event_store.reading import EventLog
 from infrastructure.inbound import rejects
-from infrastructure.outbound.webhooks.lines import lines as webhook_lines
+from infrastructure.outbound.webhooks.queues import describe_metrics as describe_webhooks
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.tables import report_conversions
 from projections.engine import generations
@@ -18,12 +21,12 @@ from projections.engine.status import Standing, standings
 from projections.registry import PROJECTIONS
 
 _REJECTS_SECONDS = 10
-"""How long a count of rejected facts is told: it reads all that are kept."""
+"""How long a count of rejected facts is used again: counting reads all of them."""
 
 
-def of_projections(found: Iterable[Standing]) -> Iterator[str]:
-    """One gauge each, for the generation that is read and the one that is building."""
-    shown = [each for each in found if each.status != "kept"]
+def describe_read_models(read_models: Iterable[Standing]) -> Iterator[str]:
+    """Write gauges of the generation that is read and of the one that is being built."""
+    shown = [each for each in read_models if each.status != "kept"]
     for name, help_, value in (
         ("position", "Position up to which every event is in it.", lambda each: each.position),
         ("lag_events", "Events of the log that are not in it yet.", lambda each: each.lag_events),
@@ -37,38 +40,40 @@ def of_projections(found: Iterable[Standing]) -> Iterator[str]:
             yield f"conversions_projection_{name}{{{labels}}} {value(each)}"
 
 
-def of_ledger(service: Service) -> list[str]:
-    """The log's end, the read models, conversions that stand, and rejected facts that are kept."""
-    log, now = service.log, microseconds(service.now())
-    with service.database.reading() as connection:
+def describe_ledger(database: Database, log: EventLog, clock: Callable[[], int]) -> list[str]:
+    """Write gauges of the log, the read models, the conversions, the rejected facts and the webhooks.
+
+    `clock` tells microseconds since 1970.
+    """
+    with database.reading() as connection:
         position = log.last_position(connection)
-        found = list(standings(connection, log, PROJECTIONS, now, count=False))
-        standing = _conversions(connection)
-        hooks = webhook_lines(connection)
-    lines = [
+        read_models = list(standings(connection, log, PROJECTIONS, clock(), count=False))
+        conversions = _count_conversions(connection)
+        webhooks = describe_webhooks(connection, position)
+    # Only the total of all app groups: whoever reads the metrics is an operator and belongs to none.
+    rejected = _count_rejects(database, int(time.monotonic() // _REJECTS_SECONDS))
+    return [
         *_head("conversions_log_position", "Position of the newest event."),
         f"conversions_log_position {position}",
+        *describe_read_models(read_models),
+        *_head("conversions_standing", "Conversions that stand in the reports, control included."),
+        f"conversions_standing {conversions}",
+        *_head("conversions_rejects_kept", "Facts that were not taken and are kept for a while."),
+        *(
+            f'conversions_rejects_kept{{source="{source}",code="{code}"}} {number}'
+            for (source, code), number in sorted(rejected.items())
+        ),
+        *webhooks,
     ]
-    lines += of_projections(found)
-    lines += _head("conversions_standing", "Conversions that stand in the reports, control included.")
-    lines.append(f"conversions_standing {standing}")
-    lines += _head("conversions_rejects_kept", "Facts that were not taken and are kept for a while.")
-    # By app group no further: whoever scrapes is no tenant.
-    kept = _rejects(service, int(time.monotonic() // _REJECTS_SECONDS))
-    lines += [
-        f'conversions_rejects_kept{{source="{source}",code="{code}"}} {number}'
-        for (source, code), number in sorted(kept.items())
-    ]
-    return lines + hooks
 
 
 @lru_cache(maxsize=1)
-def _rejects(service: Service, _while: int) -> dict[tuple[str, str], int]:
-    with service.database.reading() as connection:
+def _count_rejects(database: Database, _while: int) -> dict[tuple[str, str], int]:
+    with database.reading() as connection:
         return rejects.counted(connection)
 
 
-def _conversions(connection: Connection) -> int:
+def _count_conversions(connection: Connection) -> int:
     current = generations.find(connection, CAMPAIGN_REPORT)
     if current is None or not current.is_of(CAMPAIGN_REPORT):
         return 0
