@@ -24,7 +24,7 @@ from infrastructure.cli.console import (
 )
 from infrastructure.composition import PROJECTIONS, Service
 from infrastructure.read_models import gauges
-from infrastructure.read_models.folding_pool import FoldingPool
+from infrastructure.read_models.folding_pool import FoldingPool, start_folding
 from projections.engine import generations
 from projections.engine.projection import Projection
 from projections.engine.rebuilding import (
@@ -197,7 +197,8 @@ def _pool(database: str | None, processes: int) -> Iterator[FoldingPool | None]:
     if processes == 1:
         yield None
         return
-    with FoldingPool(database_url(database), processes) as pool:
+    url = database_url(database)
+    with start_folding(processes, lambda: Service(url).projector) as pool:
         yield pool
 
 
@@ -207,7 +208,7 @@ def _folding(service: Service, chosen: list[Projection], pool: FoldingPool | Non
         newest = service.projector.log.last_position(connection)
     if pool is None or (newest < _SMALL and not asked):
         return here(service.projector, chosen)
-    return pool
+    return pool.map
 
 
 def _as_json(each: Rebuilt) -> dict[str, Any]:
