@@ -6,22 +6,22 @@ last one ended. opening.py: files, once each is known to be what was written. re
 what stands beside the log, made from it anew.
 """
 
-from infrastructure.archive.archiving import Archiving
+from infrastructure.archive.archiving import Archiver
+from infrastructure.archive.fetching import fetch, read_manifest
+from infrastructure.archive.location import Location, open_location
 from infrastructure.archive.manifest import BadArchive, EventPart, Manifest, Part
-from infrastructure.archive.opening import fetched, manifest_of
-from infrastructure.archive.restoring import Restored, Restoring
-from infrastructure.archive.store import Store, store
+from infrastructure.archive.restoring import Restored, Restorer
 
 __all__ = [
-    "Archiving",
+    "Archiver",
     "BadArchive",
     "EventPart",
+    "Location",
     "Manifest",
     "Part",
     "Restored",
-    "Restoring",
-    "Store",
-    "fetched",
-    "manifest_of",
-    "store",
+    "Restorer",
+    "fetch",
+    "open_location",
+    "read_manifest",
 ]

@@ -12,33 +12,34 @@ import duckdb
 import pyarrow as pa
 
 from domain.instants import printed
-from infrastructure.archive.engine import engine, rows, written
+from infrastructure.archive import typed_columns
+from infrastructure.archive.batches import (
+    EVENTS,
+    IDENTITIES,
+    PROPERTIES,
+    BesideLog,
+    read_beside_log,
+    read_events,
+)
+from infrastructure.archive.location import Location
 from infrastructure.archive.manifest import (
     MANIFEST,
     BadArchive,
     EventPart,
     Manifest,
     Part,
-    aside_file,
-    decoded,
+    beside_log_file,
+    decode,
     event_file,
     is_ours,
     stretch_of,
 )
-from infrastructure.archive.reading import IDENTITIES, LOGGED, PROPERTIES, Aside, aside, logged
-from infrastructure.archive.store import Store
-from infrastructure.audit.rules import typed
+from infrastructure.archive.parquet_files import open_engine, read_rows, write_file
 from infrastructure.composition import Service
 from infrastructure.migrations import HEAD
 
 PART_POSITIONS = 1_000_000
 """The most positions of a part."""
-
-TYPED = f"WITH logged AS (SELECT * FROM given ORDER BY topic, stream_id, version) SELECT * FROM ({typed()})"  # noqa: S608
-"""Sorted by topic and stream, so that engines prune: by what is asked about, and by whom."""
-
-COLUMNS = sha256(TYPED.encode()).hexdigest()[:16]
-"""What tells the typed columns that are made today from those of another version."""
 
 _HASHES = "SELECT hash FROM read_parquet($file, hive_partitioning = false) ORDER BY position"
 
@@ -48,21 +49,21 @@ Watch = Callable[[str, int, int | None], None]
 """Told what is being done, how much of it, and of how much."""
 
 
-class Archiving:
+class Archiver:
     """One run into one archive."""
 
-    def __init__(self, service: Service, to: Store, watch: Watch) -> None:
+    def __init__(self, service: Service, to: Location, watch: Watch) -> None:
         self._service = service
         self._store = to
         self._watch = watch
 
     def run(self) -> Manifest:
         """Archive all there is now; raises BadArchive, UnreadableLog, OSError: what was archived before stays valid."""
-        with self._store.held(), engine() as connection:
+        with self._store.held(), open_engine() as connection:
             found = self._store.files()
             before = self._before(found)
             self._refuse_unnamed(connection, before, found)
-            with aside(self._service) as view:
+            with read_beside_log(self._service) as view:
                 last = view.last
                 identities, properties = self._aside(
                     connection, view, 1 if before is None else before.number + 1
@@ -85,7 +86,7 @@ class Archiving:
         """The archive to go on with, of which all is there and of this ledger; None where there is none."""
         content = self._store.read(MANIFEST)
         if content is not None:
-            before = decoded(content)
+            before = decode(content)
             self._refuse_lacking(before, found)
             self._refuse_other_ledger(before)
             return before
@@ -128,12 +129,12 @@ class Archiving:
             return False
         with (
             TemporaryDirectory(prefix="conversions-") as directory,
-            closing(logged(self._service, first - 1, last)) as batches,
+            closing(read_events(self._service, first - 1, last)) as batches,
         ):
             file = str(self._store.local(name, Path(directory)))
             recorded = (each for batch in batches for each in batch.column("hash").to_pylist())
             try:
-                archived = (each for (each,) in rows(connection, _HASHES, {"file": file}))
+                archived = (each for (each,) in read_rows(connection, _HASHES, {"file": file}))
                 return all(one == other for one, other in zip_longest(recorded, archived))
             except BadArchive:
                 return False
@@ -147,7 +148,7 @@ class Archiving:
             return
         *earlier, part = before.events
         chain = Chain(earlier[-1].hash if earlier else "")
-        for batch in logged(self._service, int(part.first) - 1, int(part.last)):
+        for batch in read_events(self._service, int(part.first) - 1, int(part.last)):
             chain.add(batch)
         if chain.hash != part.hash:
             raise self._other(f"positions {part.first} to {part.last} hold other events")
@@ -156,14 +157,16 @@ class Archiving:
         message = f"{self._store.address} is of another ledger, or this one lost events: {difference}"
         return BadArchive(f"{message}; {_ELSEWHERE}", code="other_ledger")
 
-    def _aside(self, connection: duckdb.DuckDBPyConnection, view: Aside, number: int) -> tuple[Part, Part]:
+    def _aside(
+        self, connection: duckdb.DuckDBPyConnection, view: BesideLog, number: int
+    ) -> tuple[Part, Part]:
         """What stands beside the log is written anew each time, so that nothing of what was erased is left."""
         ordered = "SELECT * FROM given ORDER BY"
         identities = (view.identities(), IDENTITIES, f"{ordered} journey_id")
         properties = (view.properties(), PROPERTIES, f"{ordered} journey_id, fact_id")
         return (
-            self._part(connection, aside_file("identities", number), identities),
-            self._part(connection, aside_file("properties", number), properties),
+            self._part(connection, beside_log_file("identities", number), identities),
+            self._part(connection, beside_log_file("properties", number), properties),
         )
 
     def _events(
@@ -175,16 +178,21 @@ class Archiving:
             end = min(after + PART_POSITIONS, last)
             flow = Chain(chain)
             batches = self._watched(
-                flow.through(logged(self._service, after, end)), after - begin, last - begin
+                flow.through(read_events(self._service, after, end)), after - begin, last - begin
             )
-            part = self._part(connection, event_file(after + 1, end), (batches, LOGGED, TYPED))
+            part = self._part(connection, event_file(after + 1, end), (batches, EVENTS, typed_columns.SORTED))
             if part.rows != end - after:
                 message = (
                     f"{part.rows} events were written of positions {after + 1} to {end}; archive them again"
                 )
                 raise BadArchive(message, code="archive_failed")
             chain = flow.hash
-            stretch = {"first": str(after + 1), "last": str(end), "hash": chain, "columns": COLUMNS}
+            stretch = {
+                "first": str(after + 1),
+                "last": str(end),
+                "hash": chain,
+                "columns": typed_columns.MARK,
+            }
             yield EventPart(part.file, part.rows, part.bytes, part.sha256, **stretch)
 
     def _watched(self, batches: Iterable[pa.RecordBatch], done: int, total: int) -> Iterator[pa.RecordBatch]:
@@ -200,7 +208,7 @@ class Archiving:
         content: tuple[Iterable[pa.RecordBatch], pa.Schema, str],
     ) -> Part:
         with self._store.making(name) as path:
-            number = written(connection, *content, path)
+            number = write_file(connection, *content, path)
             return Part(name, number, path.stat().st_size, sha256_of(path))
 
     def _tidy(self, manifest: Manifest, found: Iterable[str]) -> None:

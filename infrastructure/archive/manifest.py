@@ -10,7 +10,7 @@ FORMAT = 1
 
 _POSITION = r"(0|[1-9]\d{0,17})"
 _EVENTS = re.compile(r"events/events-(\d{12,18})-(\d{12,18})\.parquet")
-_ASIDE = re.compile(r"(identities|properties)/(identities|properties)-(\d{1,9})\.parquet")
+_BESIDE_LOG = re.compile(r"(identities|properties)/(identities|properties)-(\d{1,9})\.parquet")
 
 
 class BadArchive(Exception):
@@ -63,7 +63,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def number(self) -> int:
         """The number that the latest files of identities and properties bear; 0 before the first."""
-        found = (_ASIDE.fullmatch(part.file) for part in [*self.identities, *self.properties])
+        found = (_BESIDE_LOG.fullmatch(part.file) for part in [*self.identities, *self.properties])
         return max((int(each[3]) for each in found if each), default=0)
 
     @property
@@ -80,7 +80,7 @@ class _Format(msgspec.Struct):
     format: int
 
 
-def decoded(content: bytes) -> Manifest:
+def decode(content: bytes) -> Manifest:
     """The manifest in a file's content; raises BadArchive where it is none that this version can trust."""
     try:
         found = msgspec.json.decode(content, type=_Format).format
@@ -103,7 +103,7 @@ def _check(manifest: Manifest) -> None:
         raise ValueError("its position is none")
     for kind, parts in (("identities", manifest.identities), ("properties", manifest.properties)):
         for part in parts:
-            found = _ASIDE.fullmatch(part.file)
+            found = _BESIDE_LOG.fullmatch(part.file)
             if found is None or found[1] != kind or found[2] != kind:
                 raise ValueError(f"{part.file!r} is no file of {kind}")
     for part in manifest.events:
@@ -136,7 +136,7 @@ def event_file(first: int, last: int) -> str:
     return f"events/events-{first:012}-{last:012}.parquet"
 
 
-def aside_file(kind: str, number: int) -> str:
+def beside_log_file(kind: str, number: int) -> str:
     """A file of identities or properties; each run makes one with the next number."""
     return f"{kind}/{kind}-{number}.parquet"
 
@@ -144,7 +144,7 @@ def aside_file(kind: str, number: int) -> str:
 def is_ours(name: str) -> bool:
     """Whether archiving makes files of that name, or has left one unfinished."""
     name = name.removesuffix(UNFINISHED)
-    return name == MANIFEST or bool(_EVENTS.fullmatch(name) or _ASIDE.fullmatch(name))
+    return name == MANIFEST or bool(_EVENTS.fullmatch(name) or _BESIDE_LOG.fullmatch(name))
 
 
 def stretch_of(name: str) -> tuple[int, int] | None:
@@ -153,9 +153,9 @@ def stretch_of(name: str) -> tuple[int, int] | None:
     return found and (int(found[1]), int(found[2]))
 
 
-def is_aside(name: str) -> bool:
+def is_beside_log(name: str) -> bool:
     """Whether a file of that name says who users are, or what was said freely."""
-    return bool(_ASIDE.fullmatch(name))
+    return bool(_BESIDE_LOG.fullmatch(name))
 
 
 UNFINISHED = ".unfinished"

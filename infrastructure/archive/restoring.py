@@ -16,11 +16,11 @@ from eventsourcing.persistence import IntegrityError
 from sqlalchemy import Connection
 
 from infrastructure.archive.archiving import Watch
-from infrastructure.archive.engine import engine, rows
-from infrastructure.archive.journeys import TOPICS_READ, Entry, JourneyWriter, derived
+from infrastructure.archive.fetching import Files, fetch_all
+from infrastructure.archive.journey_rows import TOPICS_READ, Entry, JourneyWriter, derive_rows
+from infrastructure.archive.location import Location
 from infrastructure.archive.manifest import BadArchive, EventPart, Manifest
-from infrastructure.archive.opening import Files, fetched_whole
-from infrastructure.archive.store import Store
+from infrastructure.archive.parquet_files import open_engine, read_rows
 from infrastructure.composition import Service
 from infrastructure.database.schema import events
 from infrastructure.database.statements import cursor
@@ -59,10 +59,10 @@ class Restored:
     facts: int
 
 
-class Restoring:
+class Restorer:
     """One archive into one empty ledger."""
 
-    def __init__(self, service: Service, of: Store, watch: Watch) -> None:
+    def __init__(self, service: Service, of: Location, watch: Watch) -> None:
         self._service = service
         self._store = of
         self._watch = watch
@@ -73,9 +73,9 @@ class Restoring:
     def run(self) -> Restored:
         """Restore; raises BadArchive, OSError, PersistenceError: then the ledger is as empty as it was."""
         self._refuse_events(self._service.recorder.max_notification_id() or 0)
-        with TemporaryDirectory(prefix="conversions-") as directory, engine() as connection:
+        with TemporaryDirectory(prefix="conversions-") as directory, open_engine() as connection:
             # All of it is known to be as it was written before anything of it counts.
-            manifest, files = fetched_whole(self._store, Path(directory), self._watch)
+            manifest, files = fetch_all(self._store, Path(directory), self._watch)
             self._events = int(manifest.position)
             try:
                 return self._restore(connection, manifest, files)
@@ -89,7 +89,9 @@ class Restoring:
             with _without_indexes(writing.connection):
                 chain = ""
                 for part, file in zip(manifest.events, files.events, strict=True):
-                    chain = self._put(writing, rows(connection, _EVENTS, {"file": str(file)}), part, chain)
+                    chain = self._put(
+                        writing, read_rows(connection, _EVENTS, {"file": str(file)}), part, chain
+                    )
             journeys, facts = self._journeys(connection, writing.connection, files)
             # Last: up to here the log is what was archived.
             adopted = adopt_app_groups(writing.connection)
@@ -144,9 +146,9 @@ class Restoring:
             return 0, 0
         asked = {name: [str(each) for each in found] for name, found in vars(files).items()}
         asked["topics"] = TOPICS_READ
-        entries = map(Entry._make, rows(connection, _JOURNEYS, asked))
+        entries = map(Entry._make, read_rows(connection, _JOURNEYS, asked))
         try:
-            for made, new_journeys, new_facts in derived(entries, _CHUNK):
+            for made, new_journeys, new_facts in derive_rows(entries, _CHUNK):
                 self._writer.write(to, made)
                 journeys, facts = journeys + new_journeys, facts + new_facts
                 self._watch("facts", facts, None)

@@ -68,7 +68,7 @@ class JourneyWriter:
         self._lanes(connection, sorted([*rows.index.lanes, *rows.index.months]))
 
 
-def derived(entries: Iterable[Entry], at_least: int) -> Iterator[tuple[Rows, int, int]]:
+def derive_rows(entries: Iterable[Entry], at_least: int) -> Iterator[tuple[Rows, int, int]]:
     """The rows of whole journeys, given in order, with how many journeys and facts they are of; raises BadArchive."""
     rows, journeys = Rows(), 0
     for journey_id, events in groupby(entries, key=itemgetter(0)):

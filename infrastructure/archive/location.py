@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 import fsspec  # type: ignore[import-untyped]
 
-from infrastructure.archive.manifest import UNFINISHED, BadArchive, is_aside
+from infrastructure.archive.manifest import UNFINISHED, BadArchive, is_beside_log
 from infrastructure.process.durable import locked, sync
 
 _PRIVATE, _AS_OTHERS = 0o600, 0o666
 """Who may read and write a file, as far as the process's umask lets them."""
 
 
-class Store(Protocol):
+class Location(Protocol):
     """The files of one archive, by their names relative to it."""
 
     address: str
@@ -43,7 +43,7 @@ class Store(Protocol):
         """Remove a file, if it is still there."""
 
 
-def store(address: str) -> Store:
+def open_location(address: str) -> Location:
     """The place with that address: a path, or a URL such as s3://bucket/prefix; raises BadArchive."""
     if "://" not in address:
         return Folder(Path(address))
@@ -111,7 +111,7 @@ class Folder:
         try:
             unfinished.unlink(missing_ok=True)
             # Not even while it is made may others read who users are.
-            unfinished.touch(_PRIVATE if is_aside(name) else _AS_OTHERS)
+            unfinished.touch(_PRIVATE if is_beside_log(name) else _AS_OTHERS)
             yield unfinished
             sync(unfinished)
             unfinished.replace(path)
@@ -146,19 +146,19 @@ class Bucket:
         yield
 
     def files(self) -> dict[str, int]:
-        with _told(self.address):
+        with _answers_as_files_do(self.address):
             found = self._system.find(self._root, detail=True)
         return {each.removeprefix(f"{self._root}/"): int(found[each]["size"]) for each in sorted(found)}
 
     def read(self, name: str) -> bytes | None:
         try:
-            with _told(self.address):
+            with _answers_as_files_do(self.address):
                 return bytes(self._system.cat_file(self._path(name)))
         except FileNotFoundError:
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        with _told(self.address):
+        with _answers_as_files_do(self.address):
             self._system.pipe_file(self._path(name), content)
 
     @contextmanager
@@ -166,17 +166,17 @@ class Bucket:
         with TemporaryDirectory(prefix="conversions-") as directory:
             path = Path(directory, "part")
             yield path
-            with _told(self.address):
+            with _answers_as_files_do(self.address):
                 self._system.put_file(str(path), self._path(name))
 
     def local(self, name: str, directory: Path) -> Path:
         path = directory / name.replace("/", "-")
-        with _told(self.address):
+        with _answers_as_files_do(self.address):
             self._system.get_file(self._path(name), str(path))
         return path
 
     def remove(self, name: str) -> None:
-        with suppress(FileNotFoundError), _told(self.address):
+        with suppress(FileNotFoundError), _answers_as_files_do(self.address):
             self._system.rm_file(self._path(name))
 
     def _path(self, name: str) -> str:
@@ -184,7 +184,7 @@ class Bucket:
 
 
 @contextmanager
-def _told(address: str) -> Iterator[None]:
+def _answers_as_files_do(address: str) -> Iterator[None]:
     """Errors of an object store's client, of which there are many kinds, as those of files."""
     try:
         yield

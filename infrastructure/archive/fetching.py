@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infrastructure.archive.archiving import Watch, sha256_of
-from infrastructure.archive.manifest import MANIFEST, BadArchive, Manifest, Part, decoded
-from infrastructure.archive.store import Store
+from infrastructure.archive.location import Location
+from infrastructure.archive.manifest import MANIFEST, BadArchive, Manifest, Part, decode
 
 _TRIES = 5
 """How often an archive is read from its begin where runs replace files of it meanwhile."""
@@ -22,34 +22,34 @@ class Files:
     properties: list[Path]
 
 
-def manifest_of(store: Store) -> Manifest:
+def read_manifest(store: Location) -> Manifest:
     """What is in an archive; raises BadArchive, OSError."""
     content = store.read(MANIFEST)
     if content is None:
         message = f"{store.address} holds no archive; `conversions archive` makes one"
         raise BadArchive(message, code="no_archive")
-    return decoded(content)
+    return decode(content)
 
 
-def fetched_whole(store: Store, directory: Path, watch: Watch, tries: int = _TRIES) -> tuple[Manifest, Files]:
+def fetch_all(store: Location, directory: Path, watch: Watch, tries: int = _TRIES) -> tuple[Manifest, Files]:
     """All of an archive as one run left it, though another may end meanwhile; raises BadArchive, OSError."""
-    manifest = manifest_of(store)
+    manifest = read_manifest(store)
     try:
         # Runs leave parts of events alone, and remove the others as they end: of these there are copies, and first.
         identities, properties = (
-            fetched(store, parts, directory, watch, copied=True)
+            fetch(store, parts, directory, watch, copied=True)
             for parts in (manifest.identities, manifest.properties)
         )
-        events = fetched(store, manifest.events, directory, watch)
+        events = fetch(store, manifest.events, directory, watch)
         return manifest, Files(events, identities, properties)
     except BadArchive as bad:
-        if bad.code != "missing_file" or tries == 1 or manifest_of(store) == manifest:
+        if bad.code != "missing_file" or tries == 1 or read_manifest(store) == manifest:
             raise
-    return fetched_whole(store, directory, watch, tries - 1)
+    return fetch_all(store, directory, watch, tries - 1)
 
 
-def fetched(
-    store: Store, parts: Sequence[Part], directory: Path, watch: Watch, *, copied: bool = False
+def fetch(
+    store: Location, parts: Sequence[Part], directory: Path, watch: Watch, *, copied: bool = False
 ) -> list[Path]:
     """The files of parts on this machine, each checked: copies in the directory where asked, or where not here.
 
@@ -71,6 +71,6 @@ def fetched(
     return found
 
 
-def _bad(store: Store, part: Part, problem: str, code: str) -> BadArchive:
+def _bad(store: Location, part: Part, problem: str, code: str) -> BadArchive:
     advice = "put back the file as it was, or use another copy of the archive"
     return BadArchive(f"{store.address}: {part.file} {problem}; {advice}", code=code)

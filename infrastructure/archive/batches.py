@@ -16,7 +16,7 @@ from infrastructure.database.failures import ConnectionLost
 from infrastructure.database.statements import cursor
 from projections.engine.projection import UnreadableLog
 
-LOGGED = pa.schema(
+EVENTS = pa.schema(
     [
         ("position", pa.int64()),
         ("app_group", pa.string()),
@@ -72,7 +72,7 @@ class View(Protocol):
         """The rows of a query."""
 
 
-class Aside:
+class BesideLog:
     """The end of the log and, as they stood when it was there, the identities and what was kept aside."""
 
     def __init__(self, view: View) -> None:
@@ -89,13 +89,13 @@ class Aside:
 
 
 @contextmanager
-def aside(service: Service) -> Iterator[Aside]:
+def read_beside_log(service: Service) -> Iterator[BesideLog]:
     """What stands beside the log, in one view of the database."""
-    with viewing(service.database) as view:
-        yield Aside(view)
+    with open_view(service.database) as view:
+        yield BesideLog(view)
 
 
-def logged(service: Service, after: int, last: int) -> Generator[pa.RecordBatch, None, None]:
+def read_events(service: Service, after: int, last: int) -> Generator[pa.RecordBatch, None, None]:
     """The events after one position, up to and including another, in order; raises UnreadableLog where one is missing.
 
     Whoever leaves off early closes the iterator: it may hold a connection.
@@ -103,15 +103,15 @@ def logged(service: Service, after: int, last: int) -> Generator[pa.RecordBatch,
     done = after
     for start in range(after, last, _stretch(service.database)):
         end = min(start + _stretch(service.database), last)
-        with viewing(service.database) as view:
-            for batch in view.batches(_events(start, end), LOGGED):
-                done = _checked(batch, done)
+        with open_view(service.database) as view:
+            for batch in view.batches(_select_events(start, end), EVENTS):
+                done = _check_positions(batch, done)
                 yield batch
         if done < end:
             raise _missing(done + 1)
 
 
-def _checked(batch: pa.RecordBatch, done: int) -> int:
+def _check_positions(batch: pa.RecordBatch, done: int) -> int:
     """The last position of a batch, which is to go on where the last one ended."""
     positions = batch.column("position")
     rows = len(positions)
@@ -126,7 +126,7 @@ def _missing(position: int) -> UnreadableLog:
     return UnreadableLog(position, "the event is missing")
 
 
-def _events(after: int, last: int) -> str:
+def _select_events(after: int, last: int) -> str:
     """What asks for the events of a stretch; numbers stand in the text, as a COPY takes no parameters."""
     return (
         "SELECT position, app_group, originator_id AS stream_id, originator_version AS version, topic, recorded_at, "  # noqa: S608
@@ -145,10 +145,10 @@ def _stretch(database: Database) -> int:
 
 
 @contextmanager
-def viewing(database: Database) -> Iterator[View]:
+def open_view(database: Database) -> Iterator[View]:
     """One consistent view of a database, for as long as it is open."""
     if _is_server(database):
-        with _translated(), adbc.connect(_conninfo(database), autocommit=True) as driver:
+        with _translate_errors(), adbc.connect(_conninfo(database), autocommit=True) as driver:
             yield _Server(driver)
     else:
         # By the library that the process has open already: a second one would drop its locks.
@@ -214,7 +214,7 @@ def _conninfo(database: Database) -> str:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """The driver's errors under the ledger's names; their first line alone, as more may name ids of users."""
     try:
         yield

@@ -23,7 +23,7 @@ _NO_ROOM = (duckdb.IOException, duckdb.OutOfMemoryException)
 
 
 @contextmanager
-def engine(memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_engine(memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
     """An engine and its directory, both gone afterwards."""
     with TemporaryDirectory(prefix="conversions-") as spill:
         own: dict[str, str | bool | int | float | list[str]] = {
@@ -47,11 +47,11 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        _tell_interruption(error)
+        _raise_interruption(error)
         raise
 
 
-def _tell_interruption(error: BaseException) -> None:
+def _raise_interruption(error: BaseException) -> None:
     """Raise KeyboardInterrupt for an error that tells of one, or that came of one."""
     cause: BaseException | None = error
     while cause is not None:
@@ -75,7 +75,7 @@ class Flow:
             raise
 
 
-def rows(
+def read_rows(
     connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any]
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of a query over files of an archive, a batch at a time; raises BadArchive where they hold no such."""
@@ -85,14 +85,14 @@ def rows(
     except _NO_ROOM as error:
         raise OSError(str(error)) from error
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        _tell_interruption(error)
+        _raise_interruption(error)
         if isinstance(error, OSError) and not isinstance(error, pa.ArrowException):
             raise
         message = f"the archive's files are not as they were made ({error}); use another copy of it"
         raise BadArchive(message, code="damaged_file") from error
 
 
-def written(
+def write_file(
     connection: duckdb.DuckDBPyConnection,
     batches: Iterable[pa.RecordBatch],
     schema: pa.Schema,
@@ -106,7 +106,7 @@ def written(
     try:
         (number,) = connection.execute(_copy(query, path)).fetchone() or (0,)
     except duckdb.Error as error:
-        _tell_interruption(error)
+        _raise_interruption(error)
         if flow.error is not None:
             raise flow.error from None
         if isinstance(error, _NO_ROOM):
