@@ -18,7 +18,7 @@ from benchmarks.ledger import Unwatched, refuse
 from benchmarks.places import Place
 from benchmarks.workload import CAMPAIGNS, GROUP
 from infrastructure.archive import EventPart, Manifest, open_location, read_manifest
-from infrastructure.archive.archiving import PART_POSITIONS, sha256_of
+from infrastructure.archive.archiving import PART_POSITIONS, hash_file
 from infrastructure.archive.manifest import MANIFEST, event_file
 from infrastructure.archive.parquet_files import ROW_GROUP, open_engine
 from infrastructure.archive.typed_columns import MARK
@@ -113,7 +113,7 @@ class Copies:
         ordered = f"SELECT * FROM ({copied}) ORDER BY topic, stream_id, version"  # noqa: S608
         options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
         connection.execute(f"COPY ({ordered}) TO {quote(str(path))} ({options})")
-        size, digest = path.stat().st_size, sha256_of(path)
+        size, digest = path.stat().st_size, hash_file(path)
         stretch = {"first": str(first), "last": str(last), "hash": digest, "columns": MARK}
         return EventPart(event_file(first, last), last - first + 1, size, digest, **stretch)
 
@@ -126,4 +126,4 @@ class Copies:
             identities=[],
             properties=[],
         )
-        (self._target / MANIFEST).write_bytes(manifest.encoded())
+        (self._target / MANIFEST).write_bytes(manifest.encode())

@@ -122,7 +122,7 @@ def _read(url: str) -> Done:
     """The log as archives and audits read it, and nothing done with it."""
     with Service(url) as service:
         last, events, started = service.recorder.max_notification_id() or 0, 0, perf_counter()
-        for batch in read_events(service, 0, last):
+        for batch in read_events(service.database, 0, last):
             events += batch.num_rows
         return Done(perf_counter() - started, events)
 
@@ -131,7 +131,9 @@ def _archiving(url: str, directory: str) -> Done:
     """`conversions archive`, into an empty directory."""
     with Service(url) as service:
         started = perf_counter()
-        manifest = Archiver(service, open_location(directory), _unwatched).run()
+        manifest = Archiver(
+            service.database, service.recorder, service.now, open_location(directory), _unwatched
+        ).run()
         return Done(perf_counter() - started, int(manifest.position))
 
 

@@ -76,7 +76,7 @@ def audit_ledger(service: Service, options: Options, progress: Progress) -> Audi
             read_models.fill_rows(engine, view, current)
             figures = read_figures(view, current, options.campaign_id)
         chain = Chain("")
-        batches = chain.through(read_events(service, 0, position))
+        batches = chain.through(read_events(service.database, 0, position))
         engine.take(_watch(batches, position, progress), EVENTS)
         asked = ("streams", *read_models.ROWS)
         mark = (chain.hash, sorted(current.items()), _fingerprint_rows(engine))

@@ -52,7 +52,9 @@ def archive(
     moment, the archive is as it was: run it again.
     """
     with opened(database) as service, Bar() as bar, _refusing(), _stopping(lambda: _ARCHIVED):
-        manifest = Archiver(service, open_location(address), bar.show).run()
+        manifest = Archiver(
+            service.database, service.recorder, service.now, open_location(address), bar.show
+        ).run()
     if json_output:
         print_json(msgspec.to_builtins(manifest))
     else:
@@ -81,7 +83,7 @@ def restore(
         Bar() as bar,
         _stopping(lambda: _restored(service)),
     ):
-        restored = Restorer(service, place, bar.show).run()
+        restored = Restorer(service.database, service.recorder, place, bar.show).run()
         catch_up(service, *REPORTS)
     if json_output:
         print_json(asdict(restored) | {"position": str(restored.position)})

@@ -78,7 +78,9 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 def archive(service: Service, to: Path | str) -> Manifest:
     """Archive, or go on with it."""
-    return Archiver(service, open_location(str(to)), lambda *_: None).run()
+    return Archiver(
+        service.database, service.recorder, service.now, open_location(str(to)), lambda *_: None
+    ).run()
 
 
 def archived(to: Path, kind: str = "events") -> list[dict[str, Any]]:
@@ -105,9 +107,9 @@ def test_the_log_is_read_in_order_with_every_byte(service: Service) -> None:
     """From any position to any other; payloads and hashes are as they are stored."""
     whole = rows(service)
     for after, last in ((0, len(whole)), (3, 4), (10, 41), (5, 5)):
-        found = [row for batch in read_events(service, after, last) for row in batch.to_pylist()]
+        found = [row for batch in read_events(service.database, after, last) for row in batch.to_pylist()]
         assert as_rows(found) == whole[after:last]
-    assert next(iter(read_events(service, 0, 1))).schema == EVENTS
+    assert next(iter(read_events(service.database, 0, 1))).schema == EVENTS
 
 
 @pytest.mark.usefixtures("each_database")
@@ -313,7 +315,7 @@ def test_a_missing_event_ends_the_archive_and_is_named(service: Service, tmp_pat
     assert "manifest.json" not in files(tmp_path / "new")
     beyond = int(service.recorder.max_notification_id() or 0) + 1
     with pytest.raises(UnreadableLog, match=f"position {beyond}: the event is missing"):
-        list(read_events(service, 58, 10**12))
+        list(read_events(service.database, 58, 10**12))
 
 
 def test_another_ledger_is_refused(service: Service, tmp_path: Path) -> None:
@@ -347,6 +349,6 @@ def test_a_place_that_holds_something_else_is_refused(service: Service, tmp_path
 
 def test_two_archives_in_one_directory_do_not_meet(service: Service, tmp_path: Path) -> None:
     """The second is refused while the first is at it."""
-    with open_location(str(tmp_path / "archive")).held(), pytest.raises(BadArchive) as refused:
+    with open_location(str(tmp_path / "archive")).hold(), pytest.raises(BadArchive) as refused:
         archive(service, tmp_path / "archive")
     assert refused.value.code == "archive_busy"

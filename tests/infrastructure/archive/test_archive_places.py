@@ -62,7 +62,7 @@ def test_an_object_store_holds_the_same_archive(service: Service, bucket: str, t
     one_more(service)
     manifest = archive(service, bucket)
     place = open_location(bucket)
-    assert list(place.files()) == sorted(["manifest.json", *(part.file for part in manifest.parts)])
+    assert list(place.list_files()) == sorted(["manifest.json", *(part.file for part in manifest.parts)])
     assert [part.file for part in manifest.identities] == ["identities/identities-2.parquet"]
     alike = archive(service, tmp_path / "archive")
     assert sum(part.rows for part in alike.events) == sum(part.rows for part in manifest.events)
@@ -107,10 +107,10 @@ def test_an_archive_that_lacks_an_object_is_not_gone_on_with(service: Service, b
     ]
     for change, code in changes:
         change()
-        before = place.files()
+        before = place.list_files()
         with pytest.raises(BadArchive, match=f"{part.file} .*put it back as it was, or") as refused:
             archive(service, bucket)
-        assert (refused.value.code, place.files()) == (code, before)
+        assert (refused.value.code, place.list_files()) == (code, before)
 
 
 def test_an_object_that_is_gone_already_is_removed(service: Service, bucket: str) -> None:
@@ -129,7 +129,7 @@ def test_objects_of_a_lost_manifest_stay(service: Service, bucket: str, tmp_path
     with open_ledger(tmp_path / "empty") as empty, pytest.raises(BadArchive) as refused:
         archive(empty, bucket)
     assert refused.value.code == "not_empty"
-    assert set(place.files()) == {part.file for part in manifest.parts}
+    assert set(place.list_files()) == {part.file for part in manifest.parts}
     assert archive(service, bucket).events == manifest.events
 
 
@@ -163,7 +163,7 @@ def test_addresses_that_nobody_knows_are_refused() -> None:
 
 def test_without_the_extra_an_object_store_is_refused_with_what_to_install() -> None:
     """Archives in directories need nothing of it."""
-    program = "import sys; sys.modules['s3fs'] = None; from infrastructure.archive import store; store('s3://ledgers/shop')"
+    program = "import sys; sys.modules['s3fs'] = None; from infrastructure.archive import open_location; open_location('s3://ledgers/shop')"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )

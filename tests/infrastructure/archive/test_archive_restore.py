@@ -57,7 +57,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 def restore(service: Service, of: Path | str) -> Restored:
     """Restore an archive into a ledger."""
-    return Restorer(service, open_location(str(of)), lambda *_: None).run()
+    return Restorer(service.database, service.recorder, open_location(str(of)), lambda *_: None).run()
 
 
 @contextmanager
@@ -244,7 +244,7 @@ def test_an_archive_run_that_ends_beside_a_restore_does_not_end_it(
 
     (tmp_path / "new").mkdir()
     with open_ledger(tmp_path / "new") as new:
-        Restorer(new, open_location(str(tmp_path / "archive")), watch).run()
+        Restorer(new.database, new.recorder, open_location(str(tmp_path / "archive")), watch).run()
         assert ended == [2]
         assert rows(new) == rows(service)
         assert index(new) == index(service)
@@ -256,7 +256,12 @@ def test_a_restore_does_not_begin_anew_for_ever(service: Service, tmp_path: Path
     archive(service, tmp_path / "archive")
     (tmp_path / "new").mkdir()
     with open_ledger(tmp_path / "new") as new, pytest.raises(BadArchive) as refused:
-        Restorer(new, to, lambda *_: ended.append(archive(service, tmp_path / "archive").number)).run()
+        Restorer(
+            new.database,
+            new.recorder,
+            to,
+            lambda *_: ended.append(archive(service, tmp_path / "archive").number),
+        ).run()
     assert (refused.value.code, ended) == ("missing_file", [2, 3, 4, 5, 6])
 
 

@@ -123,7 +123,9 @@ def test_an_archive_is_audited_alike(tmp_path: Path) -> None:
     """From an archive the same stands, with the same checksum; its streams are compared."""
     with make(tmp_path) as service:
         ledger = audit_ledger(service, Options(), quiet)
-        Archiver(service, open_location(str(tmp_path / "archive")), quiet).run()
+        Archiver(
+            service.database, service.recorder, service.now, open_location(str(tmp_path / "archive")), quiet
+        ).run()
     archive = audit_archive(str(tmp_path / "archive"), Options(), quiet)
     assert archive.differs == 0
     assert archive.claims == ("streams",)

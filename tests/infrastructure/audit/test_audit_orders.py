@@ -451,9 +451,17 @@ def test_r27_archives_of_an_earlier_version_are_audited_and_restored(
                 typed_columns, "SORTED", f"SELECT * EXCLUDE ({columns}) FROM ({typed_columns.SORTED})"
             )
             earlier.setattr(typed_columns, "MARK", "of an earlier version")
-            Archiver(service, open_location(str(tmp_path / "archive")), quiet).run()
+            Archiver(
+                service.database,
+                service.recorder,
+                service.now,
+                open_location(str(tmp_path / "archive")),
+                quiet,
+            ).run()
         take(service, later)
-        Archiver(service, open_location(str(tmp_path / "archive")), quiet).run()
+        Archiver(
+            service.database, service.recorder, service.now, open_location(str(tmp_path / "archive")), quiet
+        ).run()
         ledger, stands = audit_ledger(service, Options(), quiet), outcome(service)
     found = audit_archive(str(tmp_path / "archive"), Options(), quiet)
     assert found.differs == 0, found.judged.differences

@@ -96,7 +96,7 @@ def found_by(engine: DuckDB | Spark, service: Service) -> tuple[Judged, dict[str
     """What an engine judges of a ledger, and the rows of the tables that it made."""
     with auditing._hold_read_models(service) as (view, position, current):
         read_models.fill_rows(engine, view, current)
-    engine.take(read_events(service, 0, position), EVENTS)
+    engine.take(read_events(service.database, 0, position), EVENTS)
     asked = ("streams", *read_models.ROWS)
     judged, _ = auditing._judge_all(engine, Options(), asked, silent, ())
     rows = {table: Counter(engine.rows(f"SELECT * FROM {table}")) for table in OUTCOMES}
@@ -188,7 +188,13 @@ class TestSpark:
     def test_an_archive_is_audited_alike(self, tmp_path: Path) -> None:
         """The files of an archive are read where they lie."""
         with make(tmp_path) as service:
-            Archiver(service, open_location(str(tmp_path / "archive")), silent).run()
+            Archiver(
+                service.database,
+                service.recorder,
+                service.now,
+                open_location(str(tmp_path / "archive")),
+                silent,
+            ).run()
         by_spark, by_duckdb = both(audit_archive, str(tmp_path / "archive"))
         assert by_spark.differs == 0
         assert told(by_spark) == told(by_duckdb)
