@@ -5,16 +5,13 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import pyarrow as pa
-from sqlalchemy import Table
 
 from infrastructure.archive.reading import View
 from infrastructure.audit.engine import quoted
 from infrastructure.audit.reports import Figures, Generations, figures, stated_campaigns
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.conversions import CONVERSIONS
-from projections.conversions.tables import conversions, counted_revenue
 from projections.recipients import RECIPIENTS
-from projections.recipients.tables import recipients
 from projections.series import SERIES
 
 __all__ = ["AUDITED", "ROWS", "Figures", "Filled", "figures", "show"]
@@ -32,7 +29,7 @@ class _Rows:
 
     name: str
     model: str
-    table: Table
+    table: str
     columns: Mapping[str, str]
     instants: frozenset[str] = field(default=frozenset({"received_at"}))
 
@@ -41,7 +38,7 @@ _SHOWN: Final = (
     _Rows(
         "all_shown_conversions",
         CONVERSIONS.name,
-        conversions,
+        "conversions",
         {
             "journey": "journey_id",
             "app_group": "app_group",
@@ -61,7 +58,7 @@ _SHOWN: Final = (
     _Rows(
         "all_shown_purchases",
         CONVERSIONS.name,
-        counted_revenue,
+        "counted_revenue",
         {
             "journey": "journey_id",
             "app_group": "app_group",
@@ -82,7 +79,7 @@ _SHOWN: Final = (
     _Rows(
         "all_shown_recipients",
         RECIPIENTS.name,
-        recipients,
+        "recipients",
         {
             "journey": "journey_id",
             "app_group": "app_group",
@@ -149,7 +146,7 @@ def _asking(view: View, rows: _Rows, generation: int, streams: str) -> str:
         return f"CAST({column} AS text) AS {name}" if name == "net" else f"{column} AS {name}"
 
     columns = ", ".join(asked(name, column) for name, column in rows.columns.items())
-    return f"SELECT {columns} FROM {rows.table.name}_{generation}"
+    return f"SELECT {columns} FROM {rows.table}_{generation}"
 
 
 def _reading(rows: _Rows, schema: pa.Schema) -> str:

@@ -17,11 +17,11 @@ from sqlalchemy.engine import Connection
 from domain.facts import Received
 from domain.journey import decisions
 from projections.engine import row_counts
+from projections.engine.columns import CAMPAIGN
 from projections.engine.projection import Projection, Tables, Tally
 from projections.engine.users import users
 from projections.recipients import fold, writing
 from projections.recipients.tables import (
-    CAMPAIGN,
     experiment_delays,
     experiment_first_receipts,
     experiment_recipients,

@@ -10,12 +10,13 @@ from sqlalchemy.engine import Connection
 
 from domain.campaigns.conversion_events import LETTERS
 from domain.instants import printed
+from projections.engine.columns import CAMPAIGN
 from projections.engine.generations import Generation, current
 from projections.engine.projection import Known
 from projections.engine.sums import stream
 from projections.recipients import RECIPIENTS
 from projections.recipients.hours import floored
-from projections.recipients.tables import CAMPAIGN, recipient_hours
+from projections.recipients.tables import recipient_hours
 
 
 @dataclass(frozen=True)

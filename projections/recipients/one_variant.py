@@ -14,13 +14,12 @@ from sqlalchemy import Table
 
 from domain.instants import EPOCH
 from projections.engine import sums
-from projections.engine.columns import EXACT
+from projections.engine.columns import CAMPAIGN, EXACT
 from projections.engine.projection import Store
 from projections.engine.sums import Key
 from projections.recipients.changes import FLAGS, Change, Changes, one
 from projections.recipients.fold import WIDTH, RecipientsFold
 from projections.recipients.tables import (
-    CAMPAIGN,
     experiment_delays,
     experiment_first_receipts,
     experiment_recipients,
