@@ -13,12 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from application.ports import Stamp
 from domain.campaigns.campaign import Campaign
 from domain.errors import DomainError
-from domain.instants import microseconds
+from domain.instants import full_hour, microseconds
 from infrastructure.composition import Service
 from projections.campaign_report.reading import launched_campaigns
 from projections.engine.generations import current
 from projections.recipients import RECIPIENTS
-from projections.recipients.hours import floored
 
 log = structlog.get_logger()
 
@@ -31,7 +30,7 @@ _PATIENCE_SECONDS, _LOOK_SECONDS = 30.0, 0.2
 
 def due(service: Service, connection: Connection, now: datetime) -> Iterator[Campaign]:
     """The campaigns that are launched, follow conversions, and were not adjusted within twelve hours."""
-    as_of = microseconds(floored(now))
+    as_of = microseconds(full_hour(now))
     for app_group, campaign_id in launched_campaigns(connection):
         campaign = service.ledger.existing_campaign(app_group, campaign_id)
         if campaign.adjustable(as_of):
