@@ -27,19 +27,8 @@ from infrastructure.journeys.writer import StoredLedgers
 from infrastructure.migrations import check, migrate
 from infrastructure.read_models.definitions import KnownFromStreams
 from infrastructure.read_models.tables import Stores
-from projections.app_groups import APP_GROUPS
-from projections.campaign_report import CAMPAIGN_REPORT
-from projections.conversions import CONVERSIONS
 from projections.engine.projector import Projector
-from projections.overlap import OVERLAP
-from projections.recipients import RECIPIENTS
-from projections.series import SERIES
-
-PROJECTIONS = (APP_GROUPS, CAMPAIGN_REPORT, OVERLAP, CONVERSIONS, SERIES, RECIPIENTS)
-
-
-REPORTS = (APP_GROUPS, CAMPAIGN_REPORT)
-"""What an import brings up to date: the others are brought so when they are asked for, or by `conversions project`."""
+from projections.registry import PROJECTIONS
 
 
 class Service:

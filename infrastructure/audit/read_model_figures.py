@@ -11,21 +11,13 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from sqlalchemy import Table
 
 from infrastructure.archive.batches import View
 from infrastructure.audit.definitions import DEFINING, read_definitions
 from infrastructure.audit.duckdb_engine import quote
 from infrastructure.audit.outcome import Figure
 from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.tables import (
-    report_campaigns,
-    report_conversions,
-    report_revenue,
-    report_variants,
-)
 from projections.series import SERIES
-from projections.series.tables import series_conversions, series_receipts, series_revenue
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -164,16 +156,14 @@ class _Reading:
     def report(self, generation: int, of_log: Campaigns) -> Figures:
         """The campaign report: a campaign's rows are those of the stream that it has there."""
         asked = self._where(self.streams)
-        query = (
-            f"SELECT stream_id, {_KEY}, conversion_events FROM {report_campaigns.name}_{generation}{asked}"
-        )
+        query = f"SELECT stream_id, {_KEY}, conversion_events FROM report_campaigns_{generation}{asked}"
         rows = list(self._rows(query, _CAMPAIGNS))
         streams = {row["stream_id"]: Named(row["app_group"], row["campaign_id"]) for row in rows}
         asked = self._where({**self.streams, **streams})
         controls: defaultdict[str, dict[str, bool]] = defaultdict(dict)
         query = (
             "SELECT stream_id, variant_id, CASE WHEN control THEN 1 ELSE 0 END "
-            f"FROM {report_variants.name}_{generation}{asked}"
+            f"FROM report_variants_{generation}{asked}"
         )
         for row in self._rows(query, _VARIANTS):
             controls[row["stream_id"]][row["variant_id"]] = bool(row["control"])
@@ -228,34 +218,34 @@ class _Reading:
 
 
 def _report_queries(generation: int) -> list[str]:
-    def query(figure: str, variant: str, thing: str, number: str, table: Table) -> str:
+    def query(figure: str, variant: str, thing: str, number: str, table: str) -> str:
         clock = "both" if figure in {"receipts", "unique_recipients"} else "conversion"
         return (
             f"SELECT stream_id, '{figure}', {_KEY}, {variant}, {thing}, '{clock}', CAST(NULL AS text), "
-            f"CAST({number} AS text) FROM {table.name}_{generation}"
+            f"CAST({number} AS text) FROM {table}_{generation}"
         )
 
     return [
-        query("unique_recipients", "''", "''", "unique_recipients", report_campaigns),
-        query("unique_recipients", "variant_id", "''", "unique_recipients", report_variants),
-        query("receipts", "variant_id", "''", "receipts", report_variants),
-        query("conversions", "variant_id", _EVENT, "conversions", report_conversions),
-        query("purchases", "variant_id", "currency", "purchases", report_revenue),
-        query("revenue", "variant_id", "currency", "amount", report_revenue),
+        query("unique_recipients", "''", "''", "unique_recipients", "report_campaigns"),
+        query("unique_recipients", "variant_id", "''", "unique_recipients", "report_variants"),
+        query("receipts", "variant_id", "''", "receipts", "report_variants"),
+        query("conversions", "variant_id", _EVENT, "conversions", "report_conversions"),
+        query("purchases", "variant_id", "currency", "purchases", "report_revenue"),
+        query("revenue", "variant_id", "currency", "amount", "report_revenue"),
     ]
 
 
 def _series_queries(generation: int) -> list[str]:
-    def query(figure: str, thing: str, clock: str, number: str, table: Table) -> str:
+    def query(figure: str, thing: str, clock: str, number: str, table: str) -> str:
         return (
             f"SELECT stream_id, '{figure}', {_KEY}, variant_id, {thing}, {clock}, {_DAY}, "
-            f"CAST({number} AS text) FROM {table.name}_{generation}"
+            f"CAST({number} AS text) FROM {table}_{generation}"
         )
 
     return [
-        query("receipts", "''", "'both'", "receipts", series_receipts),
-        query("unique_recipients", "''", "'both'", "unique_recipients", series_receipts),
-        query("conversions", _EVENT, "clock", "conversions", series_conversions),
-        query("purchases", "currency", "clock", "purchases", series_revenue),
-        query("revenue", "currency", "clock", "amount", series_revenue),
+        query("receipts", "''", "'both'", "receipts", "series_receipts"),
+        query("unique_recipients", "''", "'both'", "unique_recipients", "series_receipts"),
+        query("conversions", _EVENT, "clock", "conversions", "series_conversions"),
+        query("purchases", "currency", "clock", "purchases", "series_revenue"),
+        query("revenue", "currency", "clock", "amount", "series_revenue"),
     ]

@@ -5,16 +5,13 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import pyarrow as pa
-from sqlalchemy import Table
 
 from infrastructure.archive.batches import View
 from infrastructure.audit.duckdb_engine import quote
 from infrastructure.audit.read_model_figures import Generations, read_stated_campaigns
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.conversions import CONVERSIONS
-from projections.conversions.tables import conversions, counted_revenue
 from projections.recipients import RECIPIENTS
-from projections.recipients.tables import recipients
 from projections.series import SERIES
 
 AUDITED: Final = (CAMPAIGN_REPORT, CONVERSIONS, RECIPIENTS, SERIES)
@@ -30,7 +27,7 @@ class _Rows:
 
     name: str
     model: str
-    table: Table
+    table: str
     columns: Mapping[str, str]
     instants: frozenset[str] = field(default=frozenset({"received_at"}))
 
@@ -39,7 +36,7 @@ _SHOWN: Final = (
     _Rows(
         "all_shown_conversions",
         CONVERSIONS.name,
-        conversions,
+        "conversions",
         {
             "journey": "journey_id",
             "app_group": "app_group",
@@ -59,7 +56,7 @@ _SHOWN: Final = (
     _Rows(
         "all_shown_purchases",
         CONVERSIONS.name,
-        counted_revenue,
+        "counted_revenue",
         {
             "journey": "journey_id",
             "app_group": "app_group",
@@ -80,7 +77,7 @@ _SHOWN: Final = (
     _Rows(
         "all_shown_recipients",
         RECIPIENTS.name,
-        recipients,
+        "recipients",
         {
             "journey": "journey_id",
             "app_group": "app_group",
@@ -147,7 +144,7 @@ def _asking(view: View, rows: _Rows, generation: int, streams: str) -> str:
         return f"CAST({column} AS text) AS {name}" if name == "net" else f"{column} AS {name}"
 
     columns = ", ".join(asked(name, column) for name, column in rows.columns.items())
-    return f"SELECT {columns} FROM {rows.table.name}_{generation}"
+    return f"SELECT {columns} FROM {rows.table}_{generation}"
 
 
 def _reading(rows: _Rows, schema: pa.Schema) -> str:

@@ -22,7 +22,7 @@ from infrastructure.cli.console import (
     out,
     print_json,
 )
-from infrastructure.composition import PROJECTIONS, Service
+from infrastructure.composition import Service
 from infrastructure.read_models import gauges
 from infrastructure.read_models.folding_pool import FoldingPool, start_folding
 from projections.engine import generations
@@ -38,6 +38,7 @@ from projections.engine.rebuilding import (
     roll_back,
 )
 from projections.engine.status import Standing, standings
+from projections.registry import PROJECTIONS
 
 _SMALL = 100_000
 """Events that one process folds before others would have begun."""

@@ -4,17 +4,13 @@ import time
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from sqlalchemy import func, select
-from sqlalchemy.engine import Connection
-
 from domain.instants import microseconds
-from infrastructure.composition import PROJECTIONS, Service
+from infrastructure.composition import Service
 from infrastructure.inbound import rejects
 from infrastructure.outbound.webhooks.lines import lines as webhook_lines
-from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.tables import report_conversions
-from projections.engine import generations
+from projections.campaign_report.reading import count_conversions
 from projections.engine.status import Standing, standings
+from projections.registry import PROJECTIONS
 
 _REJECTS_SECONDS = 10
 """How long a count of rejected facts is told: it reads all that are kept."""
@@ -42,7 +38,7 @@ def of_ledger(service: Service) -> list[str]:
     with service.database.reading() as connection:
         position = log.last_position(connection)
         found = list(standings(connection, log, PROJECTIONS, now, count=False))
-        standing = _conversions(connection)
+        standing = count_conversions(connection)
         hooks = webhook_lines(connection)
     lines = [
         *_head("conversions_log_position", "Position of the newest event."),
@@ -65,14 +61,6 @@ def of_ledger(service: Service) -> list[str]:
 def _rejects(service: Service, _while: int) -> dict[tuple[str, str], int]:
     with service.database.reading() as connection:
         return rejects.counted(connection)
-
-
-def _conversions(connection: Connection) -> int:
-    current = generations.find(connection, CAMPAIGN_REPORT)
-    if current is None or not current.is_of(CAMPAIGN_REPORT):
-        return 0
-    query = select(func.coalesce(func.sum(current[report_conversions].c.conversions), 0))
-    return int(connection.execute(query).scalar_one())
 
 
 def _head(name: str, help_: str) -> tuple[str, str]:

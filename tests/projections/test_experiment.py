@@ -29,8 +29,8 @@ from domain.instants import microseconds
 from infrastructure.composition import Service, stamp
 from projections.engine import projector
 from projections.engine.projection import Logged
-from projections.recipients import RECIPIENTS, experiment, weights
-from projections.recipients.experiment import (
+from projections.experiments import counted, weights
+from projections.experiments.counted import (
     Delay,
     EventOfVariant,
     Experiment,
@@ -39,7 +39,8 @@ from projections.recipients.experiment import (
     RevenueOfVariant,
     VariantExperiment,
 )
-from projections.recipients.weights import Counted, Period
+from projections.experiments.weights import Counted, Period
+from projections.recipients import RECIPIENTS
 from tests.domain.journey.test_journey_laws import plans
 from tests.projections.test_recipients import contents, ends, fold_apart
 from tests.support import reference_experiment
@@ -61,14 +62,14 @@ CAMPAIGN: dict[str, Any] = {
 def read(service: Service, campaign_id: str, as_of: datetime) -> Experiment:
     """The experiment that the read model has."""
     with service.database.reading() as connection:
-        return experiment.experiment(connection, service.projector.known, GROUP, campaign_id, as_of)
+        return counted.experiment(connection, service.projector.known, GROUP, campaign_id, as_of)
 
 
 def read_at(service: Service, campaign_id: str, position: int, as_of: datetime) -> Experiment:
     """The experiment folded anew from the log up to a position."""
     with service.database.reading() as connection:
         known, log = service.projector.known, service.log
-        return experiment.experiment_at(connection, log, known, GROUP, campaign_id, position, as_of)
+        return counted.experiment_at(connection, log, known, GROUP, campaign_id, position, as_of)
 
 
 def as_reference(found: Experiment) -> dict[str, Any]:
@@ -155,7 +156,7 @@ def test_r14_the_experiment_at_a_position_is_what_the_read_model_said_there(plan
         tempfile.TemporaryDirectory() as directory,
         open_ledger(Path(directory), campaigns) as service,
     ):
-        patch.setattr(experiment, "BATCH", batch)
+        patch.setattr(counted, "BATCH", batch)
         service.projector.catch_up(RECIPIENTS)
         said = []
         for facts in batches:

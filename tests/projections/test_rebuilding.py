@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Table, inspect, select, text, update
 
 from domain.facts import Received
-from infrastructure.composition import PROJECTIONS, Service
+from infrastructure.composition import Service
 from projections.app_groups import APP_GROUPS
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.tables import report_variants
@@ -32,6 +32,7 @@ from projections.engine.rebuilding import (
     sweep,
 )
 from projections.engine.status import standings
+from projections.registry import PROJECTIONS
 from tests.domain.journey.test_journey_laws import plans
 from tests.infrastructure.event_store.test_verification import tamper
 from tests.support.ledgers import open_ledger, position_of, rebuilt, reported, rows, take

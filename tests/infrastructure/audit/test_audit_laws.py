@@ -112,7 +112,7 @@ def test_an_audit_that_was_stopped_goes_on_after_the_ranges_that_are_judged(
         judged = {file.name: file.stat().st_mtime_ns for file in kept.iterdir()}
         assert len(judged) == 3
         with monkeypatch.context() as within:
-            within.setattr("infrastructure.audit.resuming.Kept.end", quiet)
+            within.setattr("infrastructure.audit.resuming.JudgedRanges.end", quiet)
             again = audit_ledger(service, Options(work=work), quiet)
         assert judged.items() <= {file.name: file.stat().st_mtime_ns for file in kept.iterdir()}.items()
         assert audit_ledger(service, Options(work=work), quiet).judged == again.judged == whole.judged
