@@ -14,6 +14,7 @@ from infrastructure.composition import Service
 from infrastructure.database import Database
 from infrastructure.database.failures import ConnectionLost
 from infrastructure.database.statements import cursor
+from infrastructure.event_store.reading import LAST_POSITION, MISSING
 from projections.engine.projection import UnreadableLog
 
 LOGGED = pa.schema(
@@ -45,7 +46,6 @@ _ROWS = 20_000
 
 _IDENTITIES = "SELECT app_group, user_id, journey_id FROM identities"
 _PROPERTIES = "SELECT journey_id, fact_id, text FROM kept_aside"
-_LAST = "SELECT coalesce(max(position), 0) FROM events"
 
 
 _SETTINGS = (
@@ -77,7 +77,7 @@ class Aside:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self.last = view.number(_LAST)
+        self.last = view.number(LAST_POSITION)
 
     def identities(self) -> Iterator[pa.RecordBatch]:
         """The identities, in any order."""
@@ -123,7 +123,7 @@ def _checked(batch: pa.RecordBatch, done: int) -> int:
 
 
 def _missing(position: int) -> UnreadableLog:
-    return UnreadableLog(position, "the event is missing")
+    return UnreadableLog(position, MISSING)
 
 
 def _events(after: int, last: int) -> str:

@@ -25,7 +25,8 @@ from infrastructure.composition import Service
 from infrastructure.database.schema import events
 from infrastructure.database.statements import cursor
 from infrastructure.event_store.codec import TOPICS, UnreadableEvent
-from infrastructure.event_store.recorder import HASH_DIFFERS, Row, Writing
+from infrastructure.event_store.reading import HASH_DIFFERS, Row, is_intact, last_position
+from infrastructure.event_store.recorder import Writing
 from infrastructure.event_store.upgrading import adopt_app_groups
 
 _CHUNK = 10_000
@@ -99,7 +100,7 @@ class Restoring:
     def _take_log(self, connection: Connection) -> None:
         dialect = self._service.database.dialect
         dialect.lock_log(connection)
-        self._refuse_events(self._service.recorder.position(connection))
+        self._refuse_events(last_position(connection))
         if not dialect.one_writer:
             # While a large archive is sorted the server hears nothing.
             cursor(connection).execute("SET LOCAL idle_in_transaction_session_timeout = 0")
@@ -159,7 +160,7 @@ def _check(row: Row, position: int) -> None:
     """An event is at its place, as it was recorded, and of a topic that this version knows; raises BadArchive."""
     if row.position != position:
         raise BadArchive(f"position {position}: the event is missing", code="damaged_event")
-    if row.computed_hash() != row.hash:
+    if not is_intact(row):
         raise BadArchive(f"position {position}: {HASH_DIFFERS}", code="damaged_event")
     if row.topic not in _TOPICS:
         message = f"position {position}: unknown topic {row.topic!r}: was it written by a newer version?"

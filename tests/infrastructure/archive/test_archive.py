@@ -18,7 +18,7 @@ from infrastructure.archive import Archiving, BadArchive, Manifest, archiving, e
 from infrastructure.archive.reading import LOGGED, logged
 from infrastructure.composition import Service
 from infrastructure.database.schema import identities, kept_aside
-from infrastructure.event_store.recorder import Row
+from infrastructure.event_store.reading import Row
 from infrastructure.migrations import HEAD
 from projections.engine.projection import UnreadableLog
 from tests.infrastructure.event_store.test_verification import tamper
