@@ -17,11 +17,11 @@ from application.queries.explanation import Explanations
 from domain.instants import microseconds
 from infrastructure.database import Database
 from infrastructure.event_store.library import LedgerFactory
+from infrastructure.event_store.log import EventLog
 from infrastructure.event_store.mapper import LedgerMapper
-from infrastructure.event_store.reading import EventLog, Streams
 from infrastructure.event_store.recorder import Recorder
 from infrastructure.inbound.earlier import Earlier
-from infrastructure.journeys.receipts import IndexedReceipts
+from infrastructure.journeys.reading import IndexedReceipts, Streams
 from infrastructure.journeys.store import JourneyStore
 from infrastructure.journeys.writer import StoredLedgers
 from infrastructure.migrations import check, migrate
@@ -56,7 +56,7 @@ class Service:
         self.explanations = Explanations(self.ledger, Streams(self.database))
         self.assignments = Assignments(self.ledger, IndexedReceipts(self.database))
         self.log = EventLog(self.database)
-        self.projector = projector(self.database, self.ledger, lambda: microseconds(now()))
+        self.projector = projector(self.database, self.ledger, self.log, lambda: microseconds(now()))
 
     def close(self) -> None:
         """Wait for what is being recorded, and close the database."""
@@ -71,11 +71,11 @@ class Service:
         self.close()
 
 
-def projector(database: Database, ledger: Ledger, clock: Callable[[], int]) -> Projector:
+def projector(database: Database, ledger: Ledger, log: EventLog, clock: Callable[[], int]) -> Projector:
     """What keeps the read models; `clock` tells microseconds since 1970."""
     known = KnownFromStreams(ledger)
     stores = Stores(database.dialect, known)
-    return Projector(database, EventLog(database), known, stores, PROJECTIONS, clock)
+    return Projector(database, log, known, stores, PROJECTIONS, clock)
 
 
 def stamp() -> Stamp:

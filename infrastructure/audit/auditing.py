@@ -30,7 +30,7 @@ from infrastructure.audit.spark_engine import Spark
 from infrastructure.composition import Service
 from infrastructure.database.schema import events as log
 from infrastructure.database.schema import identities
-from infrastructure.event_store.recorder import Row
+from infrastructure.event_store.reading import find_altered, select_rows
 from projections.engine import generations
 
 MEMORY = "1GB"
@@ -184,14 +184,11 @@ def _refuse_unreadable() -> Iterator[None]:
 def _find_altered(service: Service, judged: Judged, position: int) -> list[int]:
     """Positions of events, of what differs and of campaigns, that are not what was recorded, by their hash."""
     streams = {each.journey_id for each in judged.differences if each.journey_id is not None}
-    columns = [log.c[name] for name in Row._fields]
     asked = or_(log.c.originator_id.in_(streams), log.c.topic.in_(DEFINING))
     if not judged.differences:
         return []
-    query = select(*columns).where(asked, log.c.position <= position).order_by(log.c.position)
     with service.database.reading() as connection:
-        rows = (Row._make(row) for row in connection.execute(query))
-        return [row.position for row in rows if row.computed_hash() != row.hash]
+        return find_altered(connection.execute(select_rows(asked, log.c.position <= position)))
 
 
 def _find_users(service: Service, judged: Judged) -> dict[str, str]:

@@ -13,19 +13,24 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, literal_column, select, tuple_
+from sqlalchemy import Connection, func, literal_column, select
 from sqlalchemy.sql import ClauseElement
 
 from application.commands.intake import GroupDefinitions
 from application.ledger import UnknownCampaign
-from domain.app_group import AppGroupMade
 from infrastructure.audit.decision_differences import DecisionAudit, Difference, Found
 from infrastructure.composition import Service
 from infrastructure.database import Database
 from infrastructure.database.schema import events, identities
-from infrastructure.database.statements import Prepared, as_keys, constant
-from infrastructure.event_store.codec import TOPICS
-from infrastructure.event_store.recorder import Row
+from infrastructure.database.statements import Prepared, as_keys
+from infrastructure.event_store.reading import (
+    find_altered,
+    last_position,
+    read_app_groups,
+    select_rows,
+    select_stream_after,
+    select_streams,
+)
 from infrastructure.process.pool import ProcessPool
 from infrastructure.replay.deciding import DECISIONS, FACTS, Replay, StreamRow
 
@@ -142,18 +147,11 @@ class _Reading:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        stream, version, position = events.c.originator_id, events.c.originator_version, events.c.position
-        ends = select(stream).where(stream > bindparam("after")).order_by(stream)
-        self._end = self._prepared(ends.limit(constant(1)).offset(constant(RANGE_EVENTS - 1)))
-        page = select(stream, version, position, events.c.app_group, events.c.topic, events.c.state).where(
-            tuple_(stream, version) > tuple_(bindparam("stream"), bindparam("version")),
-            stream <= bindparam("last"),
-            position <= bindparam("position"),
-        )
-        self._page = self._prepared(page.order_by(stream, version).limit(constant(RANGE_EVENTS)))
+        self._end = self._prepared(select_stream_after(RANGE_EVENTS))
+        self._page = self._prepared(select_streams(RANGE_EVENTS))
         keys = database.dialect.keys
         wanted = keys("keys", position=int)
-        self._rows = self._prepared(select(events).join(wanted, events.c.position == wanted.c.position))
+        self._rows = self._prepared(select_rows(events.c.position.in_(select(wanted.c.position))))
         journeys = keys("keys", journey_id=str)
         same = identities.c.journey_id == journeys.c.journey_id
         self._users = self._prepared(
@@ -167,9 +165,9 @@ class _Reading:
         """The position of the log's last event, or of the last one up to a position that cuts off no decision."""
         topic, position = events.c.topic, events.c.position
         with self._database.reading() as connection:
-            newest = connection.execute(select(func.max(position))).scalar() or 0
+            newest = last_position(connection)
             if up_to is None or up_to >= newest:
-                return int(newest)
+                return newest
             following = connection.execute(select(topic).where(position == up_to + 1)).scalar()
             if following not in DECISIONS:
                 return up_to
@@ -179,11 +177,8 @@ class _Reading:
 
     def app_groups(self) -> list[str]:
         """All app groups, by the streams that are theirs."""
-        # Their ids begin alike, and an index finds them.
-        stream, is_made = events.c.originator_id, events.c.topic == TOPICS[AppGroupMade]
-        query = select(events.c.app_group).where(stream > "group-", stream < "group.", is_made)
         with self._database.reading() as connection:
-            return list(connection.execute(query).scalars())
+            return [row.app_group for row in read_app_groups(connection)]
 
     def ranges(self, position: int) -> Iterator[tuple[str, str]]:
         """The ids of streams, cut into ranges of a few thousand events: after one id, up to and including another."""
@@ -235,6 +230,5 @@ class _Reading:
         return dict(found)
 
     def _tampered(self, connection: Connection, positions: set[int]) -> set[int]:
-        found = self._rows.all(connection, keys=as_keys([[each] for each in sorted(positions)]))
-        rows = (Row._make(row) for row in found)
-        return {row.position for row in rows if row.computed_hash() != row.hash}
+        keys = as_keys([[each] for each in sorted(positions)])
+        return set(find_altered(self._rows.all(connection, keys=keys)))

@@ -9,7 +9,8 @@ from sqlalchemy.engine import Connection
 
 from domain.instants import from_microseconds, printed
 from infrastructure.database import Database
-from infrastructure.database.schema import events, identities, webhook_events, webhook_lines, webhooks
+from infrastructure.database.schema import identities, webhook_events, webhook_lines, webhooks
+from infrastructure.event_store.reading import last_position
 from infrastructure.outbound.feed import Telling
 from infrastructure.outbound.webhooks.hooks import ACTIVE, DISABLED, GONE, Webhook, clock
 
@@ -234,7 +235,7 @@ def standing(connection: Connection, webhook_id: str) -> dict[str, Any]:
 
 def lines(connection: Connection) -> list[str]:
     """How webhooks stand, as lines for Prometheus; `lag` is the distance to the end of the log, in events."""
-    newest = connection.execute(select(func.max(events.c.position))).scalar() or 0
+    newest = last_position(connection)
     counted = select(_event.webhook_id, _line.parked_at.is_not(None), func.count())
     counted = counted.join_from(webhook_events, webhook_lines, _same())
     counted = counted.group_by(_event.webhook_id, _line.parked_at.is_not(None))
