@@ -7,16 +7,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
-from sqlalchemy import func, select
-from sqlalchemy.engine import Connection
-
 from infrastructure.database import Database
-from infrastructure.event_store.reading import EventLog
+from infrastructure.event_store.log import EventLog
 from infrastructure.inbound import rejects
 from infrastructure.outbound.webhooks.queues import describe_metrics as describe_webhooks
-from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.tables import report_conversions
-from projections.engine import generations
+from projections.campaign_report.reading import count_conversions
 from projections.engine.status import Standing, standings
 from projections.registry import PROJECTIONS
 
@@ -48,7 +43,7 @@ def describe_ledger(database: Database, log: EventLog, clock: Callable[[], int])
     with database.reading() as connection:
         position = log.last_position(connection)
         read_models = list(standings(connection, log, PROJECTIONS, clock(), count=False))
-        conversions = _count_conversions(connection)
+        conversions = count_conversions(connection)
         webhooks = describe_webhooks(connection, position)
     # Only the total of all app groups: whoever reads the metrics is an operator and belongs to none.
     rejected = _count_rejects(database, int(time.monotonic() // _REJECTS_SECONDS))
@@ -71,14 +66,6 @@ def describe_ledger(database: Database, log: EventLog, clock: Callable[[], int])
 def _count_rejects(database: Database, _while: int) -> dict[tuple[str, str], int]:
     with database.reading() as connection:
         return rejects.counted(connection)
-
-
-def _count_conversions(connection: Connection) -> int:
-    current = generations.find(connection, CAMPAIGN_REPORT)
-    if current is None or not current.is_of(CAMPAIGN_REPORT):
-        return 0
-    query = select(func.coalesce(func.sum(current[report_conversions].c.conversions), 0))
-    return int(connection.execute(query).scalar_one())
 
 
 def _head(name: str, help_: str) -> tuple[str, str]:

@@ -24,9 +24,9 @@ from domain.experiment.results import UPLIFT, Experiment, Observed, Results
 from domain.experiment.winner import SIGNIFICANCE, Periods
 from domain.instants import from_microseconds, microseconds, printed
 from infrastructure.composition import Service
-from projections.recipients.experiment import Experiment as Counted
-from projections.recipients.experiment import experiment, experiment_at
-from projections.recipients.weights import Period, closed, shared, strata, weights_in_force
+from projections.experiments.counted import Experiment as Counted
+from projections.experiments.counted import experiment, experiment_at
+from projections.experiments.weights import Period, closed, shared, strata, weights_in_force
 
 
 class NoWinnerDeclared(DomainError):

@@ -24,7 +24,7 @@ from domain.instants import from_microseconds, microseconds
 from infrastructure.composition import Service
 from infrastructure.serving.scheduling import due
 from projections.engine.sums import stream
-from projections.recipients.experiment import Delay, Experiment, experiment, experiment_at
+from projections.experiments.counted import Delay, Experiment, experiment, experiment_at
 
 _HOUR = timedelta(hours=1)
 

@@ -3,34 +3,35 @@
 It only reads, in short transactions: the log only grows, so all of them see the same events up to a position.
 """
 
-import gc
 import os
-import signal
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
-from multiprocessing import get_context, parent_process
 from operator import itemgetter
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, literal_column, select, tuple_
+from sqlalchemy import Connection, func, literal_column, select
 from sqlalchemy.sql import ClauseElement
 
 from application.commands.intake import GroupDefinitions
 from application.ledger import UnknownCampaign
-from domain.app_group import AppGroupMade
 from infrastructure.audit.decision_differences import DecisionAudit, Difference, Found
 from infrastructure.composition import Service
 from infrastructure.database import Database
 from infrastructure.database.schema import events, identities
-from infrastructure.database.statements import Prepared, as_keys, constant
-from infrastructure.event_store.codec import TOPICS
-from infrastructure.event_store.recorder import Row
+from infrastructure.database.statements import Prepared, as_keys
+from infrastructure.event_store.reading import (
+    find_altered,
+    last_position,
+    read_app_groups,
+    select_rows,
+    select_stream_after,
+    select_streams,
+)
+from infrastructure.process.pool import ProcessPool
 from infrastructure.replay.deciding import DECISIONS, FACTS, Replay, StreamRow
 
 RANGE_EVENTS = 20_000
@@ -41,9 +42,6 @@ LIMIT = 1_000
 
 _SMALL = 500_000
 """Events that one process replays in some ten seconds; each of the others takes one or two to begin."""
-
-_AHEAD = 2
-"""Ranges for each process that are under way or wait to be added up."""
 
 _LAST_VERSION = 2**31 - 1
 
@@ -112,50 +110,12 @@ def _doing(service: Service, processes: int) -> Iterator[Doing]:
         yield lambda tasks: map(auditor.do, tasks)
         return
     # New interpreters and no forks: this one has a database open, and perhaps threads.
-    with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (service.database.url,)) as pool:
-
-        def do(tasks: Iterable[Task]) -> Iterator[Found]:
-            under_way: deque[Future[Found]] = deque()
-            for task in tasks:
-                under_way.append(pool.submit(_do, task))
-                if len(under_way) >= _AHEAD * processes:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
-
-        try:
-            yield do
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    with ProcessPool[Task, Found](processes, "spawn", partial(_open_worker, service.database.url)) as pool:
+        yield pool.map
 
 
-_url = ""
-_auditor: "_Auditor | None" = None
-
-
-def _begin(url: str) -> None:
-    """Prepare a new process: it ends with the one that began it, which alone hears of Ctrl-C."""
-    global _url  # noqa: PLW0603 - a process of its own, for this alone
-    _url = url
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.freeze()
-    gc.set_threshold(1_000_000, 50, 100)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that began it is gone, also where that was killed."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _do(task: Task) -> Found:
-    global _auditor  # noqa: PLW0603 - opened once, by the first task
-    if _auditor is None:
-        _auditor = _Auditor(Service(_url))
-    return _auditor.do(task)
+def _open_worker(url: str) -> Callable[[Task], Found]:
+    return _Auditor(Service(url)).do
 
 
 class _Auditor:
@@ -187,18 +147,11 @@ class _Reading:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        stream, version, position = events.c.originator_id, events.c.originator_version, events.c.position
-        ends = select(stream).where(stream > bindparam("after")).order_by(stream)
-        self._end = self._prepared(ends.limit(constant(1)).offset(constant(RANGE_EVENTS - 1)))
-        page = select(stream, version, position, events.c.app_group, events.c.topic, events.c.state).where(
-            tuple_(stream, version) > tuple_(bindparam("stream"), bindparam("version")),
-            stream <= bindparam("last"),
-            position <= bindparam("position"),
-        )
-        self._page = self._prepared(page.order_by(stream, version).limit(constant(RANGE_EVENTS)))
+        self._end = self._prepared(select_stream_after(RANGE_EVENTS))
+        self._page = self._prepared(select_streams(RANGE_EVENTS))
         keys = database.dialect.keys
         wanted = keys("keys", position=int)
-        self._rows = self._prepared(select(events).join(wanted, events.c.position == wanted.c.position))
+        self._rows = self._prepared(select_rows(events.c.position.in_(select(wanted.c.position))))
         journeys = keys("keys", journey_id=str)
         same = identities.c.journey_id == journeys.c.journey_id
         self._users = self._prepared(
@@ -212,9 +165,9 @@ class _Reading:
         """The position of the log's last event, or of the last one up to a position that cuts off no decision."""
         topic, position = events.c.topic, events.c.position
         with self._database.reading() as connection:
-            newest = connection.execute(select(func.max(position))).scalar() or 0
+            newest = last_position(connection)
             if up_to is None or up_to >= newest:
-                return int(newest)
+                return newest
             following = connection.execute(select(topic).where(position == up_to + 1)).scalar()
             if following not in DECISIONS:
                 return up_to
@@ -224,11 +177,8 @@ class _Reading:
 
     def app_groups(self) -> list[str]:
         """All app groups, by the streams that are theirs."""
-        # Their ids begin alike, and an index finds them.
-        stream, is_made = events.c.originator_id, events.c.topic == TOPICS[AppGroupMade]
-        query = select(events.c.app_group).where(stream > "group-", stream < "group.", is_made)
         with self._database.reading() as connection:
-            return list(connection.execute(query).scalars())
+            return [row.app_group for row in read_app_groups(connection)]
 
     def ranges(self, position: int) -> Iterator[tuple[str, str]]:
         """The ids of streams, cut into ranges of a few thousand events: after one id, up to and including another."""
@@ -280,6 +230,5 @@ class _Reading:
         return dict(found)
 
     def _tampered(self, connection: Connection, positions: set[int]) -> set[int]:
-        found = self._rows.all(connection, keys=as_keys([[each] for each in sorted(positions)]))
-        rows = (Row._make(row) for row in found)
-        return {row.position for row in rows if row.computed_hash() != row.hash}
+        keys = as_keys([[each] for each in sorted(positions)])
+        return set(find_altered(self._rows.all(connection, keys=keys)))

@@ -42,7 +42,7 @@ _SHOWN = 1_000
 @contextmanager
 def _managing(database: str | None, app_group: str | None) -> Iterator[Webhooks]:
     with opened(database) as service:
-        yield Webhooks(service.database, service.ledger, service.log, only_app_group(service, app_group))
+        yield Webhooks(service.database, service.ledger, only_app_group(service, app_group))
 
 
 @commands.command()
@@ -203,7 +203,7 @@ def deliver(database: DatabaseOption = None) -> None:
 
     settings = webhook_settings()
     with opened(database) as service:
-        feed = Feed(service.database, service.log, service.definitions)
+        feed = Feed(service.database, service.definitions)
         deliverer = Deliverer(service.database, feed, settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: deliverer.end())

@@ -24,8 +24,8 @@ from projections.campaign_report.reading import CampaignReport, report
 from projections.overlap import OVERLAP
 from projections.overlap.reading import overlap
 from projections.series import SERIES
+from projections.series.clock import Clock
 from projections.series.reading import Series, series
-from projections.series.tables import Clock
 
 routes = APIRouter(tags=["reports"])
 

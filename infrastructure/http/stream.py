@@ -92,7 +92,7 @@ class _Hub:
     """What the streams of a process share: one look at the end of the log for all, and threads to read it."""
 
     def __init__(self, state: State) -> None:
-        self.feed = Feed(state.service.database, state.service.log, state.service.definitions)
+        self.feed = Feed(state.service.database, state.service.definitions)
         self._state = state
         self._open = 0
         self._newest = 0

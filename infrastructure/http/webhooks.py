@@ -248,7 +248,7 @@ async def release_parked(request: Request, state: Shared, caller: Manager, webho
 
 def _webhooks(state: State, caller: Manager) -> Webhooks:
     service = state.service
-    return Webhooks(service.database, service.ledger, service.log, caller.app_group)
+    return Webhooks(service.database, service.ledger, caller.app_group)
 
 
 async def _asked(state: State, caller: Manager, name: str, *arguments: Any) -> Any:  # noqa: ANN401

@@ -26,8 +26,8 @@ from projections.conversions.tables import conversions, counted_revenue
 from projections.engine import generations
 from projections.engine.users import users
 from projections.overlap.reading import overlap
+from projections.series.clock import Clock
 from projections.series.reading import series
-from projections.series.tables import Clock
 from tests.projections.test_recipients import everyone
 from tests.projections.test_series import by_day
 from tests.support import reference, reference_reports

@@ -30,8 +30,8 @@ from infrastructure.access.operator import stamp
 from infrastructure.composition import Service
 from projections.engine import projector
 from projections.engine.projection import Logged
-from projections.recipients import RECIPIENTS, experiment, weights
-from projections.recipients.experiment import (
+from projections.experiments import counted, weights
+from projections.experiments.counted import (
     Delay,
     EventOfVariant,
     Experiment,
@@ -40,7 +40,8 @@ from projections.recipients.experiment import (
     RevenueOfVariant,
     VariantExperiment,
 )
-from projections.recipients.weights import Counted, Period
+from projections.experiments.weights import Counted, Period
+from projections.recipients import RECIPIENTS
 from tests.domain.journey.test_journey_laws import plans
 from tests.projections.test_recipients import contents, ends, fold_apart
 from tests.support import reference_experiment
@@ -62,14 +63,14 @@ CAMPAIGN: dict[str, Any] = {
 def read(service: Service, campaign_id: str, as_of: datetime) -> Experiment:
     """The experiment that the read model has."""
     with service.database.reading() as connection:
-        return experiment.experiment(connection, service.definitions, GROUP, campaign_id, as_of)
+        return counted.experiment(connection, service.definitions, GROUP, campaign_id, as_of)
 
 
 def read_at(service: Service, campaign_id: str, position: int, as_of: datetime) -> Experiment:
     """The experiment folded anew from the log up to a position."""
     with service.database.reading() as connection:
         known, log = service.definitions, service.log
-        return experiment.experiment_at(connection, log, known, GROUP, campaign_id, position, as_of)
+        return counted.experiment_at(connection, log, known, GROUP, campaign_id, position, as_of)
 
 
 def as_reference(found: Experiment) -> dict[str, Any]:
@@ -156,7 +157,7 @@ def test_r14_the_experiment_at_a_position_is_what_the_read_model_said_there(plan
         tempfile.TemporaryDirectory() as directory,
         open_ledger(Path(directory), campaigns) as service,
     ):
-        patch.setattr(experiment, "BATCH", batch)
+        patch.setattr(counted, "BATCH", batch)
         service.projector.catch_up(RECIPIENTS)
         said = []
         for facts in batches:

@@ -22,8 +22,8 @@ from projections.campaign_report import CAMPAIGN_REPORT
 from projections.engine import generations, projector, rebuilding
 from projections.engine.rebuilding import Done, Rebuilding, Task, here
 from projections.series import SERIES
+from projections.series.clock import Clock
 from projections.series.reading import DayFigures, Series, series
-from projections.series.tables import Clock
 from tests.domain.journey.test_journey_laws import plans
 from tests.support import reference_reports
 from tests.support.ledgers import GROUP, open_ledger, reported, take
