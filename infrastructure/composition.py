@@ -71,6 +71,12 @@ class Service:
         self.close()
 
 
+def open_for_reading(database_url: str) -> tuple[Database, Ledger]:
+    """A database and its ledger, opened to be read in a process of its own; raises NewerSchema, OlderSchema."""
+    service = Service(database_url, migrating=False)
+    return service.database, service.ledger
+
+
 def projector(database: Database, ledger: Ledger, log: EventLog, clock: Callable[[], int]) -> Projector:
     """What keeps the read models; `clock` tells microseconds since 1970."""
     known = KnownFromStreams(ledger)
