@@ -53,7 +53,7 @@ def _archive(address: str, engine: str = DuckDB.name) -> Done:
 def _ledger(url: str) -> Done:
     """`conversions audit`."""
     with Service(url) as service:
-        return _found(audit_ledger(service, Options(), _unwatched))
+        return _found(audit_ledger(service.database, service.projector, Options(), _unwatched))
 
 
 def _found(audited: AuditResult) -> Done:

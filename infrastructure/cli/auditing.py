@@ -123,7 +123,7 @@ def audit(  # noqa: PLR0913 - a command's options
             found = audit_archive(source, options, bar.show)
         else:
             with opened(database, migrating=False) as service:
-                found = audit_ledger(service, options, bar.show)
+                found = audit_ledger(service.database, service.projector, options, bar.show)
     with _refusing():
         _tell(found, html, json_output=json_output)
     if found.differs:
