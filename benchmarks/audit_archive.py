@@ -17,14 +17,14 @@ from benchmarks.garbage import less_collection
 from benchmarks.ledger import Unwatched, refuse
 from benchmarks.places import Place
 from benchmarks.workload import CAMPAIGNS, GROUP
+from infrastructure.access.operator import stamp
 from infrastructure.archive import EventPart, Manifest, open_location, read_manifest
 from infrastructure.archive.archiving import PART_POSITIONS, hash_file
 from infrastructure.archive.manifest import MANIFEST, event_file
 from infrastructure.archive.parquet_files import ROW_GROUP, open_engine
 from infrastructure.archive.typed_columns import MARK
 from infrastructure.audit.duckdb_engine import quote
-from infrastructure.composition import Service, stamp
-from infrastructure.inbound.importing import Import
+from infrastructure.composition import Service
 
 _MEMORY: Final = "2GB"
 
@@ -57,7 +57,7 @@ def ledger(place: Place, facts: Path) -> Iterator[str]:
     with place.empty() as url:
         with Service(url) as service, less_collection():
             service.campaigns.apply(read_campaigns(CAMPAIGNS), stamp())
-            Import(service, GROUP, refuse).run([str(facts)], None, Unwatched())
+            service.start_import(GROUP, refuse).run([str(facts)], None, Unwatched())
             service.projector.catch_up()
         yield url
 

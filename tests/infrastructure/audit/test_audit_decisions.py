@@ -16,10 +16,11 @@ from domain.campaigns import conversion_events
 from domain.journey.lookups import Journey
 from domain.journey.rules import conversions, upgrades
 from infrastructure import composition
+from infrastructure.access.operator import stamp
 from infrastructure.audit.decision_differences import DecisionAudit, Difference
 from infrastructure.audit.decisions import audit_decisions
 from infrastructure.cli import decision_tables
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from infrastructure.replay import streams
 from tests.domain.journey.test_journey_laws import plans
 from tests.infrastructure.event_store.test_verification import tamper

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from application.commands.definitions import read_campaigns
 from benchmarks.crowd import Crowd, campaigns
 from benchmarks.workload import GROUP, Fact
+from infrastructure.access.operator import stamp
 from infrastructure.archive import Archiver, open_location
 from infrastructure.archive.batches import EVENTS, read_events
 from infrastructure.audit import auditing
@@ -25,7 +26,7 @@ from infrastructure.audit.duckdb_engine import DuckDB, quote
 from infrastructure.audit.outcome import AuditResult, Judged
 from infrastructure.audit.rules import statements
 from infrastructure.audit.spark_engine import NoSpark, Spark, begun, mebibytes
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from tests.infrastructure.audit import test_audit_orders
 from tests.infrastructure.audit.test_audit import FAULTS, make
 from tests.support.commands import run
