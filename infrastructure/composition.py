@@ -81,3 +81,9 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def open_for_reading(database_url: str) -> tuple[Database, Ledger]:
+    """A database and its ledger, opened to be read in a process of its own; raises NewerSchema, OlderSchema."""
+    service = Service(database_url, migrating=False)
+    return service.database, service.ledger
