@@ -16,9 +16,8 @@ from application.queries.assignments import Assignments
 from application.queries.explanation import Explanations
 from domain.instants import microseconds
 from infrastructure.database import Database
-from infrastructure.event_store.library import LedgerFactory
+from infrastructure.event_store.library import LedgerFactory, LedgerMapper
 from infrastructure.event_store.log import EventLog
-from infrastructure.event_store.mapper import LedgerMapper
 from infrastructure.event_store.recorder import Recorder
 from infrastructure.inbound.earlier import Earlier
 from infrastructure.journeys.reading import IndexedReceipts, Streams
@@ -60,9 +59,9 @@ class Service:
         self.journeys = JourneyStore(self.database.dialect)
         self.ledgers = StoredLedgers(self.database, self.recorder, self.journeys)
         self.ledger = Ledger(LedgerFactory(self.recorder), LedgerMapper())
-        self.campaigns = Campaigns(self.ledger, self.ledgers)
-        self.experiments = Experiments(self.ledger, self.ledgers)
-        self.intake = Intake(self.ledger, self.ledgers, now)
+        self.campaigns = Campaigns(self.ledgers)
+        self.experiments = Experiments(self.ledgers)
+        self.intake = Intake(self.ledgers, now)
         self.earlier = Earlier(self.database, self.ledger)
         self.explanations = Explanations(self.ledger, Streams(self.database))
         self.assignments = Assignments(self.ledger, IndexedReceipts(self.database))

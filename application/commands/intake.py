@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import chain
+from typing import Any
 
 import msgspec
 import structlog
@@ -28,9 +29,10 @@ from application.commands.facts import (
     VoidCommand,
 )
 from application.commands.properties import canonical, seal
-from application.ledger import Ledger
-from application.ports import Announced, Answered, Ledgers, LoadedJourney, Stamp, Transaction
+from application.ledger import Aggregates
+from application.ports import Announced, Answered, JourneyTransaction, Ledgers, LoadedJourney, Stamp
 from domain import money
+from domain.aggregate import Aggregate
 from domain.app_group import AppGroup, stream_id
 from domain.campaigns.definition import Definition
 from domain.errors import BadMoney, ConflictingFact, DomainError, FactRefused, UnknownApp
@@ -92,14 +94,15 @@ class Outcome:
 class GroupDefinitions(dict[str, Definition]):
     """The launched definitions of one app group, loaded when first asked for: they cannot change (R4)."""
 
-    def __init__(self, ledger: Ledger, app_group: str) -> None:
+    def __init__(self, aggregates: Aggregates, app_group: str) -> None:
         super().__init__()
-        self._ledger = ledger
+        self.aggregates = aggregates
+        """Where definitions are looked up: the unit of work under way replaces it by its own view."""
         self._app_group = app_group
 
     def __missing__(self, campaign_id: str, /) -> Definition:
         """The definition, after a fresh look; raises for unknown campaigns and drafts."""
-        campaign = self._ledger.existing_campaign(self._app_group, campaign_id)
+        campaign = self.aggregates.existing_campaign(self._app_group, campaign_id)
         campaign.refuse_receipts_of_draft()
         return self.setdefault(campaign_id, campaign.definition)
 
@@ -107,8 +110,7 @@ class GroupDefinitions(dict[str, Definition]):
 class Intake:
     """Records batches of facts of one app group, each batch whole."""
 
-    def __init__(self, ledger: Ledger, ledgers: Ledgers, now: Callable[[], datetime]) -> None:
-        self._ledger = ledger
+    def __init__(self, ledgers: Ledgers, now: Callable[[], datetime]) -> None:
         self._ledgers = ledgers
         self._now = now
         self._definitions: dict[str, GroupDefinitions] = {}
@@ -120,21 +122,23 @@ class Intake:
     def submit(self, app_group: str, commands: Sequence[FactCommand], stamp: Stamp) -> Future[Outcome]:
         """Decide the facts now; the future holds the outcome once they are durable. Raises UnknownAppGroup."""
 
-        def decide(transaction: Transaction) -> Answered[Outcome]:
-            group = transaction.remembered(
-                stream_id(app_group), lambda: self._ledger.existing_app_group(app_group)
+        def decide(unit: JourneyTransaction) -> Answered[Outcome]:
+            group = unit.remembered(
+                stream_id(app_group), lambda: unit.aggregates.existing_app_group(app_group)
             )
-            batch = _Batch(transaction, group, self._definitions_of(app_group), self._now())
+            batch = _Batch(unit, group, self._definitions_in(unit, app_group), self._now())
             answers = batch.take(commands)
             conversions = batch.conversions()
-            self._ledger.save(*batch.aggregates(), app_group=app_group)
+            unit.record(app_group, *batch.aggregates())
             return lambda position: _outcome(app_group, answers, position, conversions)
 
         return self._ledgers.submit(stamp, decide)
 
-    def _definitions_of(self, app_group: str) -> GroupDefinitions:
+    def _definitions_in(self, unit: JourneyTransaction, app_group: str) -> GroupDefinitions:
+        # Journeys in memory hold on to the definitions; the unit's view is good as long as the unit.
         if app_group not in self._definitions:
-            self._definitions[app_group] = GroupDefinitions(self._ledger, app_group)
+            self._definitions[app_group] = GroupDefinitions(unit.aggregates, app_group)
+        self._definitions[app_group].aggregates = unit.aggregates
         return self._definitions[app_group]
 
 
@@ -148,7 +152,7 @@ class _Batch:
     """One batch while it is being decided."""
 
     def __init__(
-        self, transaction: Transaction, group: AppGroup, definitions: GroupDefinitions, now: datetime
+        self, transaction: JourneyTransaction, group: AppGroup, definitions: GroupDefinitions, now: datetime
     ) -> None:
         self._transaction = transaction
         self._group = group
@@ -181,7 +185,7 @@ class _Batch:
         )
         return kinds[ConversionRecorded] - kinds[ConversionWithdrawn]
 
-    def aggregates(self) -> list[object]:
+    def aggregates(self) -> list[Aggregate[Any]]:
         """The aggregates, journeys in the order of their ids: their streams lie beside each other in the store."""
         journeys = sorted(
             (loaded.journey for loaded in self._journeys.values()), key=lambda journey: journey.id
