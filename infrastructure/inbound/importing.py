@@ -9,8 +9,9 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from application.commands.facts import FactCommand, Notes, read_fact
+from application.commands.facts import FactCommand, read_fact
 from application.commands.intake import Answer, Outcome, Verdict
+from application.commands.values import Notes
 from domain.errors import FactRefused
 from infrastructure.composition import REPORTS, Service, stamp
 from infrastructure.inbound.earlier import answered, leniently, to_take
