@@ -21,7 +21,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, literal_column, select
 from sqlalchemy.sql import ClauseElement
 
-from application.commands.intake import GroupDefinitions
+from application.commands.translation import GroupDefinitions
 from application.ledger import UnknownCampaign
 from infrastructure.audit.decision_differences import DecisionAudit, Difference, Found
 from infrastructure.composition import Service
