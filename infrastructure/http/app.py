@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -36,12 +37,16 @@ from infrastructure.http import (
 )
 from infrastructure.http.access import Access
 from infrastructure.http.braze import routes as braze
+from infrastructure.http.idempotency_keys import IdempotencyKeys
 from infrastructure.http.problems import Problem
 from infrastructure.http.segment import routes as segment
 from infrastructure.http.settings import HttpSettings
 from infrastructure.http.state import State
 from infrastructure.http.tracing import tell, tracing
 from infrastructure.inbound.queue import Gathering
+from infrastructure.outbound.feed import Teller
+from infrastructure.outbound.webhooks.managing import Managing
+from infrastructure.read_models import gauges
 
 log = structlog.get_logger()
 
@@ -67,8 +72,7 @@ def create(
         gathering = Gathering(opened.intake, settings.waiting_facts)
         # Most of what is done waits for the database.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "answering"))
-        access = Access(opened.database, lambda: microseconds(opened.now()), settings.calls_a_second)
-        app.state.conversions = State(opened, settings, access, gathering)
+        app.state.conversions = _state(opened, settings, gathering)
         try:
             yield
         finally:
@@ -104,6 +108,32 @@ def create(
     _tell_problems(app)
     app.add_middleware(Outside)
     return app
+
+
+def _state(service: Service, settings: HttpSettings, gathering: Gathering) -> State:
+    def clock() -> int:
+        return microseconds(service.now())
+
+    return State(
+        settings=settings,
+        access=Access(service.database, clock, settings.calls_a_second),
+        now=service.now,
+        database=service.database,
+        log=service.log,
+        ledger=service.ledger,
+        definitions=service.projector.known,
+        idempotency_keys=IdempotencyKeys(service.database, clock),
+        gathering=gathering,
+        earlier=service.earlier,
+        campaigns=service.campaigns,
+        experiments=service.experiments,
+        explanations=service.explanations,
+        assignments=service.assignments,
+        feed=Teller(service),
+        webhooks=partial(Managing, service),
+        service=service,
+        gauges=partial(gauges.of_ledger, service),
+    )
 
 
 def _describe(app: FastAPI) -> None:

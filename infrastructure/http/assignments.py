@@ -39,7 +39,7 @@ async def assign_users(request: Request, state: Shared, caller: Reader, campaign
 
 def _assigned(state: State, caller: Caller, campaign_id: str, sent: bytes) -> dict[str, Any]:
     try:
-        found = state.service.assignments.assign(caller.app_group, campaign_id, _user_ids(sent))
+        found = state.assignments.assign(caller.app_group, campaign_id, _user_ids(sent))
     except TooManyUserIds as refusal:
         status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         raise Problem(status, refusal.code, refusal.message, place=refusal.place) from None

@@ -49,7 +49,7 @@ _REFUSED = (
 )
 async def show_app_group(request: Request, state: Shared, caller: Reader) -> Response:
     """Show the app group of the key: its time zone, default currency, apps and known custom events."""
-    group = await asyncio.to_thread(state.service.ledger.existing_app_group, caller.app_group)
+    group = await asyncio.to_thread(state.ledger.existing_app_group, caller.app_group)
     return tagged(request, _group(group))
 
 
@@ -67,7 +67,7 @@ async def change_app_group(request: Request, state: Shared, caller: Manager) -> 
     """
     command = read_command(AppGroupCommand, await _object(request, state))
     stamp = caller.stamp(new_command_id())
-    group = await asyncio.to_thread(state.service.campaigns.change_group, caller.app_group, command, stamp)
+    group = await asyncio.to_thread(state.campaigns.change_group, caller.app_group, command, stamp)
     return answered(_group(group))
 
 
@@ -94,21 +94,20 @@ async def make_campaign(request: Request, state: Shared, caller: Manager) -> Res
         return HTTPStatus.CREATED, _campaign(_created(state, caller.app_group, command, stamp))
 
     key = request.headers.get("idempotency-key")
-    status, value = await asyncio.to_thread(once, state.service, caller.app_group, key, raw, make)
+    status, value = await asyncio.to_thread(once, state.idempotency_keys, caller.app_group, key, raw, make)
     return answered(value, status)
 
 
 def _created(state: State, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
     """The campaign, new; or as it stands, where this very command made it before and the answer was lost."""
-    service = state.service
     try:
-        return service.campaigns.create(app_group, command, stamp)
+        return state.campaigns.create(app_group, command, stamp)
     except CampaignExists:
-        with service.database.reading() as connection:
-            by = service.log.began_by(connection, stream_id(app_group, command.id))
+        with state.database.reading() as connection:
+            by = state.log.began_by(connection, stream_id(app_group, command.id))
         if by != stamp.command_id:
             raise
-        return service.ledger.existing_campaign(app_group, command.id)
+        return state.ledger.existing_campaign(app_group, command.id)
 
 
 @routes.get(
@@ -127,7 +126,7 @@ async def list_campaigns(
 ) -> Response:
     """List campaigns by id, with their headline figures."""
     most, after = limited(limit), place_of(cursor, str)
-    await asyncio.to_thread(state.service.ledger.existing_app_group, caller.app_group)
+    await asyncio.to_thread(state.ledger.existing_app_group, caller.app_group)
     position, found = await up_to_date(
         state,
         lambda connection: headlines(connection, caller.app_group, after=after, limit=most + 1),
@@ -152,9 +151,9 @@ async def list_campaigns(
 )
 async def show_campaign(request: Request, state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
     """Show a campaign as it is defined."""
-    ledger = state.service.ledger
     return tagged(
-        request, _campaign(await asyncio.to_thread(ledger.existing_campaign, caller.app_group, campaign_id))
+        request,
+        _campaign(await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)),
     )
 
 
@@ -175,7 +174,7 @@ async def change_campaign(
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_definition", detail, place="id")
     command = read_command(CampaignCommand, stated)
     stamp = caller.stamp(new_command_id())
-    changed = await asyncio.to_thread(state.service.campaigns.change, caller.app_group, command, stamp)
+    changed = await asyncio.to_thread(state.campaigns.change, caller.app_group, command, stamp)
     return answered(_campaign(changed))
 
 
@@ -192,7 +191,7 @@ def _life(name: str, told: str, decide: Callable[[Campaigns, str, str, Stamp], C
     )
     async def step(state: Shared, caller: Manager, campaign_id: CampaignId) -> Response:
         stamp = caller.stamp(new_command_id())
-        change = partial(decide, state.service.campaigns)
+        change = partial(decide, state.campaigns)
         return answered(_campaign(await asyncio.to_thread(change, caller.app_group, campaign_id, stamp)))
 
 

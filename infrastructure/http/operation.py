@@ -11,7 +11,6 @@ from infrastructure.http import metrics
 from infrastructure.http.answers import answered
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Shared, State
-from infrastructure.read_models import gauges
 from projections.engine import generations
 
 routes = APIRouter(tags=["operation"])
@@ -35,8 +34,8 @@ async def readyz(state: Shared) -> Response:
 
 
 def _ready(state: State) -> dict[str, Any]:
-    with state.service.database.reading() as connection:
-        newest = state.service.projector.log.last_position(connection)
+    with state.database.reading() as connection:
+        newest = state.log.last_position(connection)
         found = generations.currents(connection, PROJECTIONS)
     standing = {
         projection.name: {
@@ -55,7 +54,7 @@ def _ready(state: State) -> dict[str, Any]:
 async def show_metrics(state: Shared) -> Response:
     """Print counters of requests and facts, and how read models and rejected facts stand."""
     metrics.WAITING.set(state.gathering.waiting)
-    lines = await asyncio.to_thread(gauges.of_ledger, state.service)
+    lines = await asyncio.to_thread(state.gauges)
     standing = "\n".join([*lines, ""]).encode()
     return Response(
         await asyncio.to_thread(metrics.printed) + standing,

@@ -21,7 +21,6 @@ from infrastructure.outbound.webhooks.hooks import TooManyWebhooks
 from infrastructure.outbound.webhooks.managing import (
     ChangeWebhook,
     MakeWebhook,
-    Managing,
     ReleaseLines,
     ReplayWebhook,
     UnknownWebhook,
@@ -121,7 +120,7 @@ async def make_webhook(request: Request, state: Shared, caller: Manager) -> Resp
     """
     raw = _plain(await body(request, _BODY_BYTES))
     asked = read_command(MakeWebhook, raw)
-    managing = Managing(state.service, caller.app_group)
+    managing = state.webhooks(caller.app_group)
     secrets: list[str | None] = []
 
     def make(command_id: str) -> tuple[int, dict[str, Any]]:
@@ -133,7 +132,7 @@ async def make_webhook(request: Request, state: Shared, caller: Manager) -> Resp
         return HTTPStatus.CREATED, made
 
     key = request.headers.get("idempotency-key")
-    status, value = await asyncio.to_thread(once, state.service, caller.app_group, key, raw, make)
+    status, value = await asyncio.to_thread(once, state.idempotency_keys, caller.app_group, key, raw, make)
     # Beside what is kept for the key: a secret is kept in one place, and told once.
     return answered(value | {"secret": secrets[0] if secrets else None}, status)
 
@@ -149,7 +148,7 @@ async def list_webhooks(
 ) -> Response:
     """List the webhooks of the app group by id, and how much waits for each."""
     most, after = limited(limit), place_of(cursor, str) or ""
-    managing = Managing(state.service, caller.app_group)
+    managing = state.webhooks(caller.app_group)
     found = await asyncio.to_thread(managing.listed, after, most + 1)
     further = cursor_of(found[most - 1]["id"]) if len(found) > most else None
     return answered({"webhooks": found[:most], "next_cursor": further})
@@ -249,7 +248,7 @@ async def release_parked(request: Request, state: Shared, caller: Manager, webho
 async def _asked(state: State, caller: Manager, name: str, *arguments: Any) -> Any:  # noqa: ANN401
     """What `Managing` answers, in another thread; raises Problem for a webhook that is none of the app group's."""
     try:
-        return await asyncio.to_thread(getattr(Managing(state.service, caller.app_group), name), *arguments)
+        return await asyncio.to_thread(getattr(state.webhooks(caller.app_group), name), *arguments)
     except UnknownWebhook as error:
         raise Problem(HTTPStatus.NOT_FOUND, error.code, error.message, place=error.place) from None
 

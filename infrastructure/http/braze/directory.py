@@ -9,13 +9,12 @@ from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Response
-from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from domain.campaigns.campaign import Campaign, stream_id
 from domain.campaigns.events import Kind, Status
 from domain.instants import from_microseconds, microseconds, printed
-from infrastructure.database.schema import events
+from infrastructure.event_store.streams import Changed, read_changes
 from infrastructure.http.braze.answers import BrazeRoute, Told, answers, told
 from infrastructure.http.braze.times import instant
 from infrastructure.http.problems import Problem
@@ -34,21 +33,11 @@ CampaignId = Annotated[str, Query(alias="campaign_id", description="The campaign
 CanvasId = Annotated[str, Query(alias="canvas_id", description="The canvas's id.")]
 
 _PAGE = 100
-_STREAMS_AT_ONCE = 500
 
 _CHANNELS = {"in_app": "in_app_message", "content_card": "content_cards"}
 """Channels that have another name there."""
 
 _UNSPECIFIED = "unspecified"
-
-
-@dataclass(frozen=True)
-class _Changed:
-    """Of a campaign's stream: the position it begins at, and when it was first and last changed, in microseconds."""
-
-    position: int
-    first: int
-    last: int
 
 
 @dataclass(frozen=True)
@@ -60,7 +49,7 @@ class _Page:
     newest_first: bool
     edited_after: int
 
-    def of(self, found: list[tuple[CampaignReport, _Changed]]) -> list[tuple[CampaignReport, _Changed]]:
+    def of(self, found: list[tuple[CampaignReport, Changed]]) -> list[tuple[CampaignReport, Changed]]:
         """The campaigns of the page."""
         wanted = [
             (report, changed)
@@ -90,7 +79,7 @@ _AskedPage = Annotated[_Page, Depends(_page)]
 
 async def found(state: State, app_group: str, campaign_id: str, kind: Kind) -> Campaign:
     """The campaign, where there is one of this kind; raises Problem."""
-    campaign = await asyncio.to_thread(state.service.ledger.campaign, app_group, campaign_id)
+    campaign = await asyncio.to_thread(state.ledger.campaign, app_group, campaign_id)
     if not campaign.version or campaign.kind is not kind:
         word = "Canvas" if kind is Kind.CANVAS else "campaign"
         place = "canvas_id" if kind is Kind.CANVAS else "campaign_id"
@@ -131,32 +120,19 @@ async def list_canvases(state: Shared, caller: Reader, page: _AskedPage) -> Resp
 
 async def _listed(
     state: State, app_group: str, kind: Kind, page: _Page
-) -> list[tuple[CampaignReport, _Changed]]:
-    def read(connection: Connection) -> list[tuple[CampaignReport, _Changed]]:
+) -> list[tuple[CampaignReport, Changed]]:
+    def read(connection: Connection) -> list[tuple[CampaignReport, Changed]]:
         of_kind = [each for each in reports(connection, app_group) if each.kind == kind]
         streams = {each.campaign_id: stream_id(app_group, each.campaign_id) for each in of_kind}
-        changed = _changed(connection, list(streams.values()))
+        changed = read_changes(connection, list(streams.values()))
         return [(each, changed[streams[each.campaign_id]]) for each in of_kind]
 
     return page.of(await up_to_date(state, read, CAMPAIGN_REPORT))
 
 
-def _line(report: CampaignReport, changed: _Changed) -> dict[str, Any]:
+def _line(report: CampaignReport, changed: Changed) -> dict[str, Any]:
     edited = printed(from_microseconds(changed.last))
     return {"id": report.campaign_id, "name": report.name, "last_edited": edited, "tags": []}
-
-
-def _changed(connection: Connection, streams: list[str]) -> dict[str, _Changed]:
-    found: dict[str, _Changed] = {}
-    stream, at = events.c.originator_id, events.c.recorded_at
-    for start in range(0, len(streams), _STREAMS_AT_ONCE):
-        query = (
-            select(stream, func.min(events.c.position), func.min(at), func.max(at))
-            .where(stream.in_(streams[start : start + _STREAMS_AT_ONCE]))
-            .group_by(stream)
-        )
-        found |= {row[0]: _Changed(*row[1:]) for row in connection.execute(query)}
-    return found
 
 
 @routes.get(
@@ -202,16 +178,16 @@ async def _common(state: State, campaign: Campaign) -> tuple[str | None, str | N
     """The first and the last day with a receipt, and what campaigns and canvases have in common."""
     group, campaign_id = campaign.app_group, campaign.campaign_id
 
-    def read(connection: Connection) -> tuple[_Changed, date | None, date | None]:
+    def read(connection: Connection) -> tuple[Changed, date | None, date | None]:
         stream = stream_id(group, campaign_id)
-        return _changed(connection, [stream])[stream], *days_with_receipts(connection, group, campaign_id)
+        return read_changes(connection, [stream])[stream], *days_with_receipts(connection, group, campaign_id)
 
     changed, first, last = await up_to_date(state, read, SERIES)
-    zone = await asyncio.to_thread(state.service.projector.known.zone, group)
+    zone = await asyncio.to_thread(state.definitions.zone, group)
     return _begin(first, zone), _begin(last, zone), _stated(campaign, changed)
 
 
-def _stated(campaign: Campaign, changed: _Changed) -> dict[str, Any]:
+def _stated(campaign: Campaign, changed: Changed) -> dict[str, Any]:
     """What campaigns and canvases have in common; what is not known here is empty."""
     return {
         "message": "success",

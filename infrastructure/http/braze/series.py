@@ -78,11 +78,11 @@ async def report_canvas(
 
 
 async def _zone(state: State, campaign: Campaign) -> tzinfo:
-    return await asyncio.to_thread(state.service.projector.known.zone, campaign.app_group)
+    return await asyncio.to_thread(state.definitions.zone, campaign.app_group)
 
 
 def _day(state: State, zone: tzinfo, name: str, text: str | None) -> date:
-    at = state.service.now().astimezone(zone) if text is None else instant(name, text, zone)
+    at = state.now().astimezone(zone) if text is None else instant(name, text, zone)
     return at.date()
 
 
@@ -101,7 +101,7 @@ def _first(state: State, zone: tzinfo, last: date, length: int | None, starting_
 
 async def _days(state: State, campaign: Campaign, first: date, last: date) -> _BothClocks:
     """Each day under the conversion clock and under the receipt clock, from one view of the read model."""
-    known, group, campaign_id = state.service.projector.known, campaign.app_group, campaign.campaign_id
+    known, group, campaign_id = state.definitions, campaign.app_group, campaign.campaign_id
 
     def read(connection: Connection) -> _BothClocks:
         happened = series(connection, known, group, campaign_id, "conversion", first, last)

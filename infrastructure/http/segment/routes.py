@@ -87,7 +87,7 @@ async def _taken(request: Request, state: State, limit: int, parse: Callable[[by
     caller = caller or await _by_body(request, state, call)
     if call.problem is not None:
         raise call.problem
-    origin = Origin(caller.key.app_id, state.service.now())
+    origin = Origin(caller.key.app_id, state.now())
     said = partial(meaning, call, origin)
     await _take(state, caller, said() if len(call.messages) <= _INLINE else await asyncio.to_thread(said))
     return answered({"success": True})
