@@ -17,12 +17,13 @@ from benchmarks.garbage import less_collection
 from benchmarks.ledger import Unwatched, refuse
 from benchmarks.places import Place
 from benchmarks.workload import CAMPAIGNS, GROUP
+from infrastructure.access.operator import stamp
 from infrastructure.archive import EventPart, Manifest, manifest_of, store
 from infrastructure.archive.archiving import COLUMNS, PART_POSITIONS, sha256_of
 from infrastructure.archive.engine import ROW_GROUP, engine
 from infrastructure.archive.manifest import MANIFEST, event_file
 from infrastructure.audit.engine import quoted
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from infrastructure.inbound.importing import Import
 
 _MEMORY: Final = "2GB"

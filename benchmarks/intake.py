@@ -12,7 +12,8 @@ from benchmarks.results import Ask, Progress, Table
 from benchmarks.stages import DECIDING, RECORDING, time_stages
 from benchmarks.workload import CAMPAIGNS, GROUP
 from domain.errors import FactRefused
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.inbound.files import open_facts
 from infrastructure.inbound.importing import IMPORT_BATCH, Import
 

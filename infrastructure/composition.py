@@ -1,8 +1,5 @@
 """The composition root: everything wired together over one database."""
 
-import os
-import pwd
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Self
@@ -11,7 +8,6 @@ from application.commands.campaigns import Campaigns
 from application.commands.experiments import Experiments
 from application.commands.intake import Intake
 from application.ledger import Ledger
-from application.ports import Stamp
 from application.queries.assignments import Assignments
 from application.queries.explanation import Explanations
 from domain.instants import microseconds
@@ -25,21 +21,10 @@ from infrastructure.journeys.receipts import IndexedReceipts
 from infrastructure.journeys.store import JourneyStore
 from infrastructure.journeys.writer import StoredLedgers
 from infrastructure.migrations import check, migrate
-from infrastructure.read_models.definitions import KnownFromStreams
-from infrastructure.read_models.tables import Stores
-from projections.app_groups import APP_GROUPS
-from projections.campaign_report import CAMPAIGN_REPORT
-from projections.conversions import CONVERSIONS
+from infrastructure.read_models.definitions import StoredDefinitions
+from infrastructure.read_models.tables import ReadModelTables
 from projections.engine.projector import Projector
-from projections.overlap import OVERLAP
-from projections.recipients import RECIPIENTS
-from projections.series import SERIES
-
-PROJECTIONS = (APP_GROUPS, CAMPAIGN_REPORT, OVERLAP, CONVERSIONS, SERIES, RECIPIENTS)
-
-
-REPORTS = (APP_GROUPS, CAMPAIGN_REPORT)
-"""What an import brings up to date: the others are brought so when they are asked for, or by `conversions project`."""
+from projections.registry import PROJECTIONS
 
 
 class Service:
@@ -67,7 +52,15 @@ class Service:
         self.explanations = Explanations(self.ledger, Streams(self.database))
         self.assignments = Assignments(self.ledger, IndexedReceipts(self.database))
         self.log = EventLog(self.database)
-        self.projector = projector(self.database, self.ledger, lambda: microseconds(now()))
+        self.definitions = StoredDefinitions(self.ledger)
+        self.projector = Projector(
+            self.database,
+            self.log,
+            self.definitions,
+            ReadModelTables(self.database.dialect, self.definitions),
+            PROJECTIONS,
+            lambda: microseconds(now()),
+        )
 
     def close(self) -> None:
         """Wait for what is being recorded, and close the database."""
@@ -80,20 +73,3 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def projector(database: Database, ledger: Ledger, clock: Callable[[], int]) -> Projector:
-    """What keeps the read models; `clock` tells microseconds since 1970."""
-    known = KnownFromStreams(ledger)
-    stores = Stores(database.dialect, known)
-    return Projector(database, EventLog(database), known, stores, PROJECTIONS, clock)
-
-
-def stamp() -> Stamp:
-    """The stamp of a command given on this machine: a new id, and the operating system's user."""
-    user = os.getuid()
-    try:
-        # Not getpass: it believes environment variables first.
-        return Stamp(uuid.uuid4().hex, f"os:{pwd.getpwuid(user).pw_name}")
-    except KeyError:
-        return Stamp(uuid.uuid4().hex, f"os:uid-{user}")

@@ -33,8 +33,9 @@ from infrastructure.cli.console import (
     plain,
     print_json,
 )
-from infrastructure.composition import REPORTS, Service
+from infrastructure.composition import Service
 from projections.engine.projection import UnreadableLog
+from projections.registry import WITH_IMPORTS
 
 Address = Annotated[
     str, typer.Argument(metavar="DIR", help="A directory, or an address such as s3://BUCKET/PREFIX.")
@@ -82,7 +83,7 @@ def restore(
         _stopping(lambda: _restored(service)),
     ):
         restored = Restoring(service, place, bar.show).run()
-        catch_up(service, *REPORTS)
+        catch_up(service, *WITH_IMPORTS)
     if json_output:
         print_json(asdict(restored) | {"position": str(restored.position)})
     else:

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from application.commands.definitions import read_campaigns
+from infrastructure.access.operator import stamp
 from infrastructure.cli import explaining, reporting
 from infrastructure.cli.console import Bar, err, out
 from infrastructure.cli.importing import Watching, print_totals
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.inbound.importing import Import
 

@@ -22,7 +22,7 @@ from infrastructure.cli.console import (
     out,
     print_json,
 )
-from infrastructure.composition import PROJECTIONS, Service
+from infrastructure.composition import Service
 from infrastructure.read_models import gauges
 from infrastructure.read_models.folding_pool import FoldingPool
 from projections.engine import generations
@@ -38,6 +38,7 @@ from projections.engine.rebuilding import (
     roll_back,
 )
 from projections.engine.status import Standing, standings
+from projections.registry import PROJECTIONS
 
 _SMALL = 100_000
 """Events that one process folds before others would have begun."""
@@ -204,7 +205,7 @@ def _pool(database: str | None, processes: int) -> Iterator[FoldingPool | None]:
 def _folding(service: Service, chosen: list[Projection], pool: FoldingPool | None, *, asked: bool) -> Folding:
     """The processes, where they were asked for, or there is enough to do for them."""
     with service.database.reading() as connection:
-        newest = service.projector.log.last_position(connection)
+        newest = service.log.last_position(connection)
     if pool is None or (newest < _SMALL and not asked):
         return here(service.projector, chosen)
     return pool

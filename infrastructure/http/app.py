@@ -121,7 +121,7 @@ def _state(service: Service, settings: HttpSettings, gathering: Gathering) -> St
         database=service.database,
         log=service.log,
         ledger=service.ledger,
-        definitions=service.projector.known,
+        definitions=service.definitions,
         idempotency_keys=IdempotencyKeys(service.database, clock),
         gathering=gathering,
         earlier=service.earlier,

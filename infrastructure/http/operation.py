@@ -6,12 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from infrastructure.composition import PROJECTIONS
 from infrastructure.http import metrics
 from infrastructure.http.answers import answered
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Shared, State
 from projections.engine import generations
+from projections.registry import PROJECTIONS
 
 routes = APIRouter(tags=["operation"])
 

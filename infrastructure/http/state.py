@@ -26,7 +26,7 @@ from infrastructure.inbound.earlier import Earlier
 from infrastructure.inbound.queue import Gathering
 from infrastructure.outbound.feed import Teller
 from infrastructure.outbound.webhooks.managing import Managing
-from projections.engine.projection import Known
+from infrastructure.read_models.definitions import StoredDefinitions
 
 
 @dataclass
@@ -39,7 +39,7 @@ class State:
     database: Database
     log: EventLog
     ledger: Ledger
-    definitions: Known
+    definitions: StoredDefinitions
     """Time zones, variants and conversion events: they never change once facts refer to them."""
     idempotency_keys: IdempotencyKeys
     gathering: Gathering

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from application.commands.facts import FactCommand, Notes, read_fact
 from application.commands.intake import Answer, Outcome, Verdict
 from domain.errors import FactRefused
-from infrastructure.composition import REPORTS, Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.inbound.earlier import answered, leniently, to_take
 from infrastructure.inbound.files import FactFile, Raw, open_facts
 from infrastructure.inbound.files.reading import Reread
 from infrastructure.process.garbage import less_garbage_collection
+from projections.registry import WITH_IMPORTS
 
 IMPORT_BATCH = 8_000
 """Facts in a transaction: large enough that journeys share the pages they dirty."""
@@ -101,7 +103,7 @@ class Import:
                 for path in paths:
                     self._file(path, file_format, watcher)
         finally:
-            self._service.projector.catch_up(*REPORTS, progress=watcher.projecting)
+            self._service.projector.catch_up(*WITH_IMPORTS, progress=watcher.projecting)
             self.totals.seconds = round(time.monotonic() - started, 3)
         return self.totals
 

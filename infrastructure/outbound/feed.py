@@ -23,7 +23,7 @@ from infrastructure.database.schema import events, identities
 from infrastructure.database.statements import Prepared, as_keys, constant
 from infrastructure.event_store.codec import TOPICS, UnreadableEvent, decode
 from infrastructure.event_store.recorder import HASH_DIFFERS, event_hash
-from infrastructure.read_models.definitions import KnownFromStreams
+from infrastructure.read_models.definitions import StoredDefinitions
 from projections.engine.projection import UnreadableLog
 
 PREFIX = "conversion-ledger."
@@ -97,7 +97,7 @@ class Teller:
 
     def __init__(self, service: Service) -> None:
         self._database = service.database
-        self._known = KnownFromStreams(service.ledger)
+        self._known = StoredDefinitions(service.ledger)
         compiler = self._database.dialect.compiler
         position = events.c.position
         user = identities.c.journey_id == events.c.originator_id

@@ -14,8 +14,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Self
 
-from infrastructure.composition import PROJECTIONS, Service
+from infrastructure.composition import Service
 from projections.engine.rebuilding import Done, Task, do
+from projections.registry import PROJECTIONS
 
 _AHEAD = 2
 """Tasks for each process that are under way or wait to be written."""

@@ -8,13 +8,14 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from domain.instants import microseconds
-from infrastructure.composition import PROJECTIONS, Service
+from infrastructure.composition import Service
 from infrastructure.inbound import rejects
 from infrastructure.outbound.webhooks.lines import lines as webhook_lines
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.tables import report_conversions
 from projections.engine import generations
 from projections.engine.status import Standing, standings
+from projections.registry import PROJECTIONS
 
 _REJECTS_SECONDS = 10
 """How long a count of rejected facts is told: it reads all that are kept."""
@@ -38,7 +39,7 @@ def of_projections(found: Iterable[Standing]) -> Iterator[str]:
 
 def of_ledger(service: Service) -> list[str]:
     """The log's end, the read models, conversions that stand, and rejected facts that are kept."""
-    log, now = service.projector.log, microseconds(service.now())
+    log, now = service.log, microseconds(service.now())
     with service.database.reading() as connection:
         position = log.last_position(connection)
         found = list(standings(connection, log, PROJECTIONS, now, count=False))

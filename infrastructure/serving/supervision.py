@@ -165,12 +165,12 @@ def _end_with(parent: int) -> None:
 
 def _project(database_url: str, parent: int) -> None:
     from infrastructure.composition import Service  # noqa: PLC0415
-    from infrastructure.read_models.worker import Projecting  # noqa: PLC0415 - each process loads what it needs
+    from infrastructure.read_models.worker import ProjectionWorker  # noqa: PLC0415 - each process loads what it needs
     from infrastructure.serving.scheduling import Selecting  # noqa: PLC0415
 
     _begun(parent)
     with less_garbage_collection(), Service(database_url) as service:
-        projecting = Projecting(service.database, service.projector)
+        projecting = ProjectionWorker(service.database, service.projector)
         signal.signal(signal.SIGTERM, lambda *_: projecting.end())
         selecting = Selecting(service)
         selecting.start()

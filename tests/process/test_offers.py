@@ -17,8 +17,9 @@ from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
 from application.queries.results import alike, decided_again, declare_winner, told
 from domain.campaigns.evidence import DecidingTest
+from infrastructure.access.operator import stamp
 from infrastructure.audit.auditing import Options, audit_ledger
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from infrastructure.inbound.importing import Import
 from projections.campaign_report.reading import report, reports
 from projections.conversions import CONVERSIONS
@@ -131,7 +132,7 @@ def assert_read_models(service: Service) -> None:
 def assert_days_and_overlap(service: Service, campaign: reference.Campaign) -> None:
     """The series under both clocks, and the overlap, of one campaign."""
     campaigns, receipts, earned, counted, _ = judged()
-    known = service.projector.known
+    known = service.definitions
     with service.database.reading() as connection:
         for clock in get_args(Clock):
             days = by_day(series(connection, known, "offers", campaign["id"], clock))

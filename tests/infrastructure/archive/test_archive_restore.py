@@ -19,12 +19,13 @@ from sqlalchemy import delete, select
 
 from domain.app_group import AppGroup, AppGroupMade, DefaultCurrencyChanged
 from infrastructure.archive import BadArchive, Restored, Restoring, archiving, restoring, store
-from infrastructure.composition import PROJECTIONS, Service
+from infrastructure.composition import Service
 from infrastructure.database.schema import identities, journey_facts, journey_lanes, kept_aside
 from infrastructure.event_store.codec import decode
 from infrastructure.event_store.integrity import Verification, verify
 from infrastructure.journeys import store as journeys_store
 from projections.engine import generations
+from projections.registry import PROJECTIONS
 from tests.domain.journey.test_journey_laws import plans
 from tests.infrastructure.archive.test_archive import (
     PART_POSITIONS,

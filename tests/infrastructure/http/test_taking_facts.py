@@ -13,7 +13,8 @@ from application.commands.facts import Notes, OrderUpdatedCommand, read_fact
 from application.commands.intake import Answer, Verdict
 from domain.errors import DomainError
 from domain.journey.decisions import ConversionRecorded, ConversionRestated
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.inbound.importing import Import
 from tests.infrastructure.inbound.test_importing import unexpected
 from tests.process.test_offers import Silent
