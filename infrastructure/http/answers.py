@@ -11,17 +11,17 @@ from starlette.responses import Response
 JSON = "application/json"
 
 
-def encoded(value: Any) -> bytes:  # noqa: ANN401
+def encode(value: Any) -> bytes:  # noqa: ANN401
     """JSON in UTF-8; there are no floats in it but rates."""
     return orjson.dumps(value)
 
 
-def answered(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:  # noqa: ANN401
+def respond(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:  # noqa: ANN401
     """The response with a value."""
-    return Response(encoded(value), status, headers=headers, media_type=JSON)
+    return Response(encode(value), status, headers=headers, media_type=JSON)
 
 
-def tagged(
+def respond_tagged(
     request: Request,
     value: Any,  # noqa: ANN401
     *,
@@ -33,10 +33,10 @@ def tagged(
     The tag leaves one field out: a report that says the same at a later position is the same report.
     """
     known = {name: each for name, each in value.items() if name != apart_from}
-    tag = f'W/"{hashlib.sha256(encoded(known)).hexdigest()[:32]}{"-csv" if csv else ""}"'
+    tag = f'W/"{hashlib.sha256(encode(known)).hexdigest()[:32]}{"-csv" if csv else ""}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    response = csv() if csv else answered(value)
+    response = csv() if csv else respond(value)
     response.headers.update(headers)
     return response

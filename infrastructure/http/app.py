@@ -42,7 +42,7 @@ from infrastructure.http.problems import Problem
 from infrastructure.http.segment import routes as segment
 from infrastructure.http.settings import HttpSettings
 from infrastructure.http.state import State
-from infrastructure.http.tracing import tell, tracing
+from infrastructure.http.tracing import describe_span, start_tracing
 from infrastructure.inbound.queue import Gathering
 from infrastructure.outbound.feed import Teller
 from infrastructure.outbound.webhooks.managing import Managing
@@ -142,7 +142,7 @@ def _describe(app: FastAPI) -> None:
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> dict[str, Any]:
         if not described:
-            described.append(schemas.described(app, VERSION))
+            described.append(schemas.describe(app, VERSION))
         return described[0]
 
 
@@ -151,15 +151,15 @@ def _tell_problems(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def problem(_request: Request, error: Problem) -> Response:
-        return problems.answer(error)
+        return problems.respond(error)
 
     @app.exception_handler(DomainError)
     async def refused(_request: Request, error: DomainError) -> Response:
-        return problems.answer(problems.of_refusal(error))
+        return problems.respond(problems.from_refusal(error))
 
     async def failed(_request: Request, error: Exception) -> Response:
         log.error("request.failed", error=type(error).__name__)
-        return problems.answer(problems.of_failure(error))
+        return problems.respond(problems.from_failure(error))
 
     for kind in problems.FAILURES:
         app.add_exception_handler(kind, failed)
@@ -170,13 +170,13 @@ def _tell_problems(app: FastAPI) -> None:
         code = status.phrase.lower().replace(" ", "_")
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             headers["Allow"] = ", ".join(_methods(app, request.scope["path"]))
-        return problems.answer(Problem(status, code, str(error.detail), headers=headers))
+        return problems.respond(Problem(status, code, str(error.detail), headers=headers))
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"][1:])
-        return problems.answer(Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=place))
+        return problems.respond(Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=place))
 
 
 def _methods(app: FastAPI, path: str) -> list[str]:
@@ -197,7 +197,7 @@ class Outside:
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self._app = app
-        self._tracing = tracing()
+        self._tracing = start_tracing()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -230,10 +230,10 @@ class Outside:
                 log.exception("request.failed")
                 if status:
                     raise
-                await problems.answer(_UNFORESEEN)(scope, receive, told)
+                await problems.respond(_UNFORESEEN)(scope, receive, told)
             finally:
                 _count(scope, status, time.perf_counter() - started)
-                tell(span, scope["method"], _route(scope), status)
+                describe_span(span, scope["method"], _route(scope), status)
 
 
 def _trace(scope: Scope) -> dict[str, str]:

@@ -18,7 +18,7 @@ _WINDOW_BYTES = 8 * 1024 * 1024
 """The most memory that a zstd frame may ask for."""
 
 
-async def body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int) -> bytes:
     """The whole body, unpacked; raises Problem for one that is larger than `limit` bytes, slow, or packed otherwise."""
     packed = await _received(request, limit)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()

@@ -16,12 +16,12 @@ from domain.app_group import AppGroup
 from domain.campaigns.campaign import Campaign, stream_id
 from domain.errors import FactRefused
 from infrastructure.http import schemas
-from infrastructure.http.answers import answered, tagged
-from infrastructure.http.bodies import body
+from infrastructure.http.answers import respond, respond_tagged
+from infrastructure.http.bodies import read_body
 from infrastructure.http.idempotency import once
-from infrastructure.http.pages import cursor_of, limited, place_of
+from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Manager, Reader, Shared, State, new_command_id, unquoted
+from infrastructure.http.state import Manager, Reader, Shared, State, new_command_id, unquote_id
 from infrastructure.http.waiting import up_to_date
 from infrastructure.inbound.files.json_lines import read_json
 from projections.campaign_report import CAMPAIGN_REPORT
@@ -30,7 +30,7 @@ from projections.campaign_report.reading import CampaignReport, headlines
 routes = APIRouter(tags=["campaigns"])
 
 CampaignId = Annotated[
-    str, Path(alias="campaign_id", description="The campaign's id."), AfterValidator(unquoted)
+    str, Path(alias="campaign_id", description="The campaign's id."), AfterValidator(unquote_id)
 ]
 
 _REFUSED = (
@@ -45,20 +45,20 @@ _REFUSED = (
     "/v1/app-group",
     summary="Show the app group",
     response_class=Response,
-    responses=schemas.answers(schemas.AppGroupShape, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(schemas.AppGroupShape, HTTPStatus.NOT_FOUND),
 )
 async def show_app_group(request: Request, state: Shared, caller: Reader) -> Response:
     """Show the app group of the key: its time zone, default currency, apps and known custom events."""
     group = await asyncio.to_thread(state.ledger.existing_app_group, caller.app_group)
-    return tagged(request, _group(group))
+    return respond_tagged(request, _group(group))
 
 
 @routes.patch(
     "/v1/app-group",
     summary="Change the app group",
     response_class=Response,
-    responses=schemas.answers(schemas.AppGroupShape, *_REFUSED),
-    openapi_extra=schemas.body_of("AppGroupCommand"),
+    responses=schemas.describe_answers(schemas.AppGroupShape, *_REFUSED),
+    openapi_extra=schemas.describe_body("AppGroupCommand"),
 )
 async def change_app_group(request: Request, state: Shared, caller: Manager) -> Response:
     """Add apps and custom events, or change the default currency.
@@ -68,7 +68,7 @@ async def change_app_group(request: Request, state: Shared, caller: Manager) -> 
     command = read_command(AppGroupCommand, await _object(request, state))
     stamp = caller.stamp(new_command_id())
     group = await asyncio.to_thread(state.campaigns.change_group, caller.app_group, command, stamp)
-    return answered(_group(group))
+    return respond(_group(group))
 
 
 @routes.post(
@@ -76,8 +76,8 @@ async def change_app_group(request: Request, state: Shared, caller: Manager) -> 
     summary="Make a campaign",
     response_class=Response,
     status_code=HTTPStatus.CREATED,
-    responses=schemas.answers(schemas.CampaignShape, *_REFUSED, status=HTTPStatus.CREATED),
-    openapi_extra=schemas.body_of("NewCampaign"),
+    responses=schemas.describe_answers(schemas.CampaignShape, *_REFUSED, status=HTTPStatus.CREATED),
+    openapi_extra=schemas.describe_body("NewCampaign"),
 )
 async def make_campaign(request: Request, state: Shared, caller: Manager) -> Response:
     """Make a campaign, launched unless a draft is asked for; 409 `campaign_exists` where there is one of its id.
@@ -95,7 +95,7 @@ async def make_campaign(request: Request, state: Shared, caller: Manager) -> Res
 
     key = request.headers.get("idempotency-key")
     status, value = await asyncio.to_thread(once, state.idempotency_keys, caller.app_group, key, raw, make)
-    return answered(value, status)
+    return respond(value, status)
 
 
 def _created(state: State, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
@@ -114,7 +114,7 @@ def _created(state: State, app_group: str, command: CampaignCommand, stamp: Stam
     "/v1/campaigns",
     summary="List campaigns",
     response_class=Response,
-    responses=schemas.answers(schemas.CampaignList, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(schemas.CampaignList, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def list_campaigns(
     state: Shared,
@@ -125,15 +125,15 @@ async def list_campaigns(
     ] = None,
 ) -> Response:
     """List campaigns by id, with their headline figures."""
-    most, after = limited(limit), place_of(cursor, str)
+    most, after = read_limit(limit), read_cursor(cursor, str)
     await asyncio.to_thread(state.ledger.existing_app_group, caller.app_group)
     position, found = await up_to_date(
         state,
         lambda connection: headlines(connection, caller.app_group, after=after, limit=most + 1),
         CAMPAIGN_REPORT,
     )
-    further = cursor_of(found[most - 1].campaign_id) if len(found) > most else None
-    return answered(
+    further = make_cursor(found[most - 1].campaign_id) if len(found) > most else None
+    return respond(
         {
             "app_group": caller.app_group,
             "position": str(position),
@@ -147,11 +147,11 @@ async def list_campaigns(
     "/v1/campaigns/{campaign_id}",
     summary="Show a campaign",
     response_class=Response,
-    responses=schemas.answers(schemas.CampaignShape, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(schemas.CampaignShape, HTTPStatus.NOT_FOUND),
 )
 async def show_campaign(request: Request, state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
     """Show a campaign as it is defined."""
-    return tagged(
+    return respond_tagged(
         request,
         _campaign(await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)),
     )
@@ -161,8 +161,8 @@ async def show_campaign(request: Request, state: Shared, caller: Reader, campaig
     "/v1/campaigns/{campaign_id}",
     summary="Change a campaign",
     response_class=Response,
-    responses=schemas.answers(schemas.CampaignShape, *_REFUSED),
-    openapi_extra=schemas.body_of("CampaignChange"),
+    responses=schemas.describe_answers(schemas.CampaignShape, *_REFUSED),
+    openapi_extra=schemas.describe_body("CampaignChange"),
 )
 async def change_campaign(
     request: Request, state: Shared, caller: Manager, campaign_id: CampaignId
@@ -175,7 +175,7 @@ async def change_campaign(
     command = read_command(CampaignCommand, stated)
     stamp = caller.stamp(new_command_id())
     changed = await asyncio.to_thread(state.campaigns.change, caller.app_group, command, stamp)
-    return answered(_campaign(changed))
+    return respond(_campaign(changed))
 
 
 def _life(name: str, told: str, decide: Callable[[Campaigns, str, str, Stamp], Campaign]) -> None:
@@ -187,12 +187,12 @@ def _life(name: str, told: str, decide: Callable[[Campaigns, str, str, Stamp], C
         name=f"{name}_campaign",
         operation_id=f"{name}_campaign",
         response_class=Response,
-        responses=schemas.answers(schemas.CampaignShape, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+        responses=schemas.describe_answers(schemas.CampaignShape, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     )
     async def step(state: Shared, caller: Manager, campaign_id: CampaignId) -> Response:
         stamp = caller.stamp(new_command_id())
         change = partial(decide, state.campaigns)
-        return answered(_campaign(await asyncio.to_thread(change, caller.app_group, campaign_id, stamp)))
+        return respond(_campaign(await asyncio.to_thread(change, caller.app_group, campaign_id, stamp)))
 
 
 _life("launch", "Launch a draft, or a stopped campaign again", Campaigns.launch)
@@ -201,7 +201,7 @@ _life("archive", "Put a campaign away for good; its reports stay", Campaigns.arc
 
 
 async def _object(request: Request, state: State) -> dict[str, Any]:
-    sent = await body(request, state.settings.body_bytes)
+    sent = await read_body(request, state.settings.body_bytes)
     try:
         return read_json(sent)
     except FactRefused as refusal:

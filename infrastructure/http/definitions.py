@@ -125,7 +125,7 @@ class CampaignChange(BaseModel):
     intelligent_selection: bool | IntelligentSelectionCommand | None = None
 
 
-def tell_of_conversion_events(schemas: dict[str, Any]) -> None:
+def describe_conversion_events(schemas: dict[str, Any]) -> None:
     """Say of stated conversion events what their models do not: deadlines as text, and what nothing means."""
     for name, schema in schemas.items():
         fields = schema.get("properties", {})

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from domain.campaigns.evidence import DecidingTest
 from infrastructure.http import schemas
 from infrastructure.http.access import Caller
-from infrastructure.http.answers import answered, tagged
+from infrastructure.http.answers import respond, respond_tagged
 from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.problems import Problem
 from infrastructure.http.reports import WaitFor
@@ -37,7 +37,7 @@ TestAsked = Annotated[
     "/v1/campaigns/{campaign_id}/results",
     summary="Compare a campaign's variants",
     response_class=Response,
-    responses=schemas.answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def results(
     request: Request,
@@ -54,14 +54,18 @@ async def results(
     if not -1 < uplift < inf or uplift == 0:
         detail = "uplift is a share above -1 and not 0: 0.1 is 10 % more"
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_uplift", detail, place="uplift")
-    return tagged(request, (await _told(state, caller, campaign_id, _test(test), uplift, wait_for)).as_json())
+    return respond_tagged(
+        request, (await _told(state, caller, campaign_id, _test(test), uplift, wait_for)).as_json()
+    )
 
 
 @routes.post(
     "/v1/campaigns/{campaign_id}/winner",
     summary="Declare the winner",
     response_class=Response,
-    responses=schemas.answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    responses=schemas.describe_answers(
+        None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT
+    ),
 )
 async def declare_winner(
     state: Shared, caller: Manager, campaign_id: CampaignId, test: TestAsked = None
@@ -74,7 +78,7 @@ async def declare_winner(
     if found.results.decision.winner is not None:
         stamp = caller.stamp(new_command_id())
         found = await asyncio.to_thread(declare, state.service, found, stamp)
-    return answered(found.winner())
+    return respond(found.winner())
 
 
 async def _told(

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Request, Response
 from application.commands.intake import Verdict
 from domain.errors import FactRefused
 from infrastructure.http import schemas
-from infrastructure.http.answers import answered
-from infrastructure.http.bodies import body
-from infrastructure.http.not_numbers import decoded
+from infrastructure.http.answers import respond
+from infrastructure.http.bodies import read_body
+from infrastructure.http.not_numbers import decode_with
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Sender, Shared
 from infrastructure.http.taking import Read, Taken, read, reading, take
@@ -41,23 +41,23 @@ _ONE_KEY = re.compile(rb'\s*\{\s*"[^"]*"\s*:\s*')
     "/v1/facts",
     summary="Take facts",
     response_class=Response,
-    responses=schemas.answers(schemas.FactsTaken, HTTPStatus.NOT_FOUND, *schemas.WITH_A_BODY),
-    openapi_extra=schemas.body_of("Facts"),
+    responses=schemas.describe_answers(schemas.FactsTaken, HTTPStatus.NOT_FOUND, *schemas.WITH_A_BODY),
+    openapi_extra=schemas.describe_body("Facts"),
 )
 async def take_facts(request: Request, state: Shared, caller: Sender) -> Response:
     """Take up to 1,000 facts, in the order given; answered once they are durable.
 
     Each is accepted, a duplicate, or rejected with a code, and the rest is taken. Sent again, they are duplicates.
     """
-    sent = await body(request, state.settings.body_bytes)
+    sent = await read_body(request, state.settings.body_bytes)
     facts = await reading(len(sent), lambda: [_read(each) for each in _facts(sent, state.settings.facts)])
-    return answered(_answer(facts, await take(state, caller, facts, "facts")))
+    return respond(_answer(facts, await take(state, caller, facts, "facts")))
 
 
 def _facts(sent: bytes, limit: int) -> list[bytes]:
     """The facts of a body, not yet read: one that is no JSON within is a fault of that one alone."""
     try:
-        found, decodable = decoded(_decode, sent)
+        found, decodable = decode_with(_decode, sent)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Problem(
             HTTPStatus.BAD_REQUEST, "malformed", f'the body is {{"facts": [...]}}: {error}'

@@ -35,7 +35,7 @@ ROUNDED = Counter(
 )
 
 
-def printed() -> bytes:
+def render() -> bytes:
     """All of it as Prometheus reads it."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest()

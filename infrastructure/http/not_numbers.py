@@ -34,7 +34,7 @@ class Decodable:
         return re.sub(re.escape(self.mark) + rb"(\d)", lambda found: _TOKENS[int(found[1])], part)
 
 
-def decoded(decode: Callable[[bytes], T], body: bytes) -> tuple[T, Decodable]:
+def decode_with(decode: Callable[[bytes], T], body: bytes) -> tuple[T, Decodable]:
     """What is decoded of a body, and what says how its parts were sent; raises what `decode` raises of the body."""
     try:
         return decode(body), Decodable(body)

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from infrastructure.http import metrics
-from infrastructure.http.answers import answered
+from infrastructure.http.answers import respond
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Shared, State
 from projections.engine import generations
@@ -22,7 +22,7 @@ _OPEN: dict[str, Any] = {"security": []}
 @routes.get("/healthz", summary="Whether the process lives", response_class=Response, openapi_extra=_OPEN)
 async def healthz() -> Response:
     """Say that the process answers, whatever it can do."""
-    return answered({"status": "ok"})
+    return respond({"status": "ok"})
 
 
 @routes.get("/readyz", summary="Whether the process can work", response_class=Response, openapi_extra=_OPEN)
@@ -30,7 +30,7 @@ async def readyz(state: Shared) -> Response:
     """Say that the database answers and how far the read models are; 503 where it does not, or when about to end."""
     if state.ending.is_set():
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "ending", "this process is about to end")
-    return answered(await asyncio.to_thread(_ready, state))
+    return respond(await asyncio.to_thread(_ready, state))
 
 
 def _ready(state: State) -> dict[str, Any]:
@@ -57,6 +57,6 @@ async def show_metrics(state: Shared) -> Response:
     lines = await asyncio.to_thread(state.gauges)
     standing = "\n".join([*lines, ""]).encode()
     return Response(
-        await asyncio.to_thread(metrics.printed) + standing,
+        await asyncio.to_thread(metrics.render) + standing,
         media_type="text/plain; version=0.0.4; charset=utf-8",
     )

@@ -17,7 +17,7 @@ MOST = 1_000
 T = TypeVar("T")
 
 
-def limited(limit: int | None) -> int:
+def read_limit(limit: int | None) -> int:
     """How much is on a page; raises Problem."""
     if limit is None:
         return USUAL
@@ -26,12 +26,12 @@ def limited(limit: int | None) -> int:
     return limit
 
 
-def cursor_of(place: object) -> str:
+def make_cursor(place: object) -> str:
     """The cursor of a page that begins after a place."""
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
-def place_of(cursor: str | None, kind: type[T]) -> T | None:
+def read_cursor(cursor: str | None, kind: type[T]) -> T | None:
     """The place a cursor says; raises Problem for what is no cursor of this list."""
     if cursor is None:
         return None

@@ -20,7 +20,7 @@ from domain.errors import (
     UnknownVariant,
 )
 from infrastructure.database.failures import Busy, ConnectionLost, DiskFull, OutcomeUnknown
-from infrastructure.http.answers import encoded
+from infrastructure.http.answers import encode
 from projections.engine.projection import ProjectionStopped
 
 MEDIA_TYPE = "application/problem+json"
@@ -62,11 +62,9 @@ class Problem(Exception):
         } | self.more
 
 
-def answer(problem: Problem) -> Response:
+def respond(problem: Problem) -> Response:
     """The response that tells of a problem."""
-    return Response(
-        encoded(problem.as_json()), problem.status, headers=problem.headers, media_type=MEDIA_TYPE
-    )
+    return Response(encode(problem.as_json()), problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
 _REFUSALS: Mapping[type[DomainError], HTTPStatus] = {
@@ -82,7 +80,7 @@ _REFUSALS: Mapping[type[DomainError], HTTPStatus] = {
 }
 
 
-def of_refusal(error: DomainError) -> Problem:
+def from_refusal(error: DomainError) -> Problem:
     """What a rule refused."""
     for kind in type(error).__mro__:
         if kind in _REFUSALS:
@@ -101,7 +99,7 @@ _FAILURES: Mapping[type[Exception], tuple[str, str]] = {
 }
 
 
-def of_failure(error: Exception) -> Problem:
+def from_failure(error: Exception) -> Problem:
     """What the database, or a read model, could not do; a code, and none of the database's own words."""
     if isinstance(error, ProjectionStopped):
         detail = (

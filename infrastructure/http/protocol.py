@@ -9,7 +9,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from infrastructure.http.problems import Problem, answer
+from infrastructure.http.problems import Problem, respond
 
 HEAD_SECONDS = 10.0
 """How long a connection may take from its beginning, or from its first byte after an answer, to a whole head."""
@@ -21,7 +21,7 @@ async def _full(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - 
     detail = "this process has as many connections as it may"
     headers = {"Retry-After": "1", "Connection": "close"}
     problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", detail, headers=headers)
-    await answer(problem)(scope, receive, send)
+    await respond(problem)(scope, receive, send)
 
 
 class BoundedProtocol(HttpToolsProtocol):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from infrastructure.http.app import VERSION, create
-from infrastructure.http.schemas import described
+from infrastructure.http.schemas import describe
 
 _HEAD = """# The interface over HTTP, version 1
 
@@ -76,4 +76,4 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(markdown(described(create("sqlite:///nowhere.db"), VERSION)))
+    sys.stdout.write(markdown(describe(create("sqlite:///nowhere.db"), VERSION)))

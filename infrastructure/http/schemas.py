@@ -18,7 +18,7 @@ from infrastructure.http.definitions import (
     CampaignShape,
     NewCampaign,
     Shape,
-    tell_of_conversion_events,
+    describe_conversion_events,
 )
 from infrastructure.http.problems import MEDIA_TYPE
 
@@ -222,7 +222,7 @@ _BODIES: dict[str, type[BaseModel]] = {
 _REFERENCE = "#/components/schemas/{model}"
 
 
-def body_of(name: str) -> dict[str, Any]:
+def describe_body(name: str) -> dict[str, Any]:
     """What a route says of a body that it reads by itself."""
     schema = {"$ref": _REFERENCE.format(model=name)}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
@@ -245,7 +245,7 @@ WITH_A_BODY = (
 """What a route that reads a body may answer beside."""
 
 
-def answers(
+def describe_answers(
     model: type[BaseModel] | None, *others: HTTPStatus, status: HTTPStatus = HTTPStatus.OK
 ) -> dict[int | str, Any]:
     """What a route may answer: a shape, or a problem."""
@@ -257,7 +257,7 @@ def answers(
     return told
 
 
-def described(app: FastAPI, version: str) -> dict[str, Any]:
+def describe(app: FastAPI, version: str) -> dict[str, Any]:
     """The whole of /openapi.json."""
     told = get_openapi(
         title="Conversion Ledger",
@@ -270,7 +270,7 @@ def described(app: FastAPI, version: str) -> dict[str, Any]:
     _, defined = models_json_schema(models, ref_template=_REFERENCE)  # type: ignore[arg-type]
     components = told.setdefault("components", {})
     components["schemas"] = defined["$defs"] | components.get("schemas", {})
-    tell_of_conversion_events(components["schemas"])
+    describe_conversion_events(components["schemas"])
     components["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer"},
         "writeKey": {"type": "http", "scheme": "basic"},
@@ -279,4 +279,4 @@ def described(app: FastAPI, version: str) -> dict[str, Any]:
     return told
 
 
-__all__ = ["AppGroupShape", "CampaignShape", "Id", "Shape", "answers", "body_of", "described"]
+__all__ = ["AppGroupShape", "CampaignShape", "Id", "Shape", "describe", "describe_answers", "describe_body"]

@@ -59,26 +59,26 @@ class State:
     """It is set when the process is about to end. Whoever holds a connection open then closes it."""
 
 
-def state_of(request: Request) -> State:
+def get_state(request: Request) -> State:
     """The state of the process that received a request."""
     return cast(State, request.app.state.conversions)
 
 
 async def _shared(request: Request) -> State:
     # FastAPI would call a function that is not `async` in another thread, for every request.
-    return state_of(request)
+    return get_state(request)
 
 
 async def _reader(request: Request) -> Caller:
-    return await state_of(request).access.bearer(request, Scope.READ, Scope.MANAGE)
+    return await get_state(request).access.bearer(request, Scope.READ, Scope.MANAGE)
 
 
 async def _sender(request: Request) -> Caller:
-    return await state_of(request).access.bearer(request, Scope.INGEST)
+    return await get_state(request).access.bearer(request, Scope.INGEST)
 
 
 async def _manager(request: Request) -> Caller:
-    return await state_of(request).access.bearer(request, Scope.MANAGE)
+    return await get_state(request).access.bearer(request, Scope.MANAGE)
 
 
 Shared = Annotated[State, Depends(_shared)]
@@ -87,7 +87,7 @@ Sender = Annotated[Caller, Depends(_sender)]
 Manager = Annotated[Caller, Depends(_manager)]
 
 
-def unquoted(text: str) -> str:
+def unquote_id(text: str) -> str:
     """Decode an id of a path: it arrives percent-encoded, because it may contain a slash. Raises ValueError."""
     plain = unquote(text, errors="strict")
     if "\0" in plain or len(plain) > 255:

@@ -51,7 +51,7 @@ _DESCRIBED: dict[int | str, Any] = {
     "/v1/stream",
     summary="Follow what is decided",
     response_class=Response,
-    responses=schemas.answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND) | _DESCRIBED,
+    responses=schemas.describe_answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND) | _DESCRIBED,
 )
 async def follow(
     request: Request,
@@ -199,7 +199,7 @@ class EventStream(Response):
                 await send(start)
                 await _first(None, self._write(receive, send), _gone(receive))
         except Problem as problem:
-            await problems.answer(problem)(scope, receive, send)
+            await problems.respond(problem)(scope, receive, send)
 
     async def _write(self, receive: Receive, send: Send) -> None:
         async for part in self._parts():

@@ -26,7 +26,7 @@ Tracing = Callable[[Scope], AbstractContextManager[Span | None]]
 """Begins the span of a request."""
 
 
-def tracing() -> Tracing:
+def start_tracing() -> Tracing:
     """How this process traces: not at all unless an exporter is named; raises NoTracing."""
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return lambda _scope: nullcontext()
@@ -38,7 +38,7 @@ def tracing() -> Tracing:
         ) from error
 
 
-def tell(span: Span | None, method: str, route: str, status: int) -> None:
+def describe_span(span: Span | None, method: str, route: str, status: int) -> None:
     """Say what became of a request, in the words of OpenTelemetry's conventions for HTTP."""
     if span is not None:
         span.update_name(f"{method} {route}")

@@ -13,11 +13,11 @@ from domain.facts import Fact
 from domain.instants import from_microseconds, printed
 from domain.journey.decisions import FactDisregarded
 from infrastructure.http import schemas
-from infrastructure.http.answers import answered, tagged
+from infrastructure.http.answers import respond, respond_tagged
 from infrastructure.http.campaigns import CampaignId
-from infrastructure.http.pages import cursor_of, limited, place_of
+from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Reader, Shared, unquoted
+from infrastructure.http.state import Reader, Shared, unquote_id
 from infrastructure.journeys.reading import JourneyEvent, journey
 
 routes = APIRouter(tags=["users"])
@@ -25,28 +25,28 @@ routes = APIRouter(tags=["users"])
 _SEALED = {"properties", "reason"}
 """Fields of facts whose content is kept aside."""
 
-UserId = Annotated[str, Path(alias="user_id", description="The user's id."), AfterValidator(unquoted)]
+UserId = Annotated[str, Path(alias="user_id", description="The user's id."), AfterValidator(unquote_id)]
 
 
 @routes.get(
     "/v1/campaigns/{campaign_id}/users/{user_id}",
     summary="Explain a user",
     response_class=Response,
-    responses=schemas.answers(schemas.ExplanationShape, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(schemas.ExplanationShape, HTTPStatus.NOT_FOUND),
 )
 async def explain_user(
     request: Request, state: Shared, caller: Reader, campaign_id: CampaignId, user_id: UserId
 ) -> Response:
     """Say, for each conversion event, whether the user converted and why; or why not, by the nearest behaviour."""
     explain = state.explanations.explain
-    return tagged(request, await asyncio.to_thread(explain, caller.app_group, campaign_id, user_id))
+    return respond_tagged(request, await asyncio.to_thread(explain, caller.app_group, campaign_id, user_id))
 
 
 @routes.get(
     "/v1/users/{user_id}/journey",
     summary="Tell a user's journey",
     response_class=Response,
-    responses=schemas.answers(schemas.JourneyShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(schemas.JourneyShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def tell_journey(
     state: Shared,
@@ -56,7 +56,7 @@ async def tell_journey(
     limit: Annotated[int | None, Query(description="Events on a page: 1 to 1,000, 100 if left out.")] = None,
 ) -> Response:
     """Tell everything recorded about a user, facts and decisions, in the order it was recorded: the newest last."""
-    most, after = limited(limit), place_of(cursor, int) or 0
+    most, after = read_limit(limit), read_cursor(cursor, int) or 0
 
     def page() -> list[JourneyEvent]:
         with state.database.reading() as connection:
@@ -67,9 +67,9 @@ async def tell_journey(
         raise Problem(
             HTTPStatus.NOT_FOUND, "unknown_user", f"no fact of {user_id!r} was ever recorded", place="user_id"
         )
-    further = cursor_of(found[most - 1].version) if len(found) > most else None
+    further = make_cursor(found[most - 1].version) if len(found) > most else None
     events = [_event(each) for each in found[:most]]
-    return answered(
+    return respond(
         {"app_group": caller.app_group, "user_id": user_id, "events": events, "next_cursor": further}
     )
 

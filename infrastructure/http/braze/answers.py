@@ -56,7 +56,7 @@ class Told(BaseModel):
     message: Annotated[Literal["success"], Field(description="The rest is in docs/braze.md.")]
 
 
-def told(value: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
+def respond(value: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
     """The response with a value."""
     return Response(_encode(value), status, media_type=JSON)
 
@@ -91,10 +91,10 @@ class BrazeRoute(APIRoute):
             except RequestValidationError as error:
                 return _failed(_of_bad_query(error))
             except DomainError as error:
-                return _failed(problems.of_refusal(error))
+                return _failed(problems.from_refusal(error))
             except problems.FAILURES as error:
                 log.error("request.failed", error=type(error).__name__)  # noqa: TRY400 - never its own words
-                return _failed(problems.of_failure(error))
+                return _failed(problems.from_failure(error))
 
         return handled
 
@@ -108,7 +108,7 @@ _FAILURES = (
 )
 
 
-def answers(
+def describe_answers(
     model: type[BaseModel], *others: HTTPStatus, status: HTTPStatus = HTTPStatus.OK
 ) -> dict[int | str, Any]:
     """What a route may answer, for /openapi.json."""

@@ -15,8 +15,8 @@ from domain.campaigns.campaign import Campaign, stream_id
 from domain.campaigns.events import Kind, Status
 from domain.instants import from_microseconds, microseconds, printed
 from infrastructure.event_store.streams import Changed, read_changes
-from infrastructure.http.braze.answers import BrazeRoute, Told, answers, told
-from infrastructure.http.braze.times import instant
+from infrastructure.http.braze.answers import BrazeRoute, Told, describe_answers, respond
+from infrastructure.http.braze.times import read_instant
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
 from infrastructure.http.waiting import up_to_date
@@ -70,14 +70,14 @@ def _page(
         str | None, Query(alias="last_edit.time[gt]", description="Only those changed after this instant.")
     ] = None,
 ) -> _Page:
-    after = microseconds(instant("last_edit.time[gt]", edited_after, UTC)) if edited_after else -1
+    after = microseconds(read_instant("last_edit.time[gt]", edited_after, UTC)) if edited_after else -1
     return _Page(page, include_archived, sort_direction == "desc", after)
 
 
 _AskedPage = Annotated[_Page, Depends(_page)]
 
 
-async def found(state: State, app_group: str, campaign_id: str, kind: Kind) -> Campaign:
+async def find_campaign(state: State, app_group: str, campaign_id: str, kind: Kind) -> Campaign:
     """The campaign, where there is one of this kind; raises Problem."""
     campaign = await asyncio.to_thread(state.ledger.campaign, app_group, campaign_id)
     if not campaign.version or campaign.kind is not kind:
@@ -97,25 +97,25 @@ def channel_of(campaign: Campaign) -> str:
     "/campaigns/list",
     summary="List campaigns as Braze does",
     response_class=Response,
-    responses=answers(Told),
+    responses=describe_answers(Told),
 )
 async def list_campaigns(state: Shared, caller: Reader, page: _AskedPage) -> Response:
     """List campaigns by when they were made, 100 on a page."""
     listed = await _listed(state, caller.app_group, Kind.CAMPAIGN, page)
     shown = [_line(report, changed) | {"is_api_campaign": False} for report, changed in listed]
-    return told({"message": "success", "campaigns": shown})
+    return respond({"message": "success", "campaigns": shown})
 
 
 @routes.get(
     "/canvas/list",
     summary="List canvases as Braze does",
     response_class=Response,
-    responses=answers(Told),
+    responses=describe_answers(Told),
 )
 async def list_canvases(state: Shared, caller: Reader, page: _AskedPage) -> Response:
     """List canvases by when they were made, 100 on a page."""
     listed = await _listed(state, caller.app_group, Kind.CANVAS, page)
-    return told({"message": "success", "canvases": [_line(*each) for each in listed]})
+    return respond({"message": "success", "canvases": [_line(*each) for each in listed]})
 
 
 async def _listed(
@@ -139,11 +139,11 @@ def _line(report: CampaignReport, changed: Changed) -> dict[str, Any]:
     "/campaigns/details",
     summary="Show a campaign as Braze does",
     response_class=Response,
-    responses=answers(Told, HTTPStatus.NOT_FOUND),
+    responses=describe_answers(Told, HTTPStatus.NOT_FOUND),
 )
 async def show_campaign(state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
     """Show a campaign: its variants as messages, and its conversion events with their windows in seconds."""
-    campaign = await found(state, caller.app_group, campaign_id, Kind.CAMPAIGN)
+    campaign = await find_campaign(state, caller.app_group, campaign_id, Kind.CAMPAIGN)
     first, last, common = await _common(state, campaign)
     channel = channel_of(campaign)
     messages = {
@@ -152,18 +152,18 @@ async def show_campaign(state: Shared, caller: Reader, campaign_id: CampaignId) 
         for each in campaign.variants
     }
     own = {"first_sent": first, "last_sent": last, "messages": messages}
-    return told(common | own | _behaviors(campaign))
+    return respond(common | own | _behaviors(campaign))
 
 
 @routes.get(
     "/canvas/details",
     summary="Show a canvas as Braze does",
     response_class=Response,
-    responses=answers(Told, HTTPStatus.NOT_FOUND),
+    responses=describe_answers(Told, HTTPStatus.NOT_FOUND),
 )
 async def show_canvas(state: Shared, caller: Reader, canvas_id: CanvasId) -> Response:
     """Show a canvas: its variants, and its conversion events with their windows in seconds."""
-    canvas = await found(state, caller.app_group, canvas_id, Kind.CANVAS)
+    canvas = await find_campaign(state, caller.app_group, canvas_id, Kind.CANVAS)
     first, last, common = await _common(state, canvas)
     variants = [
         {"id": each.id, "name": each.name or each.id, "first_step_ids": []}
@@ -171,7 +171,7 @@ async def show_canvas(state: Shared, caller: Reader, canvas_id: CanvasId) -> Res
         for each in canvas.variants
     ]
     own = {"first_entry": first, "last_entry": last, "variants": variants, "steps": []}
-    return told(common | own | _behaviors(canvas))
+    return respond(common | own | _behaviors(canvas))
 
 
 async def _common(state: State, campaign: Campaign) -> tuple[str | None, str | None, dict[str, Any]]:

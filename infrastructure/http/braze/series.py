@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection
 from domain import money
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.events import Kind
-from infrastructure.http.braze.answers import BrazeRoute, Told, answers, told
-from infrastructure.http.braze.directory import CampaignId, CanvasId, channel_of, found
-from infrastructure.http.braze.times import instant
+from infrastructure.http.braze.answers import BrazeRoute, Told, describe_answers, respond
+from infrastructure.http.braze.directory import CampaignId, CanvasId, channel_of, find_campaign
+from infrastructure.http.braze.times import read_instant
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
 from infrastructure.http.waiting import up_to_date
@@ -37,7 +37,7 @@ _BothClocks = list[tuple[Day, Day]]
     "/campaigns/data_series",
     summary="Report a campaign by day as Braze does",
     response_class=Response,
-    responses=answers(Told, HTTPStatus.NOT_FOUND),
+    responses=describe_answers(Told, HTTPStatus.NOT_FOUND),
 )
 async def report_campaign(
     state: Shared,
@@ -47,17 +47,17 @@ async def report_campaign(
     ending_at: EndingAt = None,
 ) -> Response:
     """Report a campaign by day in the app group's time zone, each variant as a message of its channel."""
-    campaign = await found(state, caller.app_group, campaign_id, Kind.CAMPAIGN)
+    campaign = await find_campaign(state, caller.app_group, campaign_id, Kind.CAMPAIGN)
     last = _day(state, await _zone(state, campaign), "ending_at", ending_at)
     days = await _days(state, campaign, last - timedelta(days=length - 1), last)
-    return told({"message": "success", "data": [_campaign_day(campaign, *day) for day in days]})
+    return respond({"message": "success", "data": [_campaign_day(campaign, *day) for day in days]})
 
 
 @routes.get(
     "/canvas/data_series",
     summary="Report a canvas by day as Braze does",
     response_class=Response,
-    responses=answers(Told, HTTPStatus.NOT_FOUND),
+    responses=describe_answers(Told, HTTPStatus.NOT_FOUND),
 )
 async def report_canvas(
     state: Shared,
@@ -69,12 +69,12 @@ async def report_canvas(
     include_variant_breakdown: Annotated[bool, Query(description="Variants too.")] = False,  # noqa: FBT002
 ) -> Response:
     """Report a canvas by day in the app group's time zone; there are no steps here, and so none are told."""
-    canvas = await found(state, caller.app_group, canvas_id, Kind.CANVAS)
+    canvas = await find_campaign(state, caller.app_group, canvas_id, Kind.CANVAS)
     zone = await _zone(state, canvas)
     last = _day(state, zone, "ending_at", ending_at)
     days = await _days(state, canvas, _first(state, zone, last, length, starting_at), last)
     stats = [_canvas_day(canvas, *day, variants=include_variant_breakdown) for day in days]
-    return told({"message": "success", "data": {"name": canvas.name, "stats": stats}})
+    return respond({"message": "success", "data": {"name": canvas.name, "stats": stats}})
 
 
 async def _zone(state: State, campaign: Campaign) -> tzinfo:
@@ -82,7 +82,7 @@ async def _zone(state: State, campaign: Campaign) -> tzinfo:
 
 
 def _day(state: State, zone: tzinfo, name: str, text: str | None) -> date:
-    at = state.now().astimezone(zone) if text is None else instant(name, text, zone)
+    at = state.now().astimezone(zone) if text is None else read_instant(name, text, zone)
     return at.date()
 
 

@@ -33,7 +33,7 @@ from infrastructure.http import access, bodies, protocol
 from infrastructure.http import app as app_module
 from infrastructure.http.idempotency import Answer, once
 from infrastructure.http.idempotency_keys import IdempotencyKeys
-from infrastructure.http.not_numbers import decoded
+from infrastructure.http.not_numbers import decode_with
 from infrastructure.inbound import rejects
 from infrastructure.inbound.queue import Gathering
 from tests.support.ledgers import GROUP, rows
@@ -179,7 +179,7 @@ def test_a_body_of_nothing_but_quotes_and_tokens_takes_no_time() -> None:
     before = time.process_time()
     for many in (b'\\"', b"-", b"\\", b"Infinit", b"NaN", b'"",'):
         with pytest.raises(msgspec.DecodeError, match="invalid character"):
-            decoded(msgspec.json.decode, b"[NaN," + many * 200_000 + b'"')
+            decode_with(msgspec.json.decode, b"[NaN," + many * 200_000 + b'"')
     assert time.process_time() - before < 5
 
 
