@@ -1,4 +1,4 @@
-"""Assignments over HTTP: which variant each user gets. It only reads, but thousands of ids fit in no address."""
+"""Assignments over HTTP: which variant each user gets. It only reads; it is a POST because URLs are too short."""
 
 import asyncio
 from http import HTTPStatus
@@ -29,9 +29,10 @@ routes = APIRouter(tags=["assignments"])
     openapi_extra=schemas.describe_body("UserIds"),
 )
 async def assign_users(request: Request, state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
-    """Tell which variant each user gets, up to 10,000 users a call, in the order given; nothing is recorded.
+    """Say which variant each user gets, up to 10,000 users a call, in the order given; nothing is recorded.
 
-    Who received the campaign keeps the variant received last, control for good; others get one by the weights in force.
+    A user who received the campaign keeps the variant received last, and one who received control always keeps control.
+    The weights in force choose a variant for all others.
     """
     sent = await read_body(request, state.settings.body_bytes)
     return respond(await asyncio.to_thread(_assigned, state, caller, campaign_id, sent))

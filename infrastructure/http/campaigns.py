@@ -1,4 +1,4 @@
-"""App groups and campaigns over HTTP: made, changed, launched, stopped, archived, listed."""
+"""App groups and campaigns over HTTP: make, change, launch, stop, archive and list them."""
 
 import asyncio
 from collections.abc import Callable
@@ -63,7 +63,7 @@ async def show_app_group(request: Request, state: Shared, caller: Reader) -> Res
 async def change_app_group(request: Request, state: Shared, caller: Manager) -> Response:
     """Add apps and custom events, or change the default currency.
 
-    The app group is made where it is new, its time zone is then fixed.
+    The app group is made if it does not exist; its time zone is fixed from then on.
     """
     command = read_command(AppGroupCommand, await _object(request, state))
     stamp = caller.stamp(new_command_id())
@@ -80,26 +80,26 @@ async def change_app_group(request: Request, state: Shared, caller: Manager) -> 
     openapi_extra=schemas.describe_body("NewCampaign"),
 )
 async def make_campaign(request: Request, state: Shared, caller: Manager) -> Response:
-    """Make a campaign, launched unless a draft is asked for; 409 `campaign_exists` where there is one of its id.
+    """Make a campaign and launch it, unless `status` is `draft`; 409 `campaign_exists` if its id is taken.
 
-    The app group of the key is made where it does not exist yet, with the time zone UTC, for good: call
-    `PATCH /v1/app-group` first where another is wanted. With the header Idempotency-Key, the same request sent again
-    is answered as the first time was; one that was refused leaves the key free.
+    The app group of the key is made if it does not exist yet. Its time zone is then UTC and never changes: to have
+    another, call `PATCH /v1/app-group` first. With the header Idempotency-Key, the same request sent again gets the
+    same answer. A refusal frees the key.
     """
     raw = await _object(request, state)
     command = read_command(CampaignCommand, raw)
 
     def make(command_id: str) -> tuple[HTTPStatus, dict[str, Any]]:
         stamp = caller.stamp(command_id)
-        return HTTPStatus.CREATED, _campaign(_created(state, caller.app_group, command, stamp))
+        return HTTPStatus.CREATED, _campaign(_create(state, caller.app_group, command, stamp))
 
     key = request.headers.get("idempotency-key")
     status, value = await asyncio.to_thread(once, state.idempotency_keys, caller.app_group, key, raw, make)
     return respond(value, status)
 
 
-def _created(state: State, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
-    """The campaign, new; or as it stands, where this very command made it before and the answer was lost."""
+def _create(state: State, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
+    """Make the campaign; returns the existing one if this very command made it before and the answer was lost."""
     try:
         return state.campaigns.create(app_group, command, stamp)
     except CampaignExists:
@@ -150,7 +150,7 @@ async def list_campaigns(
     responses=schemas.describe_answers(schemas.CampaignShape, HTTPStatus.NOT_FOUND),
 )
 async def show_campaign(request: Request, state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
-    """Show a campaign as it is defined."""
+    """Show the definition of a campaign."""
     return respond_tagged(
         request,
         _campaign(await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)),
@@ -167,10 +167,10 @@ async def show_campaign(request: Request, state: Shared, caller: Reader, campaig
 async def change_campaign(
     request: Request, state: Shared, caller: Manager, campaign_id: CampaignId
 ) -> Response:
-    """Change what is stated of a campaign; what is left out stays (R4 says what may change when)."""
+    """Change the fields of a campaign that are given; the others stay. R4 says what may change when."""
     stated = await _object(request, state)
     if stated.setdefault("id", campaign_id) != campaign_id:
-        detail = "a campaign keeps its id: leave it out, or state the one in the path"
+        detail = "the id of a campaign never changes: leave it out, or give the one in the path"
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_definition", detail, place="id")
     command = read_command(CampaignCommand, stated)
     stamp = caller.stamp(new_command_id())
@@ -178,12 +178,12 @@ async def change_campaign(
     return respond(_campaign(changed))
 
 
-def _life(name: str, told: str, decide: Callable[[Campaigns, str, str, Stamp], Campaign]) -> None:
-    """A route for a step in a campaign's life."""
+def _add_step(name: str, summary: str, decide: Callable[[Campaigns, str, str, Stamp], Campaign]) -> None:
+    """Add the route of a step in a campaign's life."""
 
     @routes.post(
         f"/v1/campaigns/{{campaign_id}}/{name}",
-        summary=told,
+        summary=summary,
         name=f"{name}_campaign",
         operation_id=f"{name}_campaign",
         response_class=Response,
@@ -195,9 +195,11 @@ def _life(name: str, told: str, decide: Callable[[Campaigns, str, str, Stamp], C
         return respond(_campaign(await asyncio.to_thread(change, caller.app_group, campaign_id, stamp)))
 
 
-_life("launch", "Launch a draft, or a stopped campaign again", Campaigns.launch)
-_life("stop", "Stop a launched campaign; open windows run on", Campaigns.stop)
-_life("archive", "Put a campaign away for good; its reports stay", Campaigns.archive)
+_add_step("launch", "Launch a draft, or a stopped campaign again", Campaigns.launch)
+_add_step("stop", "Stop a launched campaign; open windows run on", Campaigns.stop)
+_add_step(
+    "archive", "Archive a campaign; it cannot be launched again, and its reports stay", Campaigns.archive
+)
 
 
 async def _object(request: Request, state: State) -> dict[str, Any]:
@@ -241,7 +243,7 @@ def _campaign(campaign: Campaign) -> dict[str, Any]:
 
 
 def _event(stated: dict[str, Any]) -> dict[str, Any]:
-    """A conversion event as the file has it: filters that are not set are left out."""
+    """A conversion event in the shape of the campaigns file, without the filters that are not set."""
     deadline = stated.pop("deadline_seconds")
     return {"deadline": deadline} | {name: value for name, value in stated.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""Experiments over HTTP: results with their intervals, and the winner by the test that decides (R21)."""
+"""Experiments over HTTP: results with their intervals, and the winner by the deciding test (R21)."""
 
 import asyncio
 from http import HTTPStatus
@@ -28,7 +28,7 @@ TestAsked = Annotated[
     str | None,
     Query(
         description="anytime (valid on any day), sequential (the same, weak for large differences) or fixed (for one "
-        "look); left out, the service's setting."
+        "look); the service's setting if left out."
     ),
 ]
 
@@ -46,7 +46,7 @@ async def results(
     campaign_id: CampaignId,
     test: TestAsked = None,
     uplift: Annotated[
-        float, Query(description="The uplift to be seen, for which recipients needed are told.")
+        float, Query(description="The uplift to detect; the answer says how many recipients that needs.")
     ] = 0.1,
     wait_for: WaitFor = None,
 ) -> Response:
@@ -70,8 +70,8 @@ async def results(
 async def declare_winner(
     state: Shared, caller: Manager, campaign_id: CampaignId, test: TestAsked = None
 ) -> Response:
-    """Declare the winner on the primary conversion event, if the test says so; otherwise say why there is none yet."""
-    # Loaded only where it is asked for: distributions take a while to load.
+    """Declare the winner on the primary conversion event if the test finds one; otherwise say why there is none yet."""
+    # The statistical distributions take long to load, so that only these two routes load them.
     from application.queries.results import declare_winner as declare  # noqa: PLC0415
 
     found = await _told(state, caller, campaign_id, _test(test), 0.1, None)

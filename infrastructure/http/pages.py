@@ -1,4 +1,4 @@
-"""Pages of lists: opaque cursors, and how much is on a page."""
+"""Pages of lists: opaque cursors, and how many items a page has."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def read_limit(limit: int | None) -> int:
-    """How much is on a page; raises Problem."""
+    """How many items a page has; raises Problem."""
     if limit is None:
         return USUAL
     if not 1 <= limit <= MOST:
@@ -27,12 +27,12 @@ def read_limit(limit: int | None) -> int:
 
 
 def make_cursor(place: object) -> str:
-    """The cursor of a page that begins after a place."""
+    """Make the cursor of the page that begins after a place."""
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
 def read_cursor(cursor: str | None, kind: type[T]) -> T | None:
-    """The place a cursor says; raises Problem for what is no cursor of this list."""
+    """Read the place in a cursor; raises Problem for a text that is no cursor of this list."""
     if cursor is None:
         return None
     try:
@@ -40,7 +40,7 @@ def read_cursor(cursor: str | None, kind: type[T]) -> T | None:
         place = msgspec.json.decode(text, type=kind)
         _refuse_unstorable(place)
     except (binascii.Error, ValueError, FactRefused):
-        detail = "this is no cursor of this list: give back next_cursor as it came"
+        detail = "this is no cursor of this list: give next_cursor of the page before, unchanged"
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_cursor", detail, place="cursor") from None
     return place
 

@@ -1,4 +1,4 @@
-"""Campaigns and canvases as Braze's clients read them: listed, and each with its variants and conversion events."""
+"""Campaigns and canvases in Braze's shapes: lists, and each one with its variants and conversion events."""
 
 import asyncio
 from collections.abc import Mapping
@@ -35,14 +35,14 @@ CanvasId = Annotated[str, Query(alias="canvas_id", description="The canvas's id.
 _PAGE = 100
 
 _CHANNELS = {"in_app": "in_app_message", "content_card": "content_cards"}
-"""Channels that have another name there."""
+"""Channels that have another name at Braze."""
 
 _UNSPECIFIED = "unspecified"
 
 
 @dataclass(frozen=True)
 class _Page:
-    """Which campaigns are listed, and in which order."""
+    """Which campaigns a list shows, and in which order."""
 
     number: int
     archived: bool
@@ -78,7 +78,7 @@ _AskedPage = Annotated[_Page, Depends(_page)]
 
 
 async def find_campaign(state: State, app_group: str, campaign_id: str, kind: Kind) -> Campaign:
-    """The campaign, where there is one of this kind; raises Problem."""
+    """Find a campaign of this kind; raises Problem if there is none."""
     campaign = await asyncio.to_thread(state.ledger.campaign, app_group, campaign_id)
     if not campaign.version or campaign.kind is not kind:
         word = "Canvas" if kind is Kind.CANVAS else "campaign"
@@ -88,7 +88,7 @@ async def find_campaign(state: State, app_group: str, campaign_id: str, kind: Ki
 
 
 def channel_of(campaign: Campaign) -> str:
-    """The channel by its name there."""
+    """The channel of a campaign by its name at Braze."""
     channel = campaign.channel or _UNSPECIFIED
     return _CHANNELS.get(channel, channel)
 
@@ -188,7 +188,7 @@ async def _common(state: State, campaign: Campaign) -> tuple[str | None, str | N
 
 
 def _stated(campaign: Campaign, changed: Changed) -> dict[str, Any]:
-    """What campaigns and canvases have in common; what is not known here is empty."""
+    """What campaigns and canvases have in common; fields that this service does not know are empty."""
     return {
         "message": "success",
         "created_at": printed(from_microseconds(changed.first)),
@@ -207,7 +207,7 @@ def _stated(campaign: Campaign, changed: Changed) -> dict[str, Any]:
 
 
 def _begin(day: date | None, zone: ZoneInfo) -> str | None:
-    """When a day begins, if there is one."""
+    """The instant at which a day begins, as ISO 8601; None without a day."""
     return None if day is None else datetime.combine(day, time.min, zone).isoformat()
 
 
@@ -216,7 +216,7 @@ def _behaviors(campaign: Campaign) -> dict[str, Any]:
 
 
 def _behavior(stated: Mapping[str, Any]) -> dict[str, Any]:
-    """A conversion event under Braze's names; no apps are all apps, and null there."""
+    """A conversion event under Braze's names; an event of all apps has null as its apps."""
     window = {"window": stated["deadline_seconds"]}
     match stated["type"]:
         case "makes_purchase":

@@ -1,4 +1,4 @@
-"""Campaigns and canvases by day as Braze's clients read them: under both clocks at once, revenue in US dollars."""
+"""Campaigns and canvases by day in Braze's shapes: under both clocks at once, revenue in US dollars."""
 
 import asyncio
 from datetime import date, timedelta, tzinfo
@@ -28,7 +28,7 @@ _USD = "USD"
 
 EndingAt = Annotated[
     str | None,
-    Query(description="The last day is the one that this instant is in; today where it is left out."),
+    Query(description="The last day is the day of this instant; today if left out."),
 ]
 _BothClocks = list[tuple[Day, Day]]
 
@@ -64,11 +64,13 @@ async def report_canvas(
     caller: Reader,
     canvas_id: CanvasId,
     ending_at: EndingAt = None,
-    starting_at: Annotated[str | None, Query(description="The first day, where no length is given.")] = None,
+    starting_at: Annotated[
+        str | None, Query(description="The first day; only if no length is given.")
+    ] = None,
     length: Annotated[int | None, Query(ge=1, le=_MOST_DAYS_OF_CANVAS, description="How many days.")] = None,
     include_variant_breakdown: Annotated[bool, Query(description="Variants too.")] = False,  # noqa: FBT002
 ) -> Response:
-    """Report a canvas by day in the app group's time zone; there are no steps here, and so none are told."""
+    """Report a canvas by day in the app group's time zone; this service has no steps, and reports none."""
     canvas = await find_campaign(state, caller.app_group, canvas_id, Kind.CANVAS)
     zone = await _zone(state, canvas)
     last = _day(state, zone, "ending_at", ending_at)
@@ -94,13 +96,15 @@ def _first(state: State, zone: tzinfo, last: date, length: int | None, starting_
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed", detail, place="length")
     first = _day(state, zone, "starting_at", starting_at)
     if not 0 <= (last - first).days < _MOST_DAYS_OF_CANVAS:
-        detail = f"starting_at is not after ending_at, and they are at most {_MOST_DAYS_OF_CANVAS} days"
+        detail = (
+            f"starting_at must not be after ending_at, and both must be within {_MOST_DAYS_OF_CANVAS} days"
+        )
         raise Problem(HTTPStatus.BAD_REQUEST, "too_many_days", detail, place="starting_at")
     return first
 
 
 async def _days(state: State, campaign: Campaign, first: date, last: date) -> _BothClocks:
-    """Each day under the conversion clock and under the receipt clock, from one view of the read model."""
+    """Read each day under the conversion clock and under the receipt clock, from one view of the read model."""
     known, group, campaign_id = state.definitions, campaign.app_group, campaign.campaign_id
 
     def read(connection: Connection) -> _BothClocks:
@@ -118,7 +122,7 @@ def _campaign_day(campaign: Campaign, happened: Day, credited: Day) -> dict[str,
 
 
 def _message(campaign: Campaign, happened: VariantDay, credited: VariantDay) -> dict[str, Any]:
-    """A variant as a message; the control group is enrolled, and gets none."""
+    """A variant as a message; users of the control group are enrolled, and are sent nothing."""
     got = "enrolled" if happened.control else "sent"
     return (
         {"variation_name": _name(campaign, happened), "variation_id": happened.variant_id}
@@ -148,7 +152,7 @@ def _name(campaign: Campaign, day: VariantDay) -> str:
 
 
 def _figures(happened: DayFigures, credited: DayFigures, clock: str) -> dict[str, Any]:
-    """Conversions under both clocks, the primary ones always; a letter has a number from 1 on."""
+    """Conversions under both clocks: always of the primary conversion event; the others are numbered from 1."""
     figures: dict[str, Any] = {"unique_recipients": happened.unique_recipients}
     numbers = zip(happened.conversions or [0], credited.conversions or [0], strict=True)
     for index, (by_day, by_receipt) in enumerate(numbers):

@@ -1,4 +1,4 @@
-"""Instants in queries as Braze's clients write them."""
+"""Instants in queries, in the forms that Braze's clients write."""
 
 import re
 from datetime import datetime, tzinfo
@@ -11,8 +11,8 @@ _SHORT_HOUR = re.compile(r"(?<=[+-])(?=\d:\d\d\Z)", re.ASCII)
 
 
 def read_instant(name: str, text: str, zone: tzinfo) -> datetime:
-    """An instant of ISO 8601 as the zone shows it, and in the zone where it has no offset; raises Problem."""
-    # A plus that was not quoted arrives as a space; Braze's own examples write -5:00.
+    """Read an instant of ISO 8601, converted to the zone; without an offset it is in the zone. Raises Problem."""
+    # A plus sign that was not encoded arrives as a space; Braze's own examples write -5:00.
     written = _SHORT_HOUR.sub("0", _UNQUOTED_PLUS.sub(r"\1+\2", text.strip()))
     try:
         found = datetime.fromisoformat(written)
