@@ -26,8 +26,10 @@ from infrastructure.http import (
     campaigns,
     experiments,
     facts,
+    lists,
     metrics,
     operation,
+    other_times,
     problems,
     reports,
     schemas,
@@ -96,6 +98,8 @@ def create(
         assignments,
         experiments,
         reports,
+        other_times,
+        lists,
         users,
         operation,
         segment,
@@ -131,7 +135,7 @@ def _state(service: Service, settings: HttpSettings, gathering: Gathering) -> St
         assignments=service.assignments,
         feed=Teller(service),
         webhooks=partial(Managing, service),
-        service=service,
+        reads=service.reads_waiting,
         gauges=partial(gauges.of_ledger, service),
     )
 

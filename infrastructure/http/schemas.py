@@ -153,6 +153,40 @@ class ReportShape(Shape):
     variants: list[VariantFiguresShape]
 
 
+class EventMatureShape(Shape):
+    """Recipients whose window on a conversion event is over, how many of them converted, and the others: `open`."""
+
+    index: int
+    letter: str
+    recipients: int
+    converted: int
+    rate: float | None
+    open: int
+
+
+class VariantMatureShape(Shape):
+    """A variant's mature rates."""
+
+    variant_id: str
+    control: bool
+    conversion_events: list[EventMatureShape]
+
+
+class MatureShape(Shape):
+    """The rates of recipients whose windows were over at a full hour; the totals leave out control."""
+
+    as_of: Instant
+    position: Position
+    totals: list[EventMatureShape]
+    variants: list[VariantMatureShape]
+
+
+class CurrentReportShape(ReportShape):
+    """A campaign's report now, and the rates of recipients whose windows are over."""
+
+    mature: MatureShape
+
+
 class DayFiguresShape(Shape):
     """The figures of a day (R20)."""
 
