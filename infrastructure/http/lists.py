@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator
 
@@ -29,6 +30,10 @@ OfUser = Annotated[
     str | None, Query(description="Only of this user."), AfterValidator(lambda text: text and check_id(text))
 ]
 
+# A cursor of one list does not fit another.
+_ConversionKey: Any = Annotated[str, msgspec.Meta(pattern=r"^[^.]+\.[0-3]$")]
+_RecipientKey: Any = Annotated[str, msgspec.Meta(pattern=r"^[^.]+$")]
+
 
 @routes.get(
     "/conversions",
@@ -49,7 +54,7 @@ async def list_conversions(
     def question(asked: AskedCampaign, cut: Cut) -> Page:
         return read_conversions(asked, cut, event=event, variant_id=variant_id, user_id=user_id)
 
-    return await _list(questions, question, cursor, limit)
+    return await _list(questions, question, Cut(read_limit(limit), read_cursor(cursor, _ConversionKey)))
 
 
 @routes.get(
@@ -77,7 +82,7 @@ async def list_recipients(
             asked, cut, user_id=user_id, several_variants=several_variants, converted=converted
         )
 
-    return await _list(questions, question, cursor, limit)
+    return await _list(questions, question, Cut(read_limit(limit), read_cursor(cursor, _RecipientKey)))
 
 
 @routes.get(
@@ -98,11 +103,7 @@ async def list_history(
 
 
 async def _list(
-    questions: CampaignQuestions,
-    question: Callable[[AskedCampaign, Cut], Page],
-    cursor: str | None,
-    limit: int | None,
+    questions: CampaignQuestions, question: Callable[[AskedCampaign, Cut], Page], cut: Cut
 ) -> Response:
-    cut = Cut(read_limit(limit), read_cursor(cursor, str))
     page = await questions.ask(lambda asked: question(asked, cut))
     return respond(page.as_json() | {"next_cursor": make_cursor(page.after)})

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from http import HTTPStatus
 from io import StringIO
@@ -20,6 +20,7 @@ from infrastructure.http.accepting import CSV, wants_csv
 from infrastructure.http.access import Caller
 from infrastructure.http.answers import respond_tagged
 from infrastructure.http.campaigns import CampaignId
+from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
 from infrastructure.http.waiting import ask
@@ -120,12 +121,35 @@ async def report_series(
     "/overlap",
     summary="Report the overlap with other campaigns",
     response_class=Response,
-    responses=schemas.describe_answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(schemas.OverlapShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
-async def report_overlap(request: Request, questions: Questions) -> Response:
-    """Say how many conversions share their behaviour with other campaigns, and with which; only as JSON."""
+async def report_overlap(
+    request: Request,
+    questions: Questions,
+    other: Annotated[
+        str | None, Query(alias="other_campaign_id", description="Only the overlap with this campaign.")
+    ] = None,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[
+        int | None, Query(description="Other campaigns on a page: 1 to 1,000; all of them if left out.")
+    ] = None,
+) -> Response:
+    """Say how many conversions share their behaviour with other campaigns, and with which; only as JSON.
+
+    The other campaigns come in the order of the behaviours that they share, the most first.
+    """
+    most, after = None if limit is None else read_limit(limit), read_cursor(cursor, tuple[int, str])
     found = await questions.ask(read_overlap)
-    return respond_tagged(request, found.as_json())
+    shared = [
+        each
+        for each in found.shared_with
+        if other in {None, each.campaign_id}
+        and (after is None or (-each.behaviours, each.campaign_id) > (-after[0], after[1]))
+    ]
+    page = shared[:most]
+    further = (page[-1].behaviours, page[-1].campaign_id) if len(page) < len(shared) else None
+    value = replace(found, shared_with=page).as_json() | {"next_cursor": make_cursor(further)}
+    return respond_tagged(request, value)
 
 
 def read_day(name: str, text: str | None) -> date | None:

@@ -215,6 +215,34 @@ class SeriesShape(BaseModel):
     days: list[DayShape]
 
 
+class EventOverlapShape(Shape):
+    """A conversion event's conversions outside control, and those whose behaviour converted elsewhere too."""
+
+    index: int
+    letter: str
+    conversions: int
+    overlapping: int
+    share: float | None
+
+
+class SharedBehavioursShape(Shape):
+    """How many behaviours converted on another campaign too."""
+
+    campaign_id: str
+    behaviours: int
+
+
+class OverlapShape(Shape):
+    """A campaign's overlap with others, or a page of it."""
+
+    app_group: str
+    campaign_id: str
+    position: Position
+    conversion_events: list[EventOverlapShape]
+    with_: Annotated[list[SharedBehavioursShape], Field(alias="with")]
+    next_cursor: str | None
+
+
 class ExplanationShape(BaseModel):
     """Why a user converted on a campaign, or why not."""
 
