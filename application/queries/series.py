@@ -5,8 +5,8 @@ from typing import cast, get_args
 
 from application.queries.reads import ALL_DAYS, AskedCampaign, BadQuestion, Days
 from projections.series import SERIES
+from projections.series.clock import Clock
 from projections.series.reading import Series, series
-from projections.series.tables import Clock
 
 
 def read_series(

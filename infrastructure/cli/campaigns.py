@@ -13,6 +13,7 @@ from application.ports import Stamp
 from application.queries import campaigns as queries
 from domain.app_group import AppGroup
 from domain.campaigns.campaign import Campaign
+from infrastructure.access.operator import stamp
 from infrastructure.cli.asking import about, reads_of
 from infrastructure.cli.console import (
     ROOMY,
@@ -28,7 +29,7 @@ from infrastructure.cli.console import (
     shown,
 )
 from infrastructure.cli.figures import conversion_event, deadline, percent, revenue
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from projections.campaign_report.reading import CampaignReport
 
 commands = typer.Typer(

@@ -17,7 +17,8 @@ from infrastructure.cli.figures import (
     revenue,
     say,
 )
-from projections.campaign_report.reading import CampaignReport, Figures
+from projections.campaign_report.reading import CampaignReport
+from projections.figures import Figures
 from projections.recipients.reading import EventMature, Mature
 
 

@@ -7,6 +7,7 @@ import typer
 
 from application.queries.reads import AskedCampaign
 from domain.campaigns.evidence import DecidingTest
+from infrastructure.access.operator import stamp
 from infrastructure.cli.asking import about, refusing
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import (
@@ -20,7 +21,7 @@ from infrastructure.cli.console import (
 )
 from infrastructure.cli.figures import say
 from infrastructure.cli.options import bad_option
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 
 TestOption = Annotated[
     DecidingTest | None,

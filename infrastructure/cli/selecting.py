@@ -12,6 +12,7 @@ from domain.campaigns.campaign import BETWEEN_ADJUSTMENTS, Campaign
 from domain.campaigns.events import Status
 from domain.campaigns.evidence import SelectionEvidence
 from domain.instants import from_microseconds, printed
+from infrastructure.access.operator import stamp
 from infrastructure.cli.asking import about, reads_of, refusing
 from infrastructure.cli.console import (
     AppGroupOption,
@@ -24,7 +25,7 @@ from infrastructure.cli.console import (
 )
 from infrastructure.cli.figures import counted, percent
 from infrastructure.cli.options import bad_option
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 
 
 def select(

@@ -14,8 +14,8 @@ from infrastructure.cli.asking import CsvOption, VariantOption, asking, print_cs
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import AppGroupOption, DatabaseOption, JsonOption, out, print_json, shown
 from infrastructure.cli.figures import bar, bar_width, revenue, say
+from projections.series.clock import Clock
 from projections.series.reading import Day, DayFigures, Series
-from projections.series.tables import Clock
 
 
 def series(  # noqa: PLR0913 - a command's options
