@@ -17,13 +17,13 @@ from benchmarks.garbage import less_collection
 from benchmarks.ledger import Unwatched, refuse
 from benchmarks.places import Place
 from benchmarks.workload import CAMPAIGNS, GROUP
+from infrastructure.access.operator import stamp
 from infrastructure.archive import EventPart, Manifest, manifest_of, store
 from infrastructure.archive.archiving import COLUMNS, PART_POSITIONS, sha256_of
 from infrastructure.archive.engine import ROW_GROUP, engine
 from infrastructure.archive.manifest import MANIFEST, event_file
 from infrastructure.audit.engine import quoted
-from infrastructure.composition import Service, stamp
-from infrastructure.inbound.importing import Import
+from infrastructure.composition import Service
 
 _MEMORY: Final = "2GB"
 
@@ -56,7 +56,7 @@ def ledger(place: Place, facts: Path) -> Iterator[str]:
     with place.empty() as url:
         with Service(url) as service, less_collection():
             service.campaigns.apply(read_campaigns(CAMPAIGNS), stamp())
-            Import(service, GROUP, refuse).run([str(facts)], None, Unwatched())
+            service.start_import(GROUP, refuse).run([str(facts)], None, Unwatched())
             service.projector.catch_up()
         yield url
 

@@ -84,7 +84,7 @@ def read_bare(service: Service, wanted: Collection[type[Any]] | None, runs: int)
 
 def _read_bare(service: Service, statement: Prepared) -> Run:
     with service.database.reading() as connection, less_collection():
-        last = service.projector.log.last_position(connection)
+        last = service.log.last_position(connection)
         started = perf_counter()
         for after in range(0, last, BATCH):
             statement.all(connection, after=after, last=min(after + BATCH, last))
@@ -93,7 +93,7 @@ def _read_bare(service: Service, statement: Prepared) -> Run:
 
 def tally(service: Service) -> Tally:
     """All events of the log, counted by the database."""
-    log = service.projector.log
+    log = service.log
     with service.database.reading() as connection:
         return log.tally(connection, 0, log.last_position(connection))
 

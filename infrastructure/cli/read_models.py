@@ -23,7 +23,7 @@ from infrastructure.cli.console import (
     print_json,
 )
 from infrastructure.composition import Service
-from infrastructure.read_models import gauges
+from infrastructure.metrics import describe_read_models
 from infrastructure.read_models.folding_pool import FoldingPool
 from projections.engine import generations
 from projections.engine.projection import Projection
@@ -70,7 +70,7 @@ def projections(
         now = projector.clock()
         found = list(standings(connection, projector.log, PROJECTIONS, now, count=not metrics))
     if metrics:
-        typer.echo("\n".join(gauges.of_projections(found)))
+        typer.echo("\n".join(describe_read_models(found)))
     elif json_output:
         print_json({"projections": [each.as_json() for each in found]})
     else:
@@ -205,7 +205,7 @@ def _pool(database: str | None, processes: int) -> Iterator[FoldingPool | None]:
 def _folding(service: Service, chosen: list[Projection], pool: FoldingPool | None, *, asked: bool) -> Folding:
     """The processes, where they were asked for, or there is enough to do for them."""
     with service.database.reading() as connection:
-        newest = service.projector.log.last_position(connection)
+        newest = service.log.last_position(connection)
     if pool is None or (newest < _SMALL and not asked):
         return here(service.projector, chosen)
     return pool

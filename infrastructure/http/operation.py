@@ -6,11 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from domain.instants import microseconds
 from infrastructure.http import metrics
 from infrastructure.http.answers import answered
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Shared, State
-from infrastructure.read_models import gauges
+from infrastructure.metrics import describe_ledger
 from projections.engine import generations
 from projections.registry import PROJECTIONS
 
@@ -36,7 +37,7 @@ async def readyz(state: Shared) -> Response:
 
 def _ready(state: State) -> dict[str, Any]:
     with state.service.database.reading() as connection:
-        newest = state.service.projector.log.last_position(connection)
+        newest = state.service.log.last_position(connection)
         found = generations.currents(connection, PROJECTIONS)
     standing = {
         projection.name: {
@@ -55,7 +56,10 @@ def _ready(state: State) -> dict[str, Any]:
 async def show_metrics(state: Shared) -> Response:
     """Print counters of requests and facts, and how read models and rejected facts stand."""
     metrics.WAITING.set(state.gathering.waiting)
-    lines = await asyncio.to_thread(gauges.of_ledger, state.service)
+    service = state.service
+    lines = await asyncio.to_thread(
+        describe_ledger, service.database, service.log, lambda: microseconds(service.now())
+    )
     standing = "\n".join([*lines, ""]).encode()
     return Response(
         await asyncio.to_thread(metrics.printed) + standing,

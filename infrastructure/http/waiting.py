@@ -61,7 +61,7 @@ class _Look(Generic[T]):
     def __call__(self) -> bool:
         with self._service.database.reading() as connection:
             if self._wanted is None:
-                newest = self._service.projector.log.last_position(connection)
+                newest = self._service.log.last_position(connection)
                 self._wanted = newest if self._wait_for is None else _position(self._wait_for, newest)
             self.behind = _behind(connection, self._projections, self._wanted)
             if self.behind:

@@ -17,15 +17,15 @@ from infrastructure.http.pages import cursor_of, limited, place_of
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Manager, Shared, State, unquoted
 from infrastructure.inbound.files.json_lines import read_json
-from infrastructure.outbound.webhooks.hooks import TooManyWebhooks
-from infrastructure.outbound.webhooks.managing import (
+from infrastructure.outbound.webhooks.administration import (
     ChangeWebhook,
     MakeWebhook,
-    Managing,
     ReleaseLines,
     ReplayWebhook,
     UnknownWebhook,
+    Webhooks,
 )
+from infrastructure.outbound.webhooks.hooks import TooManyWebhooks
 
 routes = APIRouter(tags=["webhooks"])
 
@@ -121,7 +121,7 @@ async def make_webhook(request: Request, state: Shared, caller: Manager) -> Resp
     """
     raw = _plain(await body(request, _BODY_BYTES))
     asked = read_command(MakeWebhook, raw)
-    managing = Managing(state.service, caller.app_group)
+    managing = _webhooks(state, caller)
     secrets: list[str | None] = []
 
     def make(command_id: str) -> tuple[int, dict[str, Any]]:
@@ -149,8 +149,8 @@ async def list_webhooks(
 ) -> Response:
     """List the webhooks of the app group by id, and how much waits for each."""
     most, after = limited(limit), place_of(cursor, str) or ""
-    managing = Managing(state.service, caller.app_group)
-    found = await asyncio.to_thread(managing.listed, after, most + 1)
+    managing = _webhooks(state, caller)
+    found = await asyncio.to_thread(managing.list_all, after, most + 1)
     further = cursor_of(found[most - 1]["id"]) if len(found) > most else None
     return answered({"webhooks": found[:most], "next_cursor": further})
 
@@ -228,7 +228,7 @@ async def list_parked(
 ) -> Response:
     """List the users whose line is parked, and why."""
     most, after = limited(limit), place_of(cursor, str) or ""
-    found = await _asked(state, caller, "parked", webhook_id, after, most + 1)
+    found = await _asked(state, caller, "list_parked", webhook_id, after, most + 1)
     further = cursor_of(found[most - 1].journey_id) if len(found) > most else None
     return answered({"parked": [each.as_json() for each in found[:most]], "next_cursor": further})
 
@@ -246,10 +246,15 @@ async def release_parked(request: Request, state: Shared, caller: Manager, webho
     return answered({"released": await _asked(state, caller, "release", webhook_id, asked.user_id)})
 
 
+def _webhooks(state: State, caller: Manager) -> Webhooks:
+    service = state.service
+    return Webhooks(service.database, service.ledger, service.log, caller.app_group)
+
+
 async def _asked(state: State, caller: Manager, name: str, *arguments: Any) -> Any:  # noqa: ANN401
-    """What `Managing` answers, in another thread; raises Problem for a webhook that is none of the app group's."""
+    """What `Webhooks` answers, in another thread; raises Problem for a webhook that is none of the app group's."""
     try:
-        return await asyncio.to_thread(getattr(Managing(state.service, caller.app_group), name), *arguments)
+        return await asyncio.to_thread(getattr(_webhooks(state, caller), name), *arguments)
     except UnknownWebhook as error:
         raise Problem(HTTPStatus.NOT_FOUND, error.code, error.message, place=error.place) from None
 

@@ -20,7 +20,8 @@ from benchmarks.crowd import Crowd, campaigns
 from benchmarks.ledger import batches
 from benchmarks.workload import GROUP, Fact, write
 from domain.journey.state import JourneyState, Standing
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.database.schema import (
     identities,
     journey_facts,

@@ -12,7 +12,8 @@ import pytest
 
 from application.commands.definitions import read_campaigns
 from domain.facts import Fact
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.event_store.codec import TOPICS
 from infrastructure.event_store.integrity import verify

@@ -57,7 +57,7 @@ def read(service: Service, campaign_id: str = "spring", **asked: Any) -> list[Co
     """A campaign's conversions as readers find them, everything acknowledged being in them."""
     service.projector.catch_up(CONVERSIONS)
     with service.database.reading() as connection:
-        return conversions(connection, service.projector.known, GROUP, campaign_id, **{"limit": 1000} | asked)
+        return conversions(connection, service.definitions, GROUP, campaign_id, **{"limit": 1000} | asked)
 
 
 def contents(service: Service) -> list[dict[tuple[Any, ...], dict[str, Any]]]:
@@ -118,7 +118,7 @@ def control_of(campaigns: Any, campaign_id: str) -> str | None:
 def check_verified(service: Service) -> None:
     """What a rebuild would compare is equal."""
     with service.database.reading() as connection:
-        log = service.projector.log
+        log = service.log
         tally = log.tally(connection, 0, log.last_position(connection))
         current = generations.current(connection, CONVERSIONS)
         assert CONVERSIONS.expected(tally) == CONVERSIONS.held(connection, current)
@@ -504,7 +504,7 @@ def test_after_an_upgrade_the_former_table_and_its_view_are_gone(tmp_path: Path)
         service.projector.catch_up(CONVERSIONS)
         as_version_1(service)
         with service.database.reading() as connection:
-            [stood] = standings(connection, service.projector.log, [CONVERSIONS], 0)
+            [stood] = standings(connection, service.log, [CONVERSIONS], 0)
         assert (stood.version, stood.rows) == (1, 2)
         rebuild_apart(service)
         with service.database.reading() as connection:

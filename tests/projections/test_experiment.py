@@ -26,7 +26,8 @@ from domain.campaigns.events import (
 )
 from domain.campaigns.evidence import SelectionEvidence
 from domain.instants import microseconds
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from projections.engine import projector
 from projections.engine.projection import Logged
 from projections.experiments import counted, weights
@@ -62,13 +63,13 @@ CAMPAIGN: dict[str, Any] = {
 def read(service: Service, campaign_id: str, as_of: datetime) -> Experiment:
     """The experiment that the read model has."""
     with service.database.reading() as connection:
-        return counted.experiment(connection, service.projector.known, GROUP, campaign_id, as_of)
+        return counted.experiment(connection, service.definitions, GROUP, campaign_id, as_of)
 
 
 def read_at(service: Service, campaign_id: str, position: int, as_of: datetime) -> Experiment:
     """The experiment folded anew from the log up to a position."""
     with service.database.reading() as connection:
-        known, log = service.projector.known, service.log
+        known, log = service.definitions, service.log
         return counted.experiment_at(connection, log, known, GROUP, campaign_id, position, as_of)
 
 

@@ -60,7 +60,7 @@ def void(fact_id: str, user: str = "u1") -> dict[str, Any]:
 def read(service: Service, campaign_id: str) -> Overlap:
     """The overlap as readers find it."""
     with service.database.reading() as connection:
-        return overlap(connection, service.projector.known, GROUP, campaign_id)
+        return overlap(connection, service.definitions, GROUP, campaign_id)
 
 
 def counts(service: Service, campaign_id: str) -> list[tuple[int, int]]:
@@ -89,8 +89,8 @@ def check(service: Service, campaigns: Sequence[Any], facts: Sequence[Any]) -> N
 def check_verified(service: Service) -> None:
     """What a rebuild would compare is equal."""
     with service.database.reading() as connection:
-        last = service.projector.log.last_position(connection)
-        tally = service.projector.log.tally(connection, 0, last)
+        last = service.log.last_position(connection)
+        tally = service.log.tally(connection, 0, last)
         assert OVERLAP.expected(tally) == OVERLAP.held(connection, generations.current(connection, OVERLAP))
 
 
@@ -108,12 +108,12 @@ def sent(folded: Folded) -> Any:
 
 def fold_apart(service: Service, span: int) -> None:
     """Build it as a rebuild does: ranges folded, each in a process that knows nothing of others, then written."""
-    known = service.projector.known
+    known = service.definitions
     with service.database.writing() as connection:
         built = generations.make(connection, OVERLAP, "building", 0)
-        last = service.projector.log.last_position(connection)
+        last = service.log.last_position(connection)
         ranges = [(after, min(after + span, last)) for after in range(0, last, span)]
-        log = service.projector.log
+        log = service.log
         folds = [sent(fold(log, connection, known, [OVERLAP], *each)) for each in ranges]
         for folded, (_, position) in zip(folds, ranges, strict=True):
             projector.write(

@@ -348,7 +348,7 @@ def test_views_with_plain_names_show_the_one_that_is_read(service: Service) -> N
 def test_folds_hold_nothing_that_has_effects(service: Service) -> None:
     """A handler is given a fold and an event: the fold can be sent anywhere, and has no connection."""
     for projection in PROJECTIONS:
-        fold = projection.fold(service.projector.known)
+        fold = projection.fold(service.definitions)
         assert "known" not in vars(pickle.loads(pickle.dumps(fold)))  # noqa: S301 - its own
         assert not any(isinstance(value, Connection) for value in vars(fold).values())
 
@@ -356,14 +356,14 @@ def test_folds_hold_nothing_that_has_effects(service: Service) -> None:
 def test_it_reads_only_the_topics_it_needs(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Events that no projection of the rebuild has a handler for are not even read."""
     read: set[str] = set()
-    between = service.projector.log.between
+    between = service.log.between
 
     def watched(*arguments: Any) -> Iterable[Logged]:
         for logged in between(*arguments):
             read.add(logged.topic)
             yield logged
 
-    monkeypatch.setattr(service.projector.log, "between", watched)
+    monkeypatch.setattr(service.log, "between", watched)
     rebuilt(service, APP_GROUPS)
     assert read <= {"app_group.made", "app_group.app_added", "app_group.custom_event_declared"}
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from application.commands.definitions import read_campaigns
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from projections.engine import generations, projector
 from projections.engine.folding import fold
 from projections.engine.users import users
@@ -72,7 +73,7 @@ def listed(service: Service, campaign_id: str, limit: int = 1, **wanted: Any) ->
     with service.database.reading() as connection:
         while True:
             after = found[-1].key if found else None
-            known = service.projector.known
+            known = service.definitions
             page = reading.recipients(
                 connection, known, GROUP, campaign_id, after=after, limit=limit, **wanted
             )
@@ -113,8 +114,8 @@ def check(service: Service, campaigns: Sequence[Any], facts: Sequence[Any]) -> N
 def check_verified(service: Service) -> None:
     """What a rebuild would compare is equal."""
     with service.database.reading() as connection:
-        last = service.projector.log.last_position(connection)
-        tally = service.projector.log.tally(connection, 0, last)
+        last = service.log.last_position(connection)
+        tally = service.log.tally(connection, 0, last)
         own = generations.current(connection, RECIPIENTS)
         assert RECIPIENTS.expected(tally) == RECIPIENTS.held(connection, own)
 
@@ -128,7 +129,7 @@ def contents(service: Service) -> list[set[tuple[Any, ...]]]:
 
 def fold_apart(service: Service, span: int) -> None:
     """Build it as a rebuild does: ranges folded, each in a process that knows nothing of others, then written."""
-    known, log = service.projector.known, service.projector.log
+    known, log = service.definitions, service.log
     with service.database.writing() as connection:
         built = generations.make(connection, RECIPIENTS, "building", 0)
         last = log.last_position(connection)
@@ -204,7 +205,7 @@ def test_r6_mature_rates_are_exact_as_of_any_full_hour(plan: Any, data: st.DataO
             hour = as_of.replace(minute=0, second=0, microsecond=0)
             expected = reference_reports.mature(campaigns, facts, campaign["id"], hour)
             with service.database.reading() as connection:
-                known = service.projector.known
+                known = service.definitions
                 found = reading.mature(connection, known, GROUP, campaign["id"], as_of)
             assert found.as_of == hour
             rows = {None: found.totals} | {each.variant_id: each.conversion_events for each in found.variants}
@@ -255,7 +256,7 @@ def test_r20_a_period_counts_each_user_once_however_many_its_days(
             expected = reference_reports.received_between(campaigns, facts, own, first, last, zone)
             told = {name: credited(expected, name) for name in ("conversions", "revenue")}
             with service.database.reading() as connection:
-                known = service.projector.known
+                known = service.definitions
                 found = reading.received_between(connection, known, GROUP, own, first, last, **told)
             assert figures(found.totals) == expected["totals"]
             assert {each.variant_id: figures(each.figures) for each in found.variants} == expected["variants"]

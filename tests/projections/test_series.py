@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from application.commands.definitions import read_campaigns
 from application.ledger import UnknownCampaign
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.engine import generations, projector, rebuilding
 from projections.engine.rebuilding import Done, Rebuilding, Task, here
@@ -55,7 +56,7 @@ def ledger_in(zone: str, campaigns: Sequence[dict[str, Any]] = (CAMPAIGN,)) -> I
 def read(service: Service, campaign_id: str, clock: Clock, *days: date | None) -> Series:
     """The series as readers find it."""
     with service.database.reading() as connection:
-        return series(connection, service.projector.known, GROUP, campaign_id, clock, *days)
+        return series(connection, service.definitions, GROUP, campaign_id, clock, *days)
 
 
 def by_day(found: Series) -> ByDay:
@@ -108,7 +109,7 @@ def check_sums(service: Service, campaign_id: str, clock: Clock) -> None:
 def check_verified(service: Service) -> None:
     """What a rebuild would compare is equal."""
     with service.database.reading() as connection:
-        log = service.projector.log
+        log = service.log
         tally = log.tally(connection, 0, log.last_position(connection))
         assert SERIES.expected(tally) == SERIES.held(connection, generations.current(connection, SERIES))
 

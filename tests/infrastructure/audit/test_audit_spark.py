@@ -16,6 +16,7 @@ from sqlalchemy import text
 from application.commands.definitions import read_campaigns
 from benchmarks.crowd import Crowd, campaigns
 from benchmarks.workload import GROUP, Fact
+from infrastructure.access.operator import stamp
 from infrastructure.archive import Archiving, store
 from infrastructure.archive.reading import LOGGED, logged
 from infrastructure.audit import auditing
@@ -25,7 +26,7 @@ from infrastructure.audit.engine import DuckDB, quoted
 from infrastructure.audit.outcome import Audited, Judged
 from infrastructure.audit.rules import statements
 from infrastructure.audit.spark import NoSpark, Spark, begun, mebibytes
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from tests.infrastructure.audit import test_audit_orders
 from tests.infrastructure.audit.test_audit import FAULTS, make
 from tests.support.commands import run
