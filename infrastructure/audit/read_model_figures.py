@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from infrastructure.archive.reading import View
-from infrastructure.audit.engine import quoted
+from infrastructure.archive.batches import View
+from infrastructure.audit.definitions import DEFINING, read_definitions
+from infrastructure.audit.duckdb_engine import quote
 from infrastructure.audit.outcome import Figure
-from infrastructure.audit.stated import DEFINING, stated
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.series import SERIES
 
@@ -58,9 +58,9 @@ class Figures:
     """Of rows that lie in another stream than that of the campaign that they name."""
 
 
-def figures(view: View, generations: Generations, campaign_id: str | None) -> list[Figures]:
+def read_figures(view: View, generations: Generations, campaign_id: str | None) -> list[Figures]:
     """The figures of the campaign report, and of the series by day."""
-    campaigns = stated_campaigns(view, generations)
+    campaigns = read_stated_campaigns(view, generations)
     asked = {
         stream: each
         for stream, each in campaigns.items()
@@ -74,9 +74,9 @@ def figures(view: View, generations: Generations, campaign_id: str | None) -> li
     ]
 
 
-def stated_campaigns(view: View, generations: Generations) -> dict[str, Mapping[str, Any]]:
+def read_stated_campaigns(view: View, generations: Generations) -> dict[str, Mapping[str, Any]]:
     """By stream the campaigns as they were stated last, up to where the read models stand."""
-    topics = ", ".join(quoted(topic) for topic in DEFINING)
+    topics = ", ".join(quote(topic) for topic in DEFINING)
     # Their streams lie together in an index; topics have none.
     query = (
         "SELECT app_group, originator_id, topic, state FROM events "
@@ -89,11 +89,11 @@ def stated_campaigns(view: View, generations: Generations) -> dict[str, Mapping[
     return {
         stream: campaign
         for stream, of_stream in groupby(events, key=itemgetter(1))
-        for campaign in stated(of_stream).campaigns
+        for campaign in read_definitions(of_stream).campaigns
     }
 
 
-def totals(numbers: Mapping[Figure, Decimal], campaigns: Campaigns) -> dict[Figure, Decimal]:
+def sum_variants(numbers: Mapping[Figure, Decimal], campaigns: Campaigns) -> dict[Figure, Decimal]:
     """A report's totals: the sums of all variants but control (R9, R18); its unique recipients are no sum."""
     sums: defaultdict[Figure, Decimal] = defaultdict(Decimal)
     for key, number in numbers.items():
@@ -175,7 +175,7 @@ class _Reading:
             if self._is_asked(row["campaign_id"])
         }
         numbers, strays = self._numbers(_report_queries(generation), asked, streams)
-        return Figures(CAMPAIGN_REPORT.name, numbers | totals(numbers, said), of_log, said, strays)
+        return Figures(CAMPAIGN_REPORT.name, numbers | sum_variants(numbers, said), of_log, said, strays)
 
     def series(self, generation: int, of_log: Campaigns) -> Figures:
         """The series by day: whoever reads it looks up campaigns in the log."""
@@ -213,8 +213,8 @@ class _Reading:
             return ""
         of_campaign = [stream for stream, each in streams.items() if self._is_asked(each.campaign_id)]
         # No stream has an empty id; without any there would be no SQL.
-        listed = ", ".join(map(quoted, ["", *of_campaign]))
-        return f" WHERE campaign_id = {quoted(self.campaign_id)} OR stream_id IN ({listed})"
+        listed = ", ".join(map(quote, ["", *of_campaign]))
+        return f" WHERE campaign_id = {quote(self.campaign_id)} OR stream_id IN ({listed})"
 
 
 def _report_queries(generation: int) -> list[str]:
