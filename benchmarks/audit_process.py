@@ -13,15 +13,15 @@ from time import perf_counter, process_time
 
 from benchmarks.audit_memory import peak_bytes
 from benchmarks.garbage import less_collection
-from infrastructure.archive import Archiving, store
-from infrastructure.archive.reading import logged
-from infrastructure.audit.archived import archived
+from infrastructure.archive import Archiver, open_location
+from infrastructure.archive.batches import read_events
+from infrastructure.audit.archive_files import fetch_event_files
 from infrastructure.audit.auditing import MEMORY, Options, audit_archive, audit_ledger
 from infrastructure.audit.decisions import audit_decisions
-from infrastructure.audit.engine import DuckDB, quoted
-from infrastructure.audit.outcome import Audited
+from infrastructure.audit.definitions import DEFINING, read_definitions
+from infrastructure.audit.duckdb_engine import DuckDB, quote
+from infrastructure.audit.outcome import AuditResult
 from infrastructure.audit.rules import Statement, statements
-from infrastructure.audit.stated import DEFINING, stated
 from infrastructure.composition import Service
 from infrastructure.logging import configure
 from infrastructure.settings import Settings
@@ -55,7 +55,7 @@ def _ledger(url: str) -> Done:
         return _found(audit_ledger(service, Options(), _unwatched))
 
 
-def _found(audited: Audited) -> Done:
+def _found(audited: AuditResult) -> Done:
     conversions: dict[str, int] = {}
     for key, number in audited.judged.figures.items():
         if key.figure == "conversions" and key.clock == "conversion":
@@ -69,7 +69,7 @@ def _conversions(address: str) -> Done:
     """The rules of conversions alone, which is what audit_polars.py answers as well."""
     with TemporaryDirectory() as work:
         engine = DuckDB(Path(work), MEMORY)
-        engine.open(archived(address, Path(work), _unwatched).files)
+        engine.open(fetch_event_files(address, Path(work), _unwatched).files)
         started = perf_counter()
         _judge_conversions(engine)
         counted = engine.rows(
@@ -83,11 +83,11 @@ def _conversions(address: str) -> Done:
 
 
 def _judge_conversions(engine: DuckDB) -> None:
-    topics = ", ".join(map(quoted, DEFINING))
+    topics = ", ".join(map(quote, DEFINING))
     defining = (
         f"SELECT app_group, stream_id, topic, payload FROM log WHERE topic IN ({topics}) ORDER BY position"  # noqa: S608
     )
-    for name, table in stated(engine.rows(defining)).tables(0, 0).items():
+    for name, table in read_definitions(engine.rows(defining)).tables(0, 0).items():
         engine.give(name, table)
     engine.look(Statement("typed", "SELECT * FROM log"))
     for statement in statements():
@@ -101,7 +101,7 @@ def _scan(address: str) -> Done:
     """Every value of every column that the rules ask for, read and hashed."""
     with TemporaryDirectory() as work:
         engine = DuckDB(Path(work), MEMORY)
-        engine.open(archived(address, Path(work), _unwatched).files)
+        engine.open(fetch_event_files(address, Path(work), _unwatched).files)
         started = perf_counter()
         list(engine.rows(f"SELECT bit_xor(hash(COLUMNS(* EXCLUDE ({UNASKED})))) FROM log"))  # noqa: S608
         seconds = perf_counter() - started
@@ -122,7 +122,7 @@ def _read(url: str) -> Done:
     """The log as archives and audits read it, and nothing done with it."""
     with Service(url) as service:
         last, events, started = service.recorder.max_notification_id() or 0, 0, perf_counter()
-        for batch in logged(service, 0, last):
+        for batch in read_events(service.database, 0, last):
             events += batch.num_rows
         return Done(perf_counter() - started, events)
 
@@ -131,7 +131,9 @@ def _archiving(url: str, directory: str) -> Done:
     """`conversions archive`, into an empty directory."""
     with Service(url) as service:
         started = perf_counter()
-        manifest = Archiving(service, store(directory), _unwatched).run()
+        manifest = Archiver(
+            service.database, service.recorder, service.now, open_location(directory), _unwatched
+        ).run()
         return Done(perf_counter() - started, int(manifest.position))
 
 

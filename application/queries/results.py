@@ -24,9 +24,9 @@ from domain.experiment.results import UPLIFT, Experiment, Observed, Results
 from domain.experiment.winner import SIGNIFICANCE, Periods
 from domain.instants import from_microseconds, microseconds, printed
 from infrastructure.composition import Service
-from projections.recipients.experiment import Experiment as Counted
-from projections.recipients.experiment import experiment, experiment_at
-from projections.recipients.weights import Period, closed, shared, strata, weights_in_force
+from projections.experiments.counted import Experiment as Counted
+from projections.experiments.counted import experiment, experiment_at
+from projections.experiments.weights import Period, closed, shared, strata, weights_in_force
 
 
 class NoWinnerDeclared(DomainError):
@@ -134,7 +134,7 @@ def told(
 ) -> Told:
     """The results of a campaign's experiment, as the read model has it; raises UnknownCampaign."""
     campaign = service.ledger.existing_campaign(app_group, campaign_id)
-    known = service.projector.known
+    known = service.definitions
     found = experiment(connection, known, app_group, campaign_id, service.now())
     standing = _standing(service, connection, campaign, found)
     return Told(standing, results(standing.experiment, test, uplift))
@@ -167,7 +167,7 @@ def decided_again(
         found = experiment_at(
             connection,
             service.log,
-            service.projector.known,
+            service.definitions,
             app_group,
             campaign_id,
             evidence.position,

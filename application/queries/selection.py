@@ -24,7 +24,7 @@ from domain.instants import from_microseconds, microseconds
 from infrastructure.composition import Service
 from infrastructure.serving.scheduling import due
 from projections.engine.sums import stream
-from projections.recipients.experiment import Delay, Experiment, experiment, experiment_at
+from projections.experiments.counted import Delay, Experiment, experiment, experiment_at
 
 _HOUR = timedelta(hours=1)
 
@@ -69,7 +69,7 @@ def run_due(service: Service, stamp: Callable[[], Stamp], reading: Reading) -> l
 
 def adjustment(service: Service, connection: Connection, campaign: Campaign) -> Adjustment:
     """What the read model makes of a campaign's weights now; nothing is recorded."""
-    known = service.projector.known
+    known = service.definitions
     found = experiment(connection, known, campaign.app_group, campaign.campaign_id, service.now())
     return _chosen(campaign, found, campaign.weights)
 
@@ -98,7 +98,7 @@ def adjusted_again(
                 counted = experiment_at(
                     connection,
                     log,
-                    service.projector.known,
+                    service.definitions,
                     *of,
                     evidence.position,
                     from_microseconds(evidence.as_of),

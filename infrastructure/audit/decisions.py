@@ -3,18 +3,13 @@
 It only reads, in short transactions: the log only grows, so all of them see the same events up to a position.
 """
 
-import gc
 import os
-import signal
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
-from multiprocessing import get_context, parent_process
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -31,6 +26,7 @@ from infrastructure.database.schema import events, identities
 from infrastructure.database.statements import Prepared, as_keys, constant
 from infrastructure.event_store.codec import TOPICS
 from infrastructure.event_store.recorder import Row
+from infrastructure.process.pool import ProcessPool
 from infrastructure.replay.deciding import DECISIONS, FACTS, Replay, StreamRow
 
 RANGE_EVENTS = 20_000
@@ -41,9 +37,6 @@ LIMIT = 1_000
 
 _SMALL = 500_000
 """Events that one process replays in some ten seconds; each of the others takes one or two to begin."""
-
-_AHEAD = 2
-"""Ranges for each process that are under way or wait to be added up."""
 
 _LAST_VERSION = 2**31 - 1
 
@@ -112,50 +105,12 @@ def _doing(service: Service, processes: int) -> Iterator[Doing]:
         yield lambda tasks: map(auditor.do, tasks)
         return
     # New interpreters and no forks: this one has a database open, and perhaps threads.
-    with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (service.database.url,)) as pool:
-
-        def do(tasks: Iterable[Task]) -> Iterator[Found]:
-            under_way: deque[Future[Found]] = deque()
-            for task in tasks:
-                under_way.append(pool.submit(_do, task))
-                if len(under_way) >= _AHEAD * processes:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
-
-        try:
-            yield do
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    with ProcessPool[Task, Found](processes, "spawn", partial(_open_worker, service.database.url)) as pool:
+        yield pool.map
 
 
-_url = ""
-_auditor: "_Auditor | None" = None
-
-
-def _begin(url: str) -> None:
-    """Prepare a new process: it ends with the one that began it, which alone hears of Ctrl-C."""
-    global _url  # noqa: PLW0603 - a process of its own, for this alone
-    _url = url
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.freeze()
-    gc.set_threshold(1_000_000, 50, 100)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that began it is gone, also where that was killed."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _do(task: Task) -> Found:
-    global _auditor  # noqa: PLW0603 - opened once, by the first task
-    if _auditor is None:
-        _auditor = _Auditor(Service(_url))
-    return _auditor.do(task)
+def _open_worker(url: str) -> Callable[[Task], Found]:
+    return _Auditor(Service(url)).do
 
 
 class _Auditor:

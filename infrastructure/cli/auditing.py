@@ -10,8 +10,8 @@ import duckdb
 import typer
 
 from application.ledger import UnknownCampaign
-from infrastructure.archive.engine import interruptible
 from infrastructure.archive.manifest import BadArchive
+from infrastructure.archive.parquet_files import interruptible
 from infrastructure.audit.auditing import (
     ENGINES,
     MEMORY,
@@ -23,8 +23,8 @@ from infrastructure.audit.auditing import (
     audit_ledger,
 )
 from infrastructure.audit.decisions import audit_decisions
-from infrastructure.audit.outcome import Audited
-from infrastructure.audit.spark import NoSpark
+from infrastructure.audit.outcome import AuditResult
+from infrastructure.audit.spark_engine import NoSpark
 from infrastructure.cli import audit_tables, decision_tables
 from infrastructure.cli.console import (
     INTERRUPTED,
@@ -141,15 +141,15 @@ def _check_page(html: Path | None) -> None:
         raise Refused(message, code="unwritable_file", place="--html", status=UNREADABLE) from None
 
 
-def _tell(found: Audited, html: Path | None, *, json_output: bool) -> None:
+def _tell(found: AuditResult, html: Path | None, *, json_output: bool) -> None:
     if json_output:
         print_json(found.as_json())
     else:
         audit_tables.show(found)
     if html is not None:
-        from infrastructure.audit.page import page  # noqa: PLC0415 - it takes a while to load
+        from infrastructure.audit.html_page import render_page  # noqa: PLC0415 - it takes a while to load
 
-        html.write_text(page(found), encoding="utf-8")
+        html.write_text(render_page(found), encoding="utf-8")
         err.print(f"The page is {html}.", highlight=False, soft_wrap=True)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from domain.campaigns.evidence import DecidingTest
+from infrastructure.access.operator import stamp
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import (
     AppGroupOption,
@@ -21,7 +22,7 @@ from infrastructure.cli.console import (
 )
 from infrastructure.cli.options import bad_option
 from infrastructure.cli.snapshots import together
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from projections.recipients import RECIPIENTS
 
 TestOption = Annotated[

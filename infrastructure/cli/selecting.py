@@ -10,6 +10,7 @@ from domain.campaigns.definition import Weights
 from domain.campaigns.events import Status
 from domain.campaigns.evidence import SelectionEvidence
 from domain.instants import from_microseconds, printed
+from infrastructure.access.operator import stamp
 from infrastructure.cli.console import (
     AppGroupOption,
     DatabaseOption,
@@ -24,7 +25,7 @@ from infrastructure.cli.console import (
 from infrastructure.cli.figures import percent
 from infrastructure.cli.options import bad_option
 from infrastructure.cli.snapshots import together
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.recipients import RECIPIENTS
 

@@ -11,7 +11,7 @@ from infrastructure.database.statements import Prepared
 from infrastructure.event_store.recorder import HASH_DIFFERS, event_hash
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import BadExport, Cut, Key
-from infrastructure.export.pages import PAGE_ROWS
+from projections.engine.paging import PAGE_ROWS
 from projections.engine.projection import Log, UnreadableLog
 from projections.engine.projector import Progress
 

@@ -73,7 +73,7 @@ class OfCampaigns:
 
     def rows(self, connection: Connection, cut: Cut, after: Key | None) -> Iterator[Row]:
         """The rows of one campaign after the other, in the order of their ids."""
-        tables, known = current(connection, self._of.projection), self._service.projector.known
+        tables, known = current(connection, self._of.projection), self._service.definitions
         begin = list(after) if after is not None else None
         for campaign_id in self._campaigns():
             if begin is not None and campaign_id < begin[0]:

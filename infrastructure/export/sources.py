@@ -56,5 +56,5 @@ def source(service: Service, asked: Asked) -> Source:
     if asked.what == "events":
         if asked.campaign_id is not None:
             raise BadExport("an export of events holds those of all campaigns; leave out --campaign")
-        return Events(service.database, service.projector.log, asked.app_group)
+        return Events(service.database, service.log, asked.app_group)
     return OfCampaigns(service, _ROWS[asked.what], asked.app_group, asked.campaign_id)

@@ -6,12 +6,13 @@ from sqlalchemy import and_, select
 from sqlalchemy.engine import Connection
 
 from domain.facts import Fact
+from domain.journey.decisions import FactDisregarded
 from infrastructure.database.schema import events, identities, kept_aside
 from infrastructure.event_store.codec import decode
 
 
 class JourneyEvent(NamedTuple):
-    """An event of a journey; `aside` is JSON of a fact's properties or reason, which events do not hold."""
+    """An event of a journey; `aside` is JSON of its fact's properties or reason, which events do not hold."""
 
     position: int
     version: int
@@ -50,14 +51,21 @@ def journey(
             row.recorded_at,
             row.topic,
             event,
-            aside.get(event.id) if isinstance(event, Fact) else None,
+            aside.get(fact.id) if (fact := _fact(event)) else None,
         )
         for row, event in zip(rows, decoded, strict=True)
     ]
 
 
+def _fact(event: Any) -> Fact | None:  # noqa: ANN401
+    """The fact that an event is, or repeats because a void disregards it."""
+    if isinstance(event, FactDisregarded):
+        return event.fact
+    return event if isinstance(event, Fact) else None
+
+
 def _aside(connection: Connection, journey_id: str, events: list[Any]) -> dict[str, str]:
-    ids = [event.id for event in events if isinstance(event, Fact)]
+    ids = [fact.id for fact in map(_fact, events) if fact is not None]
     if not ids:
         return {}
     of_facts = and_(kept_aside.c.journey_id == journey_id, kept_aside.c.fact_id.in_(ids))

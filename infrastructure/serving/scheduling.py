@@ -7,21 +7,17 @@ from datetime import datetime
 
 import structlog
 from eventsourcing.persistence import PersistenceError
-from sqlalchemy import select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from application.ports import Stamp
 from domain.campaigns.campaign import Campaign
-from domain.campaigns.events import Status
 from domain.errors import DomainError
-from domain.instants import microseconds
+from domain.instants import full_hour, microseconds
 from infrastructure.composition import Service
-from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.tables import report_campaigns
+from projections.campaign_report.reading import launched_campaigns
 from projections.engine.generations import current
 from projections.recipients import RECIPIENTS
-from projections.recipients.hours import floored
 
 log = structlog.get_logger()
 
@@ -34,10 +30,8 @@ _PATIENCE_SECONDS, _LOOK_SECONDS = 30.0, 0.2
 
 def due(service: Service, connection: Connection, now: datetime) -> Iterator[Campaign]:
     """The campaigns that are launched, follow conversions, and were not adjusted within twelve hours."""
-    table = current(connection, CAMPAIGN_REPORT)[report_campaigns]
-    launched = select(table.c.app_group, table.c.campaign_id).where(table.c.status == Status.LAUNCHED.value)
-    as_of = microseconds(floored(now))
-    for app_group, campaign_id in connection.execute(launched.order_by(table.c.stream_id)).all():
+    as_of = microseconds(full_hour(now))
+    for app_group, campaign_id in launched_campaigns(connection):
         campaign = service.ledger.existing_campaign(app_group, campaign_id)
         if campaign.adjustable(as_of):
             yield campaign

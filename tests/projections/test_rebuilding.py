@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Table, inspect, select, text, update
 
 from domain.facts import Received
-from infrastructure.composition import PROJECTIONS, Service
+from infrastructure.composition import Service
 from projections.app_groups import APP_GROUPS
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.tables import report_variants
@@ -32,6 +32,7 @@ from projections.engine.rebuilding import (
     sweep,
 )
 from projections.engine.status import standings
+from projections.registry import PROJECTIONS
 from tests.domain.journey.test_journey_laws import plans
 from tests.infrastructure.event_store.test_verification import tamper
 from tests.support.ledgers import open_ledger, position_of, rebuilt, reported, rows, take
@@ -347,7 +348,7 @@ def test_views_with_plain_names_show_the_one_that_is_read(service: Service) -> N
 def test_folds_hold_nothing_that_has_effects(service: Service) -> None:
     """A handler is given a fold and an event: the fold can be sent anywhere, and has no connection."""
     for projection in PROJECTIONS:
-        fold = projection.fold(service.projector.known)
+        fold = projection.fold(service.definitions)
         assert "known" not in vars(pickle.loads(pickle.dumps(fold)))  # noqa: S301 - its own
         assert not any(isinstance(value, Connection) for value in vars(fold).values())
 
@@ -355,14 +356,14 @@ def test_folds_hold_nothing_that_has_effects(service: Service) -> None:
 def test_it_reads_only_the_topics_it_needs(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Events that no projection of the rebuild has a handler for are not even read."""
     read: set[str] = set()
-    between = service.projector.log.between
+    between = service.log.between
 
     def watched(*arguments: Any) -> Iterable[Logged]:
         for logged in between(*arguments):
             read.add(logged.topic)
             yield logged
 
-    monkeypatch.setattr(service.projector.log, "between", watched)
+    monkeypatch.setattr(service.log, "between", watched)
     rebuilt(service, APP_GROUPS)
     assert read <= {"app_group.made", "app_group.app_added", "app_group.custom_event_declared"}
 

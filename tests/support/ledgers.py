@@ -14,7 +14,8 @@ from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
 from application.commands.intake import Outcome as Taken
 from domain.journey.decisions import JourneyEvent
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.database.schema import identities
 from infrastructure.event_store.codec import decode
 from infrastructure.event_store.recorder import Row

@@ -14,11 +14,12 @@ from application.ledger import UnknownCampaign
 from domain.campaigns import conversion_events
 from domain.journey.lookups import Journey
 from domain.journey.rules import conversions, upgrades
+from infrastructure.access.operator import stamp
 from infrastructure.audit import decisions
 from infrastructure.audit.decision_differences import DecisionAudit, Difference
 from infrastructure.audit.decisions import audit_decisions
 from infrastructure.cli import decision_tables
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from tests.domain.journey.test_journey_laws import plans
 from tests.infrastructure.event_store.test_verification import tamper
 from tests.support.ledgers import GROUP, open_ledger, rows, take

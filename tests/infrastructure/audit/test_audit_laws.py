@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from infrastructure.archive.archiving import Archiving
-from infrastructure.archive.store import store
+from infrastructure.archive.archiving import Archiver
+from infrastructure.archive.location import open_location
 from infrastructure.audit import ranges
 from infrastructure.audit.auditing import Options, audit_archive, audit_ledger
-from infrastructure.audit.outcome import Audited
+from infrastructure.audit.outcome import AuditResult
 from tests.domain.journey.test_journey_laws import plans
 from tests.infrastructure.audit.test_audit import FACTS, make
 from tests.support.ledgers import open_ledger, take
@@ -26,7 +26,7 @@ def quiet(*_: object) -> None:
     """Nobody watches."""
 
 
-def figures(found: Audited, campaign_id: str) -> dict[str, Any]:
+def figures(found: AuditResult, campaign_id: str) -> dict[str, Any]:
     """The figures of a campaign by variant, as sums over days; '' is the campaign."""
     by_variant: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for key, number in found.judged.figures.items():
@@ -112,7 +112,7 @@ def test_an_audit_that_was_stopped_goes_on_after_the_ranges_that_are_judged(
         judged = {file.name: file.stat().st_mtime_ns for file in kept.iterdir()}
         assert len(judged) == 3
         with monkeypatch.context() as within:
-            within.setattr("infrastructure.audit.keeping.Kept.end", quiet)
+            within.setattr("infrastructure.audit.resuming.JudgedRanges.end", quiet)
             again = audit_ledger(service, Options(work=work), quiet)
         assert judged.items() <= {file.name: file.stat().st_mtime_ns for file in kept.iterdir()}.items()
         assert audit_ledger(service, Options(work=work), quiet).judged == again.judged == whole.judged
@@ -123,7 +123,9 @@ def test_an_archive_is_audited_alike(tmp_path: Path) -> None:
     """From an archive the same stands, with the same checksum; its streams are compared."""
     with make(tmp_path) as service:
         ledger = audit_ledger(service, Options(), quiet)
-        Archiving(service, store(str(tmp_path / "archive")), quiet).run()
+        Archiver(
+            service.database, service.recorder, service.now, open_location(str(tmp_path / "archive")), quiet
+        ).run()
     archive = audit_archive(str(tmp_path / "archive"), Options(), quiet)
     assert archive.differs == 0
     assert archive.claims == ("streams",)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infrastructure.cli.figures import counted
-from infrastructure.composition import PROJECTIONS
+from projections.registry import PROJECTIONS
 from tests.support.commands import run
 
 CAMPAIGNS = """

@@ -20,9 +20,10 @@ from domain.campaigns.events import WeightsAdjusted, WinnerDeclared
 from domain.campaigns.evidence import DecidingTest
 from domain.errors import BadDefinition
 from infrastructure.access.keys import Scope
+from infrastructure.access.operator import stamp
 from infrastructure.cli import result_tables
 from infrastructure.cli.console import out
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from infrastructure.serving import scheduling
 from infrastructure.serving.scheduling import Selecting, due
 from projections.campaign_report import CAMPAIGN_REPORT

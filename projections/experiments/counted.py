@@ -16,12 +16,12 @@ from sqlalchemy.engine import Connection, Row
 
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
+from domain.instants import full_hour
 from projections.engine.generations import current
+from projections.engine.in_memory import in_memory
 from projections.engine.projection import Known, Log, Tables
 from projections.engine.sums import stream
 from projections.recipients import RECIPIENTS
-from projections.recipients.hours import floored
-from projections.recipients.scratch import scratch
 from projections.recipients.tables import (
     experiment_delays,
     experiment_first_receipts,
@@ -128,7 +128,7 @@ def experiment(
     """
     definition, own = known.definition(app_group, campaign_id), current(connection, RECIPIENTS)
     told = _Told(connection, own, definition, app_group, campaign_id)
-    return told.experiment(own.position, floored(as_of))
+    return told.experiment(own.position, full_hour(as_of))
 
 
 def experiment_at(
@@ -147,7 +147,7 @@ def experiment_at(
     definition = known.definition(app_group, campaign_id)
     fold, handlers = RECIPIENTS.fold(known), RECIPIENTS.handlers
     events = log.of_campaign(connection, 0, position, handlers, app_group, campaign_id)
-    with scratch(RECIPIENTS.tables, known) as store:
+    with in_memory(RECIPIENTS.tables, known) as store:
         for number, logged in enumerate(events, 1):
             handlers[type(logged.event)](fold, logged)
             if number % BATCH == 0:
@@ -155,7 +155,7 @@ def experiment_at(
                 fold = RECIPIENTS.fold(known)
         RECIPIENTS.write(fold, store)
         told = _Told(store.connection, store, definition, app_group, campaign_id)
-        return told.experiment(position, floored(as_of))
+        return told.experiment(position, full_hour(as_of))
 
 
 @dataclass(frozen=True)

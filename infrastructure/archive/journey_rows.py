@@ -1,4 +1,4 @@
-"""What stands beside the log of each journey, made anew from its events, from who it is of and from what was said."""
+"""The rows beside the log of each journey, derived from its events, its user and the free text of its facts."""
 
 import secrets
 from collections.abc import Iterable, Iterator
@@ -21,16 +21,16 @@ from infrastructure.journeys.history import Layer
 from infrastructure.journeys.index import IndexRows
 
 _SEALED = ("properties", "reason")
-"""Fields of facts that hold the seal of what is kept aside."""
+"""Fields of facts that hold the seal of free text."""
 
 _READ = (FactDisregarded, UpgradeRecorded, UpgradeWithdrawn)
 
 TOPICS_READ = [topic for event, topic in TOPICS.items() if issubclass(event, (Fact, *_READ))]
-"""What the index of journeys follows from."""
+"""Topics that the index of journeys is derived from."""
 
 
 class Entry(NamedTuple):
-    """An event of a journey; what was kept aside of the fact, and whose journey it is, where that is known."""
+    """An event of a journey, with the free text of the fact and the user of the journey, where they are known."""
 
     journey_id: str
     version: int
@@ -52,7 +52,7 @@ class Rows:
 
 
 class JourneyWriter:
-    """Writes what stands beside the log."""
+    """Writes what is stored beside the log."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._identities = dialect.filling(identities)
@@ -68,8 +68,8 @@ class JourneyWriter:
         self._lanes(connection, sorted([*rows.index.lanes, *rows.index.months]))
 
 
-def derived(entries: Iterable[Entry], at_least: int) -> Iterator[tuple[Rows, int, int]]:
-    """The rows of whole journeys, given in order, with how many journeys and facts they are of; raises BadArchive."""
+def derive_rows(entries: Iterable[Entry], at_least: int) -> Iterator[tuple[Rows, int, int]]:
+    """The rows of whole journeys, and the number of journeys and facts; entries come by journey. Raises BadArchive."""
     rows, journeys = Rows(), 0
     for journey_id, events in groupby(entries, key=itemgetter(0)):
         _derive(journey_id, list(events), rows)
@@ -81,7 +81,7 @@ def derived(entries: Iterable[Entry], at_least: int) -> Iterator[tuple[Rows, int
 
 
 def _derive(journey_id: str, entries: list[Entry], into: Rows) -> None:
-    """A journey's rows, as they follow when its facts are taken."""
+    """Derive a journey's rows, the same as when its facts are recorded."""
     key, layer = secrets.token_bytes(32), Layer(None, lambda _: None)
     user_id, app_group = entries[0].user_id, entries[0].app_group
     if user_id is not None:
@@ -93,15 +93,15 @@ def _derive(journey_id: str, entries: list[Entry], into: Rows) -> None:
             continue
         if entry.fact_id != event.id:
             raise BadArchive(
-                f"journey {journey_id}: what was kept aside is of another fact", code="damaged_file"
+                f"journey {journey_id}: its free text belongs to another fact", code="damaged_file"
             )
         into.aside.append((journey_id, event.id, entry.text))
         if user_id is not None:
-            layer.facts[event.id] = (event, _resealed(event, key, entry.text), entry.version)
+            layer.facts[event.id] = (event, _digest_resealed(event, key, entry.text), entry.version)
     layer.rows(journey_id, into.index)
 
 
-def _resealed(fact: Any, key: bytes, text: str) -> bytes:  # noqa: ANN401
-    """The digest that the fact has when it is sent again, and so sealed under the new key."""
+def _digest_resealed(fact: Any, key: bytes, text: str) -> bytes:  # noqa: ANN401
+    """The digest of the fact when it is sent again, which is then sealed under the new key."""
     sealed = {name: seal(key, text) for name in _SEALED if getattr(fact, name, None) is not None}
     return digest(msgspec.structs.replace(fact, **sealed))

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 from pyarrow import parquet
 
-from infrastructure.archive.engine import engine, written
-from infrastructure.audit.rules import Statement, statements, typed
+from infrastructure.archive.parquet_files import open_engine, write_file
+from infrastructure.archive.typed_columns import TYPED
+from infrastructure.audit.rules import Statement, statements
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -88,14 +89,14 @@ class Spark:
 
     def take(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
         """Make the table `log` of events as they are stored."""
-        query = f"WITH logged AS (FROM given) SELECT * EXCLUDE (command_id, actor, hash) FROM ({typed()})"
+        query = f"WITH logged AS (FROM given) SELECT * EXCLUDE (command_id, actor, hash) FROM ({TYPED})"
         self.fill("log", batches, schema, query)
 
     def fill(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema, query: str) -> None:
         """Make a table by a query in DuckDB's SQL on batches, which are called `given` in it."""
         path = self._directory / f"{name}.parquet"
-        with engine(self._memory) as connection:
-            rows = written(connection, batches, schema, query, path)
+        with open_engine(self._memory) as connection:
+            rows = write_file(connection, batches, schema, query, path)
         if rows:
             with _told():
                 self._session.read.parquet(str(path)).createOrReplaceTempView(name)

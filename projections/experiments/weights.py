@@ -19,7 +19,7 @@ from domain.campaigns.events import CampaignLaunched
 from domain.instants import from_microseconds
 from projections.engine.projection import Log, Logged
 from projections.engine.sums import stream
-from projections.recipients.experiment import Experiment, FirstReceived
+from projections.experiments.counted import Experiment, FirstReceived
 
 _HOUR = timedelta(hours=1)
 

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import duckdb
 import pyarrow as pa
 
-from infrastructure.archive.engine import Flow
-from infrastructure.audit.rules import Statement, typed
+from infrastructure.archive.parquet_files import Flow
+from infrastructure.archive.typed_columns import TYPED
+from infrastructure.audit.rules import Statement
 
 _AS_THEY_ARE = "hive_partitioning = false"
 """A directory called `topic=x` says nothing about what is in its files."""
@@ -63,14 +64,14 @@ class DuckDB:
         self._connection.execute(f"CREATE OR REPLACE MACRO hexadecimal(digits) AS {number}")
 
     def open(self, files: Sequence[str]) -> None:
-        listed = ", ".join(quoted(file) for file in files)
+        listed = ", ".join(quote(file) for file in files)
         self._connection.execute(
             f"CREATE OR REPLACE VIEW log AS FROM read_parquet([{listed}], {_AS_THEY_ARE})"
         )
 
     def take(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
         """Make the table `log` of events as they are stored."""
-        query = f"WITH logged AS (FROM given) SELECT * EXCLUDE (command_id, actor, hash) FROM ({typed()})"
+        query = f"WITH logged AS (FROM given) SELECT * EXCLUDE (command_id, actor, hash) FROM ({TYPED})"
         self.fill("log", batches, schema, query)
 
     def fill(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema, query: str) -> None:
@@ -108,6 +109,6 @@ class DuckDB:
         self._connection.close()
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """A text as SQL has it."""
     return "'" + text.replace("'", "''") + "'"

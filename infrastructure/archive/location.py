@@ -1,4 +1,4 @@
-"""Where an archive lies: a directory, or a prefix in an object store; a file gets its name once it is whole."""
+"""Where an archive is: a directory, or a prefix in an object store. A file gets its name once it is whole."""
 
 import os
 from collections.abc import Iterator
@@ -9,42 +9,42 @@ from typing import Any, Protocol
 
 import fsspec  # type: ignore[import-untyped]
 
-from infrastructure.archive.manifest import UNFINISHED, BadArchive, is_aside
+from infrastructure.archive.manifest import UNFINISHED, BadArchive, is_beside_log
 from infrastructure.process.durable import locked, sync
 
 _PRIVATE, _AS_OTHERS = 0o600, 0o666
-"""Who may read and write a file, as far as the process's umask lets them."""
+"""Who may read and write a file, further limited by the process's umask."""
 
 
-class Store(Protocol):
+class Location(Protocol):
     """The files of one archive, by their names relative to it."""
 
     address: str
 
-    def held(self) -> AbstractContextManager[None]:
-        """Make the place where there is none, and let no other archive into it as far as it knows locks."""
+    def hold(self) -> AbstractContextManager[None]:
+        """Make the location if there is none, and keep other runs out for as long as this lasts, if it has locks."""
 
-    def files(self) -> dict[str, int]:
-        """Every file with its bytes, in order."""
+    def list_files(self) -> dict[str, int]:
+        """The size in bytes of every file, by name, in order."""
 
     def read(self, name: str) -> bytes | None:
-        """A small file, None where there is none."""
+        """The content of a small file; None if there is none."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a small file in the place of the one before."""
+        """Replace a small file."""
 
-    def making(self, name: str) -> AbstractContextManager[Path]:
-        """A path to write a file to, which gets its name, durable, when all went well, and is gone otherwise."""
+    def create(self, name: str) -> AbstractContextManager[Path]:
+        """A path to write a file to. If all goes well it gets its name and is durable; else it is removed."""
 
-    def local(self, name: str, directory: Path) -> Path:
+    def fetch(self, name: str, directory: Path) -> Path:
         """A file on this machine: itself, or a copy in the directory. Raises FileNotFoundError."""
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is still there."""
 
 
-def store(address: str) -> Store:
-    """The place with that address: a path, or a URL such as s3://bucket/prefix; raises BadArchive."""
+def open_location(address: str) -> Location:
+    """The location with that address: a path, or a URL such as s3://bucket/prefix; raises BadArchive."""
     if "://" not in address:
         return Folder(Path(address))
     try:
@@ -62,7 +62,7 @@ def store(address: str) -> Store:
 
 
 def _scheme(address: str) -> str:
-    """What may be said of an address: there may be a password in the rest."""
+    """The part of an address that messages may show: there may be a password in the rest."""
     return address.partition("://")[0] + "://"
 
 
@@ -74,7 +74,7 @@ class Folder:
         self.address = str(path)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def hold(self) -> Iterator[None]:
         if self.path.exists() and not self.path.is_dir():
             raise BadArchive(f"{self.path} is a file; name a directory", code="bad_address")
         self.path.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ class Folder:
         finally:
             os.close(descriptor)
 
-    def files(self) -> dict[str, int]:
+    def list_files(self) -> dict[str, int]:
         found = sorted(each for each in self.path.rglob("*") if each.is_file())
         return {each.relative_to(self.path).as_posix(): each.stat().st_size for each in found}
 
@@ -100,18 +100,18 @@ class Folder:
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        with self.making(name) as path:
+        with self.create(name) as path:
             path.write_bytes(content)
 
     @contextmanager
-    def making(self, name: str) -> Iterator[Path]:
+    def create(self, name: str) -> Iterator[Path]:
         path = self.path / name
         path.parent.mkdir(exist_ok=True)
         unfinished = path.with_name(f"{path.name}{UNFINISHED}")
         try:
             unfinished.unlink(missing_ok=True)
-            # Not even while it is made may others read who users are.
-            unfinished.touch(_PRIVATE if is_aside(name) else _AS_OTHERS)
+            # Others may not read who users are, not even while the file is written.
+            unfinished.touch(_PRIVATE if is_beside_log(name) else _AS_OTHERS)
             yield unfinished
             sync(unfinished)
             unfinished.replace(path)
@@ -122,7 +122,7 @@ class Folder:
         sync(path.parent)
         sync(self.path)
 
-    def local(self, name: str, directory: Path) -> Path:
+    def fetch(self, name: str, directory: Path) -> Path:
         path = self.path / name
         if not path.is_file():
             raise FileNotFoundError(path)
@@ -134,7 +134,7 @@ class Folder:
 
 
 class Bucket:
-    """A prefix in an object store. What it puts is there whole or not at all; it knows no locks."""
+    """A prefix in an object store. A file is there whole or not at all; there are no locks."""
 
     def __init__(self, address: str, system: Any, root: str) -> None:  # noqa: ANN401
         self.address = address
@@ -142,41 +142,41 @@ class Bucket:
         self._root = root.rstrip("/")
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def hold(self) -> Iterator[None]:
         yield
 
-    def files(self) -> dict[str, int]:
-        with _told(self.address):
+    def list_files(self) -> dict[str, int]:
+        with _raise_as_os_error(self.address):
             found = self._system.find(self._root, detail=True)
         return {each.removeprefix(f"{self._root}/"): int(found[each]["size"]) for each in sorted(found)}
 
     def read(self, name: str) -> bytes | None:
         try:
-            with _told(self.address):
+            with _raise_as_os_error(self.address):
                 return bytes(self._system.cat_file(self._path(name)))
         except FileNotFoundError:
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        with _told(self.address):
+        with _raise_as_os_error(self.address):
             self._system.pipe_file(self._path(name), content)
 
     @contextmanager
-    def making(self, name: str) -> Iterator[Path]:
+    def create(self, name: str) -> Iterator[Path]:
         with TemporaryDirectory(prefix="conversions-") as directory:
             path = Path(directory, "part")
             yield path
-            with _told(self.address):
+            with _raise_as_os_error(self.address):
                 self._system.put_file(str(path), self._path(name))
 
-    def local(self, name: str, directory: Path) -> Path:
+    def fetch(self, name: str, directory: Path) -> Path:
         path = directory / name.replace("/", "-")
-        with _told(self.address):
+        with _raise_as_os_error(self.address):
             self._system.get_file(self._path(name), str(path))
         return path
 
     def remove(self, name: str) -> None:
-        with suppress(FileNotFoundError), _told(self.address):
+        with suppress(FileNotFoundError), _raise_as_os_error(self.address):
             self._system.rm_file(self._path(name))
 
     def _path(self, name: str) -> str:
@@ -184,8 +184,8 @@ class Bucket:
 
 
 @contextmanager
-def _told(address: str) -> Iterator[None]:
-    """Errors of an object store's client, of which there are many kinds, as those of files."""
+def _raise_as_os_error(address: str) -> Iterator[None]:
+    """Raise the many kinds of errors of an object store's client as OSError."""
     try:
         yield
     except OSError:

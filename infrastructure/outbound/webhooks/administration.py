@@ -1,4 +1,4 @@
-"""What may be asked of webhooks, over HTTP and on the command line alike; raises DomainError for what is refused."""
+"""What people and programs may do with webhooks, over HTTP and on the command line; refusals are DomainErrors."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
@@ -7,13 +7,15 @@ from pydantic import Field
 from sqlalchemy.engine import Connection
 
 from application.commands.definitions import Command, Id
+from application.ledger import Ledger
 from domain.errors import DomainError
-from infrastructure.composition import Service
+from infrastructure.database import Database
+from infrastructure.event_store.reading import EventLog
 from infrastructure.outbound.feed import Wanted, read_types
-from infrastructure.outbound.webhooks import hooks, lines
+from infrastructure.outbound.webhooks import hooks, queues
 from infrastructure.outbound.webhooks.addresses import read_url
 from infrastructure.outbound.webhooks.hooks import ACTIVE, Webhook
-from infrastructure.outbound.webhooks.lines import Parked
+from infrastructure.outbound.webhooks.queues import Parked
 from infrastructure.outbound.webhooks.settings import webhook_settings
 
 Types = Annotated[list[str], Field(max_length=20, description="Types of events; all if null or empty.")]
@@ -33,7 +35,7 @@ class BadPosition(DomainError):
 
 
 class MakeWebhook(Command):
-    """A new webhook; it is told what comes after a position, by default from now on."""
+    """A new webhook; it gets the events after a position, by default those from now on."""
 
     url: str
     types: Types | None = None
@@ -42,7 +44,7 @@ class MakeWebhook(Command):
 
 
 class ChangeWebhook(Command):
-    """What is to change of a webhook; what is left out stays."""
+    """Changes of a webhook; what is left out stays."""
 
     url: str | None = None
     types: Types | None = None
@@ -51,56 +53,57 @@ class ChangeWebhook(Command):
 
 
 class ReplayWebhook(Command):
-    """Everything after the position is told again."""
+    """Everything after the position is sent again."""
 
     after: Position
 
 
 class ReleaseLines(Command):
-    """One user's line, or all where none is named."""
+    """Which parked queues are released: one user's, or all if no user is named."""
 
     user_id: Id | None = None
 
 
-class Managing:
+class Webhooks:
     """The webhooks of an app group."""
 
-    def __init__(self, service: Service, app_group: str) -> None:
-        self._service = service
-        self._database = service.database
+    def __init__(self, database: Database, ledger: Ledger, log: EventLog, app_group: str) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._log = log
         self._app_group = app_group
 
     def make(self, webhook_id: str, asked: MakeWebhook) -> tuple[dict[str, Any], str | None]:
-        """A new webhook and its secret; without it where this very command made the webhook before."""
+        """Make a webhook; returns it and its secret, or no secret if this very command made it before."""
         settings = webhook_settings()
         url = read_url(asked.url, allow_private=settings.allow_private)
-        wanted = self._wanted(asked.types, asked.campaign_id)
+        wanted = self._read_wanted(asked.types, asked.campaign_id)
         with self._database.writing() as connection:
-            if (made := hooks.found(connection, self._app_group, webhook_id)) is not None:
-                return self._told(connection, made), None
-            position = self._position(connection, asked.after)
+            if (made := hooks.find(connection, self._app_group, webhook_id)) is not None:
+                return self._describe(connection, made), None
+            position = self._read_position(connection, asked.after)
             secret = hooks.create(connection, webhook_id, url, wanted, position, settings.a_group)
-            return self._told(connection, self._found(connection, webhook_id)), secret
+            return self._describe(connection, self._find(connection, webhook_id)), secret
 
     def show(self, webhook_id: str) -> dict[str, Any]:
-        """A webhook and how much waits for it."""
+        """Describe a webhook and how much waits for it."""
         with self._database.reading() as connection:
-            return self._told(connection, self._found(connection, webhook_id))
+            return self._describe(connection, self._find(connection, webhook_id))
 
-    def listed(self, after: str = "", limit: int = 1_000) -> list[dict[str, Any]]:
-        """Webhooks by id, by pages."""
+    def list_all(self, after: str = "", limit: int = 1_000) -> list[dict[str, Any]]:
+        """List webhooks by id, by pages."""
         with self._database.reading() as connection:
-            found = hooks.listed(connection, self._app_group, after, limit)
-            return [self._told(connection, each) for each in found]
+            found = hooks.list_all(connection, self._app_group, after, limit)
+            return [self._describe(connection, each) for each in found]
 
     def change(self, webhook_id: str, asked: ChangeWebhook) -> dict[str, Any]:
-        """Change what is stated."""
+        """Change what the command states, and nothing else."""
         stated = asked.model_fields_set
         allow_private = webhook_settings().allow_private
         url = None if asked.url is None else read_url(asked.url, allow_private=allow_private)
-        new = self._wanted(asked.types, asked.campaign_id)
+        new = self._read_wanted(asked.types, asked.campaign_id)
         with self._database.writing() as connection:
-            hook = self._found(connection, webhook_id)
+            hook = self._find(connection, webhook_id)
             wanted = Wanted(
                 self._app_group,
                 new.types if "types" in stated else hook.wanted.types,
@@ -108,7 +111,7 @@ class Managing:
             )
             active = (asked.status or hook.status) == ACTIVE
             hooks.change(connection, self._app_group, webhook_id, url or hook.url, wanted, active=active)
-            return self._told(connection, self._found(connection, webhook_id))
+            return self._describe(connection, self._find(connection, webhook_id))
 
     def remove(self, webhook_id: str) -> None:
         """Remove a webhook and what waits for it."""
@@ -117,55 +120,55 @@ class Managing:
                 raise _unknown(webhook_id)
 
     def replay(self, webhook_id: str, after: str) -> dict[str, Any]:
-        """Tell everything after a position again."""
+        """Send everything after a position again."""
         with self._database.writing() as connection:
-            self._found(connection, webhook_id)
-            hooks.replay(connection, self._app_group, webhook_id, self._position(connection, after))
-            return self._told(connection, self._found(connection, webhook_id))
+            self._find(connection, webhook_id)
+            hooks.replay(connection, self._app_group, webhook_id, self._read_position(connection, after))
+            return self._describe(connection, self._find(connection, webhook_id))
 
     def rotate(self, webhook_id: str) -> tuple[dict[str, Any], str]:
-        """Give a webhook a new secret; the one before signs too, for a while."""
+        """Give a webhook a new secret; for a while the previous one signs too."""
         seconds = webhook_settings().both_secrets_seconds
         with self._database.writing() as connection:
             secret = hooks.rotate(connection, self._app_group, webhook_id, seconds)
             if secret is None:
                 raise _unknown(webhook_id)
-            return self._told(connection, self._found(connection, webhook_id)), secret
+            return self._describe(connection, self._find(connection, webhook_id)), secret
 
-    def parked(self, webhook_id: str, after: str = "", limit: int = 1_000) -> list[Parked]:
-        """Lines that are parked, by pages."""
+    def list_parked(self, webhook_id: str, after: str = "", limit: int = 1_000) -> list[Parked]:
+        """List parked queues, by pages."""
         with self._database.reading() as connection:
-            self._found(connection, webhook_id)
-            return lines.parked(connection, webhook_id, after, limit)
+            self._find(connection, webhook_id)
+            return queues.list_parked(connection, webhook_id, after, limit)
 
     def release(self, webhook_id: str, user_id: str | None) -> int:
-        """Let parked lines go on: how many there were."""
+        """Release parked queues; returns how many there were."""
         with self._database.writing() as connection:
-            return lines.release(connection, self._found(connection, webhook_id), user_id)
+            return queues.release(connection, self._find(connection, webhook_id), user_id)
 
-    def _found(self, connection: Connection, webhook_id: str) -> Webhook:
+    def _find(self, connection: Connection, webhook_id: str) -> Webhook:
         found = None
         if "\0" not in webhook_id:
-            found = hooks.found(connection, self._app_group, webhook_id)
+            found = hooks.find(connection, self._app_group, webhook_id)
         if found is None:
             raise _unknown(webhook_id)
         return found
 
-    def _wanted(self, types: Iterable[str] | None, campaign_id: str | None) -> Wanted:
+    def _read_wanted(self, types: Iterable[str] | None, campaign_id: str | None) -> Wanted:
         if campaign_id is not None:
-            self._service.ledger.existing_campaign(self._app_group, campaign_id)
+            self._ledger.existing_campaign(self._app_group, campaign_id)
         return Wanted(self._app_group, read_types(types or ()), campaign_id)
 
-    def _position(self, connection: Connection, after: str | None) -> int:
-        newest = self._service.log.last_position(connection)
+    def _read_position(self, connection: Connection, after: str | None) -> int:
+        newest = self._log.last_position(connection)
         if after is None:
             return newest
         if not (after.isascii() and after.isdigit() and len(after) < 19 and int(after) <= newest):
             raise BadPosition("this is no position of this ledger: give it as it was answered", place="after")
         return int(after)
 
-    def _told(self, connection: Connection, hook: Webhook) -> dict[str, Any]:
-        return hook.as_json() | lines.standing(connection, hook.webhook_id)
+    def _describe(self, connection: Connection, hook: Webhook) -> dict[str, Any]:
+        return hook.as_json() | queues.describe(connection, hook.webhook_id)
 
 
 def _unknown(webhook_id: str) -> UnknownWebhook:

@@ -1,4 +1,4 @@
-"""Tables of a projection in memory, for what is folded anew, read once and forgotten."""
+"""Tables of a projection in memory: for what is folded once more, read once and forgotten."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,8 +16,8 @@ _KEYS = 2_000
 
 
 @dataclass(frozen=True)
-class Scratch:
-    """A store of tables that bear the names they were declared with."""
+class InMemoryTables:
+    """The tables of a projection, under the names they were declared with."""
 
     connection: Connection
     known: Known
@@ -49,7 +49,7 @@ class Scratch:
 
 
 @contextmanager
-def scratch(tables: Sequence[Table], known: Known) -> Iterator[Scratch]:
+def in_memory(tables: Sequence[Table], known: Known) -> Iterator[InMemoryTables]:
     """Empty tables in memory; they are gone with the block."""
     # The library that opens ledgers: a second one in the same process is never loaded.
     engine = create_engine("sqlite://", module=sqlite)
@@ -57,7 +57,7 @@ def scratch(tables: Sequence[Table], known: Known) -> Iterator[Scratch]:
         with engine.begin() as connection:
             for table in tables:
                 table.create(connection)
-            yield Scratch(connection, known)
+            yield InMemoryTables(connection, known)
     finally:
         engine.dispose()
 

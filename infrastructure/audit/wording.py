@@ -6,7 +6,7 @@ from domain.campaigns.conversion_events import LETTERS
 from domain.instants import from_microseconds
 from infrastructure.audit.outcome import UNREADABLE, Difference, Story
 
-STANDING = {
+TOTALS = {
     "conversions": "conversions, control's too",
     "purchases that count": "purchases and orders that count",
     "recipients": "recipients of variants and campaigns",
@@ -43,17 +43,17 @@ _PROBLEMS = {
 }
 
 
-def problem_of(problem: str) -> str:
+def describe_problem(problem: str) -> str:
     """What is wrong, in words."""
     return _PROBLEMS.get(problem, problem)
 
 
-def thing_of(difference: Difference) -> str:
+def describe_thing(difference: Difference) -> str:
     """Which conversion, purchase, order, recipient ... it is about."""
     campaign, thing = difference.campaign_id, difference.thing
     match difference.subject:
         case "conversion":
-            return f"conversion {letter_of(thing)} of campaign {campaign}"
+            return f"conversion {describe_conversion_event(thing)} of campaign {campaign}"
         case "revenue":
             kind = "order" if difference.is_order else "purchase"
             return f"{kind} {thing} for campaign {campaign}"
@@ -70,13 +70,13 @@ def thing_of(difference: Difference) -> str:
             return f"{subject} {thing}".rstrip()
 
 
-def letter_of(conversion_event: str) -> str:
+def describe_conversion_event(conversion_event: str) -> str:
     """What a conversion event is called; a number that there is not says itself."""
     place = int(conversion_event)
     return LETTERS[place] if 0 <= place < len(LETTERS) else conversion_event
 
 
-def story_of(difference: Difference, story: Story) -> str:
+def describe_story(difference: Difference, story: Story) -> str:
     """What one side says."""
     if difference.subject == "figure":
         return "0" if story.net is None else f"{story.net.normalize():f}"

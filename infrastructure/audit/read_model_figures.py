@@ -11,21 +11,13 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from sqlalchemy import Table
 
-from infrastructure.archive.reading import View
-from infrastructure.audit.engine import quoted
+from infrastructure.archive.batches import View
+from infrastructure.audit.definitions import DEFINING, read_definitions
+from infrastructure.audit.duckdb_engine import quote
 from infrastructure.audit.outcome import Figure
-from infrastructure.audit.stated import DEFINING, stated
 from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.tables import (
-    report_campaigns,
-    report_conversions,
-    report_revenue,
-    report_variants,
-)
 from projections.series import SERIES
-from projections.series.tables import series_conversions, series_receipts, series_revenue
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -66,9 +58,9 @@ class Figures:
     """Of rows that lie in another stream than that of the campaign that they name."""
 
 
-def figures(view: View, generations: Generations, campaign_id: str | None) -> list[Figures]:
+def read_figures(view: View, generations: Generations, campaign_id: str | None) -> list[Figures]:
     """The figures of the campaign report, and of the series by day."""
-    campaigns = stated_campaigns(view, generations)
+    campaigns = read_stated_campaigns(view, generations)
     asked = {
         stream: each
         for stream, each in campaigns.items()
@@ -82,9 +74,9 @@ def figures(view: View, generations: Generations, campaign_id: str | None) -> li
     ]
 
 
-def stated_campaigns(view: View, generations: Generations) -> dict[str, Mapping[str, Any]]:
+def read_stated_campaigns(view: View, generations: Generations) -> dict[str, Mapping[str, Any]]:
     """By stream the campaigns as they were stated last, up to where the read models stand."""
-    topics = ", ".join(quoted(topic) for topic in DEFINING)
+    topics = ", ".join(quote(topic) for topic in DEFINING)
     # Their streams lie together in an index; topics have none.
     query = (
         "SELECT app_group, originator_id, topic, state FROM events "
@@ -97,11 +89,11 @@ def stated_campaigns(view: View, generations: Generations) -> dict[str, Mapping[
     return {
         stream: campaign
         for stream, of_stream in groupby(events, key=itemgetter(1))
-        for campaign in stated(of_stream).campaigns
+        for campaign in read_definitions(of_stream).campaigns
     }
 
 
-def totals(numbers: Mapping[Figure, Decimal], campaigns: Campaigns) -> dict[Figure, Decimal]:
+def sum_variants(numbers: Mapping[Figure, Decimal], campaigns: Campaigns) -> dict[Figure, Decimal]:
     """A report's totals: the sums of all variants but control (R9, R18); its unique recipients are no sum."""
     sums: defaultdict[Figure, Decimal] = defaultdict(Decimal)
     for key, number in numbers.items():
@@ -164,16 +156,14 @@ class _Reading:
     def report(self, generation: int, of_log: Campaigns) -> Figures:
         """The campaign report: a campaign's rows are those of the stream that it has there."""
         asked = self._where(self.streams)
-        query = (
-            f"SELECT stream_id, {_KEY}, conversion_events FROM {report_campaigns.name}_{generation}{asked}"
-        )
+        query = f"SELECT stream_id, {_KEY}, conversion_events FROM report_campaigns_{generation}{asked}"
         rows = list(self._rows(query, _CAMPAIGNS))
         streams = {row["stream_id"]: Named(row["app_group"], row["campaign_id"]) for row in rows}
         asked = self._where({**self.streams, **streams})
         controls: defaultdict[str, dict[str, bool]] = defaultdict(dict)
         query = (
             "SELECT stream_id, variant_id, CASE WHEN control THEN 1 ELSE 0 END "
-            f"FROM {report_variants.name}_{generation}{asked}"
+            f"FROM report_variants_{generation}{asked}"
         )
         for row in self._rows(query, _VARIANTS):
             controls[row["stream_id"]][row["variant_id"]] = bool(row["control"])
@@ -185,7 +175,7 @@ class _Reading:
             if self._is_asked(row["campaign_id"])
         }
         numbers, strays = self._numbers(_report_queries(generation), asked, streams)
-        return Figures(CAMPAIGN_REPORT.name, numbers | totals(numbers, said), of_log, said, strays)
+        return Figures(CAMPAIGN_REPORT.name, numbers | sum_variants(numbers, said), of_log, said, strays)
 
     def series(self, generation: int, of_log: Campaigns) -> Figures:
         """The series by day: whoever reads it looks up campaigns in the log."""
@@ -223,39 +213,39 @@ class _Reading:
             return ""
         of_campaign = [stream for stream, each in streams.items() if self._is_asked(each.campaign_id)]
         # No stream has an empty id; without any there would be no SQL.
-        listed = ", ".join(map(quoted, ["", *of_campaign]))
-        return f" WHERE campaign_id = {quoted(self.campaign_id)} OR stream_id IN ({listed})"
+        listed = ", ".join(map(quote, ["", *of_campaign]))
+        return f" WHERE campaign_id = {quote(self.campaign_id)} OR stream_id IN ({listed})"
 
 
 def _report_queries(generation: int) -> list[str]:
-    def query(figure: str, variant: str, thing: str, number: str, table: Table) -> str:
+    def query(figure: str, variant: str, thing: str, number: str, table: str) -> str:
         clock = "both" if figure in {"receipts", "unique_recipients"} else "conversion"
         return (
             f"SELECT stream_id, '{figure}', {_KEY}, {variant}, {thing}, '{clock}', CAST(NULL AS text), "
-            f"CAST({number} AS text) FROM {table.name}_{generation}"
+            f"CAST({number} AS text) FROM {table}_{generation}"
         )
 
     return [
-        query("unique_recipients", "''", "''", "unique_recipients", report_campaigns),
-        query("unique_recipients", "variant_id", "''", "unique_recipients", report_variants),
-        query("receipts", "variant_id", "''", "receipts", report_variants),
-        query("conversions", "variant_id", _EVENT, "conversions", report_conversions),
-        query("purchases", "variant_id", "currency", "purchases", report_revenue),
-        query("revenue", "variant_id", "currency", "amount", report_revenue),
+        query("unique_recipients", "''", "''", "unique_recipients", "report_campaigns"),
+        query("unique_recipients", "variant_id", "''", "unique_recipients", "report_variants"),
+        query("receipts", "variant_id", "''", "receipts", "report_variants"),
+        query("conversions", "variant_id", _EVENT, "conversions", "report_conversions"),
+        query("purchases", "variant_id", "currency", "purchases", "report_revenue"),
+        query("revenue", "variant_id", "currency", "amount", "report_revenue"),
     ]
 
 
 def _series_queries(generation: int) -> list[str]:
-    def query(figure: str, thing: str, clock: str, number: str, table: Table) -> str:
+    def query(figure: str, thing: str, clock: str, number: str, table: str) -> str:
         return (
             f"SELECT stream_id, '{figure}', {_KEY}, variant_id, {thing}, {clock}, {_DAY}, "
-            f"CAST({number} AS text) FROM {table.name}_{generation}"
+            f"CAST({number} AS text) FROM {table}_{generation}"
         )
 
     return [
-        query("receipts", "''", "'both'", "receipts", series_receipts),
-        query("unique_recipients", "''", "'both'", "unique_recipients", series_receipts),
-        query("conversions", _EVENT, "clock", "conversions", series_conversions),
-        query("purchases", "currency", "clock", "purchases", series_revenue),
-        query("revenue", "currency", "clock", "amount", series_revenue),
+        query("receipts", "''", "'both'", "receipts", "series_receipts"),
+        query("unique_recipients", "''", "'both'", "unique_recipients", "series_receipts"),
+        query("conversions", _EVENT, "clock", "conversions", "series_conversions"),
+        query("purchases", "currency", "clock", "purchases", "series_revenue"),
+        query("revenue", "currency", "clock", "amount", "series_revenue"),
     ]

@@ -1,4 +1,4 @@
-"""The log and what stands beside it as Arrow batches, read whole columns at a time and in bounded memory."""
+"""The log and what is stored beside it as Arrow batches, read whole columns at a time and in bounded memory."""
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,13 +10,12 @@ from eventsourcing.persistence import OperationalError
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
-from infrastructure.composition import Service
 from infrastructure.database import Database
 from infrastructure.database.failures import ConnectionLost
 from infrastructure.database.statements import cursor
 from projections.engine.projection import UnreadableLog
 
-LOGGED = pa.schema(
+EVENTS = pa.schema(
     [
         ("position", pa.int64()),
         ("app_group", pa.string()),
@@ -30,18 +29,18 @@ LOGGED = pa.schema(
         ("payload", pa.string()),
     ]
 )
-"""Events as they are stored, instants in microseconds since 1970."""
+"""Events as they are stored; instants are in microseconds since 1970."""
 
 IDENTITIES = pa.schema([(name, pa.string()) for name in ("app_group", "user_id", "journey_id")])
-"""Who the journeys are of; never their keys."""
+"""Whose each journey is; never the keys of journeys."""
 
 PROPERTIES = pa.schema([(name, pa.string()) for name in ("journey_id", "fact_id", "text")])
-"""What was kept aside of facts."""
+"""The free text of facts."""
 
 _STRETCH = 1_000_000
-"""Positions of one query: no view of the database is kept for longer than it takes to read them."""
+"""Positions of one query: no view of the database stays open for longer than it takes to read them."""
 _ROWS = 20_000
-"""Rows of a batch that is made of Python's values."""
+"""Rows of a batch that is made of Python values."""
 
 _IDENTITIES = "SELECT app_group, user_id, journey_id FROM identities"
 _PROPERTIES = "SELECT journey_id, fact_id, text FROM kept_aside"
@@ -53,10 +52,10 @@ _SETTINGS = (
     "SET LOCAL statement_timeout = 0",
     "SET LOCAL idle_in_transaction_session_timeout = 0",
     "SET LOCAL jit = off",
-    # By the index, however long the stretch: sorted, its rows would come after the last was read.
+    # Read by the index: a sort would give the first row only after the last was read.
     "SET LOCAL enable_sort = off",
 )
-"""Of a view of PostgreSQL; whoever reads may pause for as long as it takes to write what was read."""
+"""Settings of a view of PostgreSQL; the reader may pause for as long as it writes what it read."""
 
 
 class View(Protocol):
@@ -72,8 +71,8 @@ class View(Protocol):
         """The rows of a query."""
 
 
-class Aside:
-    """The end of the log and, as they stood when it was there, the identities and what was kept aside."""
+class BesideLog:
+    """The last position of the log, and the identities and properties at that moment."""
 
     def __init__(self, view: View) -> None:
         self._view = view
@@ -84,35 +83,35 @@ class Aside:
         return self._view.batches(_IDENTITIES, IDENTITIES)
 
     def properties(self) -> Iterator[pa.RecordBatch]:
-        """What was kept aside, in any order."""
+        """The free text of facts, in any order."""
         return self._view.batches(_PROPERTIES, PROPERTIES)
 
 
 @contextmanager
-def aside(service: Service) -> Iterator[Aside]:
-    """What stands beside the log, in one view of the database."""
-    with viewing(service.database) as view:
-        yield Aside(view)
+def read_beside_log(database: Database) -> Iterator[BesideLog]:
+    """What is stored beside the log, in one view of the database."""
+    with open_view(database) as view:
+        yield BesideLog(view)
 
 
-def logged(service: Service, after: int, last: int) -> Generator[pa.RecordBatch, None, None]:
-    """The events after one position, up to and including another, in order; raises UnreadableLog where one is missing.
+def read_events(database: Database, after: int, last: int) -> Generator[pa.RecordBatch, None, None]:
+    """The events after one position, up to and including another, in order; raises UnreadableLog if one is missing.
 
-    Whoever leaves off early closes the iterator: it may hold a connection.
+    Close the iterator if you stop early: it may hold a connection.
     """
     done = after
-    for start in range(after, last, _stretch(service.database)):
-        end = min(start + _stretch(service.database), last)
-        with viewing(service.database) as view:
-            for batch in view.batches(_events(start, end), LOGGED):
-                done = _checked(batch, done)
+    for start in range(after, last, _stretch(database)):
+        end = min(start + _stretch(database), last)
+        with open_view(database) as view:
+            for batch in view.batches(_select_events(start, end), EVENTS):
+                done = _check_positions(batch, done)
                 yield batch
         if done < end:
             raise _missing(done + 1)
 
 
-def _checked(batch: pa.RecordBatch, done: int) -> int:
-    """The last position of a batch, which is to go on where the last one ended."""
+def _check_positions(batch: pa.RecordBatch, done: int) -> int:
+    """The last position of a batch; raises UnreadableLog unless it continues after position `done`."""
     positions = batch.column("position")
     rows = len(positions)
     if rows and positions[rows - 1].as_py() != done + rows:
@@ -126,8 +125,8 @@ def _missing(position: int) -> UnreadableLog:
     return UnreadableLog(position, "the event is missing")
 
 
-def _events(after: int, last: int) -> str:
-    """What asks for the events of a stretch; numbers stand in the text, as a COPY takes no parameters."""
+def _select_events(after: int, last: int) -> str:
+    """The query for a stretch of events; its numbers are part of the text, as a COPY takes no parameters."""
     return (
         "SELECT position, app_group, originator_id AS stream_id, originator_version AS version, topic, recorded_at, "  # noqa: S608
         "command_id, actor, hash, state AS payload FROM events "
@@ -140,18 +139,18 @@ def _is_server(database: Database) -> bool:
 
 
 def _stretch(database: Database) -> int:
-    # In a file, a reader keeps the write-ahead log from beginning anew.
+    # In SQLite, a long read keeps the write-ahead log from being reused, and it grows.
     return _STRETCH if _is_server(database) else _ROWS
 
 
 @contextmanager
-def viewing(database: Database) -> Iterator[View]:
+def open_view(database: Database) -> Iterator[View]:
     """One consistent view of a database, for as long as it is open."""
     if _is_server(database):
-        with _translated(), adbc.connect(_conninfo(database), autocommit=True) as driver:
+        with _translate_errors(), adbc.connect(_conninfo(database), autocommit=True) as driver:
             yield _Server(driver)
     else:
-        # By the library that the process has open already: a second one would drop its locks.
+        # Use the SQLite library that this process has open already: a second one would drop its locks.
         with database.reading() as connection:
             yield _File(cursor(connection))
 
@@ -205,7 +204,7 @@ class _Server:
 
 
 def _conninfo(database: Database) -> str:
-    """What libpq connects by, as everywhere else; passwords that are not in the URL it finds itself."""
+    """What libpq connects with; it finds passwords that are not in the URL itself."""
     engine = database.dialect.engine
     _, named = engine.dialect.create_connect_args(engine.url)
     known = {each.keyword.decode() for each in pq.Conninfo.get_defaults()}
@@ -214,8 +213,8 @@ def _conninfo(database: Database) -> str:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """The driver's errors under the ledger's names; their first line alone, as more may name ids of users."""
+def _translate_errors() -> Iterator[None]:
+    """Raise the driver's errors as the ledger's, with only their first line: other lines may name ids of users."""
     try:
         yield
     except adbc.Error as error:

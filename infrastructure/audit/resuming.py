@@ -22,7 +22,7 @@ class _Stored(msgspec.Struct, frozen=True):
     counts: list[tuple[str, str, str, int]]
 
 
-class Kept:
+class JudgedRanges:
     """The ranges of one audit; another log, other rules or other read models are another audit."""
 
     def __init__(self, work: Path | None, *audited: object) -> None:
@@ -40,7 +40,7 @@ class Kept:
             return before
         found = judge()
         unfinished = file.with_suffix(".unfinished")
-        unfinished.write_bytes(_written(found))
+        unfinished.write_bytes(_encode(found))
         unfinished.replace(file)
         return found
 
@@ -50,7 +50,7 @@ class Kept:
             shutil.rmtree(self._directory, ignore_errors=True)
 
 
-def _written(judged: Judged) -> bytes:
+def _encode(judged: Judged) -> bytes:
     return msgspec.json.encode(
         _Stored(
             judged.fingerprint,

@@ -8,8 +8,14 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from domain import money
-from infrastructure.audit.outcome import Audited, Difference
-from infrastructure.audit.stories import STANDING, letter_of, problem_of, story_of, thing_of
+from infrastructure.audit.outcome import AuditResult, Difference
+from infrastructure.audit.wording import (
+    TOTALS,
+    describe_conversion_event,
+    describe_problem,
+    describe_story,
+    describe_thing,
+)
 
 _TOLD = 500
 """Differences on the page; JSON has more."""
@@ -18,7 +24,7 @@ _CAMPAIGNS = 40
 """Campaigns in the chart, those with most conversions first."""
 
 
-def page(found: Audited) -> str:
+def render_page(found: AuditResult) -> str:
     """The page, in HTML."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -37,18 +43,18 @@ def page(found: Audited) -> str:
     )
 
 
-def _totals(found: Audited) -> list[tuple[str, int, dict[str, int]]]:
+def _totals(found: AuditResult) -> list[tuple[str, int, dict[str, int]]]:
     return [
         (
             name,
             found.judged.totals[what],
             {claim: number for (claim, other), number in found.judged.said.items() if other == what},
         )
-        for what, name in STANDING.items()
+        for what, name in TOTALS.items()
     ]
 
 
-def _campaigns(found: Audited) -> list[dict[str, Any]]:
+def _campaigns(found: AuditResult) -> list[dict[str, Any]]:
     """By campaign its conversions as judged, and how many differences concern it, as shares of the largest."""
     conversions: Counter[tuple[str, str]] = Counter()
     events: dict[tuple[str, str], Counter[str]] = {}
@@ -56,7 +62,7 @@ def _campaigns(found: Audited) -> list[dict[str, Any]]:
         if key.figure == "conversions" and key.clock == "conversion":
             campaign = (key.app_group, key.campaign_id)
             conversions[campaign] += int(number)
-            events.setdefault(campaign, Counter())[letter_of(key.thing)] += int(number)
+            events.setdefault(campaign, Counter())[describe_conversion_event(key.thing)] += int(number)
     differing = Counter(
         (each.app_group, each.campaign_id)
         for each in found.judged.differences
@@ -79,12 +85,12 @@ def _campaigns(found: Audited) -> list[dict[str, Any]]:
     ]
 
 
-def _kinds(found: Audited) -> list[dict[str, Any]]:
+def _kinds(found: AuditResult) -> list[dict[str, Any]]:
     most = max(found.judged.counts.values(), default=1)
     return [
         {
             "subject": kind[0],
-            "problem": problem_of(kind[1]),
+            "problem": describe_problem(kind[1]),
             "claim": kind[2],
             "number": number,
             "share": number / most,
@@ -93,14 +99,14 @@ def _kinds(found: Audited) -> list[dict[str, Any]]:
     ]
 
 
-def _story(found: Audited, difference: Difference) -> dict[str, Any]:
+def _story(found: AuditResult, difference: Difference) -> dict[str, Any]:
     return {
-        "thing": thing_of(difference),
+        "thing": describe_thing(difference),
         "user": found.users.get(difference.journey_id or ""),
         "journey": difference.journey_id,
-        "problem": problem_of(difference.problem),
+        "problem": describe_problem(difference.problem),
         "claim": difference.claim,
-        "judged": story_of(difference, difference.judged),
-        "said": story_of(difference, difference.said),
+        "judged": describe_story(difference, difference.judged),
+        "said": describe_story(difference, difference.said),
         "position": difference.position,
     }

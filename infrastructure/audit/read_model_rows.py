@@ -5,19 +5,14 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import pyarrow as pa
-from sqlalchemy import Table
 
-from infrastructure.archive.reading import View
-from infrastructure.audit.engine import quoted
-from infrastructure.audit.reports import Figures, Generations, figures, stated_campaigns
+from infrastructure.archive.batches import View
+from infrastructure.audit.duckdb_engine import quote
+from infrastructure.audit.read_model_figures import Generations, read_stated_campaigns
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.conversions import CONVERSIONS
-from projections.conversions.tables import conversions, counted_revenue
 from projections.recipients import RECIPIENTS
-from projections.recipients.tables import recipients
 from projections.series import SERIES
-
-__all__ = ["AUDITED", "ROWS", "Figures", "Filled", "figures", "show"]
 
 AUDITED: Final = (CAMPAIGN_REPORT, CONVERSIONS, RECIPIENTS, SERIES)
 """The read models that are compared."""
@@ -32,7 +27,7 @@ class _Rows:
 
     name: str
     model: str
-    table: Table
+    table: str
     columns: Mapping[str, str]
     instants: frozenset[str] = field(default=frozenset({"received_at"}))
 
@@ -41,7 +36,7 @@ _SHOWN: Final = (
     _Rows(
         "all_shown_conversions",
         CONVERSIONS.name,
-        conversions,
+        "conversions",
         {
             "journey": "journey_id",
             "app_group": "app_group",
@@ -61,7 +56,7 @@ _SHOWN: Final = (
     _Rows(
         "all_shown_purchases",
         CONVERSIONS.name,
-        counted_revenue,
+        "counted_revenue",
         {
             "journey": "journey_id",
             "app_group": "app_group",
@@ -82,7 +77,7 @@ _SHOWN: Final = (
     _Rows(
         "all_shown_recipients",
         RECIPIENTS.name,
-        recipients,
+        "recipients",
         {
             "journey": "journey_id",
             "app_group": "app_group",
@@ -109,7 +104,7 @@ class Filled(Protocol):
         """Make a table by a query in DuckDB's SQL on batches, which are called `given` in it."""
 
 
-def show(engine: Filled, view: View | None, generations: Generations) -> None:
+def fill_rows(engine: Filled, view: View | None, generations: Generations) -> None:
     """Make the tables of what read models hold; empty ones where none are asked."""
     streams = "" if view is None else _streams(view, generations)
     for rows in _SHOWN:
@@ -128,10 +123,10 @@ def show(engine: Filled, view: View | None, generations: Generations) -> None:
 
 def _streams(view: View, generations: Generations) -> str:
     """The streams of campaigns according to the log, and what those are called, as rows of SQL."""
-    campaigns = stated_campaigns(view, generations)
+    campaigns = read_stated_campaigns(view, generations)
     named = [(stream, each["app_group"], each["campaign_id"]) for stream, each in campaigns.items()]
     # No stream has an empty id; without a row there would be no SQL.
-    return ", ".join(f"({', '.join(map(quoted, each))})" for each in [("", "", ""), *named])
+    return ", ".join(f"({', '.join(map(quote, each))})" for each in [("", "", ""), *named])
 
 
 def _asking(view: View, rows: _Rows, generation: int, streams: str) -> str:
@@ -149,7 +144,7 @@ def _asking(view: View, rows: _Rows, generation: int, streams: str) -> str:
         return f"CAST({column} AS text) AS {name}" if name == "net" else f"{column} AS {name}"
 
     columns = ", ".join(asked(name, column) for name, column in rows.columns.items())
-    return f"SELECT {columns} FROM {rows.table.name}_{generation}"
+    return f"SELECT {columns} FROM {rows.table}_{generation}"
 
 
 def _reading(rows: _Rows, schema: pa.Schema) -> str:

@@ -1,4 +1,4 @@
-"""DuckDB as archives use it: in bounded memory, spilling to a directory of its own, fetching nothing from anywhere."""
+"""Parquet by DuckDB, in bounded memory: it spills to a directory of its own, and downloads nothing."""
 
 import os
 from collections.abc import Generator, Iterable, Iterator
@@ -16,15 +16,15 @@ MEMORY = "1GB"
 
 _BATCH = 10_000
 ROW_GROUP = 20_000
-"""Rows of which an engine reads all or none."""
+"""Rows that an engine reads all or none of."""
 
 _NO_ROOM = (duckdb.IOException, duckdb.OutOfMemoryException)
-"""What the engine says where a disk is full, or its directory and its memory are."""
+"""What DuckDB raises when its memory, its directory or the disk is full."""
 
 
 @contextmanager
-def engine(memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An engine and its directory, both gone afterwards."""
+def open_engine(memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB and its directory, both removed afterwards."""
     with TemporaryDirectory(prefix="conversions-") as spill:
         own: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory,
@@ -34,25 +34,25 @@ def engine(memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
             "autoload_known_extensions": False,
         }
         with interruptible(), duckdb.connect(":memory:", config=own) as connection:
-            # The rows of a part are put in order first, and keep it while their columns are made.
+            # The rows of a part are sorted first, and must stay in that order while their columns are made.
             connection.execute("SET preserve_insertion_order = true")
-            # It would be drawn into what a command prints.
+            # A progress bar would disturb what a command prints.
             connection.execute("SET enable_progress_bar = false")
             yield connection
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C while a query runs, which engines and drivers tell by errors of their own."""
+    """Raise KeyboardInterrupt for Ctrl-C while a query runs: engines and drivers raise errors of their own."""
     try:
         yield
     except Exception as error:
-        _tell_interruption(error)
+        _raise_interruption(error)
         raise
 
 
-def _tell_interruption(error: BaseException) -> None:
-    """Raise KeyboardInterrupt for an error that tells of one, or that came of one."""
+def _raise_interruption(error: BaseException) -> None:
+    """Raise KeyboardInterrupt if an error reports one, or was caused by one."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, KeyboardInterrupt) or "query interrupted" in str(cause).lower():
@@ -61,7 +61,7 @@ def _tell_interruption(error: BaseException) -> None:
 
 
 class Flow:
-    """Batches on their way into the engine; `error` is what ended them early, under which it raises one of its own."""
+    """Batches on their way into DuckDB; `error` is what ended them early, for which DuckDB raises its own error."""
 
     def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
         self._batches = batches
@@ -75,38 +75,38 @@ class Flow:
             raise
 
 
-def rows(
+def read_rows(
     connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any]
 ) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query over files of an archive, a batch at a time; raises BadArchive where they hold no such."""
+    """The rows of a query over files of an archive, a batch at a time; raises BadArchive if the files do not fit it."""
     try:
         for batch in connection.sql(query, params=parameters).to_arrow_reader(_BATCH):
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
     except _NO_ROOM as error:
         raise OSError(str(error)) from error
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        _tell_interruption(error)
+        _raise_interruption(error)
         if isinstance(error, OSError) and not isinstance(error, pa.ArrowException):
             raise
         message = f"the archive's files are not as they were made ({error}); use another copy of it"
         raise BadArchive(message, code="damaged_file") from error
 
 
-def written(
+def write_file(
     connection: duckdb.DuckDBPyConnection,
     batches: Iterable[pa.RecordBatch],
     schema: pa.Schema,
     query: str,
     path: Path,
 ) -> int:
-    """Write what a query makes of the batches, which it knows as `given`, as a Parquet file: its number of rows."""
+    """Write the result of a query over the batches (`given`) as a Parquet file; returns its number of rows."""
     flow = Flow(batches)
     flowing = iter(flow)
     connection.register("given", pa.RecordBatchReader.from_batches(schema, flowing))
     try:
         (number,) = connection.execute(_copy(query, path)).fetchone() or (0,)
     except duckdb.Error as error:
-        _tell_interruption(error)
+        _raise_interruption(error)
         if flow.error is not None:
             raise flow.error from None
         if isinstance(error, _NO_ROOM):
@@ -121,6 +121,6 @@ def written(
 
 def _copy(query: str, path: Path) -> str:
     target = str(path).replace("'", "''")
-    # Into the very file that is there, which others may not be allowed to read.
+    # Write into the existing file: its permissions say who may read it.
     options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}, USE_TMP_FILE false"
     return f"COPY ({query}) TO '{target}' ({options})"

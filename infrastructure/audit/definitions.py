@@ -71,16 +71,16 @@ Event = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
-class Stated:
+class Definitions:
     """Campaigns as they were stated last, and the time zones of app groups (R3, R4, R20)."""
 
     campaigns: list[Mapping[str, Any]] = field(default_factory=list)
     time_zones: dict[str, str] = field(default_factory=dict)
 
-    def only(self, campaign_id: str) -> "Stated":
+    def only(self, campaign_id: str) -> "Definitions":
         """The same, of one campaign."""
         kept = [each for each in self.campaigns if each["campaign_id"] == campaign_id]
-        return Stated(kept, self.time_zones)
+        return Definitions(kept, self.time_zones)
 
     def tables(self, first: int, last: int) -> dict[str, pa.Table]:
         """The tables that the rules ask; of time zones what holds between two instants in microseconds since 1970."""
@@ -92,7 +92,7 @@ class Stated:
         return {name: _table(rows[name], schema) for name, schema in _SCHEMAS.items()}
 
 
-def stated(events: Iterable[Event]) -> Stated:
+def read_definitions(events: Iterable[Event]) -> Definitions:
     """Read what was stated, from events in the order of their positions."""
     campaigns: dict[str, dict[str, Any]] = {}
     zones = {}
@@ -104,7 +104,7 @@ def stated(events: Iterable[Event]) -> Stated:
             campaigns[stream_id] = said
         else:
             campaigns[stream_id] |= said
-    return Stated(list(campaigns.values()), zones)
+    return Definitions(list(campaigns.values()), zones)
 
 
 def _add_campaign(rows: dict[str, list[tuple[Any, ...]]], campaign: Mapping[str, Any]) -> None:
