@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
@@ -22,7 +23,7 @@ from infrastructure.audit.definitions import DEFINING, read_definitions
 from infrastructure.audit.duckdb_engine import DuckDB, quote
 from infrastructure.audit.outcome import AuditResult
 from infrastructure.audit.rules import Statement, statements
-from infrastructure.composition import Service
+from infrastructure.composition import Service, open_for_reading
 from infrastructure.logging import configure
 from infrastructure.settings import Settings
 
@@ -52,7 +53,7 @@ def _archive(address: str, engine: str = DuckDB.name) -> Done:
 def _ledger(url: str) -> Done:
     """`conversions audit`."""
     with Service(url) as service:
-        return _found(audit_ledger(service, Options(), _unwatched))
+        return _found(audit_ledger(service.database, service.projector, Options(), _unwatched))
 
 
 def _found(audited: AuditResult) -> Done:
@@ -113,7 +114,9 @@ def _scan(address: str) -> Done:
 def _decisions(url: str) -> Done:
     """`conversions audit --decisions` in one process: the domain's own code over every journey."""
     with Service(url) as service, less_collection():
-        audited = audit_decisions(service, processes=1)
+        audited = audit_decisions(
+            (service.database, service.ledger), partial(open_for_reading, url), processes=1
+        )
     found = audited.found
     return Done(audited.seconds, found.events, found.facts, found.differences_total)
 

@@ -13,12 +13,12 @@ from application.queries.explanation import Explanations
 from domain.instants import microseconds
 from infrastructure.database import Database
 from infrastructure.event_store.library import LedgerFactory
+from infrastructure.event_store.log import EventLog
 from infrastructure.event_store.mapper import LedgerMapper
-from infrastructure.event_store.reading import EventLog, Streams
 from infrastructure.event_store.recorder import Recorder
 from infrastructure.inbound.earlier import Earlier
 from infrastructure.inbound.importing import Import, Rejected
-from infrastructure.journeys.receipts import IndexedReceipts
+from infrastructure.journeys.reading import IndexedReceipts, Streams
 from infrastructure.journeys.store import JourneyStore
 from infrastructure.journeys.writer import StoredLedgers
 from infrastructure.migrations import check, migrate
@@ -81,3 +81,9 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def open_for_reading(database_url: str) -> tuple[Database, Ledger]:
+    """Open a database and its ledger to be read in a process of its own; raises NewerSchema and OlderSchema."""
+    service = Service(database_url, migrating=False)
+    return service.database, service.ledger

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from infrastructure.database import Database
-from infrastructure.event_store.reading import EventLog
+from infrastructure.event_store.log import EventLog
 from infrastructure.inbound import rejects
 from infrastructure.outbound.webhooks.queues import describe_metrics as describe_webhooks
 from projections.campaign_report.reading import count_conversions

@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from infrastructure.database import Database
 from infrastructure.database.failures import ConnectionLost
 from infrastructure.database.statements import cursor
+from infrastructure.event_store.reading import LAST_POSITION, MISSING
 from projections.engine.projection import UnreadableLog
 
 EVENTS = pa.schema(
@@ -44,7 +45,6 @@ _ROWS = 20_000
 
 _IDENTITIES = "SELECT app_group, user_id, journey_id FROM identities"
 _PROPERTIES = "SELECT journey_id, fact_id, text FROM kept_aside"
-_LAST = "SELECT coalesce(max(position), 0) FROM events"
 
 
 _SETTINGS = (
@@ -76,7 +76,7 @@ class BesideLog:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self.last = view.number(_LAST)
+        self.last = view.number(LAST_POSITION)
 
     def identities(self) -> Iterator[pa.RecordBatch]:
         """The identities, in any order."""
@@ -122,7 +122,7 @@ def _check_positions(batch: pa.RecordBatch, done: int) -> int:
 
 
 def _missing(position: int) -> UnreadableLog:
-    return UnreadableLog(position, "the event is missing")
+    return UnreadableLog(position, MISSING)
 
 
 def _select_events(after: int, last: int) -> str:

@@ -25,7 +25,8 @@ from infrastructure.database import Database
 from infrastructure.database.schema import events
 from infrastructure.database.statements import cursor
 from infrastructure.event_store.codec import TOPICS, UnreadableEvent
-from infrastructure.event_store.recorder import HASH_DIFFERS, Recorder, Row, Writing
+from infrastructure.event_store.reading import HASH_DIFFERS, Row, is_intact, last_position
+from infrastructure.event_store.recorder import Recorder, Writing
 from infrastructure.event_store.upgrading import adopt_app_groups
 
 _CHUNK = 10_000
@@ -101,7 +102,7 @@ class Restorer:
 
     def _lock_log(self, connection: Connection) -> None:
         self._dialect.lock_log(connection)
-        self._refuse_events(self._recorder.position(connection))
+        self._refuse_events(last_position(connection))
         if not self._dialect.one_writer:
             # The server hears nothing from us while DuckDB sorts a large archive.
             cursor(connection).execute("SET LOCAL idle_in_transaction_session_timeout = 0")
@@ -161,7 +162,7 @@ def _check(row: Row, position: int) -> None:
     """Raise BadArchive unless an event has its position, its recorded hash and a topic that this version knows."""
     if row.position != position:
         raise BadArchive(f"position {position}: the event is missing", code="damaged_event")
-    if row.computed_hash() != row.hash:
+    if not is_intact(row):
         raise BadArchive(f"position {position}: {HASH_DIFFERS}", code="damaged_event")
     if row.topic not in _TOPICS:
         message = f"position {position}: unknown topic {row.topic!r}: was it written by a newer version?"

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 from sqlalchemy import or_, select
 
-from domain.instants import printed
+from domain.instants import from_microseconds, printed
 from infrastructure.archive.archiving import Chain
 from infrastructure.archive.batches import EVENTS, View, open_view, read_events
 from infrastructure.archive.manifest import BadArchive
@@ -27,11 +27,12 @@ from infrastructure.audit.ranges import Range, cut_ranges
 from infrastructure.audit.read_model_figures import read_figures
 from infrastructure.audit.resuming import JudgedRanges
 from infrastructure.audit.spark_engine import Spark
-from infrastructure.composition import Service
+from infrastructure.database import Database
 from infrastructure.database.schema import events as log
 from infrastructure.database.schema import identities
-from infrastructure.event_store.recorder import Row
+from infrastructure.event_store.reading import find_altered, select_rows
 from projections.engine import generations
+from projections.engine.projector import Projector
 
 MEMORY = "1GB"
 
@@ -68,21 +69,23 @@ class Options:
     """Where Spark is, by Spark Connect."""
 
 
-def audit_ledger(service: Service, options: Options, progress: Progress) -> AuditResult:
-    """Audit a database: its streams, and its read models as they stand at one position."""
+def audit_ledger(
+    database: Database, projector: Projector, options: Options, progress: Progress
+) -> AuditResult:
+    """Audit a database: its streams, and its read models, all at one position."""
     started = time.monotonic()
     with _make_directory(options) as directory, closing(_open_engine(directory, options)) as engine:
-        with _hold_read_models(service) as (view, position, current), _refuse_unreadable():
+        with _hold_read_models(database, projector) as (view, position, current), _refuse_unreadable():
             read_models.fill_rows(engine, view, current)
             figures = read_figures(view, current, options.campaign_id)
         chain = Chain("")
-        batches = chain.through(read_events(service.database, 0, position))
+        batches = chain.through(read_events(database, 0, position))
         engine.take(_watch(batches, position, progress), EVENTS)
         asked = ("streams", *read_models.ROWS)
         mark = (chain.hash, sorted(current.items()), _fingerprint_rows(engine))
         judged, events = _judge_all(engine, options, asked, progress, mark)
         compare(judged, figures)
-        users, altered = _find_users(service, judged), _find_altered(service, judged, position)
+        users, altered = _find_users(database, judged), _find_altered(database, judged, position)
     named = (*asked, *(each.claim for each in figures))
     return AuditResult(
         "ledger",
@@ -93,8 +96,8 @@ def audit_ledger(service: Service, options: Options, progress: Progress) -> Audi
         events,
         judged,
         round(time.monotonic() - started, 3),
-        service.database.dialect.engine.url.render_as_string(hide_password=True),
-        printed(service.now().astimezone(UTC)),
+        database.dialect.engine.url.render_as_string(hide_password=True),
+        printed(from_microseconds(projector.clock())),
         users,
         altered,
     )
@@ -142,13 +145,13 @@ def _open_engine(directory: Path, options: Options) -> DuckDB | Spark:
 
 
 @contextmanager
-def _hold_read_models(service: Service) -> Iterator[tuple[View, int, dict[str, int]]]:
+def _hold_read_models(database: Database, projector: Projector) -> Iterator[tuple[View, int, dict[str, int]]]:
     """A view of the database in which the read models stand at one position, and their generations."""
     for _ in range(_ATTEMPTS):
-        service.projector.catch_up(*read_models.AUDITED)
-        with service.database.reading() as connection:
+        projector.catch_up(*read_models.AUDITED)
+        with database.reading() as connection:
             found = {each.name: generations.current(connection, each) for each in read_models.AUDITED}
-        with open_view(service.database) as view:
+        with open_view(database) as view:
             positions = {
                 view.number(
                     f"SELECT position FROM projections WHERE name = '{name}' "
@@ -181,24 +184,21 @@ def _refuse_unreadable() -> Iterator[None]:
         raise UnreadableReadModel(f"a read model holds what it cannot hold: {error}") from error
 
 
-def _find_altered(service: Service, judged: Judged, position: int) -> list[int]:
+def _find_altered(database: Database, judged: Judged, position: int) -> list[int]:
     """Positions of events, of what differs and of campaigns, that are not what was recorded, by their hash."""
     streams = {each.journey_id for each in judged.differences if each.journey_id is not None}
-    columns = [log.c[name] for name in Row._fields]
     asked = or_(log.c.originator_id.in_(streams), log.c.topic.in_(DEFINING))
     if not judged.differences:
         return []
-    query = select(*columns).where(asked, log.c.position <= position).order_by(log.c.position)
-    with service.database.reading() as connection:
-        rows = (Row._make(row) for row in connection.execute(query))
-        return [row.position for row in rows if row.computed_hash() != row.hash]
+    with database.reading() as connection:
+        return find_altered(connection.execute(select_rows(asked, log.c.position <= position)))
 
 
-def _find_users(service: Service, judged: Judged) -> dict[str, str]:
+def _find_users(database: Database, judged: Judged) -> dict[str, str]:
     """By journey the users that differences are told of, but for those whose identity was erased."""
     journeys = {each.journey_id for each in judged.differences if each.journey_id is not None}
     query = select(identities.c.journey_id, identities.c.user_id).where(identities.c.journey_id.in_(journeys))
-    with service.database.reading() as connection:
+    with database.reading() as connection:
         return {row.journey_id: row.user_id for row in connection.execute(query)}
 
 

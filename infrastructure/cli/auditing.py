@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -34,11 +35,13 @@ from infrastructure.cli.console import (
     DatabaseOption,
     JsonOption,
     Refused,
+    database_url,
     err,
     opened,
     out,
     print_json,
 )
+from infrastructure.composition import open_for_reading
 from infrastructure.migrations import OlderSchema
 from projections.engine.projection import UnreadableLog
 
@@ -120,7 +123,7 @@ def audit(  # noqa: PLR0913 - a command's options
             found = audit_archive(source, options, bar.show)
         else:
             with opened(database, migrating=False) as service:
-                found = audit_ledger(service, options, bar.show)
+                found = audit_ledger(service.database, service.projector, options, bar.show)
     with _refusing():
         _tell(found, html, json_output=json_output)
     if found.differs:
@@ -163,7 +166,10 @@ def _refuse_with_decisions(given: Mapping[str, bool]) -> None:
 def _audit_decisions(campaign: str | None, database: str | None, *, json_output: bool) -> None:
     with _refusing(), opened(database, migrating=False) as service, Bar() as bar:
         found = audit_decisions(
-            service, campaign_id=campaign, progress=lambda done, of: bar.show("replaying", done, of)
+            (service.database, service.ledger),
+            partial(open_for_reading, database_url(database)),
+            campaign_id=campaign,
+            progress=lambda done, of: bar.show("replaying", done, of),
         )
     if json_output:
         print_json(found.as_json())

@@ -203,7 +203,7 @@ def deliver(database: DatabaseOption = None) -> None:
 
     settings = webhook_settings()
     with opened(database) as service:
-        feed = Feed(service.database, service.log, service.definitions)
+        feed = Feed(service.database, service.definitions)
         deliverer = Deliverer(service.database, feed, settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: deliverer.end())

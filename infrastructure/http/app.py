@@ -129,7 +129,7 @@ def _state(service: Service, settings: HttpSettings, gathering: Gathering) -> St
         experiments=service.experiments,
         explanations=service.explanations,
         assignments=service.assignments,
-        feed=Feed(service.database, service.log, service.definitions),
+        feed=Feed(service.database, service.definitions),
         webhooks=partial(Webhooks, service.database, service.ledger, service.log),
         service=service,
         gauges=partial(describe_ledger, service.database, service.log, clock),

@@ -18,7 +18,7 @@ from application.queries.explanation import Explanations
 from infrastructure.access.keys import Scope
 from infrastructure.composition import Service
 from infrastructure.database import Database
-from infrastructure.event_store.reading import EventLog
+from infrastructure.event_store.log import EventLog
 from infrastructure.http.access import Access, Caller
 from infrastructure.http.idempotency_keys import IdempotencyKeys
 from infrastructure.http.settings import HttpSettings

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
-from sqlalchemy import bindparam, literal_column, select
+from sqlalchemy import select
 
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
@@ -20,13 +20,17 @@ from domain.journey import decisions
 from domain.journey.decisions import Conversion, Occurrence, Receipt, Revenue
 from domain.money import printed as money
 from infrastructure.database import Database
-from infrastructure.database.schema import events, identities
+from infrastructure.database.schema import events
 from infrastructure.database.statements import Prepared, as_keys, constant
-from infrastructure.event_store.codec import TOPICS, UnreadableEvent, decode
-from infrastructure.event_store.reading import EventLog
-from infrastructure.event_store.recorder import HASH_DIFFERS, event_hash
+from infrastructure.event_store.reading import (
+    IN_RANGE,
+    OF_APP_GROUP,
+    last_position,
+    of_types,
+    read_events,
+    select_rows,
+)
 from infrastructure.read_models.definitions import StoredDefinitions
-from projections.engine.projection import UnreadableLog
 
 PREFIX = "conversion-ledger."
 
@@ -97,36 +101,29 @@ class Page(NamedTuple):
 class Feed:
     """Reads outgoing events from the log, and puts them into envelopes."""
 
-    def __init__(self, database: Database, log: EventLog, definitions: StoredDefinitions) -> None:
+    def __init__(self, database: Database, definitions: StoredDefinitions) -> None:
         self._database = database
-        self._log = log
         self._definitions = definitions
         compiler = self._database.dialect.compiler
-        position = events.c.position
-        user = identities.c.journey_id == events.c.originator_id
-        outgoing = select(*events.c, identities.c.user_id).join_from(events, identities, user, isouter=True)
-        of_group = events.c.app_group == bindparam("app_group")
-        within = (position > bindparam("after"), position <= bindparam("last"))
-        topics = events.c.topic.in_([literal_column(f"'{TOPICS[each]}'") for each in TYPES])
-        page = outgoing.where(of_group, *within, topics).order_by(position).limit(constant(MOST))
-        # SQLAlchemy adds an OFFSET to a LIMIT that is no bound value.
+        page = select_rows(OF_APP_GROUP, IN_RANGE, of_types(TYPES), users=True).limit(constant(MOST))
+        # SQLAlchemy states an OFFSET beside a LIMIT that is no bound value.
         self._page = Prepared(page.offset(constant(0)), compiler)
         keys = self._database.dialect.keys("keys", position=int)
-        picked = outgoing.where(of_group, position.in_(select(keys.c.position))).order_by(position)
+        picked = select_rows(OF_APP_GROUP, events.c.position.in_(select(keys.c.position)), users=True)
         self._picked = Prepared(picked, compiler)
 
     def newest(self) -> int:
         """The position of the log's last event; 0 when there is none."""
         with self._database.reading() as connection:
-            return self._log.last_position(connection)
+            return last_position(connection)
 
     def page(self, wanted: Wanted, after: int) -> Page:
         """Read the next wanted events after a position, a page of them; raises UnreadableLog."""
         with self._database.reading() as connection:
-            newest = self._log.last_position(connection)
+            newest = last_position(connection)
             last = min(after + _STRETCH, newest)
             rows = self._page.all(connection, app_group=wanted.app_group, after=after, last=last)
-        read = [_read(row) for row in rows]
+        read = _read(rows)
         position = read[-1].position if len(read) == MOST else max(after, last)
         return Page([each for each in read if wanted.holds(each.event)], position, newest)
 
@@ -134,7 +131,7 @@ class Feed:
         """Read the events of an app group at some positions, in order; raises UnreadableLog."""
         keys = as_keys([(position,) for position in positions])
         with self._database.reading() as connection:
-            return [_read(row) for row in self._picked.all(connection, app_group=app_group, keys=keys)]
+            return _read(self._picked.all(connection, app_group=app_group, keys=keys))
 
     def envelope(self, outgoing: OutgoingEvent) -> bytes:
         """Write the event as JSON, in the structured mode of CloudEvents."""
@@ -167,16 +164,11 @@ class Feed:
         return data
 
 
-def _read(row: Any) -> OutgoingEvent:  # noqa: ANN401
-    position, app_group, journey_id, version, topic, state, recorded_at, command_id, actor, digest, user = row
-    content = (position, app_group, journey_id, version, topic, state, recorded_at, command_id, actor)
-    if digest != event_hash(*content):
-        raise UnreadableLog(position, HASH_DIFFERS)
-    try:
-        event = decode(topic, state)
-    except UnreadableEvent as error:
-        raise UnreadableLog(position, str(error)) from error
-    return OutgoingEvent(position, app_group, journey_id, user, recorded_at, event)
+def _read(rows: list[Any]) -> list[OutgoingEvent]:
+    return [
+        OutgoingEvent(each.position, each.app_group, each.stream_id, user_id, each.recorded_at, each.event)
+        for each, (*_, user_id) in zip(read_events(rows), rows, strict=True)
+    ]
 
 
 def _describe_subject(event: Any, definition: Definition) -> dict[str, Any]:  # noqa: ANN401

@@ -179,7 +179,7 @@ def _deliver(database_url: str, settings: WebhookSettings, parent: int) -> None:
 
     _begun(parent)
     with Service(database_url) as service:
-        feed = Feed(service.database, service.log, service.definitions)
+        feed = Feed(service.database, service.definitions)
         deliverer = Deliverer(service.database, feed, settings)
         signal.signal(signal.SIGTERM, lambda *_: deliverer.end())
         deliverer.run()

@@ -90,7 +90,7 @@ def test_a_full_disk_is_told_leaves_nothing_half_done_and_is_forgiven(
     taken = json.loads(failed.stdout)["accepted"]
     assert mount("-o", f"remount,size={LARGE}", str(small_disk))
     with Service(url) as service:
-        assert verify(service.database, service.recorder, lambda *_: None).problem is None
+        assert verify(service.database, lambda *_: None).problem is None
         topics = {topic for event, topic in TOPICS.items() if issubclass(event, Fact)}
         recorded = [row for row in rows(service) if row.topic in topics]
         assert taken == len(recorded)

@@ -134,7 +134,7 @@ def test_whatever_is_killed_what_was_acknowledged_is_there_once_and_reports_are_
     acknowledged = set().union(*(writer.acknowledged() for writer in writers))
     assert len(acknowledged) > FACTS / 10
     with Service(url) as service:
-        assert verify(service.database, service.recorder, lambda *_: None).problem is None
+        assert verify(service.database, lambda *_: None).problem is None
         there = recorded(service)
         assert {key(facts[number]) for number in acknowledged} <= there
         service.projector.catch_up()

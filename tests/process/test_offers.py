@@ -157,7 +157,7 @@ def test_the_offers_as_they_stand(service: Service) -> None:
 
 def assert_audited(service: Service) -> None:
     """The rules in SQL say the same."""
-    found = audit_ledger(service, Options(), lambda *_: None)
+    found = audit_ledger(service.database, service.projector, Options(), lambda *_: None)
     assert found.differs == 0, found.judged.differences[:3]
 
 

@@ -10,7 +10,7 @@ from application.commands.definitions import Command, Id
 from application.ledger import Ledger
 from domain.errors import DomainError
 from infrastructure.database import Database
-from infrastructure.event_store.reading import EventLog
+from infrastructure.event_store.log import EventLog
 from infrastructure.outbound.feed import Wanted, read_types
 from infrastructure.outbound.webhooks import hooks, queues
 from infrastructure.outbound.webhooks.addresses import read_url

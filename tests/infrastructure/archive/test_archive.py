@@ -26,7 +26,7 @@ from infrastructure.archive import (
 from infrastructure.archive.batches import EVENTS, read_events
 from infrastructure.composition import Service
 from infrastructure.database.schema import identities, kept_aside
-from infrastructure.event_store.recorder import Row
+from infrastructure.event_store.reading import Row
 from infrastructure.migrations import HEAD
 from projections.engine.projection import UnreadableLog
 from tests.infrastructure.event_store.test_verification import tamper

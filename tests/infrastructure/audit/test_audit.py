@@ -109,7 +109,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 def audited(service: Service, campaign_id: str | None = None) -> AuditResult:
-    return audit_ledger(service, Options(campaign_id), lambda *_: None)
+    return audit_ledger(service.database, service.projector, Options(campaign_id), lambda *_: None)
 
 
 def kinds(found: AuditResult) -> set[tuple[str, str, str]]:

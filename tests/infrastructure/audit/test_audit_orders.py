@@ -462,7 +462,7 @@ def test_r27_archives_of_an_earlier_version_are_audited_and_restored(
         Archiver(
             service.database, service.recorder, service.now, open_location(str(tmp_path / "archive")), quiet
         ).run()
-        ledger, stands = audit_ledger(service, Options(), quiet), outcome(service)
+        ledger, stands = audit_ledger(service.database, service.projector, Options(), quiet), outcome(service)
     found = audit_archive(str(tmp_path / "archive"), Options(), quiet)
     assert found.differs == 0, found.judged.differences
     assert (found.checksum, found.position) == (ledger.checksum, ledger.position)

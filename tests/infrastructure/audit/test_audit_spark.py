@@ -95,7 +95,7 @@ def silent(*_: object) -> None:
 
 def found_by(engine: DuckDB | Spark, service: Service) -> tuple[Judged, dict[str, Counter[tuple[Any, ...]]]]:
     """What an engine judges of a ledger, and the rows of the tables that it made."""
-    with auditing._hold_read_models(service) as (view, position, current):
+    with auditing._hold_read_models(service.database, service.projector) as (view, position, current):
         read_models.fill_rows(engine, view, current)
     engine.take(read_events(service.database, 0, position), EVENTS)
     asked = ("streams", *read_models.ROWS)

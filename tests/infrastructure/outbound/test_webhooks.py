@@ -112,7 +112,7 @@ def receiving(given: Receiver | None = None) -> Iterator[Receiver]:
 @contextmanager
 def delivering(service: Service, **settings: Any) -> Iterator[Deliverer]:
     """A process that delivers, as a thread."""
-    feed = Feed(service.database, service.log, service.definitions)
+    feed = Feed(service.database, service.definitions)
     made = Deliverer(service.database, feed, WebhookSettings(**(QUICK | settings)))
     thread = threading.Thread(target=made.run)
     thread.start()
