@@ -12,9 +12,8 @@ from application.queries.assignments import Assignments
 from application.queries.explanation import Explanations
 from domain.instants import microseconds
 from infrastructure.database import Database
-from infrastructure.event_store.library import LedgerFactory
+from infrastructure.event_store.library import LedgerFactory, LedgerMapper
 from infrastructure.event_store.log import EventLog
-from infrastructure.event_store.mapper import LedgerMapper
 from infrastructure.event_store.recorder import Recorder
 from infrastructure.inbound.earlier import Earlier
 from infrastructure.inbound.importing import Import, Rejected
@@ -50,9 +49,9 @@ class Service:
         # The write side: commands.
         self.journeys = JourneyStore(self.database.dialect)
         self.ledgers = StoredLedgers(self.database, self.recorder, self.journeys)
-        self.campaigns = Campaigns(self.ledger, self.ledgers)
-        self.experiments = Experiments(self.ledger, self.ledgers)
-        self.intake = Intake(self.ledger, self.ledgers, now)
+        self.campaigns = Campaigns(self.ledgers)
+        self.experiments = Experiments(self.ledgers)
+        self.intake = Intake(self.ledgers, now)
         self.earlier = Earlier(self.database, self.ledger)
         # The read side: questions and read models.
         self.explanations = Explanations(self.ledger, Streams(self.database))
