@@ -22,6 +22,7 @@ from infrastructure.journeys.store import JourneyStore
 from infrastructure.journeys.writer import StoredLedgers
 from infrastructure.migrations import check, migrate
 from infrastructure.read_models.definitions import StoredDefinitions
+from infrastructure.read_models.reads import CatchingUp, Sources, Waiting
 from infrastructure.read_models.tables import ReadModelTables
 from projections.engine.projector import Projector
 from projections.registry import PROJECTIONS
@@ -68,6 +69,17 @@ class Service:
     def start_import(self, app_group: str, reject: Callable[[Rejected], None]) -> Import:
         """Make an import into an app group, which calls `reject` with each fact that is refused."""
         return Import(self.intake, self.earlier, self.projector, app_group, reject)
+
+    def reads_caught_up(self, catch_up: Callable[..., None] | None = None) -> CatchingUp:
+        """What questions are answered from where this process brings read models up to date."""
+        return CatchingUp(self._sources(), catch_up or self.projector.catch_up)
+
+    def reads_waiting(self, wait_for: str | None = None) -> Waiting:
+        """What questions are answered from where another process does, up to a position or all that was recorded."""
+        return Waiting(self._sources(), wait_for)
+
+    def _sources(self) -> Sources:
+        return Sources(self.database, self.ledger, self.definitions, self.log, self.now)
 
     def close(self) -> None:
         """Wait for what is being recorded, and close the database."""
