@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, and_, bindparam, case, func, literal_column, select
 
-from domain.explanation import Told
+from domain.explanation import RecordedEvent
 from domain.facts import Fact, Order
 from domain.instants import from_microseconds
 from domain.journey.decisions import (
@@ -249,7 +249,7 @@ class Streams:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def told(self, app_group: str, user_id: str) -> list[Told]:
+    def told(self, app_group: str, user_id: str) -> list[RecordedEvent]:
         """All events of a user's journey in order; none for a user never heard of."""
         of_user = (identities.c.app_group == app_group) & (identities.c.user_id == user_id)
         query = (
@@ -260,6 +260,6 @@ class Streams:
         )
         with self._database.reading() as connection:
             return [
-                Told(from_microseconds(row.recorded_at), decode(row.topic, row.state))
+                RecordedEvent(from_microseconds(row.recorded_at), decode(row.topic, row.state))
                 for row in connection.execute(query)
             ]
