@@ -84,6 +84,6 @@ class Service:
 
 
 def open_for_reading(database_url: str) -> tuple[Database, Ledger]:
-    """A database and its ledger, opened to be read in a process of its own; raises NewerSchema, OlderSchema."""
+    """Open a database and its ledger to be read in a process of its own; raises NewerSchema and OlderSchema."""
     service = Service(database_url, migrating=False)
     return service.database, service.ledger

@@ -14,7 +14,7 @@ from application.ledger import UnknownCampaign
 from application.queries.rows import report_rows, series_rows
 from infrastructure.http import schemas
 from infrastructure.http.accepting import CSV, wants_csv
-from infrastructure.http.answers import tagged
+from infrastructure.http.answers import respond_tagged
 from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared
@@ -48,7 +48,7 @@ def _told(request: Request, found: _Found, rows: Callable[[_Found], Iterable[tup
         headers = {"X-Position": str(found.position)}
         return Response(text.getvalue(), headers=headers, media_type=f"{CSV}; charset=utf-8; header=present")
 
-    return tagged(
+    return respond_tagged(
         request, found.as_json(), csv=written if wants_csv(request.headers.getlist("accept")) else None
     )
 
@@ -57,7 +57,7 @@ def _told(request: Request, found: _Found, rows: Callable[[_Found], Iterable[tup
     "/v1/campaigns/{campaign_id}/report",
     summary="Report a campaign",
     response_class=Response,
-    responses=schemas.answers(schemas.ReportShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(schemas.ReportShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def report_campaign(
     request: Request, state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None
@@ -78,7 +78,7 @@ async def report_campaign(
     "/v1/campaigns/{campaign_id}/series",
     summary="Report a campaign by day",
     response_class=Response,
-    responses=schemas.answers(schemas.SeriesShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(schemas.SeriesShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def report_series(
     request: Request,
@@ -100,7 +100,7 @@ async def report_series(
     if clock not in get_args(Clock):
         detail = f"clock is {' or '.join(get_args(Clock))}"
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_clock", detail, place="clock")
-    known, group = state.service.definitions, caller.app_group
+    known, group = state.definitions, caller.app_group
     await asyncio.to_thread(known.definition, group, campaign_id)
     found = await up_to_date(
         state,
@@ -117,13 +117,13 @@ async def report_series(
     "/v1/campaigns/{campaign_id}/overlap",
     summary="Tell the overlap with other campaigns",
     response_class=Response,
-    responses=schemas.answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def report_overlap(
     request: Request, state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None
 ) -> Response:
     """Tell how many conversions share their behaviour with other campaigns, and with which; as JSON alone."""
-    known, group = state.service.definitions, caller.app_group
+    known, group = state.definitions, caller.app_group
     await asyncio.to_thread(known.definition, group, campaign_id)
     found = await up_to_date(
         state,
@@ -131,7 +131,7 @@ async def report_overlap(
         OVERLAP,
         wait_for=wait_for,
     )
-    return tagged(request, found.as_json())
+    return respond_tagged(request, found.as_json())
 
 
 def _days(first: str | None, last: str | None) -> tuple[date | None, date | None]:

@@ -18,7 +18,7 @@ from infrastructure.event_store.tail import Tail
 from infrastructure.http import metrics, problems, schemas
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
-from infrastructure.outbound.feed import Feed, Page, Wanted, read_types
+from infrastructure.outbound.feed import Page, Wanted, read_types
 from projections.engine.projection import UnreadableLog
 
 log = structlog.get_logger()
@@ -51,7 +51,7 @@ _DESCRIBED: dict[int | str, Any] = {
     "/v1/stream",
     summary="Follow what is decided",
     response_class=Response,
-    responses=schemas.answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND) | _DESCRIBED,
+    responses=schemas.describe_answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND) | _DESCRIBED,
 )
 async def follow(
     request: Request,
@@ -68,7 +68,7 @@ async def follow(
     """
     wanted = Wanted(caller.app_group, read_types((types or "").split(",")), campaign_id)
     if campaign_id is not None:
-        await asyncio.to_thread(state.service.ledger.existing_campaign, caller.app_group, campaign_id)
+        await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)
     hub = _hub(request, state)
     newest = await asyncio.to_thread(hub.feed.newest)
     place = "after" if last_event_id is None else "Last-Event-ID"
@@ -92,7 +92,7 @@ class _Hub:
     """What the streams of a process share: one look at the end of the log for all, and threads to read it."""
 
     def __init__(self, state: State) -> None:
-        self.feed = Feed(state.service.database, state.service.definitions)
+        self.feed = state.feed
         self._state = state
         self._open = 0
         self._newest = 0
@@ -119,7 +119,7 @@ class _Hub:
 
     def _begin(self) -> None:
         self._pool = ThreadPoolExecutor(_THREADS, "streams")
-        self._tail, self._tailing = Tail(self._state.service.database), ThreadPoolExecutor(1, "tail")
+        self._tail, self._tailing = Tail(self._state.database), ThreadPoolExecutor(1, "tail")
         self._following = asyncio.create_task(self._follow(self._tail, self._tailing))
 
     def _end(self) -> None:
@@ -199,7 +199,7 @@ class EventStream(Response):
                 await send(start)
                 await _first(None, self._write(receive, send), _gone(receive))
         except Problem as problem:
-            await problems.answer(problem)(scope, receive, send)
+            await problems.respond(problem)(scope, receive, send)
 
     async def _write(self, receive: Receive, send: Send) -> None:
         async for part in self._parts():

@@ -52,16 +52,16 @@ class _Look(Generic[T]):
         projections: Sequence[Projection],
         wait_for: str | None,
     ) -> None:
-        self._service = state.service
+        self._database, self._log = state.database, state.log
         self._read = read
         self._projections = projections
         self._wait_for = wait_for
         self._wanted: int | None = None
 
     def __call__(self) -> bool:
-        with self._service.database.reading() as connection:
+        with self._database.reading() as connection:
             if self._wanted is None:
-                newest = self._service.log.last_position(connection)
+                newest = self._log.last_position(connection)
                 self._wanted = newest if self._wait_for is None else _position(self._wait_for, newest)
             self.behind = _behind(connection, self._projections, self._wanted)
             if self.behind:

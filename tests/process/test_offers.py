@@ -28,10 +28,9 @@ from projections.engine.users import users
 from projections.overlap.reading import overlap
 from projections.series.clock import Clock
 from projections.series.reading import series
-from tests.projections.test_recipients import everyone
-from tests.projections.test_series import by_day
 from tests.support import reference, reference_reports
 from tests.support.ledgers import url_of
+from tests.support.read_models import by_day, everyone
 
 OFFERS = Path(__file__).parents[3] / "shared" / "data" / "offers"
 FIRST_USERS = 100

@@ -1,15 +1,11 @@
-"""What experiments are counted from: users of exactly one variant, now and at past positions, judged by the reference."""
+"""What experiments are counted from: users of exactly one variant, by example; and the weights that shared them."""
 
-import tempfile
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from application.commands.definitions import read_campaigns
 from application.ledger import UnknownCampaign
@@ -28,9 +24,8 @@ from domain.campaigns.evidence import SelectionEvidence
 from domain.instants import microseconds
 from infrastructure.access.operator import stamp
 from infrastructure.composition import Service
-from projections.engine import projector
 from projections.engine.projection import Logged
-from projections.experiments import counted, weights
+from projections.experiments import weights
 from projections.experiments.counted import (
     Delay,
     EventOfVariant,
@@ -42,15 +37,13 @@ from projections.experiments.counted import (
 )
 from projections.experiments.weights import Counted, Period
 from projections.recipients import RECIPIENTS
-from tests.domain.journey.test_journey_laws import plans
-from tests.projections.test_recipients import contents, ends, fold_apart
-from tests.support import reference_experiment
-from tests.support.ledgers import GROUP, NOW, open_ledger, position_of, rebuilt, take
+from tests.support.ledgers import GROUP, NOW, open_ledger, position_of, take
+from tests.support.read_models import read_experiment, read_experiment_at
 from tests.support.strategies import APP_GROUP
 
-pytestmark = pytest.mark.usefixtures("each_database")
+on_both = pytest.mark.usefixtures("each_database")
+"""Where what is asked of the database is written differently for the other, or compares, sorts or adds up."""
 
-LAWS = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 HOUR = timedelta(hours=1)
 
 CAMPAIGN: dict[str, Any] = {
@@ -58,114 +51,6 @@ CAMPAIGN: dict[str, Any] = {
     "variants": [{"id": "A"}, {"id": "B"}, {"id": "holdout", "control": True}],
     "conversion_events": [{"type": "makes_purchase", "deadline": "3d"}],
 }
-
-
-def read(service: Service, campaign_id: str, as_of: datetime) -> Experiment:
-    """The experiment that the read model has."""
-    with service.database.reading() as connection:
-        return counted.experiment(connection, service.definitions, GROUP, campaign_id, as_of)
-
-
-def read_at(service: Service, campaign_id: str, position: int, as_of: datetime) -> Experiment:
-    """The experiment folded anew from the log up to a position."""
-    with service.database.reading() as connection:
-        known, log = service.definitions, service.log
-        return counted.experiment_at(connection, log, known, GROUP, campaign_id, position, as_of)
-
-
-def as_reference(found: Experiment) -> dict[str, Any]:
-    """An experiment in the reference's shape."""
-    return {
-        "users_in_several_variants": found.users_in_several_variants,
-        "with_control": found.with_control,
-        "variants": {
-            each.variant_id: {
-                "recipients": each.recipients,
-                "converted": [event.converted for event in each.conversion_events],
-                "mature_recipients": [event.mature_recipients for event in each.conversion_events],
-                "mature_converted": [event.mature_converted for event in each.conversion_events],
-                "revenue": {one.currency: (one.buyers, one.total, one.squares) for one in each.revenue},
-                "by_hour": {one.hour: (one.recipients, one.converted) for one in each.by_hour},
-                "first_receipts": {one.hour: one.users for one in each.first_receipts},
-                "delays": [{delay.hours: delay.conversions for delay in delays} for delays in each.delays],
-            }
-            for each in found.variants
-        },
-    }
-
-
-def check(service: Service, campaigns: Sequence[Any], facts: Sequence[Any], draw: st.DataObject) -> None:
-    """Each campaign's experiment is the reference's, as of an hour around the end of some window."""
-    for campaign in campaigns:
-        end = draw.draw(st.sampled_from(ends(campaigns, facts, campaign)))
-        as_of = end + draw.draw(st.sampled_from([-HOUR, timedelta(0), HOUR, 2 * HOUR, 365 * 24 * HOUR]))
-        hour = reference_experiment.full_hour(as_of)
-        found = read(service, campaign["id"], as_of)
-        assert found.as_of == hour
-        assert as_reference(found) == reference_experiment.experiment(campaigns, facts, campaign["id"], hour)
-
-
-@LAWS
-@given(plan=plans(), data=st.data())
-def test_r14_any_order_and_batches_give_the_experiment_the_reference_finds(
-    plan: Any, data: st.DataObject
-) -> None:
-    """R6, R9, R11, R14, R17, R18: caught up after every batch, with late facts, repeats and voids."""
-    campaigns, facts, batches = plan
-    with tempfile.TemporaryDirectory() as directory, open_ledger(Path(directory), campaigns) as service:
-        for batch in batches:
-            take(service, batch)
-            service.projector.catch_up(RECIPIENTS)
-        service.projector.catch_up(RECIPIENTS)
-        check(service, campaigns, facts, data)
-
-
-@pytest.mark.parametrize("span", [1, 3])
-@settings(LAWS, max_examples=6)
-@given(plan=plans(), data=st.data())
-def test_r14_a_rebuild_and_any_batch_of_events_give_the_same_experiment(
-    plan: Any, span: int, data: st.DataObject
-) -> None:
-    """R14: a batch may end between a void and what is withdrawn by it; a rebuild holds what the running one holds."""
-    campaigns, facts, batches = plan
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        tempfile.TemporaryDirectory() as directory,
-        open_ledger(Path(directory), campaigns) as service,
-    ):
-        patch.setattr(projector, "BATCH", span)
-        for batch in batches:
-            take(service, batch)
-            service.projector.catch_up(RECIPIENTS)
-        service.projector.catch_up(RECIPIENTS)
-        running = contents(service)
-        check(service, campaigns, facts, data)
-        rebuilt(service, RECIPIENTS)
-        assert contents(service) == running
-        fold_apart(service, span)
-        assert contents(service) == running
-
-
-@pytest.mark.parametrize("batch", [2, 20_000])
-@LAWS
-@given(plan=plans())
-def test_r14_the_experiment_at_a_position_is_what_the_read_model_said_there(plan: Any, batch: int) -> None:
-    """R14, R21: an audit of a declaration finds its counts again, however much has been recorded since."""
-    campaigns, _, batches = plan
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        tempfile.TemporaryDirectory() as directory,
-        open_ledger(Path(directory), campaigns) as service,
-    ):
-        patch.setattr(counted, "BATCH", batch)
-        service.projector.catch_up(RECIPIENTS)
-        said = []
-        for facts in batches:
-            take(service, facts)
-            service.projector.catch_up(RECIPIENTS)
-            said += [read(service, campaign["id"], NOW) for campaign in campaigns]
-        for each in said:
-            assert read_at(service, each.campaign_id, each.position, NOW) == each
 
 
 def received(variant: str, day: int, user: str, time: str = "09:00:00") -> dict[str, Any]:
@@ -207,7 +92,7 @@ def void(fact_id: str, user: str) -> dict[str, Any]:
 def now(service: Service) -> Experiment:
     """The experiment, everything acknowledged being in it."""
     service.projector.catch_up(RECIPIENTS)
-    return read(service, "spring", datetime(2024, 3, 4, 10, 59, tzinfo=UTC))
+    return read_experiment(service, "spring", datetime(2024, 3, 4, 10, 59, tzinfo=UTC))
 
 
 def test_r18_an_experiment_in_full(tmp_path: Path) -> None:
@@ -281,6 +166,7 @@ def test_r5_a_first_receipt_is_of_one_variant_whichever_come_later(tmp_path: Pat
         assert firsts() == {"A": 0, "B": 0, "holdout": 0}
 
 
+@on_both
 def test_r11_squares_of_the_largest_amounts_are_exact(tmp_path: Path) -> None:
     """R11: 18 digits squared are 36, and none of them is rounded."""
     price = Decimal("999999999999.999999")
@@ -302,9 +188,9 @@ def test_r11_a_purchase_at_0_makes_a_buyer_and_an_unknown_campaign_is_said_so(tm
         [revenue] = now(service).variants[0].revenue
         assert revenue == RevenueOfVariant("JPY", 1, 1, Decimal(0), Decimal(0))
         with pytest.raises(UnknownCampaign):
-            read(service, "nowhere", NOW)
+            read_experiment(service, "nowhere", NOW)
         with pytest.raises(UnknownCampaign):
-            read_at(service, "nowhere", 1, NOW)
+            read_experiment_at(service, "nowhere", 1, NOW)
 
 
 def logged(hours: float, event: Any) -> Logged:
