@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
-from application.commands.facts import FactCommand, Notes, read_fact
+from application.commands.facts import FactCommand, read_fact
 from application.commands.intake import Answer, Outcome, Verdict
+from application.commands.values import Notes
 from domain.errors import FactRefused
 from domain.instants import microseconds
 from infrastructure.http import metrics

@@ -9,8 +9,9 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from application.commands.facts import FactCommand, Notes, read_fact
+from application.commands.facts import FactCommand, read_fact
 from application.commands.intake import Answer, Intake, Outcome, Verdict
+from application.commands.values import Notes
 from domain.errors import FactRefused
 from infrastructure.access.operator import stamp
 from infrastructure.inbound.earlier import Earlier, answered, leniently, to_take

@@ -166,7 +166,7 @@ def _project(database_url: str, parent: int) -> None:
     with less_garbage_collection(), Service(database_url) as service:
         projecting = ProjectionWorker(service.database, service.projector)
         signal.signal(signal.SIGTERM, lambda *_: projecting.end())
-        selecting = Selecting(service)
+        selecting = Selecting(service.reads_waiting, service.experiments)
         selecting.start()
         projecting.run()
         selecting.end()

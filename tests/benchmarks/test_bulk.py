@@ -14,7 +14,7 @@ from sqlalchemy import select
 from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
 from application.commands.intake import Verdict
-from application.ports import Announced, Transaction
+from application.ports import Announced, JourneyTransaction
 from benchmarks import bulk
 from benchmarks.crowd import Crowd, campaigns
 from benchmarks.ledger import batches
@@ -159,7 +159,7 @@ def states(service: Service) -> dict[str, tuple[int, JourneyState, dict[str, Sta
     definitions = {id_: service.ledger.existing_campaign(GROUP, id_).definition for id_ in named}
     asked: dict[str, list[Announced]] = {user_id: [] for user_id in users(service).values()}
 
-    def look(transaction: Transaction) -> NoReturn:
+    def look(transaction: JourneyTransaction) -> NoReturn:
         for user_id, found in transaction.journeys(GROUP, asked, definitions).items():
             journey = found.journey
             standings = {id_: journey.standing(id_) for id_ in named}
