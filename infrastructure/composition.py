@@ -22,7 +22,7 @@ from infrastructure.event_store.recorder import Recorder
 from infrastructure.inbound.earlier import Earlier
 from infrastructure.journeys.reading import IndexedReceipts, Streams
 from infrastructure.journeys.store import JourneyStore
-from infrastructure.journeys.writer import StoredLedgers
+from infrastructure.journeys.writer import LedgerWriter
 from infrastructure.migrations import check, migrate
 from infrastructure.read_models.definitions import KnownFromStreams
 from infrastructure.read_models.tables import Stores
@@ -57,11 +57,11 @@ class Service:
         (migrate if migrating else check)(self.database)
         self.recorder = Recorder(self.database)
         self.journeys = JourneyStore(self.database.dialect)
-        self.ledgers = StoredLedgers(self.database, self.recorder, self.journeys)
+        self.writer = LedgerWriter(self.database, self.recorder, self.journeys)
         self.ledger = Ledger(LedgerFactory(self.recorder), LedgerMapper())
-        self.campaigns = Campaigns(self.ledgers)
-        self.experiments = Experiments(self.ledgers)
-        self.intake = Intake(self.ledgers, now)
+        self.campaigns = Campaigns(self.writer)
+        self.experiments = Experiments(self.writer)
+        self.intake = Intake(self.writer, now)
         self.earlier = Earlier(self.database, self.ledger)
         self.explanations = Explanations(self.ledger, Streams(self.database))
         self.assignments = Assignments(self.ledger, IndexedReceipts(self.database))
@@ -70,7 +70,7 @@ class Service:
 
     def close(self) -> None:
         """Wait for what is being recorded, and close the database."""
-        self.ledgers.close()
+        self.writer.close()
         self.ledger.close()
         self.database.close()
 

@@ -41,7 +41,7 @@ from infrastructure.http.segment import routes as segment
 from infrastructure.http.settings import HttpSettings
 from infrastructure.http.state import State
 from infrastructure.http.tracing import tell, tracing
-from infrastructure.inbound.queue import Gathering
+from infrastructure.inbound.queue import FactQueue
 
 log = structlog.get_logger()
 
@@ -64,16 +64,16 @@ def create(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opened = service if service is not None else await asyncio.to_thread(Service, database_url)
-        gathering = Gathering(opened.intake, settings.waiting_facts)
+        queue = FactQueue(opened.intake, settings.waiting_facts)
         # Most of what is done waits for the database.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "answering"))
         access = Access(opened.database, lambda: microseconds(opened.now()), settings.calls_a_second)
-        app.state.conversions = State(opened, settings, access, gathering)
+        app.state.conversions = State(opened, settings, access, queue)
         try:
             yield
         finally:
             app.state.conversions.ending.set()
-            await asyncio.to_thread(gathering.close)
+            await asyncio.to_thread(queue.close)
             if service is None:
                 await asyncio.to_thread(opened.close)
 

@@ -15,7 +15,7 @@ from infrastructure.http.bodies import body
 from infrastructure.http.not_numbers import decoded
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Sender, Shared
-from infrastructure.http.taking import Read, Taken, read, reading, take
+from infrastructure.http.taking import Read, Taken, read, read_off_loop, take
 from infrastructure.inbound.files.json_lines import read_json
 from infrastructure.inbound.files.reading import kept
 
@@ -50,7 +50,9 @@ async def take_facts(request: Request, state: Shared, caller: Sender) -> Respons
     Each is accepted, a duplicate, or rejected with a code, and the rest is taken. Sent again, they are duplicates.
     """
     sent = await body(request, state.settings.body_bytes)
-    facts = await reading(len(sent), lambda: [_read(each) for each in _facts(sent, state.settings.facts)])
+    facts = await read_off_loop(
+        len(sent), lambda: [_read(each) for each in _facts(sent, state.settings.facts)]
+    )
     return answered(_answer(facts, await take(state, caller, facts, "facts")))
 
 

@@ -54,7 +54,7 @@ def _ready(state: State) -> dict[str, Any]:
 )
 async def show_metrics(state: Shared) -> Response:
     """Print counters of requests and facts, and how read models and rejected facts stand."""
-    metrics.WAITING.set(state.gathering.waiting)
+    metrics.WAITING.set(state.queue.waiting)
     lines = await asyncio.to_thread(gauges.of_ledger, state.service)
     standing = "\n".join([*lines, ""]).encode()
     return Response(

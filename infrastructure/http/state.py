@@ -12,7 +12,7 @@ from infrastructure.access.keys import Scope
 from infrastructure.composition import Service
 from infrastructure.http.access import Access, Caller
 from infrastructure.http.settings import HttpSettings
-from infrastructure.inbound.queue import Gathering
+from infrastructure.inbound.queue import FactQueue
 
 
 @dataclass
@@ -22,7 +22,7 @@ class State:
     service: Service
     settings: HttpSettings
     access: Access
-    gathering: Gathering
+    queue: FactQueue
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is about to end: who holds a connection open lets go of it."""
 
