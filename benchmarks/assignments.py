@@ -21,7 +21,8 @@ from domain.campaigns.campaign import Campaign
 from domain.campaigns.evidence import SelectionEvidence
 from infrastructure.access import keys
 from infrastructure.access.keys import Scope
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.http.app import create
 
 USERS: Final = 100_000

@@ -38,8 +38,8 @@ from projections.overlap import reading as overlap_reading
 from projections.overlap.reading import Overlap
 from projections.series import SERIES
 from projections.series import reading as series_reading
+from projections.series.clock import Clock
 from projections.series.reading import Day, DayFigures, Series
-from projections.series.tables import Clock
 
 _ROOMY = 80
 
@@ -62,7 +62,7 @@ def reading(
 ) -> Iterator[Read]:
     """Bring a model up to date and begin to read it; raises Refused for an unknown campaign."""
     with opened(database) as service:
-        group, known = only_app_group(service, app_group), service.projector.known
+        group, known = only_app_group(service, app_group), service.definitions
         try:
             definition = known.definition(group, campaign)
         except UnknownCampaign as unknown:

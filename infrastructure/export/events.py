@@ -17,7 +17,7 @@ from infrastructure.event_store.reading import (
 )
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import BadExport, Cut, Key
-from infrastructure.export.pages import PAGE_ROWS
+from projections.engine.paging import PAGE_ROWS
 from projections.engine.projector import Progress
 
 COLUMNS = (

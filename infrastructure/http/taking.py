@@ -91,8 +91,8 @@ async def read_off_loop(size: int, reader: Callable[[], T]) -> T:
 async def take(state: State, caller: Caller, facts: Sequence[Read], source: str) -> Taken:
     """Record the facts of one call, and answer once they are durable; raises Problem if none of them was taken."""
     known: dict[int, Answer] = {}
-    if not state.service.earlier.is_new(caller.app_group):
-        known = await asyncio.to_thread(state.service.earlier.find_answers, caller.app_group, facts)
+    if not state.earlier.is_new(caller.app_group):
+        known = await asyncio.to_thread(state.earlier.find_answers, caller.app_group, facts)
     outcome = await _record(state, caller, earlier.select_new(facts, known))
     answers = earlier.merge_answers(facts, known, outcome.answers)
     for (verdict, code), facts_of in Counter((answer.verdict, answer.code) for answer in answers).items():
@@ -149,10 +149,10 @@ async def _keep_rejected(
 
 
 def _keep(state: State, app_group: str, source: str, refused: list[Refusal]) -> None:
-    settings, database = state.settings, state.service.database
+    settings, database = state.settings, state.database
     bounds = Bounds(settings.rejects_kept, settings.rejects_days * _DAY)
     with database.writing() as connection:
-        rejects.keep(connection, app_group, source, refused, microseconds(state.service.now()), bounds)
+        rejects.keep(connection, app_group, source, refused, microseconds(state.now()), bounds)
 
 
 def _as_kept(raw: Any) -> str:  # noqa: ANN401

@@ -11,6 +11,7 @@ from domain import lanes
 from domain.explanation import Told
 from domain.facts import Fact, Received
 from domain.instants import from_microseconds
+from domain.journey.decisions import FactDisregarded
 from infrastructure.database import Database
 from infrastructure.database.dialect import Dialect
 from infrastructure.database.schema import events, identities, journey_facts, journey_lanes, kept_aside
@@ -19,7 +20,7 @@ from infrastructure.event_store.codec import TOPICS, decode
 
 
 class JourneyEvent(NamedTuple):
-    """An event of a journey; `aside` is JSON of a fact's properties or reason, which events do not hold."""
+    """An event of a journey; `aside` is JSON of its fact's properties or reason, which events do not hold."""
 
     position: int
     version: int
@@ -58,14 +59,21 @@ def journey(
             row.recorded_at,
             row.topic,
             event,
-            aside.get(event.id) if isinstance(event, Fact) else None,
+            aside.get(fact.id) if (fact := _fact(event)) else None,
         )
         for row, event in zip(rows, decoded, strict=True)
     ]
 
 
+def _fact(event: Any) -> Fact | None:  # noqa: ANN401
+    """The fact that an event is, or repeats because a void disregards it."""
+    if isinstance(event, FactDisregarded):
+        return event.fact
+    return event if isinstance(event, Fact) else None
+
+
 def _aside(connection: Connection, journey_id: str, events: list[Any]) -> dict[str, str]:
-    ids = [event.id for event in events if isinstance(event, Fact)]
+    ids = [fact.id for fact in map(_fact, events) if fact is not None]
     if not ids:
         return {}
     of_facts = and_(kept_aside.c.journey_id == journey_id, kept_aside.c.fact_id.in_(ids))

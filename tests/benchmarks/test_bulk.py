@@ -20,7 +20,8 @@ from benchmarks.crowd import Crowd, campaigns
 from benchmarks.ledger import batches
 from benchmarks.workload import GROUP, Fact, write
 from domain.journey.state import JourneyState, Standing
-from infrastructure.composition import REPORTS, Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.database.schema import (
     identities,
     journey_facts,
@@ -31,6 +32,7 @@ from infrastructure.database.schema import (
 from infrastructure.event_store.integrity import verify
 from infrastructure.journeys.store import SNAPSHOT_EVERY
 from projections.campaign_report.reading import reports
+from projections.registry import WITH_IMPORTS
 from tests.support.ledgers import rows
 from tests.support.servers import UNSAFE_BUT_QUICK, running
 
@@ -100,7 +102,7 @@ def pair(urls: list[str], facts: list[Fact], tmp_path_factory: pytest.TempPathFa
     with Service(urls[0]) as service:
         service.campaigns.apply(read_campaigns(campaigns()), stamp())
         assert set(take(service, facts)) == {Verdict.ACCEPTED, Verdict.DUPLICATE}
-        service.projector.catch_up(*REPORTS)
+        service.projector.catch_up(*WITH_IMPORTS)
     # Opened anew: nothing is in memory.
     with Service(urls[0]) as imported, Service(urls[1]) as bulked:
         yield Pair(imported, bulked)

@@ -15,12 +15,13 @@ from eventsourcing.persistence import OperationalError
 
 from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.event_store.integrity import verify
 from infrastructure.event_store.log import EventLog
 from infrastructure.journeys.unit_of_work import JourneyUnitOfWork
-from infrastructure.read_models.worker import Projecting
+from infrastructure.read_models.worker import ProjectionWorker
 from tests.support.ledgers import databases, open_ledger, outcome, reported, take, url_of
 from tests.support.reference import judge
 from tests.support.servers import Server
@@ -180,7 +181,7 @@ def test_backends_terminated_at_random_lose_nothing_and_double_nothing(
     campaigns = shop.CAMPAIGNS["campaigns"]
     with Service(url_of(tmp_path)) as one, Service(url_of(tmp_path)) as other:
         one.campaigns.apply(read_campaigns(shop.CAMPAIGNS), stamp())
-        projecting = [Projecting(each.database, each.projector) for each in (one, other)]
+        projecting = [ProjectionWorker(each.database, each.projector) for each in (one, other)]
         threads = [threading.Thread(target=each.run) for each in projecting]
         for thread in threads:
             thread.start()

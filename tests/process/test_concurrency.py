@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from application.commands.definitions import read_campaigns
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.event_store.integrity import Verification, verify
 from tests.support.commands import environment

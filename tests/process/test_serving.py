@@ -22,7 +22,8 @@ from domain.facts import Fact
 from domain.instants import microseconds
 from infrastructure.access import keys
 from infrastructure.access.keys import Scope
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.event_store.integrity import verify
 from tests.support.commands import COMMAND, environment
 from tests.support.ledgers import GROUP, reported, streams, url_of

@@ -18,14 +18,15 @@ from pyarrow import parquet
 from sqlalchemy import delete, select
 
 from domain.app_group import AppGroup, AppGroupMade, DefaultCurrencyChanged
-from infrastructure.archive import BadArchive, Restored, Restoring, archiving, restoring, store
-from infrastructure.composition import PROJECTIONS, Service
+from infrastructure.archive import BadArchive, Restored, Restorer, archiving, open_location, restoring
+from infrastructure.composition import Service
 from infrastructure.database.schema import identities, journey_facts, journey_lanes, kept_aside
 from infrastructure.event_store.codec import decode
 from infrastructure.event_store.integrity import Verification, verify
 from infrastructure.event_store.reading import event_hash
 from infrastructure.journeys import store as journeys_store
 from projections.engine import generations
+from projections.registry import PROJECTIONS
 from tests.domain.journey.test_journey_laws import plans
 from tests.infrastructure.archive.test_archive import (
     PART_POSITIONS,
@@ -58,7 +59,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 def restore(service: Service, of: Path | str) -> Restored:
     """Restore an archive into a ledger."""
-    return Restoring(service, store(str(of)), lambda *_: None).run()
+    return Restorer(service.database, service.recorder, open_location(str(of)), lambda *_: None).run()
 
 
 @contextmanager
@@ -245,7 +246,7 @@ def test_an_archive_run_that_ends_beside_a_restore_does_not_end_it(
 
     (tmp_path / "new").mkdir()
     with open_ledger(tmp_path / "new") as new:
-        Restoring(new, store(str(tmp_path / "archive")), watch).run()
+        Restorer(new.database, new.recorder, open_location(str(tmp_path / "archive")), watch).run()
         assert ended == [2]
         assert rows(new) == rows(service)
         assert index(new) == index(service)
@@ -253,11 +254,16 @@ def test_an_archive_run_that_ends_beside_a_restore_does_not_end_it(
 
 def test_a_restore_does_not_begin_anew_for_ever(service: Service, tmp_path: Path) -> None:
     """Where a run ends beside each of its attempts, it says in the end what is missing."""
-    to, ended = store(str(tmp_path / "archive")), list[int]()
+    to, ended = open_location(str(tmp_path / "archive")), list[int]()
     archive(service, tmp_path / "archive")
     (tmp_path / "new").mkdir()
     with open_ledger(tmp_path / "new") as new, pytest.raises(BadArchive) as refused:
-        Restoring(new, to, lambda *_: ended.append(archive(service, tmp_path / "archive").number)).run()
+        Restorer(
+            new.database,
+            new.recorder,
+            to,
+            lambda *_: ended.append(archive(service, tmp_path / "archive").number),
+        ).run()
     assert (refused.value.code, ended) == ("missing_file", [2, 3, 4, 5, 6])
 
 

@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.event_store.integrity import verify
 from tests.process.test_concurrency import GROUP

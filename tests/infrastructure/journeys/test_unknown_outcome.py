@@ -10,7 +10,8 @@ from eventsourcing.persistence import OperationalError
 
 from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.database.failures import ConnectionLost, OutcomeUnknown
 from infrastructure.event_store.integrity import verify
 from infrastructure.process import retrying
