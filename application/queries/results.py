@@ -26,7 +26,7 @@ from domain.instants import from_microseconds, microseconds, printed
 from infrastructure.composition import Service
 from projections.experiments.counted import Experiment as Counted
 from projections.experiments.counted import experiment, experiment_at
-from projections.experiments.weights import Period, closed, shared, strata, weights_in_force
+from projections.experiments.weights import Period, count_shared, keep_closed, strata, weights_in_force
 
 
 class NoWinnerDeclared(DomainError):
@@ -134,7 +134,7 @@ def told(
 ) -> Told:
     """The results of a campaign's experiment, as the read model has it; raises UnknownCampaign."""
     campaign = service.ledger.existing_campaign(app_group, campaign_id)
-    known = service.projector.known
+    known = service.projector.definitions
     found = experiment(connection, known, app_group, campaign_id, service.now())
     standing = _standing(service, connection, campaign, found)
     return Told(standing, results(standing.experiment, test, uplift))
@@ -167,7 +167,7 @@ def decided_again(
         found = experiment_at(
             connection,
             service.log,
-            service.projector.known,
+            service.projector.definitions,
             app_group,
             campaign_id,
             evidence.position,
@@ -181,7 +181,7 @@ def decided_again(
 
 def _standing(service: Service, connection: Connection, campaign: Campaign, found: Counted) -> Standing:
     periods = weights_in_force(connection, service.log, found.app_group, found.campaign_id, found.position)
-    users = shared(found, periods)
+    users = count_shared(found, periods)
     observed = [
         Observed(
             each.variant_id,
@@ -197,7 +197,7 @@ def _standing(service: Service, connection: Connection, campaign: Campaign, foun
     ]
     events = list(enumerate(campaign.conversion_events))
     counts = [_by_period(found, periods, index) for index, _ in events]
-    over = [_by_period(closed(found, event.deadline), periods, index) for index, event in events]
+    over = [_by_period(keep_closed(found, event.deadline), periods, index) for index, event in events]
     return Standing(
         campaign,
         found.position,

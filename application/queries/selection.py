@@ -69,7 +69,7 @@ def run_due(service: Service, stamp: Callable[[], Stamp], reading: Reading) -> l
 
 def adjustment(service: Service, connection: Connection, campaign: Campaign) -> Adjustment:
     """What the read model makes of a campaign's weights now; nothing is recorded."""
-    known = service.projector.known
+    known = service.projector.definitions
     found = experiment(connection, known, campaign.app_group, campaign.campaign_id, service.now())
     return _chosen(campaign, found, campaign.weights)
 
@@ -98,7 +98,7 @@ def adjusted_again(
                 counted = experiment_at(
                     connection,
                     log,
-                    service.projector.known,
+                    service.projector.definitions,
                     *of,
                     evidence.position,
                     from_microseconds(evidence.as_of),

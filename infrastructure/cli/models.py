@@ -32,7 +32,7 @@ from infrastructure.cli.console import (
 )
 from infrastructure.cli.figures import NO_FIGURE, bar, conversion_event, deadline, percent, thousands
 from infrastructure.cli.options import bad_option
-from projections.engine.projection import Known, Projection
+from projections.engine.projection import Definitions, Projection
 from projections.overlap import OVERLAP
 from projections.overlap import reading as overlap_reading
 from projections.overlap.reading import Overlap
@@ -51,7 +51,7 @@ class Read(NamedTuple):
     """A read transaction in which a model holds every fact acknowledged so far, and the campaign it is about."""
 
     connection: Connection
-    known: Known
+    known: Definitions
     app_group: str
     definition: Definition
 
@@ -62,7 +62,7 @@ def reading(
 ) -> Iterator[Read]:
     """Bring a model up to date and begin to read it; raises Refused for an unknown campaign."""
     with opened(database) as service:
-        group, known = only_app_group(service, app_group), service.projector.known
+        group, known = only_app_group(service, app_group), service.projector.definitions
         try:
             definition = known.definition(group, campaign)
         except UnknownCampaign as unknown:

@@ -82,7 +82,7 @@ async def _told(
 ) -> "Told":
     from application.queries.results import told  # noqa: PLC0415
 
-    await asyncio.to_thread(state.service.projector.known.definition, caller.app_group, campaign_id)
+    await asyncio.to_thread(state.service.projector.definitions.definition, caller.app_group, campaign_id)
     return await up_to_date(
         state,
         lambda connection: told(state.service, connection, caller.app_group, campaign_id, test, uplift),

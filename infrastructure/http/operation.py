@@ -37,7 +37,7 @@ async def readyz(state: Shared) -> Response:
 def _ready(state: State) -> dict[str, Any]:
     with state.service.database.reading() as connection:
         newest = state.service.projector.log.last_position(connection)
-        found = generations.currents(connection, PROJECTIONS)
+        found = generations.find_currents(connection, PROJECTIONS)
     standing = {
         projection.name: {
             "position": str(0 if generation is None else generation.position),

@@ -100,7 +100,7 @@ async def report_series(
     if clock not in get_args(Clock):
         detail = f"clock is {' or '.join(get_args(Clock))}"
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_clock", detail, place="clock")
-    known, group = state.service.projector.known, caller.app_group
+    known, group = state.service.projector.definitions, caller.app_group
     await asyncio.to_thread(known.definition, group, campaign_id)
     found = await up_to_date(
         state,
@@ -123,7 +123,7 @@ async def report_overlap(
     request: Request, state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None
 ) -> Response:
     """Tell how many conversions share their behaviour with other campaigns, and with which; as JSON alone."""
-    known, group = state.service.projector.known, caller.app_group
+    known, group = state.service.projector.definitions, caller.app_group
     await asyncio.to_thread(known.definition, group, campaign_id)
     found = await up_to_date(
         state,

@@ -93,7 +93,7 @@ def _position(wait_for: str, newest: int) -> int:
 def _behind(connection: Connection, projections: Sequence[Projection], wanted: int) -> int:
     """How many events the read model that is furthest behind lacks."""
     most = 0
-    for projection, generation in generations.currents(connection, projections).items():
+    for projection, generation in generations.find_currents(connection, projections).items():
         if generation is None:
             most = max(most, wanted)
             continue

@@ -9,14 +9,14 @@ from infrastructure.composition import Service
 from infrastructure.inbound import rejects
 from infrastructure.outbound.webhooks.lines import lines as webhook_lines
 from projections.campaign_report.reading import count_conversions
-from projections.engine.status import Standing, standings
+from projections.engine.status import ReadModelStatus, read_statuses
 from projections.registry import PROJECTIONS
 
 _REJECTS_SECONDS = 10
 """How long a count of rejected facts is told: it reads all that are kept."""
 
 
-def of_projections(found: Iterable[Standing]) -> Iterator[str]:
+def of_projections(found: Iterable[ReadModelStatus]) -> Iterator[str]:
     """One gauge each, for the generation that is read and the one that is building."""
     shown = [each for each in found if each.status != "kept"]
     for name, help_, value in (
@@ -37,7 +37,7 @@ def of_ledger(service: Service) -> list[str]:
     log, now = service.projector.log, microseconds(service.now())
     with service.database.reading() as connection:
         position = log.last_position(connection)
-        found = list(standings(connection, log, PROJECTIONS, now, count=False))
+        found = list(read_statuses(connection, log, PROJECTIONS, now, count=False))
         standing = count_conversions(connection)
         hooks = webhook_lines(connection)
     lines = [

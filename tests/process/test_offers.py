@@ -130,7 +130,7 @@ def assert_read_models(service: Service) -> None:
 def assert_days_and_overlap(service: Service, campaign: reference.Campaign) -> None:
     """The series under both clocks, and the overlap, of one campaign."""
     campaigns, receipts, earned, counted, _ = judged()
-    known = service.projector.known
+    known = service.projector.definitions
     with service.database.reading() as connection:
         for clock in get_args(Clock):
             days = by_day(series(connection, known, "offers", campaign["id"], clock))

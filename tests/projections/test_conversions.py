@@ -24,7 +24,7 @@ from projections.conversions.reading import (
 from projections.engine import generations
 from projections.engine.columns import ExactDecimal
 from projections.engine.rebuilding import sweep
-from projections.engine.status import standings
+from projections.engine.status import read_statuses
 from tests.support.ledgers import GROUP, open_ledger, rebuilt, rows, take
 from tests.support.read_models import check_verified
 
@@ -46,7 +46,9 @@ def read(service: Service, campaign_id: str = "spring", **asked: Any) -> list[Co
     """A campaign's conversions as readers find them, everything acknowledged being in them."""
     service.projector.catch_up(CONVERSIONS)
     with service.database.reading() as connection:
-        return conversions(connection, service.projector.known, GROUP, campaign_id, **{"limit": 1000} | asked)
+        return conversions(
+            connection, service.projector.definitions, GROUP, campaign_id, **{"limit": 1000} | asked
+        )
 
 
 def contents(service: Service) -> list[dict[tuple[Any, ...], dict[str, Any]]]:
@@ -369,7 +371,7 @@ def test_after_an_upgrade_the_former_table_and_its_view_are_gone(tmp_path: Path)
         service.projector.catch_up(CONVERSIONS)
         as_version_1(service)
         with service.database.reading() as connection:
-            [stood] = standings(connection, service.projector.log, [CONVERSIONS], 0)
+            [stood] = read_statuses(connection, service.projector.log, [CONVERSIONS], 0)
         assert (stood.version, stood.rows) == (1, 2)
         rebuilt(service, CONVERSIONS)
         with service.database.reading() as connection:

@@ -31,7 +31,7 @@ from projections.engine.rebuilding import (
     roll_back,
     sweep,
 )
-from projections.engine.status import standings
+from projections.engine.status import read_statuses
 from projections.registry import PROJECTIONS
 from tests.domain.journey.test_journey_laws import plans
 from tests.infrastructure.event_store.test_verification import tamper
@@ -348,7 +348,7 @@ def test_views_with_plain_names_show_the_one_that_is_read(service: Service) -> N
 def test_folds_hold_nothing_that_has_effects(service: Service) -> None:
     """A handler is given a fold and an event: the fold can be sent anywhere, and has no connection."""
     for projection in PROJECTIONS:
-        fold = projection.fold(service.projector.known)
+        fold = projection.fold(service.projector.definitions)
         assert "known" not in vars(pickle.loads(pickle.dumps(fold)))  # noqa: S301 - its own
         assert not any(isinstance(value, Connection) for value in vars(fold).values())
 
@@ -447,6 +447,6 @@ def test_one_that_other_code_made_does_not_stand_as_current(service: Service) ->
     newer = replace(CAMPAIGN_REPORT, version=CAMPAIGN_REPORT.version + 1)
     projector = service.projector
     with service.database.reading() as connection:
-        (standing,) = standings(connection, projector.log, [newer], projector.clock())
+        (standing,) = read_statuses(connection, projector.log, [newer], projector.clock())
     assert standing.state == "stopped"
     assert "conversions rebuild campaign_report" in str(standing.problem)

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from application.commands.definitions import read_campaigns
 from infrastructure.composition import Service, stamp
 from infrastructure.database.schema import identities
-from projections.app_groups import listed
+from projections.app_groups import list_app_groups
 from projections.conversions import CONVERSIONS
 from projections.conversions.reading import conversions_until, revenue_until
 from projections.conversions.tables import conversions as conversions_table
@@ -69,7 +69,7 @@ def contents_of(connection: Connection, projection: Projection, own: Tables) -> 
 
 def fold_apart(service: Service, projection: Projection, span: int) -> Contents:
     """Build it as a rebuild does: ranges folded, each in a process that knows nothing of others, then written."""
-    known, log = service.projector.known, service.projector.log
+    known, log = service.projector.definitions, service.projector.log
     with service.database.reading() as connection, in_memory(projection.tables, known) as built:
         last = log.last_position(connection)
         ranges = [(after, min(after + span, last)) for after in range(0, last, span)]
@@ -121,7 +121,7 @@ class Judge:
     def check_app_groups(self) -> None:
         """App groups are as they were made."""
         with self.service.database.reading() as connection:
-            [found] = listed(connection)
+            [found] = list_app_groups(connection)
         assert (found.app_group, found.time_zone) == (GROUP, self.zone)
         assert (found.apps, found.custom_events) == (sorted(APPS), sorted(CUSTOM_EVENTS))
 
@@ -213,7 +213,7 @@ class Judge:
         hour = reference_experiment.full_hour(as_of)
         expected = reference_reports.mature(self.campaigns, self.facts, campaign["id"], hour)
         with self.service.database.reading() as connection:
-            known = self.service.projector.known
+            known = self.service.projector.definitions
             found = reading.mature(connection, known, GROUP, campaign["id"], as_of)
         assert found.as_of == hour
         rows = {None: found.totals} | {each.variant_id: each.conversion_events for each in found.variants}
@@ -233,7 +233,7 @@ class Judge:
         expected = reference_reports.received_between(self.campaigns, self.facts, own, first, last, self.zone)
         told = {name: credited(expected, name) for name in ("conversions", "revenue")}
         with self.service.database.reading() as connection:
-            known = self.service.projector.known
+            known = self.service.projector.definitions
             found = reading.received_between(connection, known, GROUP, own, first, last, **told)
         assert _row(found.totals) == expected["totals"]
         assert {each.variant_id: _row(each.figures) for each in found.variants} == expected["variants"]
@@ -316,7 +316,7 @@ def all_pages(
     with service.database.reading() as connection:
         while True:
             after = found[-1].key if found else None
-            known = service.projector.known
+            known = service.projector.definitions
             page = reading.recipients(
                 connection, known, GROUP, campaign_id, after=after, limit=limit, **wanted
             )
@@ -372,13 +372,13 @@ def _row(figures: Any) -> dict[str, Any]:
 def read_overlap(service: Service, campaign_id: str) -> Overlap:
     """The overlap as readers find it."""
     with service.database.reading() as connection:
-        return overlap(connection, service.projector.known, GROUP, campaign_id)
+        return overlap(connection, service.projector.definitions, GROUP, campaign_id)
 
 
 def read_series(service: Service, campaign_id: str, clock: Clock, *days: date | None) -> Series:
     """The series as readers find it."""
     with service.database.reading() as connection:
-        return series(connection, service.projector.known, GROUP, campaign_id, clock, *days)
+        return series(connection, service.projector.definitions, GROUP, campaign_id, clock, *days)
 
 
 def by_day(found: Series) -> ByDay:
@@ -426,13 +426,13 @@ def _summed(days: Sequence[DayFigures], conversion_events: int) -> dict[str, Any
 def read_experiment(service: Service, campaign_id: str, as_of: datetime) -> Experiment:
     """The experiment that the read model has."""
     with service.database.reading() as connection:
-        return experiment(connection, service.projector.known, GROUP, campaign_id, as_of)
+        return experiment(connection, service.projector.definitions, GROUP, campaign_id, as_of)
 
 
 def read_experiment_at(service: Service, campaign_id: str, position: int, as_of: datetime) -> Experiment:
     """The experiment folded once more from the log up to a position."""
     with service.database.reading() as connection:
-        known, log = service.projector.known, service.log
+        known, log = service.projector.definitions, service.log
         return experiment_at(connection, log, known, GROUP, campaign_id, position, as_of)
 
 

@@ -207,7 +207,7 @@ async def _common(state: State, campaign: Campaign) -> tuple[str | None, str | N
         return _changed(connection, [stream])[stream], *days_with_receipts(connection, group, campaign_id)
 
     changed, first, last = await up_to_date(state, read, SERIES)
-    zone = await asyncio.to_thread(state.service.projector.known.zone, group)
+    zone = await asyncio.to_thread(state.service.projector.definitions.zone, group)
     return _begin(first, zone), _begin(last, zone), _stated(campaign, changed)
 
 

@@ -78,7 +78,7 @@ async def report_canvas(
 
 
 async def _zone(state: State, campaign: Campaign) -> tzinfo:
-    return await asyncio.to_thread(state.service.projector.known.zone, campaign.app_group)
+    return await asyncio.to_thread(state.service.projector.definitions.zone, campaign.app_group)
 
 
 def _day(state: State, zone: tzinfo, name: str, text: str | None) -> date:
@@ -101,7 +101,7 @@ def _first(state: State, zone: tzinfo, last: date, length: int | None, starting_
 
 async def _days(state: State, campaign: Campaign, first: date, last: date) -> _BothClocks:
     """Each day under the conversion clock and under the receipt clock, from one view of the read model."""
-    known, group, campaign_id = state.service.projector.known, campaign.app_group, campaign.campaign_id
+    known, group, campaign_id = state.service.projector.definitions, campaign.app_group, campaign.campaign_id
 
     def read(connection: Connection) -> _BothClocks:
         happened = series(connection, known, group, campaign_id, "conversion", first, last)

@@ -94,7 +94,9 @@ def remembered(
 def history_of(service: Service, campaign_id: str) -> Iterator[ReportHistory]:
     """What the report of a campaign said, at whatever position."""
     with service.database.reading() as connection:
-        yield ReportHistory(connection, service.projector.log, service.projector.known, GROUP, campaign_id)
+        yield ReportHistory(
+            connection, service.projector.log, service.projector.definitions, GROUP, campaign_id
+        )
 
 
 def then(history: ReportHistory, position: int) -> CampaignThen:
