@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from application.ledger import Aggregates
 from domain.aggregate import Aggregate
 from domain.explanation import RecordedEvent
 from domain.journey.state import Definitions
@@ -41,6 +42,17 @@ class Announced(NamedTuple):
 class Transaction(Protocol):
     """One command while it is decided: it reads one consistent view, and all it records is kept or nothing is."""
 
+    @property
+    def aggregates(self) -> Aggregates:
+        """App groups and campaigns as they are in its view."""
+
+    def record(self, app_group: str, *aggregates: Aggregate[Any]) -> None:
+        """Record the pending events of the aggregates, in the order given, after all that was recorded before."""
+
+
+class JourneyTransaction(Transaction, Protocol):
+    """A command that works on journeys, which stay in memory from one command to the next."""
+
     def remembered(self, stream_id: str, load: Callable[[], A]) -> A:
         """An aggregate as it stands: from memory, or loaded where others have recorded events on its stream."""
 
@@ -59,7 +71,7 @@ class Transaction(Protocol):
 Answered = Callable[[int], T]
 """Gives the answer to a command, once what it recorded is durable and its position known."""
 
-Decide = Callable[[Transaction], Answered[T]]
+Decide = Callable[[JourneyTransaction], Answered[T]]
 """Decides a command. It may be called again, with everything loaded anew, where someone else was faster."""
 
 
@@ -72,7 +84,7 @@ class Ledgers(Protocol):
         The position it is answered with is not before any event that the command found or recorded.
         """
 
-    def writing(self, stamp: Stamp) -> AbstractContextManager[None]:
+    def writing(self, stamp: Stamp) -> AbstractContextManager[Transaction]:
         """Decide while no one else writes; left with an error, nothing is recorded."""
 
 

@@ -1,8 +1,5 @@
-"""The composition root: everything wired together over one database."""
+"""The composition root: everything wired together over one database. Only entry points import it."""
 
-import os
-import pwd
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Self
@@ -11,22 +8,22 @@ from application.commands.campaigns import Campaigns
 from application.commands.experiments import Experiments
 from application.commands.intake import Intake
 from application.ledger import Ledger
-from application.ports import Stamp
 from application.queries.assignments import Assignments
 from application.queries.explanation import Explanations
 from domain.instants import microseconds
 from infrastructure.database import Database
-from infrastructure.event_store.library import LedgerFactory
-from infrastructure.event_store.mapper import LedgerMapper
-from infrastructure.event_store.reading import EventLog, Streams
+from infrastructure.event_store.library import LedgerFactory, LedgerMapper
+from infrastructure.event_store.log import EventLog
 from infrastructure.event_store.recorder import Recorder
 from infrastructure.inbound.earlier import Earlier
-from infrastructure.journeys.receipts import IndexedReceipts
+from infrastructure.inbound.importing import Import, Rejected
+from infrastructure.journeys.reading import IndexedReceipts, Streams
 from infrastructure.journeys.store import JourneyStore
 from infrastructure.journeys.writer import StoredLedgers
 from infrastructure.migrations import check, migrate
-from infrastructure.read_models.definitions import KnownFromStreams
-from infrastructure.read_models.tables import Stores
+from infrastructure.read_models.definitions import StoredDefinitions
+from infrastructure.read_models.reads import CatchingUp, Sources, Waiting
+from infrastructure.read_models.tables import ReadModelTables
 from projections.engine.projector import Projector
 from projections.registry import PROJECTIONS
 
@@ -41,22 +38,48 @@ class Service:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         migrating: bool = True,
     ) -> None:
-        """Open a database; raises NewerSchema, and OlderSchema where it is not to be migrated."""
+        """Open a database; raises NewerSchema, and OlderSchema if it may not be migrated."""
         self.now = now
         self.database = Database(database_url)
         (migrate if migrating else check)(self.database)
+        # The log and what is read from it.
         self.recorder = Recorder(self.database)
+        self.ledger = Ledger(LedgerFactory(self.recorder), LedgerMapper())
+        self.log = EventLog(self.database)
+        self.definitions = StoredDefinitions(self.ledger)
+        # The write side: commands.
         self.journeys = JourneyStore(self.database.dialect)
         self.ledgers = StoredLedgers(self.database, self.recorder, self.journeys)
-        self.ledger = Ledger(LedgerFactory(self.recorder), LedgerMapper())
-        self.campaigns = Campaigns(self.ledger, self.ledgers)
-        self.experiments = Experiments(self.ledger, self.ledgers)
-        self.intake = Intake(self.ledger, self.ledgers, now)
+        self.campaigns = Campaigns(self.ledgers)
+        self.experiments = Experiments(self.ledgers)
+        self.intake = Intake(self.ledgers, now)
         self.earlier = Earlier(self.database, self.ledger)
+        # The read side: questions and read models.
         self.explanations = Explanations(self.ledger, Streams(self.database))
         self.assignments = Assignments(self.ledger, IndexedReceipts(self.database))
-        self.log = EventLog(self.database)
-        self.projector = projector(self.database, self.ledger, lambda: microseconds(now()))
+        self.projector = Projector(
+            self.database,
+            self.log,
+            self.definitions,
+            ReadModelTables(self.database.dialect, self.definitions),
+            PROJECTIONS,
+            lambda: microseconds(now()),
+        )
+
+    def start_import(self, app_group: str, reject: Callable[[Rejected], None]) -> Import:
+        """Make an import into an app group, which calls `reject` with each fact that is refused."""
+        return Import(self.intake, self.earlier, self.projector, app_group, reject)
+
+    def reads_caught_up(self, catch_up: Callable[..., None] | None = None) -> CatchingUp:
+        """What questions are answered from where this process brings read models up to date."""
+        return CatchingUp(self._sources(), catch_up or self.projector.catch_up)
+
+    def reads_waiting(self, wait_for: str | None = None) -> Waiting:
+        """What questions are answered from where another process does, up to a position or all that was recorded."""
+        return Waiting(self._sources(), wait_for)
+
+    def _sources(self) -> Sources:
+        return Sources(self.database, self.ledger, self.definitions, self.log, self.now)
 
     def close(self) -> None:
         """Wait for what is being recorded, and close the database."""
@@ -71,18 +94,7 @@ class Service:
         self.close()
 
 
-def projector(database: Database, ledger: Ledger, clock: Callable[[], int]) -> Projector:
-    """What keeps the read models; `clock` tells microseconds since 1970."""
-    known = KnownFromStreams(ledger)
-    stores = Stores(database.dialect, known)
-    return Projector(database, EventLog(database), known, stores, PROJECTIONS, clock)
-
-
-def stamp() -> Stamp:
-    """The stamp of a command given on this machine: a new id, and the operating system's user."""
-    user = os.getuid()
-    try:
-        # Not getpass: it believes environment variables first.
-        return Stamp(uuid.uuid4().hex, f"os:{pwd.getpwuid(user).pw_name}")
-    except KeyError:
-        return Stamp(uuid.uuid4().hex, f"os:uid-{user}")
+def open_for_reading(database_url: str) -> tuple[Database, Ledger]:
+    """Open a database and its ledger to be read in a process of its own; raises NewerSchema and OlderSchema."""
+    service = Service(database_url, migrating=False)
+    return service.database, service.ledger

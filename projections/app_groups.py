@@ -54,7 +54,7 @@ class AppGroupRow:
         }
 
 
-def list_app_groups(connection: Connection) -> list[AppGroupRow]:
+def read_app_groups(connection: Connection) -> list[AppGroupRow]:
     """All app groups, by id."""
     tables = generations.current(connection, APP_GROUPS)
     apps, custom_events = tables[app_group_apps], tables[app_group_custom_events]

@@ -21,7 +21,8 @@ from benchmarks.bulk.numbering import Numbering
 from benchmarks.bulk.source import Source
 from benchmarks.places import folder
 from benchmarks.results import Progress
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.database import sqlite_file
 from infrastructure.database.schema import events, identities
 from infrastructure.inbound.importing import IMPORT_BATCH

@@ -16,7 +16,7 @@ from infrastructure.cli.console import (
     print_json,
     shown,
 )
-from projections.app_groups import APP_GROUPS, list_app_groups
+from projections.app_groups import APP_GROUPS, read_app_groups
 
 commands = typer.Typer(help="App groups: list, show.", no_args_is_help=True)
 
@@ -27,7 +27,7 @@ def list_groups(database: DatabaseOption = None, json_output: JsonOption = False
     with opened(database) as service:
         catch_up(service, APP_GROUPS)
         with service.database.reading() as connection:
-            groups = list_app_groups(connection)
+            groups = read_app_groups(connection)
     if json_output:
         print_json({"app_groups": [group.as_json() for group in groups]})
         return

@@ -144,7 +144,7 @@ def _happened(asked: Asked, first: datetime, last: datetime, limit: int) -> Diff
 
 def received(asked: Asked, first: date | None, last: date | None) -> Received:
     """The report of the receipts of some days; raises Refused for an unknown campaign."""
-    named, known = (asked.app_group, asked.campaign_id), asked.service.projector.definitions
+    named, known = (asked.app_group, asked.campaign_id), asked.service.definitions
     with together(asked.service, RECIPIENTS, SERIES) as (connection, position):
         history = _history_over(asked, connection)
         campaign = _campaign(asked, history, position)

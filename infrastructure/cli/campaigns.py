@@ -12,6 +12,7 @@ from application.commands.definitions import ApplyCampaigns, read_campaigns
 from application.ports import Stamp
 from domain.app_group import AppGroup
 from domain.campaigns.campaign import Campaign
+from infrastructure.access.operator import stamp
 from infrastructure.cli.console import (
     ROOMY,
     UNREADABLE,
@@ -27,7 +28,7 @@ from infrastructure.cli.console import (
     shown,
 )
 from infrastructure.cli.figures import conversion_event, deadline, percent, thousands
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.reading import CampaignReport, report, reports
 

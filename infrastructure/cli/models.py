@@ -62,7 +62,7 @@ def reading(
 ) -> Iterator[Read]:
     """Bring a model up to date and begin to read it; raises Refused for an unknown campaign."""
     with opened(database) as service:
-        group, known = only_app_group(service, app_group), service.projector.definitions
+        group, known = only_app_group(service, app_group), service.definitions
         try:
             definition = known.definition(group, campaign)
         except UnknownCampaign as unknown:

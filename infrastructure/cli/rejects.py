@@ -10,6 +10,7 @@ from application.commands.facts import FactCommand, read_fact
 from application.commands.intake import Verdict
 from domain.errors import FactRefused
 from domain.instants import microseconds
+from infrastructure.access.operator import stamp
 from infrastructure.cli.console import (
     SOME_REJECTED,
     AppGroupOption,
@@ -22,7 +23,7 @@ from infrastructure.cli.console import (
     shown,
 )
 from infrastructure.cli.options import instant
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from infrastructure.inbound import earlier, rejects
 from infrastructure.inbound.files.json_lines import read_object
 from infrastructure.inbound.files.reading import kept

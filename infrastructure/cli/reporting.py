@@ -134,7 +134,7 @@ def current(service: Service, app_group: str, campaign_id: str) -> Current:
         found = reading.report(connection, app_group, campaign_id)
         if found is None:
             raise unknown_campaign(Asked(service, app_group, campaign_id))
-        rates = mature(connection, service.projector.definitions, app_group, campaign_id, service.now())
+        rates = mature(connection, service.definitions, app_group, campaign_id, service.now())
     return Current(found, rates)
 
 

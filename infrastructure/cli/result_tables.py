@@ -5,7 +5,7 @@ from math import inf
 
 from rich.table import Table
 
-from application.queries.results import Told
+from application.queries.results import ExperimentResults
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment.incremental import IncrementalRevenue
 from domain.experiment.proportions import Interval
@@ -29,9 +29,9 @@ FARTHEST = 3.0
 """An uplift beyond this, 300 %, is not drawn in full."""
 
 
-def show(told: Told) -> None:
+def show(found: ExperimentResults) -> None:
     """Print health, the decision, and the tables of each conversion event and currency."""
-    campaign, standing = told.standing.campaign, told.standing
+    campaign, standing = found.snapshot.campaign, found.snapshot
     out.print(
         f"\n[bold]{shown(campaign.name)}[/]  experiment of {shown(campaign.campaign_id)} of "
         f"{shown(campaign.app_group)}, "
@@ -39,24 +39,24 @@ def show(told: Told) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    show_decision(told)
-    show_health(told.results.health)
-    for event in told.results.conversion_events:
+    show_decision(found)
+    show_health(found.results.health)
+    for event in found.results.conversion_events:
         stated = campaign.conversion_events[event.index].stated()
         hope = f"{conversion_event(stated)} within {deadline(stated['deadline_seconds'])}"
         title = f"{'ABCD'[event.index]}  {shown(hope)}{', primary' if event.index == 0 else ''}"
-        out.print(_rates(event, title), _compared(event, told), sep="\n")
+        out.print(_rates(event, title), _compared(event, found), sep="\n")
         if empty := [each for each in event.variants if not each.recipients]:
             _say(f"{_without_recipients(empty)}: nothing can be told of that yet.")
-    if best := _best_differs(told):
+    if best := _best_differs(found):
         _say(best)
-    for revenue in told.results.revenue:
+    for revenue in found.results.revenue:
         out.print(_revenue(revenue))
     out.print(
         "[dim]p is that of the test that decides, adjusted for all variants: 0.05 or less says that two rates differ. "
-        f"{_COUNTED[told.results.test]} Rates and uplifts are percent, of users of exactly one variant; an interval "
+        f"{_COUNTED[found.results.test]} Rates and uplifts are percent, of users of exactly one variant; an interval "
         "holds the true value in 95 of 100 experiments, at one look or on any day. Best, and p of revenue, decide "
-        f"nothing. Needed are recipients, still, to find an uplift of {told.results.uplift * 100:g} % at one look, "
+        f"nothing. Needed are recipients, still, to find an uplift of {found.results.uplift * 100:g} % at one look, "
         "about twice as many looking every day; there is no figure where a difference is found, or where nothing can "
         "be told yet. "
         f"docs/statistics.md explains every number.{'' if out.width >= ROOMY else ' A wider window shows more.'}[/]",
@@ -65,18 +65,18 @@ def show(told: Told) -> None:
     )
 
 
-def show_decision(told: Told) -> None:
+def show_decision(found: ExperimentResults) -> None:
     """Say who is the winner, or why there is none yet, who was declared, and what speaks against it."""
-    decision, declared = told.results.decision, told.standing.campaign.winner
+    decision, declared = found.results.decision, found.snapshot.campaign.winner
     style = "green" if decision.winner else "yellow"
-    _say(f"Winner: [{style}]{shown(decision.sentence)}[/] ({_TESTS[told.results.test]})")
+    _say(f"Winner: [{style}]{shown(decision.sentence)}[/] ({_TESTS[found.results.test]})")
     for each in decision.comparisons:
         said = "better" if each.against in decision.beaten else "not found better"
         _say(
             f"  {shown(decision.compared)} against {shown(each.against)}: {said}, p {_equals(each.adjusted)}"
         )
-    if little := told.too_little():
-        _say(f"[yellow]{few(told)}[/]: {shown(', '.join(little))} with {_FEW}. {_advice(told)}")
+    if little := found.too_little():
+        _say(f"[yellow]{few(found)}[/]: {shown(', '.join(little))} with {_FEW}. {_advice(found)}")
     if declared is not None:
         changed = "" if declared.variant_id == decision.winner else " That is not what the test says now."
         _say(
@@ -90,12 +90,12 @@ def _without_recipients(variants: Sequence[VariantRate]) -> str:
     return f"{names} {'has' if len(variants) == 1 else 'have'} no recipients"
 
 
-def _best_differs(told: Told) -> str | None:
+def _best_differs(found: ExperimentResults) -> str | None:
     """Why another variant than the one that leads may be most likely the best."""
-    decision = told.results.decision
+    decision = found.results.decision
     likely = {
         each.variant_id: each.probability_best
-        for event in told.results.conversion_events[:1]
+        for event in found.results.conversion_events[:1]
         for each in event.variants
         if each.probability_best is not None
     }
@@ -111,13 +111,13 @@ def _best_differs(told: Told) -> str | None:
     )
 
 
-def few(told: Told) -> str:
+def few(found: ExperimentResults) -> str:
     """What is said of a winner with few conversions: a test of one look may be wrong, the others allow for it."""
-    return "Too little to go by yet" if told.results.test is DecidingTest.FIXED else "Few conversions yet"
+    return "Too little to go by yet" if found.results.test is DecidingTest.FIXED else "Few conversions yet"
 
 
-def _advice(told: Told) -> str:
-    return "Wait." if told.results.test is DecidingTest.FIXED else "How much better is known roughly."
+def _advice(found: ExperimentResults) -> str:
+    return "Wait." if found.results.test is DecidingTest.FIXED else "How much better is known roughly."
 
 
 def deciding_interval(compared: ComparedRates, test: DecidingTest) -> Interval | None:
@@ -195,13 +195,13 @@ def _rates(event: EventResults, title: str) -> Table:
     return fitting(table, "Mature", "Best", "")
 
 
-def _compared(event: EventResults, told: Told) -> Table:
+def _compared(event: EventResults, found: ExperimentResults) -> Table:
     table = Table()
-    table.add_column(f"Against {shown(told.results.against)}", min_width=_LABEL, overflow="fold")
+    table.add_column(f"Against {shown(found.results.against)}", min_width=_LABEL, overflow="fold")
     for heading in ("Points", "Uplift", "One look", "On any day", "p", "Caused", "Needed"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("Around 0", no_wrap=True, min_width=_WIDTH)
-    test = told.results.test
+    test = found.results.test
     any_day = DecidingTest.SEQUENTIAL if test is DecidingTest.SEQUENTIAL else DecidingTest.ANYTIME
     scale = _scale(deciding_interval(each, test) for each in event.comparisons)
     for each in event.comparisons:

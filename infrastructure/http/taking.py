@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
-from application.commands.facts import FactCommand, Notes, read_fact
+from application.commands.facts import FactCommand, read_fact
 from application.commands.intake import Answer, Outcome, Verdict
+from application.commands.values import Notes
 from domain.errors import FactRefused
 from domain.instants import microseconds
 from infrastructure.http import metrics
@@ -90,8 +91,8 @@ async def reading(size: int, reader: Callable[[], T]) -> T:
 async def take(state: State, caller: Caller, facts: Sequence[Read], source: str) -> Taken:
     """Record facts of one call; answered once they are durable. Raises Problem where none of them were taken."""
     known: dict[int, Answer] = {}
-    if not state.service.earlier.is_new(caller.app_group):
-        known = await asyncio.to_thread(state.service.earlier.answers, caller.app_group, facts)
+    if not state.earlier.is_new(caller.app_group):
+        known = await asyncio.to_thread(state.earlier.answers, caller.app_group, facts)
     outcome = await _recorded(state, caller, earlier.to_take(facts, known))
     answers = earlier.answered(facts, known, outcome.answers)
     for (verdict, code), facts_of in Counter((answer.verdict, answer.code) for answer in answers).items():
@@ -148,10 +149,10 @@ async def _keep_rejected(
 
 
 def _keep(state: State, app_group: str, source: str, refused: list[Refusal]) -> None:
-    settings, database = state.settings, state.service.database
+    settings, database = state.settings, state.database
     bounds = Bounds(settings.rejects_kept, settings.rejects_days * _DAY)
     with database.writing() as connection:
-        rejects.keep(connection, app_group, source, refused, microseconds(state.service.now()), bounds)
+        rejects.keep(connection, app_group, source, refused, microseconds(state.now()), bounds)
 
 
 def _as_kept(raw: Any) -> str:  # noqa: ANN401

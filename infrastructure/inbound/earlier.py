@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, select, tuple_
 
-from application.commands.facts import FactCommand, Notes, PurchaseCommand, read_fact
+from application.commands.facts import FactCommand, PurchaseCommand, read_fact
 from application.commands.intake import DUPLICATE, Answer, Verdict
+from application.commands.values import Notes
 from application.ledger import Ledger, UnknownAppGroup
 from domain.errors import ConflictingFact, FactRefused
 from domain.facts import AnyFact, Order, Purchase

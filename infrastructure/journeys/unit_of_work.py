@@ -9,11 +9,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from application.ports import Announced, Answered, LoadedJourney
+from domain.aggregate import Aggregate
 from domain.journey.state import Definitions
 from infrastructure.database.dialect import Dialect
 from infrastructure.database.schema import identities, journey_states, kept_aside
 from infrastructure.database.statements import as_keys
-from infrastructure.event_store.recorder import Unit
+from infrastructure.event_store.library import aggregates_in, payloads
+from infrastructure.event_store.recorder import Recorder, Unit
 from infrastructure.journeys import store
 from infrastructure.journeys.index import IndexRows, JourneyIndex, Row
 from infrastructure.journeys.store import Entry, JourneyStore
@@ -35,7 +37,7 @@ class Rows:
 class UnitOfWork(Unit):
     """A command that is decided, and can be decided again; `future` holds its answer once it is durable."""
 
-    decide: Callable[["JourneyTransaction"], Answered[Any]] = field(kw_only=True)
+    decide: Callable[["StoredJourneyTransaction"], Answered[Any]] = field(kw_only=True)
     future: Future[Any] = field(default_factory=Future)
     answer: Answered[Any] = field(init=False)
     position: int = 0
@@ -68,10 +70,26 @@ class RowWriter:
         self._put_states(connection, sorted(rows.states))
 
 
-class JourneyTransaction:
+class StreamTransaction:
+    """What records events of app groups and campaigns: the application's port."""
+
+    def __init__(self, recorder: Recorder, unit: Unit, connection: Connection) -> None:
+        self._recorded = unit.payloads
+        self.aggregates = aggregates_in(recorder, connection)
+
+    def record(self, app_group: str, *aggregates: Aggregate[Any]) -> None:
+        """Record the pending events of the aggregates."""
+        for aggregate in aggregates:
+            self._recorded += payloads(app_group, aggregate.collect_events())
+
+
+class StoredJourneyTransaction(StreamTransaction):
     """A unit of work while it is decided: the application's port."""
 
-    def __init__(self, store: JourneyStore, unit: UnitOfWork, connection: Connection) -> None:
+    def __init__(
+        self, recorder: Recorder, store: JourneyStore, unit: UnitOfWork, connection: Connection
+    ) -> None:
+        super().__init__(recorder, unit, connection)
         self._store = store
         self._unit = unit
         self._connection = connection

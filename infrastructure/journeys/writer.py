@@ -19,9 +19,15 @@ from sqlalchemy import Connection
 from application.ports import Decide, Stamp
 from infrastructure.database import Database
 from infrastructure.database.failures import ConnectionLost, OutcomeUnknown
+from infrastructure.event_store.reading import last_position
 from infrastructure.event_store.recorder import Recorder, Unit, Writing
 from infrastructure.journeys.store import JourneyStore, Range
-from infrastructure.journeys.unit_of_work import JourneyTransaction, RowWriter, UnitOfWork
+from infrastructure.journeys.unit_of_work import (
+    RowWriter,
+    StoredJourneyTransaction,
+    StreamTransaction,
+    UnitOfWork,
+)
 from infrastructure.process.retrying import PASSING, patiently
 
 log = structlog.get_logger()
@@ -82,12 +88,11 @@ class StoredLedgers:
         return self._flying_events <= FLYING_EVENTS and self._flying_undecided <= 1
 
     @contextmanager
-    def writing(self, stamp: Stamp) -> Iterator[None]:
+    def writing(self, stamp: Stamp) -> Iterator[StreamTransaction]:
         """Decide while no one else writes; left with an error, nothing is recorded."""
         unit = Unit(stamp)
         with self._recorder.writing(alone=True) as writing:
-            with self._recorder.collecting(unit, writing.connection):
-                yield
+            yield StreamTransaction(self._recorder, unit, writing.connection)
             self._recorder.write(writing, [unit])
 
     def close(self) -> None:
@@ -118,13 +123,12 @@ class StoredLedgers:
             raise
 
     def _decide(self, unit: UnitOfWork, connection: Connection) -> None:
-        unit.position = self._recorder.position(connection)
+        unit.position = last_position(connection)
         unit.touched = True
         self._journeys.catch_up(connection, unit.position, self._own_up_to(unit.position))
         unit.touched = False
-        transaction = JourneyTransaction(self._journeys, unit, connection)
-        with self._recorder.collecting(unit, connection):
-            unit.answer = unit.decide(transaction)
+        transaction = StoredJourneyTransaction(self._recorder, self._journeys, unit, connection)
+        unit.answer = unit.decide(transaction)
         transaction.end()
         unit.decided = True
         self._journeys.shrink()

@@ -13,7 +13,7 @@ from projections.engine.generations import Generation
 from projections.engine.projection import Definitions, Rows
 
 
-class Stores:
+class ReadModelTables:
     """Makes stores, and keeps the statements on their tables: to make them takes longer than to run them."""
 
     def __init__(self, dialect: Dialect, known: Definitions) -> None:
@@ -23,8 +23,8 @@ class Stores:
         self._finds: dict[tuple[str, int], Select[Any]] = {}
         self._removes: dict[str, Delete] = {}
 
-    def __call__(self, connection: Connection, generation: Generation) -> "GenerationStore":
-        return GenerationStore(connection, generation, self)
+    def __call__(self, connection: Connection, generation: Generation) -> "GenerationTables":
+        return GenerationTables(connection, generation, self)
 
     def fill(self, table: Table) -> Callable[[Connection, Rows], None]:
         """What puts rows into a table, in the place of those with the same key."""
@@ -54,12 +54,12 @@ class Stores:
 
 
 @dataclass
-class GenerationStore:
+class GenerationTables:
     """The store of a generation in a transaction: the projections' port."""
 
     connection: Connection
     generation: Generation
-    _stores: Stores
+    _stores: ReadModelTables
 
     @property
     def definitions(self) -> Definitions:

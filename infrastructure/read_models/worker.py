@@ -28,7 +28,7 @@ AGAIN_SECONDS = 60.0
 """How often a read model that has stopped is tried again."""
 
 
-class Projecting:
+class ProjectionWorker:
     """Projects until it is told to stop; `stopped` holds the projections that could not go on, by name."""
 
     def __init__(self, database: Database, projector: Projector) -> None:

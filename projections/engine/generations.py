@@ -37,7 +37,6 @@ from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql import table as named
 
 from projections.engine.columns import Id
-from projections.engine.fingerprint import fingerprint
 from projections.engine.projection import OtherCode, Projection, Tally
 
 Status = Literal["building", "current", "kept", "retired"]
@@ -80,7 +79,6 @@ class Generation:
     generation: int
     status: Status
     version: int
-    fingerprint: str
     position: int
     began_at: int
     moved_at: int | None = None
@@ -92,8 +90,8 @@ class Generation:
         return own_table(table, self.generation)
 
     def is_of(self, projection: Projection) -> bool:
-        """Whether this code made it."""
-        return self.version == projection.version and self.fingerprint == fingerprint(projection)
+        """Whether this version of the projection made it."""
+        return self.version == projection.version
 
 
 @cache
@@ -112,6 +110,9 @@ _LOCKED = "55P03"
 """What it says where a lock was waited for in vain."""
 
 _PATIENCE = "5s"
+
+_VERSION_ONLY = ""
+"""Earlier releases wrote a hash of the code here. A test compares code now (tests/projections/test_fingerprints.py)."""
 
 _COLUMNS = [checkpoints.c[each.name] for each in fields(Generation)]
 _at = checkpoints.c
@@ -185,11 +186,10 @@ def make(connection: Connection, projection: Projection, status: Status, now: in
         generation=(newest or 0) + 1,
         status=status,
         version=projection.version,
-        fingerprint=fingerprint(projection),
         position=0,
         began_at=now,
     )
-    connection.execute(insert(checkpoints).values(asdict(generation)))
+    connection.execute(insert(checkpoints).values(asdict(generation) | {"fingerprint": _VERSION_ONLY}))
     for table in projection.tables:
         generation[table].create(connection)
     if status == "current":
@@ -304,18 +304,14 @@ def limit_waits_for_locks(connection: Connection) -> Iterator[None]:
 
 
 def refuse_other_code(projection: Projection, found: Generation) -> None:
-    """Raise OtherCode unless this code made the generation: what two codes count does not add up."""
+    """Raise OtherCode unless this version made the generation: figures of two versions do not add up."""
     if found.is_of(projection):
         return
-    advice = f"`conversions rebuild {projection.name}` builds it anew while the old one is read"
     if found.version > projection.version:
-        reason = (
-            f"version {found.version} made it, this is version {projection.version}: run the newer release"
-        )
-    elif found.version < projection.version:
-        reason = f"version {found.version} made it, this is version {projection.version}; {advice}"
+        advice = ": run the newer release"
     else:
-        reason = f"its code has changed and its version has not: raise the version; {advice}"
+        advice = f"; `conversions rebuild {projection.name}` builds it anew while the old one is read"
+    reason = f"version {found.version} made it, this is version {projection.version}{advice}"
     raise OtherCode(projection.name, found.position + 1, reason)
 
 

@@ -14,13 +14,14 @@ from sqlalchemy import select
 from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
 from application.commands.intake import Verdict
-from application.ports import Announced, Transaction
+from application.ports import Announced, JourneyTransaction
 from benchmarks import bulk
 from benchmarks.crowd import Crowd, campaigns
 from benchmarks.ledger import batches
 from benchmarks.workload import GROUP, Fact, write
 from domain.journey.state import JourneyState, Standing
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.database.schema import (
     identities,
     journey_facts,
@@ -158,7 +159,7 @@ def states(service: Service) -> dict[str, tuple[int, JourneyState, dict[str, Sta
     definitions = {id_: service.ledger.existing_campaign(GROUP, id_).definition for id_ in named}
     asked: dict[str, list[Announced]] = {user_id: [] for user_id in users(service).values()}
 
-    def look(transaction: Transaction) -> NoReturn:
+    def look(transaction: JourneyTransaction) -> NoReturn:
         for user_id, found in transaction.journeys(GROUP, asked, definitions).items():
             journey = found.journey
             standings = {id_: journey.standing(id_) for id_ in named}
@@ -223,7 +224,7 @@ def test_reports_are_equal_and_the_log_verifies(pair: Pair) -> None:
     for service in (pair.imported, pair.bulk):
         with service.database.reading() as connection:
             said.append([report.as_json() for report in reports(connection, GROUP)])
-        assert verify(service.database, service.recorder, lambda _done, _newest: None).problem is None
+        assert verify(service.database, lambda _done, _newest: None).problem is None
     assert said[0] == said[1]
     assert (
         sum(sum(variant["conversions"]) for report in said[1] for variant in report["variants"]) > FACTS // 20

@@ -10,7 +10,7 @@ import pytest
 
 from application.commands.definitions import read_campaigns
 from infrastructure.access.keys import Scope
-from infrastructure.composition import stamp
+from infrastructure.access.operator import stamp
 from infrastructure.inbound import rejects
 from tests.support.doors import braze, imported, segment
 from tests.support.ledgers import GROUP, reported

@@ -18,7 +18,8 @@ from sqlalchemy import select
 from application.commands.definitions import read_campaigns
 from domain.facts import Received
 from domain.journey import decisions as d
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.event_store.codec import decode
 from projections.campaign_report.reading import report

@@ -46,9 +46,7 @@ def read(service: Service, campaign_id: str = "spring", **asked: Any) -> list[Co
     """A campaign's conversions as readers find them, everything acknowledged being in them."""
     service.projector.catch_up(CONVERSIONS)
     with service.database.reading() as connection:
-        return conversions(
-            connection, service.projector.definitions, GROUP, campaign_id, **{"limit": 1000} | asked
-        )
+        return conversions(connection, service.definitions, GROUP, campaign_id, **{"limit": 1000} | asked)
 
 
 def contents(service: Service) -> list[dict[tuple[Any, ...], dict[str, Any]]]:
@@ -371,7 +369,7 @@ def test_after_an_upgrade_the_former_table_and_its_view_are_gone(tmp_path: Path)
         service.projector.catch_up(CONVERSIONS)
         as_version_1(service)
         with service.database.reading() as connection:
-            [stood] = read_statuses(connection, service.projector.log, [CONVERSIONS], 0)
+            [stood] = read_statuses(connection, service.log, [CONVERSIONS], 0)
         assert (stood.version, stood.rows) == (1, 2)
         rebuilt(service, CONVERSIONS)
         with service.database.reading() as connection:
@@ -393,4 +391,4 @@ def as_version_1(service: Service) -> None:
         connection.execute(text("DROP TABLE sale_lines_1"))
         connection.execute(text("CREATE VIEW counted_purchases AS SELECT * FROM counted_purchases_1"))
         old = update(generations.checkpoints).where(generations.checkpoints.c.name == CONVERSIONS.name)
-        connection.execute(old.values(version=1, fingerprint="another"))
+        connection.execute(old.values(version=1))

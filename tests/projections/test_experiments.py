@@ -22,7 +22,8 @@ from domain.campaigns.events import (
 )
 from domain.campaigns.evidence import SelectionEvidence
 from domain.instants import microseconds
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from projections.engine.projection import Logged
 from projections.experiments import weights
 from projections.experiments.counted import (

@@ -54,7 +54,7 @@ def listed(service: Service, **wanted: Any) -> list[reading.RecipientRow]:
     """A page of recipients, everything acknowledged being in them."""
     service.projector.catch_up(RECIPIENTS)
     with service.database.reading() as connection:
-        known = service.projector.definitions
+        known = service.definitions
         return reading.recipients(connection, known, GROUP, "spring", **({"limit": 10} | wanted))
 
 
@@ -62,7 +62,7 @@ def mature(service: Service, as_of: datetime) -> reading.Mature:
     """Mature rates, everything acknowledged being in them."""
     service.projector.catch_up(RECIPIENTS)
     with service.database.reading() as connection:
-        return reading.mature(connection, service.projector.definitions, GROUP, "spring", as_of)
+        return reading.mature(connection, service.definitions, GROUP, "spring", as_of)
 
 
 def instant(day: int, hour: int = 0, minute: int = 0) -> datetime:
@@ -235,7 +235,7 @@ def test_r18_a_period_as_json_has_it(tmp_path: Path) -> None:
             "revenue": {("A", "EUR"): Decimal(3), ("holdout", "USD"): Decimal(0)},
         }
         with service.database.reading() as connection:
-            known = service.projector.definitions
+            known = service.definitions
             found = reading.received_between(connection, known, GROUP, "spring", *days, **told)  # type: ignore[arg-type]
 
         def figures(receipts: int, users: int, conversions: int, revenue: dict[str, str]) -> dict[str, Any]:
@@ -267,7 +267,7 @@ def test_an_unknown_campaign_has_no_recipients_to_read(tmp_path: Path) -> None:
     """It is said so, and not answered with nothing."""
     with open_ledger(tmp_path, [CAMPAIGN]) as service:
         service.projector.catch_up(RECIPIENTS)
-        known = service.projector.definitions
+        known = service.definitions
         with service.database.reading() as connection:
             with pytest.raises(UnknownCampaign):
                 reading.recipients(connection, known, GROUP, "nowhere", limit=1)

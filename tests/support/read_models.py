@@ -16,9 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from application.commands.definitions import read_campaigns
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.database.schema import identities
-from projections.app_groups import list_app_groups
+from projections.app_groups import read_app_groups
 from projections.conversions import CONVERSIONS
 from projections.conversions.reading import conversions_until, revenue_until
 from projections.conversions.tables import conversions as conversions_table
@@ -69,7 +70,7 @@ def contents_of(connection: Connection, projection: Projection, own: Tables) -> 
 
 def fold_apart(service: Service, projection: Projection, span: int) -> Contents:
     """Build it as a rebuild does: ranges folded, each in a process that knows nothing of others, then written."""
-    known, log = service.projector.definitions, service.projector.log
+    known, log = service.definitions, service.log
     with service.database.reading() as connection, in_memory(projection.tables, known) as built:
         last = log.last_position(connection)
         ranges = [(after, min(after + span, last)) for after in range(0, last, span)]
@@ -84,7 +85,7 @@ def fold_apart(service: Service, projection: Projection, span: int) -> Contents:
 def check_verified(service: Service, projection: Projection) -> None:
     """What a rebuild would compare is equal."""
     with service.database.reading() as connection:
-        log = service.projector.log
+        log = service.log
         tally = log.tally(connection, 0, log.last_position(connection))
         own = generations.current(connection, projection)
         assert projection.expected(tally) == projection.held(connection, own)
@@ -121,7 +122,7 @@ class Judge:
     def check_app_groups(self) -> None:
         """App groups are as they were made."""
         with self.service.database.reading() as connection:
-            [found] = list_app_groups(connection)
+            [found] = read_app_groups(connection)
         assert (found.app_group, found.time_zone) == (GROUP, self.zone)
         assert (found.apps, found.custom_events) == (sorted(APPS), sorted(CUSTOM_EVENTS))
 
@@ -213,7 +214,7 @@ class Judge:
         hour = reference_experiment.full_hour(as_of)
         expected = reference_reports.mature(self.campaigns, self.facts, campaign["id"], hour)
         with self.service.database.reading() as connection:
-            known = self.service.projector.definitions
+            known = self.service.definitions
             found = reading.mature(connection, known, GROUP, campaign["id"], as_of)
         assert found.as_of == hour
         rows = {None: found.totals} | {each.variant_id: each.conversion_events for each in found.variants}
@@ -233,7 +234,7 @@ class Judge:
         expected = reference_reports.received_between(self.campaigns, self.facts, own, first, last, self.zone)
         told = {name: credited(expected, name) for name in ("conversions", "revenue")}
         with self.service.database.reading() as connection:
-            known = self.service.projector.definitions
+            known = self.service.definitions
             found = reading.received_between(connection, known, GROUP, own, first, last, **told)
         assert _row(found.totals) == expected["totals"]
         assert {each.variant_id: _row(each.figures) for each in found.variants} == expected["variants"]
@@ -316,7 +317,7 @@ def all_pages(
     with service.database.reading() as connection:
         while True:
             after = found[-1].key if found else None
-            known = service.projector.definitions
+            known = service.definitions
             page = reading.recipients(
                 connection, known, GROUP, campaign_id, after=after, limit=limit, **wanted
             )
@@ -372,13 +373,13 @@ def _row(figures: Any) -> dict[str, Any]:
 def read_overlap(service: Service, campaign_id: str) -> Overlap:
     """The overlap as readers find it."""
     with service.database.reading() as connection:
-        return overlap(connection, service.projector.definitions, GROUP, campaign_id)
+        return overlap(connection, service.definitions, GROUP, campaign_id)
 
 
 def read_series(service: Service, campaign_id: str, clock: Clock, *days: date | None) -> Series:
     """The series as readers find it."""
     with service.database.reading() as connection:
-        return series(connection, service.projector.definitions, GROUP, campaign_id, clock, *days)
+        return series(connection, service.definitions, GROUP, campaign_id, clock, *days)
 
 
 def by_day(found: Series) -> ByDay:
@@ -426,13 +427,13 @@ def _summed(days: Sequence[DayFigures], conversion_events: int) -> dict[str, Any
 def read_experiment(service: Service, campaign_id: str, as_of: datetime) -> Experiment:
     """The experiment that the read model has."""
     with service.database.reading() as connection:
-        return experiment(connection, service.projector.definitions, GROUP, campaign_id, as_of)
+        return experiment(connection, service.definitions, GROUP, campaign_id, as_of)
 
 
 def read_experiment_at(service: Service, campaign_id: str, position: int, as_of: datetime) -> Experiment:
     """The experiment folded once more from the log up to a position."""
     with service.database.reading() as connection:
-        known, log = service.projector.definitions, service.log
+        known, log = service.definitions, service.log
         return experiment_at(connection, log, known, GROUP, campaign_id, position, as_of)
 
 

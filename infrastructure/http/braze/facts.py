@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
-from application.commands.facts import is_nobody
 from application.commands.properties import canonical
+from application.commands.values import is_nobody
 from domain.errors import BadMoney, FactRefused
 from domain.instants import printed
 from infrastructure.http.taking import Read, read

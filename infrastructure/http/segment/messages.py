@@ -8,8 +8,9 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from application.commands.facts import NO_NUMERIC_ID, FactCommand, is_nobody, read_id
+from application.commands.facts import FactCommand
 from application.commands.properties import canonical
+from application.commands.values import NO_NUMERIC_ID, is_nobody, read_id
 from domain import app_version
 from domain.errors import FactRefused
 from domain.instants import printed

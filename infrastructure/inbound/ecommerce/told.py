@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from application.commands.facts import is_nobody
+from application.commands.values import is_nobody
 
 Told = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eventsourcing.persistence import PersistenceError
+from eventsourcing.persistence import PersistenceError, StoredEvent
 from sqlalchemy import text
 
 from infrastructure.composition import Service
@@ -109,7 +109,7 @@ def test_a_hint_wakes_whoever_follows_the_log(postgresql: Server, template: str,
     with databases.on(postgresql, template), open_ledger(tmp_path, [{"id": "spring"}]) as service:
         recorder = Recorder(service.database)
         with service.database.dialect.listen() as wait:
-            recorder.append([("shop", "s", 1, "t", "{}")])
+            recorder.insert_events([StoredEvent("s", 1, "t", b"{}")])
             began = time.monotonic()
             wait(30.0)
         assert time.monotonic() - began < 10

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from application.commands.definitions import read_campaigns
+from infrastructure.access.operator import stamp
 from infrastructure.cli.rejects import _again
-from infrastructure.composition import stamp
 from infrastructure.database import Database
 from infrastructure.inbound import rejects
 from tests.support.doors import braze, figures, imported, journey, segment, send_all

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from application.commands.facts import read_fact
 from application.commands.intake import Outcome
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.database import Database
 from infrastructure.database.failures import DiskFull
 from infrastructure.journeys import writer

@@ -18,11 +18,12 @@ from application.commands.definitions import read_campaigns
 from domain.facts import Received
 from domain.instants import EPOCH, from_microseconds
 from domain.journey.decisions import Conversion, Receipt, Revenue
+from infrastructure.access.operator import stamp
 from infrastructure.cli import snapshots
 from infrastructure.cli.as_of import Asked, as_of, between, received
 from infrastructure.cli.console import Refused
 from infrastructure.cli.differences import sentence
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from infrastructure.database.schema import identities
 from projections.campaign_report import CAMPAIGN_REPORT, occurred
 from projections.campaign_report.as_of import ReportHistory
@@ -79,8 +80,8 @@ def remembered(
         take(service, batch)
         service.projector.catch_up(CAMPAIGN_REPORT)
         with service.database.reading() as connection:
-            position = service.projector.log.last_position(connection)
-            recorded_at = service.projector.log.recorded_at(connection, position)
+            position = service.log.last_position(connection)
+            recorded_at = service.log.recorded_at(connection, position)
         assert recorded_at is not None
         facts = list(batch)
         if found and found[-1].recorded_at == recorded_at:
@@ -94,9 +95,7 @@ def remembered(
 def history_of(service: Service, campaign_id: str) -> Iterator[ReportHistory]:
     """What the report of a campaign said, at whatever position."""
     with service.database.reading() as connection:
-        yield ReportHistory(
-            connection, service.projector.log, service.projector.definitions, GROUP, campaign_id
-        )
+        yield ReportHistory(connection, service.log, service.definitions, GROUP, campaign_id)
 
 
 def then(history: ReportHistory, position: int) -> CampaignThen:
@@ -354,7 +353,7 @@ def test_as_of_does_without_a_read_model_that_other_code_made(service: Service) 
     """The read model only saves reading: where it cannot be used, the log is read from its beginning."""
     service.projector.catch_up(CAMPAIGN_REPORT)
     with service.database.writing() as connection:
-        connection.execute(update(checkpoints).values(fingerprint="another"))
+        connection.execute(update(checkpoints).values(version=99))
     with history_of(service, "Sale") as history:
         last = history.log.last_position(history.connection)
         found = history.report(last)
@@ -385,7 +384,7 @@ def test_an_instant_is_not_looked_for_where_an_event_is_missing(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Halving needs every event it meets."""
-    monkeypatch.setattr(service.projector.log, "recorded_at", lambda *_: None)
+    monkeypatch.setattr(service.log, "recorded_at", lambda *_: None)
     with history_of(service, "sale") as history, pytest.raises(UnreadableLog, match="the event is missing"):
         history.position(NOW)
 
@@ -416,11 +415,11 @@ def test_models_that_others_move_apart_are_read_at_one_position(
 
     monkeypatch.setattr(service.projector, "catch_up", overtaken)
     with snapshots.together(service, RECIPIENTS, SERIES) as (connection, position):
-        assert position == service.projector.log.last_position(connection)
+        assert position == service.log.last_position(connection)
     assert left == 0
     left = 99
     with snapshots.together(service, RECIPIENTS, SERIES) as (connection, position):
-        assert position == service.projector.log.last_position(connection) - 1
+        assert position == service.log.last_position(connection) - 1
     assert left == 99 - 5
 
 

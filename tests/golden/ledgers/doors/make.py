@@ -15,7 +15,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, select
 
 from application.commands.definitions import read_campaigns
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.inbound import rejects
 from tests.support.ledgers import GROUP
 from tests.support.serving import serving
