@@ -12,7 +12,7 @@ from domain.campaigns.campaign import Campaign
 from domain.campaigns.definition import Definition
 from domain.errors import DomainError
 from domain.instants import printed
-from projections.engine.projection import Known, Log, Projection
+from projections.engine.projection import Definitions, Log, Projection
 
 
 class ReadModels(NamedTuple):
@@ -63,7 +63,7 @@ class Reads(Protocol):
         """Loads app groups and campaigns."""
 
     @property
-    def definitions(self) -> Known:
+    def definitions(self) -> Definitions:
         """Time zones and campaign definitions."""
 
     @property
