@@ -15,7 +15,7 @@ from infrastructure.composition import Service
 from infrastructure.database.schema import events
 from infrastructure.database.statements import Prepared
 from infrastructure.event_store.codec import TOPICS
-from infrastructure.read_models.folding_pool import FoldingPool
+from infrastructure.read_models.folding_pool import start_folding
 from projections.engine.projection import Projection, Tally
 from projections.engine.projector import BATCH
 from projections.engine.rebuilding import Task
@@ -63,8 +63,8 @@ def _rebuilt(url: str, names: list[str], processes: int) -> Run:
 def pool_start(url: str, processes: int) -> float:
     """Seconds until processes that fold have begun and done nothing: they begin within a rebuild."""
     started = perf_counter()
-    with FoldingPool(url, processes) as pool:
-        list(pool(Task((), 0, 0) for _ in range(processes)))
+    with start_folding(processes, lambda: Service(url).projector) as pool:
+        list(pool.map(Task((), 0, 0) for _ in range(processes)))
         return perf_counter() - started
 
 

@@ -1,4 +1,4 @@
-"""The composition root: everything wired together over one database."""
+"""The composition root: everything wired together over one database. Only entry points import it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,11 +13,12 @@ from application.queries.explanation import Explanations
 from domain.instants import microseconds
 from infrastructure.database import Database
 from infrastructure.event_store.library import LedgerFactory
+from infrastructure.event_store.log import EventLog
 from infrastructure.event_store.mapper import LedgerMapper
-from infrastructure.event_store.reading import EventLog, Streams
 from infrastructure.event_store.recorder import Recorder
 from infrastructure.inbound.earlier import Earlier
-from infrastructure.journeys.receipts import IndexedReceipts
+from infrastructure.inbound.importing import Import, Rejected
+from infrastructure.journeys.reading import IndexedReceipts, Streams
 from infrastructure.journeys.store import JourneyStore
 from infrastructure.journeys.writer import StoredLedgers
 from infrastructure.migrations import check, migrate
@@ -38,22 +39,25 @@ class Service:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         migrating: bool = True,
     ) -> None:
-        """Open a database; raises NewerSchema, and OlderSchema where it is not to be migrated."""
+        """Open a database; raises NewerSchema, and OlderSchema if it may not be migrated."""
         self.now = now
         self.database = Database(database_url)
         (migrate if migrating else check)(self.database)
+        # The log and what is read from it.
         self.recorder = Recorder(self.database)
+        self.ledger = Ledger(LedgerFactory(self.recorder), LedgerMapper())
+        self.log = EventLog(self.database)
+        self.definitions = StoredDefinitions(self.ledger)
+        # The write side: commands.
         self.journeys = JourneyStore(self.database.dialect)
         self.ledgers = StoredLedgers(self.database, self.recorder, self.journeys)
-        self.ledger = Ledger(LedgerFactory(self.recorder), LedgerMapper())
         self.campaigns = Campaigns(self.ledger, self.ledgers)
         self.experiments = Experiments(self.ledger, self.ledgers)
         self.intake = Intake(self.ledger, self.ledgers, now)
         self.earlier = Earlier(self.database, self.ledger)
+        # The read side: questions and read models.
         self.explanations = Explanations(self.ledger, Streams(self.database))
         self.assignments = Assignments(self.ledger, IndexedReceipts(self.database))
-        self.log = EventLog(self.database)
-        self.definitions = StoredDefinitions(self.ledger)
         self.projector = Projector(
             self.database,
             self.log,
@@ -74,6 +78,10 @@ class Service:
     def _sources(self) -> Sources:
         return Sources(self.database, self.ledger, self.definitions, self.log, self.now)
 
+    def start_import(self, app_group: str, reject: Callable[[Rejected], None]) -> Import:
+        """Make an import into an app group, which calls `reject` with each fact that is refused."""
+        return Import(self.intake, self.earlier, self.projector, app_group, reject)
+
     def close(self) -> None:
         """Wait for what is being recorded, and close the database."""
         self.ledgers.close()
@@ -85,3 +93,9 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def open_for_reading(database_url: str) -> tuple[Database, Ledger]:
+    """Open a database and its ledger to be read in a process of its own; raises NewerSchema and OlderSchema."""
+    service = Service(database_url, migrating=False)
+    return service.database, service.ledger

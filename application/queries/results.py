@@ -25,10 +25,10 @@ from domain.experiment.proportions import Interval, Proportion
 from domain.experiment.results import UPLIFT, Experiment, Observed, Results
 from domain.experiment.winner import SIGNIFICANCE, Periods
 from domain.instants import from_microseconds, microseconds, printed
+from projections.experiments.counted import Experiment as Counted
+from projections.experiments.counted import experiment, experiment_at
+from projections.experiments.weights import Period, closed, shared, strata, weights_in_force
 from projections.recipients import RECIPIENTS
-from projections.recipients.experiment import Experiment as Counted
-from projections.recipients.experiment import experiment, experiment_at
-from projections.recipients.weights import Period, closed, shared, strata, weights_in_force
 
 
 class NoWinnerDeclared(DomainError):

@@ -5,7 +5,8 @@ from typing import Any
 
 from domain.campaigns.conversion_events import LETTERS
 from domain.instants import printed
-from projections.campaign_report.reading import CampaignReport, Figures
+from projections.campaign_report.reading import CampaignReport
+from projections.figures import Figures
 from projections.recipients.reading import Mature
 from projections.series.reading import DayFigures, Series
 

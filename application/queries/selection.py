@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from application.commands.experiments import Experiments
@@ -18,17 +17,15 @@ from application.ports import Stamp
 from application.queries.reads import AskedCampaign, Reads
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.definition import Weights
-from domain.campaigns.events import Status, WeightsAdjusted
+from domain.campaigns.events import WeightsAdjusted
 from domain.campaigns.evidence import SelectionEvidence, Share
 from domain.errors import DomainError
-from domain.instants import from_microseconds, microseconds
+from domain.instants import from_microseconds, full_hour, microseconds
 from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.tables import report_campaigns
-from projections.engine.generations import current
+from projections.campaign_report.reading import launched_campaigns
 from projections.engine.sums import stream
+from projections.experiments.counted import Delay, Experiment, experiment, experiment_at
 from projections.recipients import RECIPIENTS
-from projections.recipients.experiment import Delay, Experiment, experiment, experiment_at
-from projections.recipients.hours import floored
 
 if TYPE_CHECKING:
     from domain.experiment.selection import Chosen
@@ -96,10 +93,8 @@ class SelectionCheck:
 
 def find_due(reads: Reads, connection: Connection) -> Iterator[Campaign]:
     """The campaigns that are launched, follow conversions, and were not adjusted within twelve hours."""
-    table = current(connection, CAMPAIGN_REPORT)[report_campaigns]
-    launched = select(table.c.app_group, table.c.campaign_id).where(table.c.status == Status.LAUNCHED.value)
-    as_of = microseconds(floored(reads.now()))
-    for app_group, campaign_id in connection.execute(launched.order_by(table.c.stream_id)).all():
+    as_of = microseconds(full_hour(reads.now()))
+    for app_group, campaign_id in launched_campaigns(connection):
         campaign = reads.ledger.existing_campaign(app_group, campaign_id)
         if campaign.adjustable(as_of):
             yield campaign

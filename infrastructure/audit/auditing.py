@@ -12,25 +12,27 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 from sqlalchemy import or_, select
 
-from domain.instants import printed
+from domain.instants import from_microseconds, printed
 from infrastructure.archive.archiving import Chain
+from infrastructure.archive.batches import EVENTS, View, open_view, read_events
 from infrastructure.archive.manifest import BadArchive
-from infrastructure.archive.reading import LOGGED, View, logged, viewing
-from infrastructure.audit import claims as read_models
-from infrastructure.audit.archived import archived
+from infrastructure.audit import read_model_rows as read_models
+from infrastructure.audit.archive_files import fetch_event_files
 from infrastructure.audit.comparing import compare
-from infrastructure.audit.engine import DuckDB
+from infrastructure.audit.definitions import DEFINING, Definitions, read_definitions
+from infrastructure.audit.duckdb_engine import DuckDB
 from infrastructure.audit.judging import SHOWN, judge
-from infrastructure.audit.keeping import Kept
-from infrastructure.audit.outcome import Audited, Judged
-from infrastructure.audit.ranges import Range, ranges
-from infrastructure.audit.spark import Spark
-from infrastructure.audit.stated import DEFINING, Stated, stated
-from infrastructure.composition import Service
+from infrastructure.audit.outcome import AuditResult, Judged
+from infrastructure.audit.ranges import Range, cut_ranges
+from infrastructure.audit.read_model_figures import read_figures
+from infrastructure.audit.resuming import JudgedRanges
+from infrastructure.audit.spark_engine import Spark
+from infrastructure.database import Database
 from infrastructure.database.schema import events as log
 from infrastructure.database.schema import identities
-from infrastructure.event_store.recorder import Row
+from infrastructure.event_store.reading import find_altered, select_rows
 from projections.engine import generations
+from projections.engine.projector import Projector
 
 MEMORY = "1GB"
 
@@ -67,23 +69,25 @@ class Options:
     """Where Spark is, by Spark Connect."""
 
 
-def audit_ledger(service: Service, options: Options, progress: Progress) -> Audited:
-    """Audit a database: its streams, and its read models as they stand at one position."""
+def audit_ledger(
+    database: Database, projector: Projector, options: Options, progress: Progress
+) -> AuditResult:
+    """Audit a database: its streams, and its read models, all at one position."""
     started = time.monotonic()
-    with _working(options) as directory, closing(_engine(directory, options)) as engine:
-        with _standing(service) as (view, position, current), _readable():
-            read_models.show(engine, view, current)
-            figures = read_models.figures(view, current, options.campaign_id)
+    with _make_directory(options) as directory, closing(_open_engine(directory, options)) as engine:
+        with _hold_read_models(database, projector) as (view, position, current), _refuse_unreadable():
+            read_models.fill_rows(engine, view, current)
+            figures = read_figures(view, current, options.campaign_id)
         chain = Chain("")
-        batches = chain.through(logged(service, 0, position))
-        engine.take(_watched(batches, position, progress), LOGGED)
+        batches = chain.through(read_events(database, 0, position))
+        engine.take(_watch(batches, position, progress), EVENTS)
         asked = ("streams", *read_models.ROWS)
-        mark = (chain.hash, sorted(current.items()), _shown(engine))
-        judged, events = _judged(engine, options, asked, progress, mark)
+        mark = (chain.hash, sorted(current.items()), _fingerprint_rows(engine))
+        judged, events = _judge_all(engine, options, asked, progress, mark)
         compare(judged, figures)
-        users, altered = _users(service, judged), _altered(service, judged, position)
+        users, altered = _find_users(database, judged), _find_altered(database, judged, position)
     named = (*asked, *(each.claim for each in figures))
-    return Audited(
+    return AuditResult(
         "ledger",
         engine.name,
         position,
@@ -92,29 +96,29 @@ def audit_ledger(service: Service, options: Options, progress: Progress) -> Audi
         events,
         judged,
         round(time.monotonic() - started, 3),
-        service.database.dialect.engine.url.render_as_string(hide_password=True),
-        printed(service.now().astimezone(UTC)),
+        database.dialect.engine.url.render_as_string(hide_password=True),
+        printed(from_microseconds(projector.clock())),
         users,
         altered,
     )
 
 
-def audit_archive(address: str, options: Options, progress: Progress) -> Audited:
+def audit_archive(address: str, options: Options, progress: Progress) -> AuditResult:
     """Audit an archive: its streams, at the position that it ends at; raises BadArchive."""
     started = time.monotonic()
-    with _working(options) as directory, closing(_engine(directory, options)) as engine:
-        found = archived(address, directory, progress)
-        read_models.show(engine, None, {})
+    with _make_directory(options) as directory, closing(_open_engine(directory, options)) as engine:
+        found = fetch_event_files(address, directory, progress)
+        read_models.fill_rows(engine, None, {})
         if found.files:
             engine.open(found.files)
         else:
-            engine.take(iter(()), LOGGED)
+            engine.take(iter(()), EVENTS)
         ((read,),) = engine.rows("SELECT count(*) FROM log")
         if read != found.position:
             message = f"{read} events were read of {found.position}; use another copy of the archive"
             raise BadArchive(message, code="damaged_file")
-        judged, events = _judged(engine, options, ("streams",), progress, (found.position, found.mark))
-    return Audited(
+        judged, events = _judge_all(engine, options, ("streams",), progress, (found.position, found.mark))
+    return AuditResult(
         "archive",
         engine.name,
         found.position,
@@ -129,25 +133,25 @@ def audit_archive(address: str, options: Options, progress: Progress) -> Audited
 
 
 @contextmanager
-def _working(options: Options) -> Iterator[Path]:
+def _make_directory(options: Options) -> Iterator[Path]:
     with TemporaryDirectory(prefix="conversions-audit-", dir=options.work) as directory:
         yield Path(directory)
 
 
-def _engine(directory: Path, options: Options) -> DuckDB | Spark:
+def _open_engine(directory: Path, options: Options) -> DuckDB | Spark:
     if options.engine == Spark.name:
         return Spark(directory, options.memory, options.remote)
     return DuckDB(directory, options.memory)
 
 
 @contextmanager
-def _standing(service: Service) -> Iterator[tuple[View, int, dict[str, int]]]:
+def _hold_read_models(database: Database, projector: Projector) -> Iterator[tuple[View, int, dict[str, int]]]:
     """A view of the database in which the read models stand at one position, and their generations."""
     for _ in range(_ATTEMPTS):
-        service.projector.catch_up(*read_models.AUDITED)
-        with service.database.reading() as connection:
+        projector.catch_up(*read_models.AUDITED)
+        with database.reading() as connection:
             found = {each.name: generations.current(connection, each) for each in read_models.AUDITED}
-        with viewing(service.database) as view:
+        with open_view(database) as view:
             positions = {
                 view.number(
                     f"SELECT position FROM projections WHERE name = '{name}' "
@@ -161,7 +165,7 @@ def _standing(service: Service) -> Iterator[tuple[View, int, dict[str, int]]]:
     raise ReadModelsMove("the read models do not stand at one position; is another projector at work?")
 
 
-def _shown(engine: DuckDB | Spark) -> list[object]:
+def _fingerprint_rows(engine: DuckDB | Spark) -> list[object]:
     """What tells the rows of read models from others; Spark judges all at once, and has nothing to go on with."""
     if isinstance(engine, Spark):
         return []
@@ -173,37 +177,32 @@ def _shown(engine: DuckDB | Spark) -> list[object]:
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def _refuse_unreadable() -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise UnreadableReadModel(f"a read model holds what it cannot hold: {error}") from error
 
 
-def _altered(service: Service, judged: Judged, position: int) -> list[int]:
+def _find_altered(database: Database, judged: Judged, position: int) -> list[int]:
     """Positions of events, of what differs and of campaigns, that are not what was recorded, by their hash."""
     streams = {each.journey_id for each in judged.differences if each.journey_id is not None}
-    columns = [log.c[name] for name in Row._fields]
     asked = or_(log.c.originator_id.in_(streams), log.c.topic.in_(DEFINING))
     if not judged.differences:
         return []
-    query = select(*columns).where(asked, log.c.position <= position).order_by(log.c.position)
-    with service.database.reading() as connection:
-        rows = (Row._make(row) for row in connection.execute(query))
-        return [row.position for row in rows if row.computed_hash() != row.hash]
+    with database.reading() as connection:
+        return find_altered(connection.execute(select_rows(asked, log.c.position <= position)))
 
 
-def _users(service: Service, judged: Judged) -> dict[str, str]:
+def _find_users(database: Database, judged: Judged) -> dict[str, str]:
     """By journey the users that differences are told of, but for those whose identity was erased."""
     journeys = {each.journey_id for each in judged.differences if each.journey_id is not None}
     query = select(identities.c.journey_id, identities.c.user_id).where(identities.c.journey_id.in_(journeys))
-    with service.database.reading() as connection:
+    with database.reading() as connection:
         return {row.journey_id: row.user_id for row in connection.execute(query)}
 
 
-def _watched(
-    batches: Iterable[pa.RecordBatch], position: int, progress: Progress
-) -> Iterator[pa.RecordBatch]:
+def _watch(batches: Iterable[pa.RecordBatch], position: int, progress: Progress) -> Iterator[pa.RecordBatch]:
     done = 0
     for batch in batches:
         yield batch
@@ -211,7 +210,7 @@ def _watched(
         progress("reading the log", done, position)
 
 
-def _judged(
+def _judge_all(
     engine: DuckDB | Spark,
     options: Options,
     asked: Sequence[str],
@@ -220,7 +219,7 @@ def _judged(
 ) -> tuple[Judged, int]:
     """Judge range by range: what was found, and the number of events. `mark` tells one log from another."""
     ((events,),) = engine.rows("SELECT count(*) FROM log")
-    campaigns = _campaigns(engine, options.campaign_id)
+    campaigns = _read_campaigns(engine, options.campaign_id)
     ((first, last),) = engine.rows(
         "SELECT coalesce(min(occurred_at), 0), coalesce(max(occurred_at), 0) FROM log"
     )
@@ -228,7 +227,7 @@ def _judged(
         engine.give(name, table)
     engine.give("claims", pa.table({"claim": list(asked)}))
     judged = Judged()
-    kept = Kept(
+    kept = JudgedRanges(
         None if isinstance(engine, Spark) else options.work,
         engine.name,
         options.campaign_id,
@@ -237,7 +236,7 @@ def _judged(
         *mark,
     )
     # Spark divides the work among its machines by itself.
-    spans = [Range(None, None)] if isinstance(engine, Spark) else ranges(events)
+    spans = [Range(None, None)] if isinstance(engine, Spark) else cut_ranges(events)
     for number, span in enumerate(spans, start=1):
         judged.add(kept.judged(number, partial(judge, engine, span, options.campaign_id)))
         progress("judging", number, len(spans))
@@ -245,9 +244,9 @@ def _judged(
     return judged, events
 
 
-def _campaigns(engine: DuckDB | Spark, campaign_id: str | None) -> Stated:
+def _read_campaigns(engine: DuckDB | Spark, campaign_id: str | None) -> Definitions:
     topics = ", ".join(f"'{topic}'" for topic in DEFINING)
-    found = stated(
+    found = read_definitions(
         engine.rows(
             f"SELECT app_group, stream_id, topic, payload FROM log WHERE topic IN ({topics}) ORDER BY position"
         )

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from domain.campaigns.conversion_events import LETTERS
 from infrastructure.audit.outcome import Difference, Figure, Judged, Story
-from infrastructure.audit.reports import Campaign, Figures, Named, totals
+from infrastructure.audit.read_model_figures import Campaign, Figures, Named, sum_variants
 from projections.series import SERIES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,7 +22,7 @@ def compare(judged: Judged, claims: Iterable[Figures]) -> None:
         right: Mapping[Figure, Decimal] = judged.figures
         if claimed.claim != SERIES.name:
             over_days = _over_days(judged.figures)
-            right = totals(over_days, claimed.stated) | over_days
+            right = sum_variants(over_days, claimed.stated) | over_days
         for key in sorted({*right, *claimed.numbers}, key=str):
             one, other = right.get(key, Decimal()), claimed.numbers.get(key, Decimal())
             if one != other:

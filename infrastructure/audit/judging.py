@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any, Final
 
-from infrastructure.audit.engine import Engine, quoted
+from infrastructure.audit.duckdb_engine import Engine, quote
 from infrastructure.audit.outcome import KEPT, KEPT_OF_A_KIND, Difference, Figure, Fingerprint, Judged, Story
 from infrastructure.audit.ranges import Range
 from infrastructure.audit.rules import Statement, statements
@@ -61,7 +61,7 @@ def _asked(span: Range, campaign_id: str | None) -> list[Statement]:
     within = f"{span.of('stream_id')} AND topic LIKE 'journey.%'"
     of_campaign = ""
     if campaign_id is not None:
-        of_campaign = f" AND (campaign_id IS NULL OR campaign_id = {quoted(campaign_id)})"
+        of_campaign = f" AND (campaign_id IS NULL OR campaign_id = {quote(campaign_id)})"
     return [
         Statement("streams", f"SELECT app_group, stream_id, version FROM log WHERE {within}"),
         Statement(

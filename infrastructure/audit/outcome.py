@@ -165,7 +165,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Audited:
+class AuditResult:
     """An audit that is done."""
 
     source: str

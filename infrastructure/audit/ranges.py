@@ -22,7 +22,7 @@ class Range(NamedTuple):
         return " AND ".join(within) or "TRUE"
 
 
-def ranges(events: int) -> list[Range]:
+def cut_ranges(events: int) -> list[Range]:
     """Ranges that are about equally large: the same for the same number of events."""
     number = max(1, min(-(-events // EVENTS), len(_SIGNS) ** 2))
     cells = [one + other for one in _SIGNS for other in _SIGNS]

@@ -10,15 +10,15 @@ import typer
 from rich.table import Table
 
 from infrastructure.archive import (
-    Archiving,
+    Archiver,
     BadArchive,
     Manifest,
     Restored,
-    Restoring,
-    manifest_of,
-    store,
+    Restorer,
+    open_location,
+    read_manifest,
 )
-from infrastructure.archive.engine import interruptible
+from infrastructure.archive.parquet_files import interruptible
 from infrastructure.cli.console import (
     INTERRUPTED,
     UNREADABLE,
@@ -53,7 +53,9 @@ def archive(
     moment, the archive is as it was: run it again.
     """
     with opened(database) as service, Bar() as bar, _refusing(), _stopping(lambda: _ARCHIVED):
-        manifest = Archiving(service, store(address), bar.show).run()
+        manifest = Archiver(
+            service.database, service.recorder, service.now, open_location(address), bar.show
+        ).run()
     if json_output:
         print_json(msgspec.to_builtins(manifest))
     else:
@@ -73,16 +75,16 @@ def restore(
     in an archive.
     """
     with _refusing(), _stopping(lambda: _NOTHING):
-        place = store(address)
+        place = open_location(address)
         # Before there is a new database: the address may be mistaken.
-        manifest_of(place)
+        read_manifest(place)
     with (
         _refusing(),
         opened(database, make=True) as service,
         Bar() as bar,
         _stopping(lambda: _restored(service)),
     ):
-        restored = Restoring(service, place, bar.show).run()
+        restored = Restorer(service.database, service.recorder, place, bar.show).run()
         catch_up(service, *WITH_IMPORTS)
     if json_output:
         print_json(asdict(restored) | {"position": str(restored.position)})

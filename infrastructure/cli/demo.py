@@ -14,7 +14,6 @@ from infrastructure.cli.console import Bar, err, out
 from infrastructure.cli.importing import Watching, print_totals
 from infrastructure.composition import Service
 from infrastructure.demo import shop
-from infrastructure.inbound.importing import Import
 
 
 def demo(
@@ -40,7 +39,7 @@ def demo(
         service.campaigns.apply(read_campaigns(shop.CAMPAIGNS), stamp())
         group = str(shop.CAMPAIGNS["app_group"])
         with Bar() as progress:
-            totals = Import(service, group, lambda _: None).run([str(facts)], None, Watching(progress))
+            totals = service.start_import(group, lambda _: None).run([str(facts)], None, Watching(progress))
         print_totals(totals, None)
         for campaign in shop.CAMPAIGNS["campaigns"]:
             reporting.show(reporting.current(service, group, campaign["id"]))

@@ -20,8 +20,8 @@ from infrastructure.cli.figures import NO_FIGURE, percent, thousands
 from infrastructure.cli.report_tables import when
 from projections.campaign_report.as_of import Clock, Difference
 from projections.campaign_report.changes import Change
-from projections.campaign_report.reading import Figures
 from projections.engine.columns import EXACT
+from projections.figures import Figures
 
 _Figure = tuple[str, int | None, str | None]
 """What is counted, of which conversion event, in which currency."""

@@ -38,8 +38,8 @@ from projections.overlap import reading as overlap_reading
 from projections.overlap.reading import Overlap
 from projections.series import SERIES
 from projections.series import reading as series_reading
+from projections.series.clock import Clock
 from projections.series.reading import Day, DayFigures, Series
-from projections.series.tables import Clock
 
 _ROOMY = 80
 

@@ -21,9 +21,7 @@ from infrastructure.read_models.worker import ProjectionWorker
 def verify_log(database: DatabaseOption = None, json_output: JsonOption = False) -> None:  # noqa: FBT002
     """Read every event and check it against its hash; names the first bad position (exit status 1)."""
     with opened(database) as service, Bar() as progress:
-        found = verify(
-            service.database, service.recorder, lambda done, newest: progress.show("events", done, newest)
-        )
+        found = verify(service.database, lambda done, newest: progress.show("events", done, newest))
     good = found.first_bad_position is None
     if json_output:
         print_json(

@@ -23,8 +23,8 @@ from infrastructure.cli.console import (
     print_json,
 )
 from infrastructure.composition import Service
-from infrastructure.read_models import gauges
-from infrastructure.read_models.folding_pool import FoldingPool
+from infrastructure.metrics import describe_read_models
+from infrastructure.read_models.folding_pool import FoldingPool, start_folding
 from projections.engine import generations
 from projections.engine.projection import Projection
 from projections.engine.rebuilding import (
@@ -70,7 +70,7 @@ def projections(
         now = projector.clock()
         found = list(standings(connection, projector.log, PROJECTIONS, now, count=not metrics))
     if metrics:
-        typer.echo("\n".join(gauges.of_projections(found)))
+        typer.echo("\n".join(describe_read_models(found)))
     elif json_output:
         print_json({"projections": [each.as_json() for each in found]})
     else:
@@ -198,7 +198,8 @@ def _pool(database: str | None, processes: int) -> Iterator[FoldingPool | None]:
     if processes == 1:
         yield None
         return
-    with FoldingPool(database_url(database), processes) as pool:
+    url = database_url(database)
+    with start_folding(processes, lambda: Service(url).projector) as pool:
         yield pool
 
 
@@ -208,7 +209,7 @@ def _folding(service: Service, chosen: list[Projection], pool: FoldingPool | Non
         newest = service.log.last_position(connection)
     if pool is None or (newest < _SMALL and not asked):
         return here(service.projector, chosen)
-    return pool
+    return pool.map
 
 
 def _as_json(each: Rebuilt) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from infrastructure.cli.figures import (
     percent,
     thousands,
 )
-from projections.campaign_report.reading import CampaignReport, Figures
+from projections.campaign_report.reading import CampaignReport
+from projections.figures import Figures
 from projections.recipients.reading import EventMature, Mature
 
 _ROOMY = 80

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -22,63 +21,24 @@ from eventsourcing.persistence import (
     StoredEvent,
     Subscription,
 )
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, select
 
 from application.ports import Stamp
 from infrastructure.database import Database
 from infrastructure.database.failures import Busy, ConnectionLost, OutcomeUnknown
 from infrastructure.database.schema import events
 from infrastructure.database.statements import Prepared, constant
+from infrastructure.event_store.reading import event_hash, last_position
 from infrastructure.event_store.tail import TailingSubscription
 from infrastructure.process.retrying import PASSING, patiently
 
 log = structlog.get_logger()
-
-HASH_DIFFERS = "the event is not what was recorded: its hash differs"
 
 NOBODY = Stamp(command_id="", actor="")
 
 
 Payload = tuple[str, str, int, str, str]
 """An event before it has a position: app group, originator id, originator version, topic, state."""
-
-
-class Row(NamedTuple):
-    """A row of `events`; `recorded_at` in microseconds since 1970."""
-
-    position: int
-    app_group: str
-    originator_id: str
-    originator_version: int
-    topic: str
-    state: str
-    recorded_at: int
-    command_id: str
-    actor: str
-    hash: bytes
-
-    def computed_hash(self) -> bytes:
-        """The hash that the other columns give."""
-        return event_hash(*self[:-1])
-
-
-def event_hash(  # noqa: PLR0913, PLR0917 - a row's columns, one after the other
-    position: int,
-    app_group: str,
-    originator_id: str,
-    originator_version: int,
-    topic: str,
-    state: str,
-    recorded_at: int,
-    command_id: str,
-    actor: str,
-) -> bytes:
-    """16 bytes over a row of `events` but its hash; no column holds NUL, so that none runs into the next."""
-    text = (
-        f"{position}\0{app_group}\0{originator_id}\0{originator_version}\0{topic}\0{state}\0"
-        f"{recorded_at}\0{command_id}\0{actor}"
-    )
-    return blake2b(text.encode(), digest_size=16).digest()
 
 
 @dataclass
@@ -267,23 +227,13 @@ class Recorder(ApplicationRecorder):
     def max_notification_id(self) -> int | None:
         """The position of the last event, None when there is none."""
         with self._connection() as connection:
-            return connection.execute(select(func.max(events.c.position))).scalar()
-
-    def position(self, connection: Connection) -> int:
-        """The position of the last event, 0 when there is none."""
-        newest = self._newest.first(connection)
-        return 0 if newest is None else int(newest[0])
+            return last_position(connection) or None
 
     def subscribe(
         self, gt: int | None = None, topics: Sequence[str] = ()
     ) -> "Subscription[ApplicationRecorder]":
         """Follow the log: what is there and what comes, in order and without gaps."""
         return TailingSubscription(self, self.database, gt, topics)
-
-    def rows(self, connection: Connection, after: int, limit: int) -> list[Row]:
-        """Whole rows of the log after a position, in order."""
-        query = select(events).where(events.c.position > after).order_by(events.c.position).limit(limit)
-        return [Row(*row) for row in connection.execute(query)]
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:

@@ -46,9 +46,9 @@ from infrastructure.http.settings import HttpSettings
 from infrastructure.http.state import State
 from infrastructure.http.tracing import describe_span, start_tracing
 from infrastructure.inbound.queue import Gathering
-from infrastructure.outbound.feed import Teller
-from infrastructure.outbound.webhooks.managing import Managing
-from infrastructure.read_models import gauges
+from infrastructure.metrics import describe_ledger
+from infrastructure.outbound.feed import Feed
+from infrastructure.outbound.webhooks.administration import Webhooks
 
 log = structlog.get_logger()
 
@@ -133,10 +133,10 @@ def _state(service: Service, settings: HttpSettings, gathering: Gathering) -> St
         experiments=service.experiments,
         explanations=service.explanations,
         assignments=service.assignments,
-        feed=Teller(service),
-        webhooks=partial(Managing, service),
+        feed=Feed(service.database, service.definitions),
+        webhooks=partial(Webhooks, service.database, service.ledger, service.log),
         reads=service.reads_waiting,
-        gauges=partial(gauges.of_ledger, service),
+        gauges=partial(describe_ledger, service.database, service.log, clock),
     )
 
 

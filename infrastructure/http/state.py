@@ -17,14 +17,14 @@ from application.queries.assignments import Assignments
 from application.queries.explanation import Explanations
 from infrastructure.access.keys import Scope
 from infrastructure.database import Database
-from infrastructure.event_store.reading import EventLog
+from infrastructure.event_store.log import EventLog
 from infrastructure.http.access import Access, Caller
 from infrastructure.http.idempotency_keys import IdempotencyKeys
 from infrastructure.http.settings import HttpSettings
 from infrastructure.inbound.earlier import Earlier
 from infrastructure.inbound.queue import Gathering
-from infrastructure.outbound.feed import Teller
-from infrastructure.outbound.webhooks.managing import Managing
+from infrastructure.outbound.feed import Feed
+from infrastructure.outbound.webhooks.administration import Webhooks
 from infrastructure.read_models.definitions import StoredDefinitions
 from infrastructure.read_models.reads import Waiting
 
@@ -50,8 +50,8 @@ class State:
     experiments: Experiments
     explanations: Explanations
     assignments: Assignments
-    feed: Teller
-    webhooks: Callable[[str], Managing]
+    feed: Feed
+    webhooks: Callable[[str], Webhooks]
     """The webhooks of an app group."""
     reads: Callable[[str | None], Waiting]
     """What questions are answered from, once read models hold a position, or everything if it is None."""

@@ -151,7 +151,7 @@ class _Hub:
     def _sent(self, wanted: Wanted, after: int) -> tuple[Page, list[bytes]]:
         page = self.feed.page(wanted, after)
         parts = [bytearray()]
-        for each in page.told:
+        for each in page.events:
             if len(parts[-1]) >= _CHUNK_BYTES:
                 parts.append(bytearray())
             parts[-1] += b"id: %d\ndata: %s\n\n" % (each.position, self.feed.envelope(each))
@@ -225,7 +225,7 @@ class EventStream(Response):
             for part in parts:
                 yield part
             self._position = page.position
-            told = page.told[-1].position if page.told else told
+            told = page.events[-1].position if page.events else told
             if page.position >= page.newest:
                 await self._hub.beyond(page.position, beat - time.monotonic())
             if time.monotonic() >= beat:

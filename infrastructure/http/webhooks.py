@@ -17,14 +17,14 @@ from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Manager, Shared, State, unquote_id
 from infrastructure.inbound.files.json_lines import read_json
-from infrastructure.outbound.webhooks.hooks import TooManyWebhooks
-from infrastructure.outbound.webhooks.managing import (
+from infrastructure.outbound.webhooks.administration import (
     ChangeWebhook,
     MakeWebhook,
     ReleaseLines,
     ReplayWebhook,
     UnknownWebhook,
 )
+from infrastructure.outbound.webhooks.hooks import TooManyWebhooks
 
 routes = APIRouter(tags=["webhooks"])
 
@@ -151,7 +151,7 @@ async def list_webhooks(
     """List the webhooks of the app group by id, and how much waits for each."""
     most, after = read_limit(limit), read_cursor(cursor, str) or ""
     managing = state.webhooks(caller.app_group)
-    found = await asyncio.to_thread(managing.listed, after, most + 1)
+    found = await asyncio.to_thread(managing.list_all, after, most + 1)
     further = make_cursor(found[most - 1]["id"]) if len(found) > most else None
     return respond({"webhooks": found[:most], "next_cursor": further})
 
@@ -229,7 +229,7 @@ async def list_parked(
 ) -> Response:
     """List the users whose line is parked, and why."""
     most, after = read_limit(limit), read_cursor(cursor, str) or ""
-    found = await _asked(state, caller, "parked", webhook_id, after, most + 1)
+    found = await _asked(state, caller, "list_parked", webhook_id, after, most + 1)
     further = make_cursor(found[most - 1].journey_id) if len(found) > most else None
     return respond({"parked": [each.as_json() for each in found[:most]], "next_cursor": further})
 
@@ -248,7 +248,7 @@ async def release_parked(request: Request, state: Shared, caller: Manager, webho
 
 
 async def _asked(state: State, caller: Manager, name: str, *arguments: Any) -> Any:  # noqa: ANN401
-    """What `Managing` answers, in another thread; raises Problem for a webhook that is none of the app group's."""
+    """What `Webhooks` answers, in another thread; raises Problem for a webhook that is none of the app group's."""
     try:
         return await asyncio.to_thread(getattr(state.webhooks(caller.app_group), name), *arguments)
     except UnknownWebhook as error:

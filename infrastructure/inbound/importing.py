@@ -10,14 +10,14 @@ from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from application.commands.facts import FactCommand, Notes, read_fact
-from application.commands.intake import Answer, Outcome, Verdict
+from application.commands.intake import Answer, Intake, Outcome, Verdict
 from domain.errors import FactRefused
 from infrastructure.access.operator import stamp
-from infrastructure.composition import Service
-from infrastructure.inbound.earlier import answered, leniently, to_take
+from infrastructure.inbound.earlier import Earlier, answered, leniently, to_take
 from infrastructure.inbound.files import FactFile, Raw, open_facts
 from infrastructure.inbound.files.reading import Reread
 from infrastructure.process.garbage import less_garbage_collection
+from projections.engine.projector import Projector
 from projections.registry import WITH_IMPORTS
 
 IMPORT_BATCH = 8_000
@@ -89,8 +89,17 @@ class _Taken(NamedTuple):
 class Import:
     """An import into one app group."""
 
-    def __init__(self, service: Service, app_group: str, reject: Callable[[Rejected], None]) -> None:
-        self._service = service
+    def __init__(
+        self,
+        intake: Intake,
+        earlier: Earlier,
+        projector: Projector,
+        app_group: str,
+        reject: Callable[[Rejected], None],
+    ) -> None:
+        self._intake = intake
+        self._earlier = earlier
+        self._projector = projector
         self._app_group = app_group
         self._reject = reject
         self.totals = Totals()
@@ -103,7 +112,7 @@ class Import:
                 for path in paths:
                     self._file(path, file_format, watcher)
         finally:
-            self._service.projector.catch_up(*WITH_IMPORTS, progress=watcher.projecting)
+            self._projector.catch_up(*WITH_IMPORTS, progress=watcher.projecting)
             self.totals.seconds = round(time.monotonic() - started, 3)
         return self.totals
 
@@ -129,9 +138,9 @@ class Import:
                 count_down_to(0)
 
     def _take(self, batch: list[_Read]) -> _Taken:
-        known = self._service.earlier.answers(self._app_group, batch)
+        known = self._earlier.answers(self._app_group, batch)
         commands = to_take(batch, known)
-        return _Taken(batch, known, self._service.intake.submit(self._app_group, commands, stamp()))
+        return _Taken(batch, known, self._intake.submit(self._app_group, commands, stamp()))
 
     def _count_batch(self, path: str, batch: _Taken, outcome: Outcome) -> None:
         answers = answered(batch.batch, batch.known, outcome.answers)

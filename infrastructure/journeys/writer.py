@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from application.ports import Decide, Stamp
 from infrastructure.database import Database
 from infrastructure.database.failures import ConnectionLost, OutcomeUnknown
+from infrastructure.event_store.reading import last_position
 from infrastructure.event_store.recorder import Recorder, Unit, Writing
 from infrastructure.journeys.store import JourneyStore, Range
 from infrastructure.journeys.unit_of_work import JourneyTransaction, RowWriter, UnitOfWork
@@ -118,7 +119,7 @@ class StoredLedgers:
             raise
 
     def _decide(self, unit: UnitOfWork, connection: Connection) -> None:
-        unit.position = self._recorder.position(connection)
+        unit.position = last_position(connection)
         unit.touched = True
         self._journeys.catch_up(connection, unit.position, self._own_up_to(unit.position))
         unit.touched = False

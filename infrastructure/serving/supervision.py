@@ -27,6 +27,7 @@ from infrastructure.http.protocol import BoundedProtocol
 from infrastructure.http.settings import HttpSettings
 from infrastructure.outbound.webhooks.settings import WebhookSettings, webhook_settings
 from infrastructure.process.garbage import less_garbage_collection
+from infrastructure.process.parent import follow
 from infrastructure.settings import Settings
 
 log = structlog.get_logger()
@@ -153,14 +154,7 @@ def _child(name: str, target: Callable[..., None], *arguments: object) -> _Child
 def _begun(parent: int) -> None:
     """Prepare a process: it ends with the one that began it, which alone hears of Ctrl-C."""
     logging.configure(Settings())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.2)
-    os._exit(1)
+    follow(parent)
 
 
 def _project(database_url: str, parent: int) -> None:
@@ -180,13 +174,15 @@ def _project(database_url: str, parent: int) -> None:
 
 def _deliver(database_url: str, settings: WebhookSettings, parent: int) -> None:
     from infrastructure.composition import Service  # noqa: PLC0415 - as above
-    from infrastructure.outbound.webhooks.delivery import Delivering  # noqa: PLC0415
+    from infrastructure.outbound.feed import Feed  # noqa: PLC0415
+    from infrastructure.outbound.webhooks.delivery import Deliverer  # noqa: PLC0415
 
     _begun(parent)
     with Service(database_url) as service:
-        delivering = Delivering(service, settings)
-        signal.signal(signal.SIGTERM, lambda *_: delivering.end())
-        delivering.run()
+        feed = Feed(service.database, service.definitions)
+        deliverer = Deliverer(service.database, feed, settings)
+        signal.signal(signal.SIGTERM, lambda *_: deliverer.end())
+        deliverer.run()
 
 
 class _Server(uvicorn.Server):

@@ -14,7 +14,7 @@ from domain.campaigns import events
 from domain.campaigns.definition import Variant
 from domain.campaigns.events import CampaignDrafted, Status
 from projections.campaign_report.fold import ReportFold
-from projections.campaign_report.reading import CampaignReport, Figures, VariantFigures, as_stated, totals
+from projections.campaign_report.reading import CampaignReport, VariantFigures, as_stated, totals
 from projections.campaign_report.tables import (
     report_campaigns,
     report_conversions,
@@ -24,6 +24,7 @@ from projections.campaign_report.tables import (
 from projections.engine.columns import EXACT
 from projections.engine.generations import Generation
 from projections.engine.projection import Logged
+from projections.figures import Figures
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class CampaignThen:
             status=self.status.value,
             position=position,
             conversion_events=[as_stated(index, event) for index, event in enumerate(events)],
-            totals=totals(counts.unique_recipients[None], len(events), variants),
+            totals=totals(variants, counts.unique_recipients[None], len(events)),
             variants=variants,
         )
 

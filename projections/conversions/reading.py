@@ -1,12 +1,13 @@
 """Reading conversions, page by page, and what had converted and been earned by an instant."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Select, Table, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Table, func, select, tuple_
 from sqlalchemy.engine import Connection
 
 from domain.campaigns.conversion_events import LETTERS
@@ -15,6 +16,7 @@ from projections import conversions as projection
 from projections.conversions import tables
 from projections.engine.columns import EXACT
 from projections.engine.generations import current
+from projections.engine.paging import first_between
 from projections.engine.projection import Known
 from projections.engine.sums import stream
 from projections.engine.users import users
@@ -159,3 +161,21 @@ def revenue_until(
         amount = EXACT.add(amount, EXACT.multiply(net, Decimal(count)))
         found[variant_id, currency] = (purchases + count, amount)
     return dict(found)
+
+
+def conversions_between(
+    connection: Connection, app_group: str, campaign_id: str, span: tuple[datetime, datetime], limit: int
+) -> tuple[Sequence[Row[Any]], int]:
+    """The first conversions whose behaviour is after an instant, up to and including another; and how many."""
+    table = _table(connection, tables.conversions)
+    rows = select(table).where(table.c.stream_id == stream(app_group, campaign_id))
+    return first_between(connection, rows, table, table.c.behaviour_at, span, limit)
+
+
+def revenue_between(
+    connection: Connection, app_group: str, campaign_id: str, span: tuple[datetime, datetime], limit: int
+) -> tuple[Sequence[Row[Any]], int]:
+    """The first purchases and orders that count, after an instant, up to and including another; and how many."""
+    table = _table(connection, tables.counted_revenue)
+    rows = select(table).where(table.c.stream_id == stream(app_group, campaign_id))
+    return first_between(connection, rows, table, table.c.occurred_at, span, limit)

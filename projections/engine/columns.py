@@ -13,6 +13,9 @@ EXACT = Context(prec=60)
 read_models = MetaData()
 """What projections declare; the tables themselves have the number of their generation in their names."""
 
+CAMPAIGN = ""
+"""In the place of a variant: the row is the campaign's own, of any variant but control. No id is empty (R9, R18)."""
+
 # Ids compare by code point (docs/rules.md, Words).
 Id = Text().with_variant(Text(collation="C"), "postgresql")
 

@@ -10,9 +10,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from projections.engine.columns import CAMPAIGN
 from projections.engine.projection import Store
 from projections.recipients.fold import WIDTH, ReceiptKey, Recipient, RecipientsFold, User
-from projections.recipients.tables import CAMPAIGN, recipient_receipts, recipients
+from projections.recipients.tables import recipient_receipts, recipients
 
 _ALL = (1 << WIDTH) - 1
 FLAGS = [tuple(bool(mask >> index & 1) for index in range(WIDTH)) for mask in range(_ALL + 1)]

@@ -10,9 +10,9 @@ from domain.campaigns.conversion_events import LETTERS
 from domain.facts import Received
 from domain.journey.decisions import Conversion, Revenue
 from projections.engine import sums
+from projections.engine.columns import CAMPAIGN
 from projections.engine.projection import Fold, Known, Logged
 from projections.engine.sums import stream
-from projections.recipients.tables import CAMPAIGN
 
 WIDTH = len(LETTERS)
 

@@ -5,7 +5,7 @@ They follow from each recipient's row as it was and as it is, so that they are e
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from domain.instants import EPOCH
 from projections.engine import sums
@@ -21,11 +21,6 @@ _Key = tuple[str, str, int, int]
 
 _Campaigns = Mapping[str, tuple[str, str]]
 """By stream the app group and the campaign."""
-
-
-def floored(instant: datetime) -> datetime:
-    """The full hour, in UTC, at or before an instant."""
-    return EPOCH + (instant - EPOCH) // _HOUR * _HOUR
 
 
 def write(changes: Iterable[Change], store: Store, campaigns: _Campaigns) -> None:

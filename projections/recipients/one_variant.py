@@ -12,15 +12,14 @@ from typing import Any
 
 from sqlalchemy import Table
 
-from domain.instants import EPOCH
+from domain.instants import EPOCH, full_hour
 from projections.engine import sums
-from projections.engine.columns import EXACT
+from projections.engine.columns import CAMPAIGN, EXACT
 from projections.engine.projection import Store
 from projections.engine.sums import Key
 from projections.recipients.changes import FLAGS, Change, Changes, one
 from projections.recipients.fold import WIDTH, RecipientsFold
 from projections.recipients.tables import (
-    CAMPAIGN,
     experiment_delays,
     experiment_first_receipts,
     experiment_recipients,
@@ -104,7 +103,7 @@ def _by_first_receipt(found: Changes) -> dict[Key, tuple[int]]:
         for first, sign in zip(changed, (-1, 1), strict=True):
             if first is not None:
                 (at, _), variant_id = first
-                counts[stream, variant_id, EPOCH + (at - EPOCH) // _HOUR * _HOUR] += sign
+                counts[stream, variant_id, full_hour(at)] += sign
     return {key: (count,) for key, count in counts.items()}
 
 

@@ -13,7 +13,7 @@ from domain import money
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
 from domain.instants import printed
-from projections.engine.columns import EXACT
+from projections.engine.columns import CAMPAIGN, EXACT
 from projections.engine.generations import Generation, current
 from projections.engine.projection import Known
 from projections.engine.sums import stream
@@ -21,8 +21,14 @@ from projections.engine.users import users
 from projections.recipients import RECIPIENTS, tables
 from projections.recipients.fold import ReceiptKey
 from projections.recipients.maturity import EventMature, Mature, VariantMature, mature
-from projections.recipients.periods import Period, Until, VariantPeriod, receipts_until, received_between
-from projections.recipients.tables import CAMPAIGN
+from projections.recipients.periods import (
+    Period,
+    Until,
+    VariantPeriod,
+    receipts_between,
+    receipts_until,
+    received_between,
+)
 
 __all__ = [
     "EventMature",
@@ -35,6 +41,7 @@ __all__ = [
     "VariantPeriod",
     "Wanted",
     "mature",
+    "receipts_between",
     "receipts_until",
     "received_between",
     "recipients",

@@ -1,11 +1,12 @@
 """Writing what was folded to the tables of recipients."""
 
+from projections.engine.columns import CAMPAIGN
 from projections.engine.projection import Store
 from projections.recipients import hours, one_variant
 from projections.recipients.changes import changes, left, row
 from projections.recipients.fold import RecipientsFold
 from projections.recipients.one_variant import Campaigns
-from projections.recipients.tables import CAMPAIGN, recipient_receipts, recipients
+from projections.recipients.tables import recipient_receipts, recipients
 
 
 def write(fold: RecipientsFold, store: Store) -> None:

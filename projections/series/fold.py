@@ -13,9 +13,10 @@ from sqlalchemy import Table
 from domain.facts import Received
 from domain.journey.decisions import Conversion, Receipt, Revenue
 from projections.engine import sums
+from projections.engine.columns import CAMPAIGN
 from projections.engine.projection import Fold, Known, Logged, Store
 from projections.engine.sums import Key, stream
-from projections.series.tables import CAMPAIGN, series_conversions, series_receipts, series_revenue
+from projections.series.tables import series_conversions, series_receipts, series_revenue
 
 
 class SeriesFold(Fold):

@@ -13,12 +13,13 @@ from sqlalchemy.engine import Connection, Row
 from domain import money
 from domain.campaigns.definition import Definition
 from domain.errors import DomainError
-from projections.engine.columns import EXACT
+from projections.engine.columns import CAMPAIGN, EXACT
 from projections.engine.generations import Generation, current
 from projections.engine.projection import Known
 from projections.engine.sums import stream
 from projections.series import SERIES
-from projections.series.tables import CAMPAIGN, Clock, series_conversions, series_receipts, series_revenue
+from projections.series.clock import Clock
+from projections.series.tables import series_conversions, series_receipts, series_revenue
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from infrastructure.access.operator import stamp
 from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.event_store.integrity import verify
-from infrastructure.event_store.reading import EventLog
+from infrastructure.event_store.log import EventLog
 from infrastructure.journeys.unit_of_work import JourneyTransaction
 from infrastructure.read_models.worker import ProjectionWorker
 from tests.support.ledgers import databases, open_ledger, outcome, reported, take, url_of
@@ -77,7 +77,7 @@ def test_a_read_that_dies_after_the_decision_leaves_nothing_in_memory(
         answers = take(service, [receipt(2), receipt(3, "new")]).answers
         assert {answer.verdict.value for answer in answers} == {"accepted"}
         take(service, [receipt(4), receipt(5, "new")])
-        assert verify(service.database, service.recorder, lambda *_: None).problem is None
+        assert verify(service.database, lambda *_: None).problem is None
         facts = [receipt(1), receipt(2), receipt(3, "new"), receipt(4), receipt(5, "new")]
         assert outcome(service) == judge([CAMPAIGN], facts)
 
@@ -196,7 +196,7 @@ def test_backends_terminated_at_random_lose_nothing_and_double_nothing(
         assert storm.refused == []
         assert max(storm.accepted.values()) == 1
         one.projector.catch_up()
-        assert verify(one.database, one.recorder, lambda *_: None).problem is None
+        assert verify(one.database, lambda *_: None).problem is None
         expected = judge(campaigns, [facts[number] for number in sorted(storm.sent)])
         assert outcome(one) == expected
         for campaign in campaigns:

@@ -21,19 +21,17 @@ from domain.campaigns.evidence import DecidingTest
 from infrastructure.access.operator import stamp
 from infrastructure.audit.auditing import Options, audit_ledger
 from infrastructure.composition import Service
-from infrastructure.inbound.importing import Import
 from projections.campaign_report.reading import report, reports
 from projections.conversions import CONVERSIONS
 from projections.conversions.tables import conversions, counted_revenue
 from projections.engine import generations
 from projections.engine.users import users
 from projections.overlap.reading import overlap
+from projections.series.clock import Clock
 from projections.series.reading import series
-from projections.series.tables import Clock
-from tests.projections.test_recipients import everyone
-from tests.projections.test_series import by_day
 from tests.support import reference, reference_reports
 from tests.support.ledgers import url_of
+from tests.support.read_models import by_day, everyone
 
 OFFERS = Path(__file__).parents[3] / "shared" / "data" / "offers"
 FIRST_USERS = 100
@@ -149,7 +147,7 @@ def assert_days_and_overlap(service: Service, campaign: reference.Campaign) -> N
 @pytest.mark.usefixtures("each_database")
 def test_the_offers_as_they_stand(service: Service) -> None:
     """R6 to R11, R18, R19: every figure that two implementations computed elsewhere comes out."""
-    importing = Import(service, "offers", lambda rejected: pytest.fail(str(rejected)))
+    importing = service.start_import("offers", lambda rejected: pytest.fail(str(rejected)))
     totals = importing.run([str(OFFERS / "facts.jsonl.gz")], None, Silent())
     assert (totals.read, totals.accepted, totals.duplicates) == (323_534, 323_534, 0)
     assert_expected(service)
@@ -160,7 +158,7 @@ def test_the_offers_as_they_stand(service: Service) -> None:
 
 def assert_audited(service: Service) -> None:
     """The rules in SQL say the same."""
-    found = audit_ledger(service, Options(), lambda *_: None)
+    found = audit_ledger(service.database, service.projector, Options(), lambda *_: None)
     assert found.differs == 0, found.judged.differences[:3]
 
 
@@ -192,7 +190,9 @@ def test_r14_the_offers_shuffled_repeated_and_split(service: Service, tmp_path: 
         with gzip.open(path, "wb", compresslevel=1) as file:
             file.writelines(part)
         paths.append(str(path))
-    totals = Import(service, "offers", lambda rejected: pytest.fail(str(rejected))).run(paths, None, Silent())
+    totals = service.start_import("offers", lambda rejected: pytest.fail(str(rejected))).run(
+        paths, None, Silent()
+    )
     assert (totals.read, totals.accepted, totals.duplicates) == (388_241, 323_534, 64_707)
     assert_expected(service)
     assert_read_models(service)

@@ -171,7 +171,7 @@ def check(load: Load) -> None:
             assert len({fact["id"] for fact in batch} & there) in {0, BATCH}
         service.projector.catch_up()
         assert reported(service, "spring")["totals"]["receipts"] == len(there)
-        assert verify(service.database, service.recorder, lambda *_: None).first_bad_position is None
+        assert verify(service.database, lambda *_: None).first_bad_position is None
 
 
 @pytest.mark.usefixtures("each_database")

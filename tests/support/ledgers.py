@@ -19,7 +19,7 @@ from infrastructure.access.operator import stamp
 from infrastructure.composition import Service
 from infrastructure.database.schema import identities
 from infrastructure.event_store.codec import decode
-from infrastructure.event_store.recorder import Row
+from infrastructure.event_store.reading import Row, read_rows
 from projections.campaign_report.reading import report
 from projections.engine.generations import checkpoints
 from projections.engine.projection import Projection
@@ -90,7 +90,7 @@ def take(service: Service, raws: Iterable[dict[str, Any]], app_group: str = GROU
 def rows(service: Service) -> list[Row]:
     """The whole log."""
     with service.database.reading() as connection:
-        return service.recorder.rows(connection, 0, 10**9)
+        return read_rows(connection, 0, 10**9)
 
 
 def streams(service: Service) -> dict[str, list[JourneyEvent]]:

@@ -96,7 +96,7 @@ def test_what_was_acknowledged_survives_a_process_killed_right_afterwards(tmp_pa
         sender.communicate()
     assert len(acknowledged) > KILLS * 50
     with Service(url_of(tmp_path)) as service:
-        assert verify(service.database, service.recorder, lambda *_: None).problem is None
+        assert verify(service.database, lambda *_: None).problem is None
         commands = [read_fact(facts[number]) for number in acknowledged]
         answers = service.intake.record(GROUP, commands, stamp()).answers
     assert {answer.verdict.value for answer in answers} == {"duplicate"}

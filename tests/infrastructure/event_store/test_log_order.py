@@ -12,7 +12,8 @@ from eventsourcing.persistence import IntegrityError
 from sqlalchemy import text
 
 from application.ports import Stamp
-from infrastructure.event_store.recorder import Recorder, Unit, Writing, event_hash
+from infrastructure.event_store.reading import event_hash
+from infrastructure.event_store.recorder import Recorder, Unit, Writing
 from tests.infrastructure.event_store.test_recorder import recorder_in
 from tests.support.ledgers import databases
 from tests.support.servers import Server

@@ -233,7 +233,7 @@ def test_two_lists_of_facts_are_refused_whole(api: Api) -> None:
     told = problem(
         api.client().post("/v1/facts", content=f'{{"facts":{facts},"facts":{facts}}}'), 400, "malformed"
     )
-    assert "'facts' stands more than once" in told["detail"]
+    assert "has the key 'facts' more than once" in told["detail"]
     assert api.client().get("/v1/users/u1/journey").status_code == 404
 
 

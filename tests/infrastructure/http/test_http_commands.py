@@ -9,11 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
+from domain.instants import microseconds
+from infrastructure import metrics
 from infrastructure.access.keys import Scope
 from infrastructure.composition import Service
 from infrastructure.inbound import rejects
 from infrastructure.inbound.rejects import Bounds, Refusal
-from infrastructure.read_models import gauges
 from tests.infrastructure.http.test_http import MISSING, RECEIPT, SALE, post, problem
 from tests.support.commands import run
 from tests.support.ledgers import GROUP, open_ledger
@@ -290,15 +291,15 @@ def test_a_scrape_does_not_count_all_rejected_facts_again(
     """For a while it tells what was counted, of all app groups together."""
 
     def scraped() -> list[str]:
-        found = gauges.of_ledger(service)
+        found = metrics.describe_ledger(service.database, service.log, lambda: microseconds(service.now()))
         return [line.rpartition(" ")[2] for line in found if line.startswith("conversions_rejects_kept{")]
 
     with open_ledger(tmp_path) as service:
-        monkeypatch.setattr(gauges, "_REJECTS_SECONDS", 1e9)
+        monkeypatch.setattr(metrics, "_REJECTS_SECONDS", 1e9)
         keep(service, 2, Bounds(1_000, DAY))
         keep(service, 3, Bounds(1_000, DAY), app_group="other")
         assert scraped() == ["5"]
         keep(service, 1, Bounds(1_000, DAY))
         assert scraped() == ["5"]
-        monkeypatch.setattr(gauges, "_REJECTS_SECONDS", 1e-6)
+        monkeypatch.setattr(metrics, "_REJECTS_SECONDS", 1e-6)
         assert scraped() == ["6"]
