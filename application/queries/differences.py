@@ -11,8 +11,8 @@ from domain import money
 from domain.campaigns.conversion_events import LETTERS
 from domain.instants import printed
 from projections.campaign_report.as_of import Clock, Difference
-from projections.campaign_report.reading import Figures
 from projections.engine.columns import EXACT
+from projections.figures import Figures
 
 _Figure = tuple[str, int | None, str | None]
 """What is counted, of which conversion event, in which currency."""

@@ -6,8 +6,8 @@ from typing import cast, get_args
 
 from application.queries.reads import AskedCampaign, BadQuestion, refuse_reversed
 from projections.series import SERIES
+from projections.series.clock import Clock
 from projections.series.reading import Series, series
-from projections.series.tables import Clock
 
 
 @dataclass(frozen=True)
