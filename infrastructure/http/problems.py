@@ -71,6 +71,7 @@ def respond(problem: Problem) -> Response:
 _REFUSALS: Mapping[type[DomainError], HTTPStatus] = {
     UnknownAppGroup: HTTPStatus.NOT_FOUND,
     UnknownCampaign: HTTPStatus.NOT_FOUND,
+    UnknownUser: HTTPStatus.NOT_FOUND,
     UnknownVariant: HTTPStatus.NOT_FOUND,
     UnknownUser: HTTPStatus.NOT_FOUND,
     CampaignExists: HTTPStatus.CONFLICT,
