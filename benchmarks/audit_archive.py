@@ -17,13 +17,14 @@ from benchmarks.garbage import less_collection
 from benchmarks.ledger import Unwatched, refuse
 from benchmarks.places import Place
 from benchmarks.workload import CAMPAIGNS, GROUP
-from infrastructure.archive import EventPart, Manifest, manifest_of, store
-from infrastructure.archive.archiving import COLUMNS, PART_POSITIONS, sha256_of
-from infrastructure.archive.engine import ROW_GROUP, engine
+from infrastructure.access.operator import stamp
+from infrastructure.archive import EventPart, Manifest, open_location, read_manifest
+from infrastructure.archive.archiving import PART_POSITIONS, hash_file
 from infrastructure.archive.manifest import MANIFEST, event_file
-from infrastructure.audit.engine import quoted
-from infrastructure.composition import Service, stamp
-from infrastructure.inbound.importing import Import
+from infrastructure.archive.parquet_files import ROW_GROUP, open_engine
+from infrastructure.archive.typed_columns import MARK
+from infrastructure.audit.duckdb_engine import quote
+from infrastructure.composition import Service
 
 _MEMORY: Final = "2GB"
 
@@ -56,7 +57,7 @@ def ledger(place: Place, facts: Path) -> Iterator[str]:
     with place.empty() as url:
         with Service(url) as service, less_collection():
             service.campaigns.apply(read_campaigns(CAMPAIGNS), stamp())
-            Import(service, GROUP, refuse).run([str(facts)], None, Unwatched())
+            service.start_import(GROUP, refuse).run([str(facts)], None, Unwatched())
             service.projector.catch_up()
         yield url
 
@@ -65,8 +66,8 @@ class Copies:
     """An archive in a directory that grows by copies of the journeys of another one."""
 
     def __init__(self, source: Path, target: Path) -> None:
-        self._source = manifest_of(store(str(source)))
-        self._files = ", ".join(quoted(str(source / part.file)) for part in self._source.events)
+        self._source = read_manifest(open_location(str(source)))
+        self._files = ", ".join(quote(str(source / part.file)) for part in self._source.events)
         self._target = target
         self._parts: list[EventPart] = []
         self._copies = 0
@@ -74,7 +75,7 @@ class Copies:
     def grow(self, copies: int) -> None:
         """Make it hold so many copies: at least as many as it holds."""
         (self._target / "events").mkdir(parents=True, exist_ok=True)
-        with engine(_MEMORY) as connection:
+        with open_engine(_MEMORY) as connection:
             before, journeys = self._look(connection)
             at_a_time = max(1, PART_POSITIONS // (before + journeys))
             while self._copies < copies:
@@ -111,9 +112,9 @@ class Copies:
         path = self._target / event_file(first, last)
         ordered = f"SELECT * FROM ({copied}) ORDER BY topic, stream_id, version"  # noqa: S608
         options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
-        connection.execute(f"COPY ({ordered}) TO {quoted(str(path))} ({options})")
-        size, digest = path.stat().st_size, sha256_of(path)
-        stretch = {"first": str(first), "last": str(last), "hash": digest, "columns": COLUMNS}
+        connection.execute(f"COPY ({ordered}) TO {quote(str(path))} ({options})")
+        size, digest = path.stat().st_size, hash_file(path)
+        stretch = {"first": str(first), "last": str(last), "hash": digest, "columns": MARK}
         return EventPart(event_file(first, last), last - first + 1, size, digest, **stretch)
 
     def _write_manifest(self) -> None:
@@ -125,4 +126,4 @@ class Copies:
             identities=[],
             properties=[],
         )
-        (self._target / MANIFEST).write_bytes(manifest.encoded())
+        (self._target / MANIFEST).write_bytes(manifest.encode())

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from benchmarks.results import Table
-from infrastructure.archive import manifest_of, store
+from infrastructure.archive import open_location, read_manifest
 from infrastructure.composition import Service
 from infrastructure.database import sqlite_file
 from infrastructure.database.schema import (
@@ -40,7 +40,7 @@ class Sizes:
 
 def measured(place: str, url: str, facts: int, archive: Path) -> Sizes:
     """Look at a ledger, and at the archive that was made of it."""
-    manifest = manifest_of(store(str(archive)))
+    manifest = read_manifest(open_location(str(archive)))
     with Service(url) as service:
         parts = _of_file(url) if sqlite_file(url) else _of_server(service)
     parts["archive: events"] = sum(part.bytes for part in manifest.events)

@@ -7,22 +7,23 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 
 from benchmarks.audit_memory import peak_bytes
 from benchmarks.garbage import less_collection
-from infrastructure.archive import Archiving, store
-from infrastructure.archive.reading import logged
-from infrastructure.audit.archived import archived
+from infrastructure.archive import Archiver, open_location
+from infrastructure.archive.batches import read_events
+from infrastructure.audit.archive_files import fetch_event_files
 from infrastructure.audit.auditing import MEMORY, Options, audit_archive, audit_ledger
 from infrastructure.audit.decisions import audit_decisions
-from infrastructure.audit.engine import DuckDB, quoted
-from infrastructure.audit.outcome import Audited
+from infrastructure.audit.definitions import DEFINING, read_definitions
+from infrastructure.audit.duckdb_engine import DuckDB, quote
+from infrastructure.audit.outcome import AuditResult
 from infrastructure.audit.rules import Statement, statements
-from infrastructure.audit.stated import DEFINING, stated
-from infrastructure.composition import Service
+from infrastructure.composition import Service, open_for_reading
 from infrastructure.logging import configure
 from infrastructure.settings import read_settings
 
@@ -52,10 +53,10 @@ def _archive(address: str, engine: str = DuckDB.name) -> Done:
 def _ledger(url: str) -> Done:
     """`conversions audit`."""
     with Service(url) as service:
-        return _found(audit_ledger(service, Options(), _unwatched))
+        return _found(audit_ledger(service.database, service.projector, Options(), _unwatched))
 
 
-def _found(audited: Audited) -> Done:
+def _found(audited: AuditResult) -> Done:
     conversions: dict[str, int] = {}
     for key, number in audited.judged.figures.items():
         if key.figure == "conversions" and key.clock == "conversion":
@@ -69,7 +70,7 @@ def _conversions(address: str) -> Done:
     """The rules of conversions alone, which is what audit_polars.py answers as well."""
     with TemporaryDirectory() as work:
         engine = DuckDB(Path(work), MEMORY)
-        engine.open(archived(address, Path(work), _unwatched).files)
+        engine.open(fetch_event_files(address, Path(work), _unwatched).files)
         started = perf_counter()
         _judge_conversions(engine)
         counted = engine.rows(
@@ -83,11 +84,11 @@ def _conversions(address: str) -> Done:
 
 
 def _judge_conversions(engine: DuckDB) -> None:
-    topics = ", ".join(map(quoted, DEFINING))
+    topics = ", ".join(map(quote, DEFINING))
     defining = (
         f"SELECT app_group, stream_id, topic, payload FROM log WHERE topic IN ({topics}) ORDER BY position"  # noqa: S608
     )
-    for name, table in stated(engine.rows(defining)).tables(0, 0).items():
+    for name, table in read_definitions(engine.rows(defining)).tables(0, 0).items():
         engine.give(name, table)
     engine.look(Statement("typed", "SELECT * FROM log"))
     for statement in statements():
@@ -101,7 +102,7 @@ def _scan(address: str) -> Done:
     """Every value of every column that the rules ask for, read and hashed."""
     with TemporaryDirectory() as work:
         engine = DuckDB(Path(work), MEMORY)
-        engine.open(archived(address, Path(work), _unwatched).files)
+        engine.open(fetch_event_files(address, Path(work), _unwatched).files)
         started = perf_counter()
         list(engine.rows(f"SELECT bit_xor(hash(COLUMNS(* EXCLUDE ({UNASKED})))) FROM log"))  # noqa: S608
         seconds = perf_counter() - started
@@ -113,7 +114,9 @@ def _scan(address: str) -> Done:
 def _decisions(url: str) -> Done:
     """`conversions audit --decisions` in one process: the domain's own code over every journey."""
     with Service(url) as service, less_collection():
-        audited = audit_decisions(service, processes=1)
+        audited = audit_decisions(
+            (service.database, service.ledger), partial(open_for_reading, url), processes=1
+        )
     found = audited.found
     return Done(audited.seconds, found.events, found.facts, found.differences_total)
 
@@ -122,7 +125,7 @@ def _read(url: str) -> Done:
     """The log as archives and audits read it, and nothing done with it."""
     with Service(url) as service:
         last, events, started = service.recorder.max_notification_id() or 0, 0, perf_counter()
-        for batch in logged(service, 0, last):
+        for batch in read_events(service.database, 0, last):
             events += batch.num_rows
         return Done(perf_counter() - started, events)
 
@@ -131,7 +134,9 @@ def _archiving(url: str, directory: str) -> Done:
     """`conversions archive`, into an empty directory."""
     with Service(url) as service:
         started = perf_counter()
-        manifest = Archiving(service, store(directory), _unwatched).run()
+        manifest = Archiver(
+            service.database, service.recorder, service.now, open_location(directory), _unwatched
+        ).run()
         return Done(perf_counter() - started, int(manifest.position))
 
 

@@ -14,8 +14,8 @@ from application.commands.definitions import read_deadline
 from benchmarks.peers import interpreter
 from benchmarks.results import Progress
 from benchmarks.workload import CAMPAIGNS
-from infrastructure.archive import manifest_of, store
-from infrastructure.audit.spark import Spark
+from infrastructure.archive import open_location, read_manifest
+from infrastructure.audit.spark_engine import Spark
 
 _MICROSECONDS = 1_000_000
 
@@ -81,7 +81,7 @@ def polars(archive: Path, beside: Run, progress: Progress, runs: int) -> Run:
 
     Raises NotInstalled, Failed.
     """
-    files = [str(archive / part.file) for part in manifest_of(store(str(archive))).events]
+    files = [str(archive / part.file) for part in read_manifest(open_location(str(archive))).events]
     command = [interpreter(progress), "-m", "benchmarks.audit_polars", *files]
     asked = json.dumps(list(_asked()))
     told = [_told(command, asked) for _ in range(runs)]

@@ -15,7 +15,8 @@ from application.commands.facts import FactCommand
 from benchmarks.journeys import GROUP, ONE_CAMPAIGN, TWO_YEARS, Span, campaigns, facts
 from benchmarks.ledger import batches, fresh
 from benchmarks.results import Ask, Progress, Table
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 
 LENGTHS = (10, 100, 1_000, 10_000)
 SPANS = (TWO_YEARS, ONE_CAMPAIGN)

@@ -24,7 +24,8 @@ from benchmarks.results import Ask, Progress, Table
 from benchmarks.workload import GROUP
 from infrastructure.access import keys
 from infrastructure.access.keys import Scope
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 
 SECONDS = 3.0
 SIZES = (1, 100, 1_000)

@@ -12,9 +12,10 @@ from benchmarks.results import Ask, Progress, Table
 from benchmarks.stages import DECIDING, RECORDING, time_stages
 from benchmarks.workload import CAMPAIGNS, GROUP
 from domain.errors import FactRefused
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.inbound.files import open_facts
-from infrastructure.inbound.importing import IMPORT_BATCH, Import
+from infrastructure.inbound.importing import IMPORT_BATCH
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def measure(path: Path, place: Place, runs: int, progress: Progress) -> Measured
 def _run(path: Path, service: Service) -> Run:
     """Import a file as the command line does, and time its stages."""
     before = service.recorder.max_notification_id() or 0
-    importing = Import(service, GROUP, refuse)
+    importing = service.start_import(GROUP, refuse)
     watch = time_stages(service, importing)
     started, processor = perf_counter(), process_time()
     with watch.stage("read"):
@@ -88,7 +89,7 @@ def import_file(path: Path, place: Place = SQLITE) -> tuple[int, float, Totals]:
     """Import a file untimed inside: facts, seconds, and the reports."""
     with fresh(CAMPAIGNS, place) as service:
         started = perf_counter()
-        done = Import(service, GROUP, refuse).run([str(path)], None, Unwatched())
+        done = service.start_import(GROUP, refuse).run([str(path)], None, Unwatched())
         return done.accepted, perf_counter() - started, totals(service, GROUP)
 
 

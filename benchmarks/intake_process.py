@@ -10,7 +10,6 @@ from sqlalchemy import text
 from benchmarks.ledger import Unwatched, refuse
 from benchmarks.workload import GROUP
 from infrastructure.composition import Service
-from infrastructure.inbound.importing import Import
 from infrastructure.logging import configure
 from infrastructure.settings import read_settings
 
@@ -25,7 +24,7 @@ def main(url: str, paths: list[str]) -> None:
         for path in paths:
             before, written = service.recorder.max_notification_id() or 0, _written(service)
             started = perf_counter()
-            done = Import(service, GROUP, refuse).run([path], None, Unwatched())
+            done = service.start_import(GROUP, refuse).run([path], None, Unwatched())
             seconds = perf_counter() - started
             events = (service.recorder.max_notification_id() or 0) - before
             log = _written(service) - written

@@ -29,7 +29,8 @@ from benchmarks.reads import quantile
 from benchmarks.rebuild_stores import Stores
 from benchmarks.results import Ask, Progress, Table
 from benchmarks.workload import GROUP
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.inbound.importing import IMPORT_BATCH
 from infrastructure.logging import configure
 from infrastructure.settings import read_settings
@@ -185,7 +186,7 @@ def _look(service: Service) -> Look:
 
 def _newest(service: Service) -> int:
     with service.database.reading() as connection:
-        return service.projector.log.last_position(connection)
+        return service.log.last_position(connection)
 
 
 def send(url: str, first: int) -> None:

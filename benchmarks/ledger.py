@@ -10,7 +10,8 @@ from application.commands.definitions import read_campaigns
 from application.commands.facts import FactCommand, read_fact
 from benchmarks.garbage import less_collection
 from benchmarks.places import Place, SQLite
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.inbound.files import FactFile
 from infrastructure.inbound.files.json_lines import read_json
 from infrastructure.inbound.importing import Rejected

@@ -16,7 +16,7 @@ from benchmarks.results import Progress
 from infrastructure.composition import Service
 from infrastructure.database import Database, sqlite_file
 from infrastructure.database.schema import events
-from infrastructure.event_store.recorder import Row
+from infrastructure.event_store.reading import Row, read_rows
 
 ASKED_SHARE = 0.25
 _PAGE = 20_000
@@ -115,6 +115,6 @@ def _copying_without_indexes(url: str) -> Iterator[Put]:
 
 def _rows(service: Service, after: int) -> Iterator[Row]:
     with service.database.reading() as connection:
-        while page := service.recorder.rows(connection, after, _PAGE):
+        while page := read_rows(connection, after, _PAGE):
             yield from page
             after = page[-1].position

@@ -15,7 +15,7 @@ from infrastructure.composition import Service
 from infrastructure.database.schema import events
 from infrastructure.database.statements import Prepared
 from infrastructure.event_store.codec import TOPICS
-from infrastructure.read_models.folding_pool import FoldingPool
+from infrastructure.read_models.folding_pool import start_folding
 from projections.engine.projection import Projection, Tally
 from projections.engine.projector import BATCH
 from projections.engine.rebuilding import Task
@@ -63,8 +63,8 @@ def _rebuilt(url: str, names: list[str], processes: int) -> Run:
 def pool_start(url: str, processes: int) -> float:
     """Seconds until processes that fold have begun and done nothing: they begin within a rebuild."""
     started = perf_counter()
-    with FoldingPool(url, processes) as pool:
-        list(pool(Task((), 0, 0) for _ in range(processes)))
+    with start_folding(processes, lambda: Service(url).projector) as pool:
+        list(pool.map(Task((), 0, 0) for _ in range(processes)))
         return perf_counter() - started
 
 
@@ -84,7 +84,7 @@ def read_bare(service: Service, wanted: Collection[type[Any]] | None, runs: int)
 
 def _read_bare(service: Service, statement: Prepared) -> Run:
     with service.database.reading() as connection, less_collection():
-        last = service.projector.log.last_position(connection)
+        last = service.log.last_position(connection)
         started = perf_counter()
         for after in range(0, last, BATCH):
             statement.all(connection, after=after, last=min(after + BATCH, last))
@@ -93,7 +93,7 @@ def _read_bare(service: Service, statement: Prepared) -> Run:
 
 def tally(service: Service) -> Tally:
     """All events of the log, counted by the database."""
-    log = service.projector.log
+    log = service.log
     with service.database.reading() as connection:
         return log.tally(connection, 0, log.last_position(connection))
 

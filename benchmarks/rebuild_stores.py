@@ -11,7 +11,8 @@ from benchmarks.crowd import BUSY_FEW, campaigns
 from benchmarks.ledger import SQLITE
 from benchmarks.places import PostgreSQL
 from benchmarks.results import Progress
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ FUTURE_TOLERANCE = timedelta(minutes=5)
 """How far a fact may lie ahead of the clock (R16)."""
 
 _MICROSECOND = timedelta(microseconds=1)
+_HOUR = timedelta(hours=1)
 
 
 def microseconds(instant: datetime) -> int:
@@ -17,6 +18,11 @@ def microseconds(instant: datetime) -> int:
 def from_microseconds(count: int) -> datetime:
     """The instant that many microseconds after 1970-01-01T00:00:00Z."""
     return EPOCH + timedelta(microseconds=count)
+
+
+def full_hour(instant: datetime) -> datetime:
+    """The full hour, in UTC, at or before an instant."""
+    return EPOCH + (instant - EPOCH) // _HOUR * _HOUR
 
 
 def printed(instant: datetime) -> str:

@@ -1,48 +1,33 @@
-"""The composition root: everything wired together over one database."""
+"""The composition root: everything wired together over one database. Only entry points import it."""
 
-import os
-import pwd
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from application.ledger import Ledger
-from application.ports import Stamp
-from application.queries.assignments import Assignments
-from application.queries.explanation import Explanations
 from domain.instants import microseconds
 from infrastructure.database import Database
-from infrastructure.event_store.library import LedgerFactory
-from infrastructure.event_store.mapper import LedgerMapper
-from infrastructure.event_store.reading import EventLog, Streams
+from infrastructure.event_store.library import LedgerFactory, LedgerMapper
+from infrastructure.event_store.log import EventLog
 from infrastructure.event_store.recorder import Recorder
-from infrastructure.journeys.receipts import IndexedReceipts
 from infrastructure.journeys.store import JourneyStore
-from infrastructure.journeys.writer import StoredLedgers
+from infrastructure.journeys.writer import LedgerWriter
 from infrastructure.migrations import check, migrate
-from infrastructure.read_models.definitions import KnownFromStreams
-from infrastructure.read_models.tables import Stores
-from projections.app_groups import APP_GROUPS
-from projections.campaign_report import CAMPAIGN_REPORT
-from projections.conversions import CONVERSIONS
+from infrastructure.read_models.definitions import StoredDefinitions
+from infrastructure.read_models.reads import CatchingUp, Sources, Waiting
+from infrastructure.read_models.tables import ReadModelTables
 from projections.engine.projector import Projector
-from projections.overlap import OVERLAP
-from projections.recipients import RECIPIENTS
-from projections.series import SERIES
+from projections.registry import PROJECTIONS
 
 if TYPE_CHECKING:
     from application.commands.campaigns import Campaigns
     from application.commands.experiments import Experiments
     from application.commands.intake import Intake
+    from application.queries.assignments import Assignments
+    from application.queries.explanation import Explanations
     from infrastructure.inbound.earlier import Earlier
-
-PROJECTIONS = (APP_GROUPS, CAMPAIGN_REPORT, OVERLAP, CONVERSIONS, SERIES, RECIPIENTS)
-
-
-REPORTS = (APP_GROUPS, CAMPAIGN_REPORT)
-"""What an import brings up to date: the others are brought so when they are asked for, or by `conversions project`."""
+    from infrastructure.inbound.importing import Import, Rejected
 
 
 class Service:
@@ -55,41 +40,50 @@ class Service:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         migrating: bool = True,
     ) -> None:
-        """Open a database; raises NewerSchema, and OlderSchema where it is not to be migrated."""
+        """Open a database; raises NewerSchema, and OlderSchema if it may not be migrated."""
         self.now = now
         self.database = Database(database_url)
         (migrate if migrating else check)(self.database)
+        # The log and what is read from it.
         self.recorder = Recorder(self.database)
-        self.journeys = JourneyStore(self.database.dialect)
-        self.ledgers = StoredLedgers(self.database, self.recorder, self.journeys)
         self.ledger = Ledger(LedgerFactory(self.recorder), LedgerMapper())
-        self.explanations = Explanations(self.ledger, Streams(self.database))
-        self.assignments = Assignments(self.ledger, IndexedReceipts(self.database))
         self.log = EventLog(self.database)
-        self.projector = projector(self.database, self.ledger, lambda: microseconds(now()))
+        self.definitions = StoredDefinitions(self.ledger)
+        # The write side: commands.
+        self.journeys = JourneyStore(self.database.dialect)
+        self.writer = LedgerWriter(self.database, self.recorder, self.journeys)
+        # The read side: read models.
+        self.projector = Projector(
+            self.database,
+            self.log,
+            self.definitions,
+            ReadModelTables(self.database.dialect, self.definitions),
+            PROJECTIONS,
+            lambda: microseconds(now()),
+        )
 
-    # What checks commands and facts takes a while to load, and who only reads needs none of it.
+    # What follows is loaded when it is first used: a command line that only reads a report needs none of it.
 
     @cached_property
     def campaigns(self) -> "Campaigns":
-        """Handles the commands about campaigns."""
+        """Commands about app groups and campaigns."""
         from application.commands.campaigns import Campaigns  # noqa: PLC0415
 
-        return Campaigns(self.ledger, self.ledgers)
+        return Campaigns(self.writer)
 
     @cached_property
     def experiments(self) -> "Experiments":
-        """Handles the commands about experiments."""
+        """Commands about experiments."""
         from application.commands.experiments import Experiments  # noqa: PLC0415
 
-        return Experiments(self.ledger, self.ledgers)
+        return Experiments(self.writer)
 
     @cached_property
     def intake(self) -> "Intake":
         """Takes facts."""
         from application.commands.intake import Intake  # noqa: PLC0415
 
-        return Intake(self.ledger, self.ledgers, self.now)
+        return Intake(self.writer, self.now)
 
     @cached_property
     def earlier(self) -> "Earlier":
@@ -98,9 +92,42 @@ class Service:
 
         return Earlier(self.database, self.ledger)
 
+    @cached_property
+    def explanations(self) -> "Explanations":
+        """Explains a user's conversions."""
+        from application.queries.explanation import Explanations  # noqa: PLC0415
+        from infrastructure.journeys.reading import Streams  # noqa: PLC0415
+
+        return Explanations(self.ledger, Streams(self.database))
+
+    @cached_property
+    def assignments(self) -> "Assignments":
+        """Says which variants users get."""
+        from application.queries.assignments import Assignments  # noqa: PLC0415
+        from infrastructure.journeys.reading import IndexedReceipts  # noqa: PLC0415
+
+        return Assignments(self.ledger, IndexedReceipts(self.database))
+
+    def start_import(self, app_group: str, reject: "Callable[[Rejected], None]") -> "Import":
+        """Make an import into an app group, which calls `reject` with each fact that is refused."""
+        from infrastructure.inbound.importing import Import  # noqa: PLC0415
+
+        return Import(self.intake, self.earlier, self.projector, app_group, reject)
+
+    def reads_caught_up(self, catch_up: Callable[..., None] | None = None) -> CatchingUp:
+        """Reads for the terminal: this process brings read models up to date first, by `catch_up` if it is given."""
+        return CatchingUp(self._sources(), catch_up or self.projector.catch_up)
+
+    def reads_waiting(self, wait_for: str | None = None) -> Waiting:
+        """Reads for HTTP: they wait until the projector has reached a position, by default the newest."""
+        return Waiting(self._sources(), wait_for)
+
+    def _sources(self) -> Sources:
+        return Sources(self.database, self.ledger, self.definitions, self.log, self.now)
+
     def close(self) -> None:
         """Wait for what is being recorded, and close the database."""
-        self.ledgers.close()
+        self.writer.close()
         self.ledger.close()
         self.database.close()
 
@@ -111,18 +138,7 @@ class Service:
         self.close()
 
 
-def projector(database: Database, ledger: Ledger, clock: Callable[[], int]) -> Projector:
-    """What keeps the read models; `clock` tells microseconds since 1970."""
-    known = KnownFromStreams(ledger)
-    stores = Stores(database.dialect, known)
-    return Projector(database, EventLog(database), known, stores, PROJECTIONS, clock)
-
-
-def stamp() -> Stamp:
-    """The stamp of a command given on this machine: a new id, and the operating system's user."""
-    user = os.getuid()
-    try:
-        # Not getpass: it believes environment variables first.
-        return Stamp(uuid.uuid4().hex, f"os:{pwd.getpwuid(user).pw_name}")
-    except KeyError:
-        return Stamp(uuid.uuid4().hex, f"os:uid-{user}")
+def open_for_reading(database_url: str) -> tuple[Database, Ledger]:
+    """Open a database and its ledger to be read in a process of its own; raises NewerSchema and OlderSchema."""
+    service = Service(database_url, migrating=False)
+    return service.database, service.ledger

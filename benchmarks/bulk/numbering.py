@@ -9,7 +9,7 @@ from pathlib import Path
 
 from application.ports import Stamp
 from benchmarks.bulk.spool import Row, by_chunk
-from infrastructure.event_store.recorder import event_hash
+from infrastructure.event_store.reading import event_hash
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,12 @@ from benchmarks.bulk.numbering import Numbering
 from benchmarks.bulk.source import Source
 from benchmarks.places import folder
 from benchmarks.results import Progress
-from infrastructure.composition import REPORTS, Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.database import sqlite_file
 from infrastructure.database.schema import events, identities
 from infrastructure.inbound.importing import IMPORT_BATCH
+from projections.registry import WITH_IMPORTS
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def write(
         seconds["load"] = perf_counter() - started - seconds["decide"]
     progress("bulk: bringing the reports up to date")
     with Service(url) as service:
-        service.projector.catch_up(*REPORTS)
+        service.projector.catch_up(*WITH_IMPORTS)
     seconds["project"] = perf_counter() - started - sum(seconds.values())
     return Written(source.number, made.events, seconds)
 

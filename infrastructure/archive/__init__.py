@@ -1,27 +1,27 @@
-"""Archives: the log as Parquet that anything reads, from which a ledger can be restored.
+"""Archives: the log as Parquet that many tools read, from which a ledger can be restored.
 
-manifest.py: what is in an archive. store.py: the directory or object store that it lies in. reading.py: how the log
-comes out of a database in whole columns; engine.py: how it is sorted and written. archiving.py: a run, from where the
-last one ended. opening.py: files, once each is known to be what was written. restoring.py: the way back; journeys.py:
-what stands beside the log, made from it anew.
+manifest.py: what is in an archive. location.py: the directory or object store that it is in. batches.py: how the log
+is read from a database in whole columns; parquet_files.py: how it is sorted and written, with the columns of
+typed_columns.py. archiving.py: a run, which continues where the last one ended. fetching.py: files, checked before they
+are used. restoring.py: a ledger from an archive; journey_rows.py: what it stores beside the log, derived from the log.
 """
 
-from infrastructure.archive.archiving import Archiving
+from infrastructure.archive.archiving import Archiver
+from infrastructure.archive.fetching import fetch, read_manifest
+from infrastructure.archive.location import Location, open_location
 from infrastructure.archive.manifest import BadArchive, EventPart, Manifest, Part
-from infrastructure.archive.opening import fetched, manifest_of
-from infrastructure.archive.restoring import Restored, Restoring
-from infrastructure.archive.store import Store, store
+from infrastructure.archive.restoring import Restored, Restorer
 
 __all__ = [
-    "Archiving",
+    "Archiver",
     "BadArchive",
     "EventPart",
+    "Location",
     "Manifest",
     "Part",
     "Restored",
-    "Restoring",
-    "Store",
-    "fetched",
-    "manifest_of",
-    "store",
+    "Restorer",
+    "fetch",
+    "open_location",
+    "read_manifest",
 ]

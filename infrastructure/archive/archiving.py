@@ -1,8 +1,8 @@
-"""An archive from its begin, or from where the last one ended: new events as further parts, what stands beside anew."""
+"""Archiving: new events become further parts, and what is stored beside the log is written again as a whole."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from datetime import UTC
+from datetime import UTC, datetime
 from hashlib import file_digest, sha256
 from itertools import zip_longest
 from pathlib import Path
@@ -12,91 +12,97 @@ import duckdb
 import pyarrow as pa
 
 from domain.instants import printed
-from infrastructure.archive.engine import engine, rows, written
+from infrastructure.archive import typed_columns
+from infrastructure.archive.batches import (
+    EVENTS,
+    IDENTITIES,
+    PROPERTIES,
+    BesideLog,
+    read_beside_log,
+    read_events,
+)
+from infrastructure.archive.location import Location
 from infrastructure.archive.manifest import (
     MANIFEST,
     BadArchive,
     EventPart,
     Manifest,
     Part,
-    aside_file,
-    decoded,
+    beside_log_file,
+    decode,
     event_file,
     is_ours,
-    stretch_of,
+    read_stretch,
 )
-from infrastructure.archive.reading import IDENTITIES, LOGGED, PROPERTIES, Aside, aside, logged
-from infrastructure.archive.store import Store
-from infrastructure.audit.rules import typed
-from infrastructure.composition import Service
+from infrastructure.archive.parquet_files import open_engine, read_rows, write_file
+from infrastructure.database import Database
+from infrastructure.event_store.recorder import Recorder
 from infrastructure.migrations import HEAD
 
 PART_POSITIONS = 1_000_000
 """The most positions of a part."""
-
-TYPED = f"WITH logged AS (SELECT * FROM given ORDER BY topic, stream_id, version) SELECT * FROM ({typed()})"  # noqa: S608
-"""Sorted by topic and stream, so that engines prune: by what is asked about, and by whom."""
-
-COLUMNS = sha256(TYPED.encode()).hexdigest()[:16]
-"""What tells the typed columns that are made today from those of another version."""
 
 _HASHES = "SELECT hash FROM read_parquet($file, hive_partitioning = false) ORDER BY position"
 
 _ELSEWHERE = "archive into an empty directory"
 
 Watch = Callable[[str, int, int | None], None]
-"""Told what is being done, how much of it, and of how much."""
+"""Hears what is being done, how much of it is done, and of how much."""
 
 
-class Archiving:
+class Archiver:
     """One run into one archive."""
 
-    def __init__(self, service: Service, to: Store, watch: Watch) -> None:
-        self._service = service
-        self._store = to
+    def __init__(
+        self, database: Database, recorder: Recorder, now: Callable[[], datetime], to: Location, watch: Watch
+    ) -> None:
+        self._database = database
+        self._recorder = recorder
+        self._now = now
+        self._location = to
         self._watch = watch
 
     def run(self) -> Manifest:
-        """Archive all there is now; raises BadArchive, UnreadableLog, OSError: what was archived before stays valid."""
-        with self._store.held(), engine() as connection:
-            found = self._store.files()
-            before = self._before(found)
+        """Archive the log as it is now. Raises BadArchive, UnreadableLog, OSError; the archive then stays as it was."""
+        with self._location.hold(), open_engine() as connection:
+            found = self._location.list_files()
+            before = self._read_earlier(found)
             self._refuse_unnamed(connection, before, found)
-            with aside(self._service) as view:
+            with read_beside_log(self._database) as view:
                 last = view.last
-                identities, properties = self._aside(
+                identities, properties = self._write_beside_log(
                     connection, view, 1 if before is None else before.number + 1
                 )
             old = [] if before is None else before.events
-            new = self._events(connection, old, last)
+            new = self._write_events(connection, old, last)
             manifest = Manifest(
-                made_at=printed(self._service.now().astimezone(UTC)),
+                made_at=printed(self._now().astimezone(UTC)),
                 position=str(last),
                 schema_version=HEAD,
                 events=[*old, *new],
                 identities=[identities],
                 properties=[properties],
             )
-            self._store.write(MANIFEST, manifest.encoded())
+            self._location.write(MANIFEST, manifest.encode())
             self._tidy(manifest, found)
             return manifest
 
-    def _before(self, found: Mapping[str, int]) -> Manifest | None:
-        """The archive to go on with, of which all is there and of this ledger; None where there is none."""
-        content = self._store.read(MANIFEST)
+    def _read_earlier(self, found: Mapping[str, int]) -> Manifest | None:
+        """The manifest to continue from, checked to be complete and of this ledger; None if there is none."""
+        content = self._location.read(MANIFEST)
         if content is not None:
-            before = decoded(content)
-            self._refuse_lacking(before, found)
+            before = decode(content)
+            self._refuse_incomplete(before, found)
             self._refuse_other_ledger(before)
             return before
         for name in found:
             if not is_ours(name):
-                message = f"{self._store.address} holds {name!r} and no archive; name an empty directory"
+                message = f"{self._location.address} holds {name!r} and no archive; name an empty directory"
                 raise BadArchive(message, code="not_empty")
         return None
 
-    def _refuse_lacking(self, before: Manifest, found: Mapping[str, int]) -> None:
-        """Parts of events are never made again: without one of them an archive that went on would be none."""
+    def _refuse_incomplete(self, before: Manifest, found: Mapping[str, int]) -> None:
+        """Raise BadArchive if a part of events is missing or has another size: they are never written again."""
         for part in before.events:
             if found.get(part.file) == part.bytes:
                 continue
@@ -105,68 +111,77 @@ class Archiving:
                 if part.file in found
                 else ("is missing", "missing_file")
             )
-            message = f"{self._store.address}: {part.file} {problem}; put it back as it was, or {_ELSEWHERE}"
+            message = (
+                f"{self._location.address}: {part.file} {problem}; put it back as it was, or {_ELSEWHERE}"
+            )
             raise BadArchive(message, code=code)
 
     def _refuse_unnamed(
         self, connection: duckdb.DuckDBPyConnection, before: Manifest | None, found: Mapping[str, int]
     ) -> None:
-        """What a killed run left is made anew; what a lost manifest named may be all there is of other events."""
+        """Raise BadArchive if a file that no manifest names holds other events: nobody else may have them.
+
+        Files with this ledger's own events were left by a run that was killed, and are written again.
+        """
         named = set[str]() if before is None else {part.file for part in before.events}
         for name in found:
-            stretch = stretch_of(name)
+            stretch = read_stretch(name)
             if stretch and name not in named and not self._holds(connection, name, *stretch):
                 message = (
-                    f"{self._store.address}: {name} holds events that this ledger does not, and no manifest names "
+                    f"{self._location.address}: {name} holds events that this ledger does not, and no manifest names "
                     f"it; put back the {MANIFEST} that does, or {_ELSEWHERE}"
                 )
                 raise BadArchive(message, code="not_empty")
 
     def _holds(self, connection: duckdb.DuckDBPyConnection, name: str, first: int, last: int) -> bool:
-        """Whether the ledger holds, at the positions of a part, the very events that are in it."""
-        if (self._service.recorder.max_notification_id() or 0) < last:
+        """Whether the ledger holds the same events at the positions of a part, by their hashes."""
+        if (self._recorder.max_notification_id() or 0) < last:
             return False
         with (
             TemporaryDirectory(prefix="conversions-") as directory,
-            closing(logged(self._service, first - 1, last)) as batches,
+            closing(read_events(self._database, first - 1, last)) as batches,
         ):
-            file = str(self._store.local(name, Path(directory)))
+            file = str(self._location.fetch(name, Path(directory)))
             recorded = (each for batch in batches for each in batch.column("hash").to_pylist())
             try:
-                archived = (each for (each,) in rows(connection, _HASHES, {"file": file}))
+                archived = (each for (each,) in read_rows(connection, _HASHES, {"file": file}))
                 return all(one == other for one, other in zip_longest(recorded, archived))
             except BadArchive:
                 return False
 
     def _refuse_other_ledger(self, before: Manifest) -> None:
-        """The last part of the archive is to be what this ledger holds there, which its chain of hashes tells."""
-        newest = self._service.recorder.max_notification_id() or 0
+        """Raise BadArchive if the ledger does not hold the events of the last part; the chain of hashes tells."""
+        newest = self._recorder.max_notification_id() or 0
         if newest < int(before.position):
-            raise self._other(f"the ledger ends at position {newest}, the archive at {before.position}")
+            raise self._other_ledger(
+                f"the ledger ends at position {newest}, the archive at {before.position}"
+            )
         if not before.events:
             return
         *earlier, part = before.events
         chain = Chain(earlier[-1].hash if earlier else "")
-        for batch in logged(self._service, int(part.first) - 1, int(part.last)):
+        for batch in read_events(self._database, int(part.first) - 1, int(part.last)):
             chain.add(batch)
         if chain.hash != part.hash:
-            raise self._other(f"positions {part.first} to {part.last} hold other events")
+            raise self._other_ledger(f"positions {part.first} to {part.last} hold other events")
 
-    def _other(self, difference: str) -> BadArchive:
-        message = f"{self._store.address} is of another ledger, or this one lost events: {difference}"
+    def _other_ledger(self, difference: str) -> BadArchive:
+        message = f"{self._location.address} is of another ledger, or this one lost events: {difference}"
         return BadArchive(f"{message}; {_ELSEWHERE}", code="other_ledger")
 
-    def _aside(self, connection: duckdb.DuckDBPyConnection, view: Aside, number: int) -> tuple[Part, Part]:
-        """What stands beside the log is written anew each time, so that nothing of what was erased is left."""
+    def _write_beside_log(
+        self, connection: duckdb.DuckDBPyConnection, view: BesideLog, number: int
+    ) -> tuple[Part, Part]:
+        """Write identities and properties as they are now, so that nothing stays that was erased since."""
         ordered = "SELECT * FROM given ORDER BY"
         identities = (view.identities(), IDENTITIES, f"{ordered} journey_id")
         properties = (view.properties(), PROPERTIES, f"{ordered} journey_id, fact_id")
         return (
-            self._part(connection, aside_file("identities", number), identities),
-            self._part(connection, aside_file("properties", number), properties),
+            self._write_part(connection, beside_log_file("identities", number), identities),
+            self._write_part(connection, beside_log_file("properties", number), properties),
         )
 
-    def _events(
+    def _write_events(
         self, connection: duckdb.DuckDBPyConnection, old: list[EventPart], last: int
     ) -> Iterator[EventPart]:
         done, chain = (int(old[-1].last), old[-1].hash) if old else (0, "")
@@ -174,55 +189,62 @@ class Archiving:
         for after in range(begin, last, PART_POSITIONS):
             end = min(after + PART_POSITIONS, last)
             flow = Chain(chain)
-            batches = self._watched(
-                flow.through(logged(self._service, after, end)), after - begin, last - begin
+            batches = self._report(
+                flow.through(read_events(self._database, after, end)), after - begin, last - begin
             )
-            part = self._part(connection, event_file(after + 1, end), (batches, LOGGED, TYPED))
+            part = self._write_part(
+                connection, event_file(after + 1, end), (batches, EVENTS, typed_columns.SORTED)
+            )
             if part.rows != end - after:
                 message = (
                     f"{part.rows} events were written of positions {after + 1} to {end}; archive them again"
                 )
                 raise BadArchive(message, code="archive_failed")
             chain = flow.hash
-            stretch = {"first": str(after + 1), "last": str(end), "hash": chain, "columns": COLUMNS}
+            stretch = {
+                "first": str(after + 1),
+                "last": str(end),
+                "hash": chain,
+                "columns": typed_columns.MARK,
+            }
             yield EventPart(part.file, part.rows, part.bytes, part.sha256, **stretch)
 
-    def _watched(self, batches: Iterable[pa.RecordBatch], done: int, total: int) -> Iterator[pa.RecordBatch]:
+    def _report(self, batches: Iterable[pa.RecordBatch], done: int, total: int) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield batch
             done += batch.num_rows
             self._watch("events", done, total)
 
-    def _part(
+    def _write_part(
         self,
         connection: duckdb.DuckDBPyConnection,
         name: str,
         content: tuple[Iterable[pa.RecordBatch], pa.Schema, str],
     ) -> Part:
-        with self._store.making(name) as path:
-            number = written(connection, *content, path)
-            return Part(name, number, path.stat().st_size, sha256_of(path))
+        with self._location.create(name) as path:
+            number = write_file(connection, *content, path)
+            return Part(name, number, path.stat().st_size, hash_file(path))
 
     def _tidy(self, manifest: Manifest, found: Iterable[str]) -> None:
-        """Remove what was there before this run and counts no more; what came since is of a run beside it."""
+        """Remove files that were there before this run and are named no more; newer ones belong to a run beside it."""
         named = {part.file for part in manifest.parts} | {MANIFEST}
         for name in found:
             if is_ours(name) and name not in named:
-                self._store.remove(name)
+                self._location.remove(name)
 
 
 class Chain:
-    """The hash of a stretch of the log, which follows from that of the stretch before (manifest.py, EventPart)."""
+    """The hash of the log up to the end of a part, which follows from the hash before it (manifest.py, EventPart)."""
 
     def __init__(self, before: str) -> None:
         self._hash = sha256(bytes.fromhex(before))
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take in the stored hashes of a batch, which follow those before by position."""
+        """Add the stored hashes of the next batch by position."""
         self._hash.update(b"".join(batch.column("hash").to_pylist()))
 
     def through(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The same batches, taken in on their way."""
+        """The same batches; each is added as it passes."""
         for batch in batches:
             self.add(batch)
             yield batch
@@ -233,7 +255,7 @@ class Chain:
         return self._hash.hexdigest()
 
 
-def sha256_of(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()

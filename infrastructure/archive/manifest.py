@@ -1,4 +1,4 @@
-"""The manifest of an archive: what is in it, whole; written last, and so what is not named in it does not count."""
+"""The manifest of an archive names all its files. It is written last: a file that it does not name does not count."""
 
 import re
 from itertools import pairwise
@@ -6,15 +6,17 @@ from itertools import pairwise
 import msgspec
 
 MANIFEST = "manifest.json"
+UNFINISHED = ".unfinished"
+"""The end of a local file's name until the file is whole."""
 FORMAT = 1
 
 _POSITION = r"(0|[1-9]\d{0,17})"
 _EVENTS = re.compile(r"events/events-(\d{12,18})-(\d{12,18})\.parquet")
-_ASIDE = re.compile(r"(identities|properties)/(identities|properties)-(\d{1,9})\.parquet")
+_BESIDE_LOG = re.compile(r"(identities|properties)/(identities|properties)-(\d{1,9})\.parquet")
 
 
 class BadArchive(Exception):
-    """There is no archive to read or to go on with; the message says what to do."""
+    """There is no archive to read or to continue; the message says what to do."""
 
     def __init__(self, message: str, *, code: str = "bad_archive") -> None:
         super().__init__(message)
@@ -33,9 +35,9 @@ class Part(msgspec.Struct, frozen=True):
 class EventPart(Part, frozen=True):
     """A stretch of the log, both positions inside.
 
-    `hash` is the SHA-256 of that of the part before (nothing for the first) and of the stored hashes of these events in
-    order of position, in hexadecimal: the last one stands for the log up to there. `columns` tells by which query the
-    typed columns were made: where it is another than today's, they are made anew of the payloads before they are asked.
+    `hash` is the SHA-256, in hexadecimal, of the previous part's hash (nothing for the first part) and of the stored
+    hashes of these events by position: so the last one identifies the log up to there. `columns` is the mark of the
+    query that made the typed columns (typed_columns.py): if it is not today's, an audit makes them again from payloads.
     """
 
     first: str
@@ -62,17 +64,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def number(self) -> int:
-        """The number that the latest files of identities and properties bear; 0 before the first."""
-        found = (_ASIDE.fullmatch(part.file) for part in [*self.identities, *self.properties])
+        """The number in the names of the latest files of identities and properties; 0 before the first."""
+        found = (_BESIDE_LOG.fullmatch(part.file) for part in [*self.identities, *self.properties])
         return max((int(each[3]) for each in found if each), default=0)
 
     @property
     def size(self) -> int:
-        """How many bytes all parts have."""
+        """The bytes of all parts."""
         return sum(part.bytes for part in self.parts)
 
-    def encoded(self) -> bytes:
-        """As it stands in the file."""
+    def encode(self) -> bytes:
+        """The content of the file."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
 
@@ -80,8 +82,8 @@ class _Format(msgspec.Struct):
     format: int
 
 
-def decoded(content: bytes) -> Manifest:
-    """The manifest in a file's content; raises BadArchive where it is none that this version can trust."""
+def decode(content: bytes) -> Manifest:
+    """The manifest in a file's content; raises BadArchive if this version cannot trust it."""
     try:
         found = msgspec.json.decode(content, type=_Format).format
         if found != FORMAT:
@@ -98,12 +100,12 @@ def decoded(content: bytes) -> Manifest:
 
 
 def _check(manifest: Manifest) -> None:
-    """Names and positions are as they are made here; raises ValueError for others, such as a path that leads away."""
+    """Raise ValueError for names and positions that archiving does not make, such as a path that leads elsewhere."""
     if not re.fullmatch(_POSITION, manifest.position):
         raise ValueError("its position is none")
     for kind, parts in (("identities", manifest.identities), ("properties", manifest.properties)):
         for part in parts:
-            found = _ASIDE.fullmatch(part.file)
+            found = _BESIDE_LOG.fullmatch(part.file)
             if found is None or found[1] != kind or found[2] != kind:
                 raise ValueError(f"{part.file!r} is no file of {kind}")
     for part in manifest.events:
@@ -136,27 +138,23 @@ def event_file(first: int, last: int) -> str:
     return f"events/events-{first:012}-{last:012}.parquet"
 
 
-def aside_file(kind: str, number: int) -> str:
+def beside_log_file(kind: str, number: int) -> str:
     """A file of identities or properties; each run makes one with the next number."""
     return f"{kind}/{kind}-{number}.parquet"
 
 
 def is_ours(name: str) -> bool:
-    """Whether archiving makes files of that name, or has left one unfinished."""
+    """Whether archiving makes files of that name, finished or not."""
     name = name.removesuffix(UNFINISHED)
-    return name == MANIFEST or bool(_EVENTS.fullmatch(name) or _ASIDE.fullmatch(name))
+    return name == MANIFEST or bool(_EVENTS.fullmatch(name) or _BESIDE_LOG.fullmatch(name))
 
 
-def stretch_of(name: str) -> tuple[int, int] | None:
+def read_stretch(name: str) -> tuple[int, int] | None:
     """The first and last position of a finished file of events; None for other files."""
     found = _EVENTS.fullmatch(name)
     return found and (int(found[1]), int(found[2]))
 
 
-def is_aside(name: str) -> bool:
-    """Whether a file of that name says who users are, or what was said freely."""
-    return bool(_ASIDE.fullmatch(name))
-
-
-UNFINISHED = ".unfinished"
-"""The end of the name of a local file until it is whole."""
+def is_beside_log(name: str) -> bool:
+    """Whether a file of that name holds personal data: who users are, or free text."""
+    return bool(_BESIDE_LOG.fullmatch(name))

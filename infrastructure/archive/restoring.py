@@ -16,27 +16,28 @@ from eventsourcing.persistence import IntegrityError
 from sqlalchemy import Connection
 
 from infrastructure.archive.archiving import Watch
-from infrastructure.archive.engine import engine, rows
-from infrastructure.archive.journeys import TOPICS_READ, Entry, JourneyWriter, derived
+from infrastructure.archive.fetching import Files, fetch_all
+from infrastructure.archive.journey_rows import TOPICS_READ, Entry, JourneyWriter, derive_rows
+from infrastructure.archive.location import Location
 from infrastructure.archive.manifest import BadArchive, EventPart, Manifest
-from infrastructure.archive.opening import Files, fetched_whole
-from infrastructure.archive.store import Store
-from infrastructure.composition import Service
+from infrastructure.archive.parquet_files import open_engine, read_rows
+from infrastructure.database import Database
 from infrastructure.database.schema import events
 from infrastructure.database.statements import cursor
 from infrastructure.event_store.codec import TOPICS, UnreadableEvent
-from infrastructure.event_store.recorder import HASH_DIFFERS, Row, Writing
+from infrastructure.event_store.reading import HASH_DIFFERS, Row, is_intact, last_position
+from infrastructure.event_store.recorder import Recorder, WriteTransaction
 from infrastructure.event_store.upgrading import adopt_app_groups
 
 _CHUNK = 10_000
-"""Rows that are written at once, about."""
+"""About how many rows are written at once."""
 
 _EVENTS = """
 SELECT position, app_group, stream_id, version, topic, payload, recorded_at, command_id, actor, hash
 FROM read_parquet($file, hive_partitioning = false) ORDER BY position
 """
 
-# Beside each event what it was sealed from, and whose journey it is: one pass over journeys, however many there are.
+# Each event with the text it was sealed from and the user of its journey: one pass over all journeys, in order.
 _JOURNEYS = """
 SELECT e.stream_id, e.version, e.topic, e.payload, p.fact_id, p.text, i.app_group, i.user_id
 FROM read_parquet($events, hive_partitioning = false) AS e
@@ -52,30 +53,31 @@ _TOPICS = frozenset(TOPICS.values())
 
 @dataclass(frozen=True)
 class Restored:
-    """What a restored ledger holds: the archive's events, and what this version adds to those of an earlier one."""
+    """What a restored ledger holds: the archive's events, and those that this version adds to an earlier version's."""
 
     position: int
     journeys: int
     facts: int
 
 
-class Restoring:
+class Restorer:
     """One archive into one empty ledger."""
 
-    def __init__(self, service: Service, of: Store, watch: Watch) -> None:
-        self._service = service
-        self._store = of
+    def __init__(self, database: Database, recorder: Recorder, of: Location, watch: Watch) -> None:
+        self._dialect = database.dialect
+        self._recorder = recorder
+        self._location = of
         self._watch = watch
-        self._fill = service.database.dialect.filling(events)
-        self._writer = JourneyWriter(service.database.dialect)
+        self._fill = database.dialect.filling(events)
+        self._writer = JourneyWriter(database.dialect)
         self._events = 0
 
     def run(self) -> Restored:
-        """Restore; raises BadArchive, OSError, PersistenceError: then the ledger is as empty as it was."""
-        self._refuse_events(self._service.recorder.max_notification_id() or 0)
-        with TemporaryDirectory(prefix="conversions-") as directory, engine() as connection:
-            # All of it is known to be as it was written before anything of it counts.
-            manifest, files = fetched_whole(self._store, Path(directory), self._watch)
+        """Restore all or nothing; raises BadArchive, OSError, PersistenceError, and then the ledger is still empty."""
+        self._refuse_events(self._recorder.max_notification_id() or 0)
+        with TemporaryDirectory(prefix="conversions-") as directory, open_engine() as connection:
+            # Every file is checked before any row is written.
+            manifest, files = fetch_all(self._location, Path(directory), self._watch)
             self._events = int(manifest.position)
             try:
                 return self._restore(connection, manifest, files)
@@ -84,24 +86,25 @@ class Restoring:
                 raise BadArchive(message, code="damaged_file") from error
 
     def _restore(self, connection: duckdb.DuckDBPyConnection, manifest: Manifest, files: Files) -> Restored:
-        with self._service.recorder.writing(alone=True) as writing:
-            self._take_log(writing.connection)
+        with self._recorder.writing(alone=True) as writing:
+            self._lock_log(writing.connection)
             with _without_indexes(writing.connection):
                 chain = ""
                 for part, file in zip(manifest.events, files.events, strict=True):
-                    chain = self._put(writing, rows(connection, _EVENTS, {"file": str(file)}), part, chain)
-            journeys, facts = self._journeys(connection, writing.connection, files)
-            # Last: up to here the log is what was archived.
+                    chain = self._write_part(
+                        writing, read_rows(connection, _EVENTS, {"file": str(file)}), part, chain
+                    )
+            journeys, facts = self._write_journeys(connection, writing.connection, files)
+            # This adds events: it comes last, after all that was archived.
             adopted = adopt_app_groups(writing.connection)
-            self._service.database.dialect.announce(writing.connection)
+            self._dialect.announce(writing.connection)
         return Restored(int(manifest.position) + len(adopted), journeys, facts)
 
-    def _take_log(self, connection: Connection) -> None:
-        dialect = self._service.database.dialect
-        dialect.lock_log(connection)
-        self._refuse_events(self._service.recorder.position(connection))
-        if not dialect.one_writer:
-            # While a large archive is sorted the server hears nothing.
+    def _lock_log(self, connection: Connection) -> None:
+        self._dialect.lock_log(connection)
+        self._refuse_events(last_position(connection))
+        if not self._dialect.one_writer:
+            # The server hears nothing from us while DuckDB sorts a large archive.
             cursor(connection).execute("SET LOCAL idle_in_transaction_session_timeout = 0")
 
     def _refuse_events(self, position: int) -> None:
@@ -109,10 +112,10 @@ class Restoring:
             message = f"the ledger holds {position:,} events already; name an empty or a new --database"
             raise BadArchive(message, code="ledger_not_empty")
 
-    def _put(
-        self, writing: Writing, archived: Iterator[tuple[object, ...]], part: EventPart, before: str
+    def _write_part(
+        self, writing: WriteTransaction, archived: Iterator[tuple[object, ...]], part: EventPart, before: str
     ) -> str:
-        """Put the events of a part into the log; the hash that stands for the log up to its end."""
+        """Put the events of a part into the log; returns the hash of the log up to its end."""
         chain, chunk = sha256(bytes.fromhex(before)), []
         position = int(part.first) - 1
         for row in map(Row._make, archived):
@@ -121,7 +124,7 @@ class Restoring:
             chain.update(row.hash)
             chunk.append(row)
             if len(chunk) == _CHUNK or position == int(part.last):
-                self._write(writing, chunk)
+                self._write_chunk(writing, chunk)
                 chunk = []
         if position != int(part.last) or chain.hexdigest() != part.hash:
             message = (
@@ -130,23 +133,23 @@ class Restoring:
             raise BadArchive(message, code="damaged_event")
         return part.hash
 
-    def _write(self, writing: Writing, chunk: list[Row]) -> None:
+    def _write_chunk(self, writing: WriteTransaction, chunk: list[Row]) -> None:
         self._fill(writing.connection, chunk)
         writing.first, writing.last, writing.last_hash = 1, chunk[-1].position, chunk[-1].hash
         self._watch("events", writing.last, self._events)
 
-    def _journeys(
+    def _write_journeys(
         self, connection: duckdb.DuckDBPyConnection, to: Connection, files: Files
     ) -> tuple[int, int]:
-        """Write what stands beside the log: how many journeys there are, and how many facts."""
+        """Write what is stored beside the log; returns how many journeys and how many facts there are."""
         journeys = facts = 0
         if not files.events:
             return 0, 0
         asked = {name: [str(each) for each in found] for name, found in vars(files).items()}
         asked["topics"] = TOPICS_READ
-        entries = map(Entry._make, rows(connection, _JOURNEYS, asked))
+        entries = map(Entry._make, read_rows(connection, _JOURNEYS, asked))
         try:
-            for made, new_journeys, new_facts in derived(entries, _CHUNK):
+            for made, new_journeys, new_facts in derive_rows(entries, _CHUNK):
                 self._writer.write(to, made)
                 journeys, facts = journeys + new_journeys, facts + new_facts
                 self._watch("facts", facts, None)
@@ -156,10 +159,10 @@ class Restoring:
 
 
 def _check(row: Row, position: int) -> None:
-    """An event is at its place, as it was recorded, and of a topic that this version knows; raises BadArchive."""
+    """Raise BadArchive unless an event has its position, its recorded hash and a topic that this version knows."""
     if row.position != position:
         raise BadArchive(f"position {position}: the event is missing", code="damaged_event")
-    if row.computed_hash() != row.hash:
+    if not is_intact(row):
         raise BadArchive(f"position {position}: {HASH_DIFFERS}", code="damaged_event")
     if row.topic not in _TOPICS:
         message = f"position {position}: unknown topic {row.topic!r}: was it written by a newer version?"
@@ -168,7 +171,7 @@ def _check(row: Row, position: int) -> None:
 
 @contextmanager
 def _without_indexes(connection: Connection) -> Iterator[None]:
-    """Make the log's indexes once it is filled: that is faster than keeping them, row by row."""
+    """Drop the log's indexes, and make them again once it is filled: that is faster than updating them row by row."""
     for index in events.indexes:
         index.drop(connection)
     yield

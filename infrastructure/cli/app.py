@@ -24,42 +24,42 @@ COMMANDS = {
         "rejects": ("rejects:commands", "Rejected facts that came over HTTP: list, retry, forget."),
         "assign": (
             "assigning:assign",
-            "Say which variant of a campaign each user gets; nothing is recorded.",
+            "Show which variant each user gets; nothing is recorded.",
         ),
         "select": (
             "selecting:select",
-            "Adjust a campaign's weights to what its variants convert, at most twice a day.",
+            "Let weights follow conversions, at most twice a day, where a campaign asks for it.",
         ),
     },
     "Questions": {
         "report": (
             "reporting:report",
-            "Report a campaign: receipts, unique recipients, conversions and revenue, by variant.",
+            "Report a campaign by variant: receipts, unique recipients, conversions and revenue.",
         ),
         "results": (
             "results:results",
-            "Compare a campaign's variants with control: rates, uplift, revenue and the winner.",
+            "Compare a campaign's variants with control, by conversion event and in revenue: rates, uplift, winner.",
         ),
         "winner": (
             "results:winner",
-            "Show the winner on the primary conversion event, or why there is none yet.",
+            "Say who is the winner on the primary conversion event, or why there is none yet.",
         ),
         "explain": (
             "explaining:explain",
-            "Explain how one user's conversions and revenue were decided for one campaign.",
+            "Explain why a user converted on a campaign, or why not: each conversion event, and revenue.",
         ),
-        "series": ("models:series", "Report a campaign by day, in the app group's time zone."),
+        "series": ("series:series", "Report a campaign by day, in the app group's time zone."),
         "conversions": (
-            "model_rows:conversions",
-            "List a campaign's conversions, control's too, each with its behaviour and receipt.",
+            "lists:conversions",
+            "List the conversions of a campaign, control included: the user, the behaviour, and the receipt credited.",
         ),
         "recipients": (
-            "model_rows:recipients",
-            "List a campaign's recipients, control's too, with their conversions and revenue.",
+            "lists:recipients",
+            "List the users who received a campaign, control included: variants, receipts, conversions and revenue.",
         ),
         "overlap": (
-            "models:overlap",
-            "Show how many conversions share their behaviour with other campaigns, and with which.",
+            "overlap:overlap",
+            "Count the conversions of a campaign whose behaviour also converted on other campaigns, and on which.",
         ),
     },
     "Files": {

@@ -10,21 +10,22 @@ import typer
 from rich.table import Table
 
 from infrastructure.archive import (
-    Archiving,
+    Archiver,
     BadArchive,
     Manifest,
     Restored,
-    Restoring,
-    manifest_of,
-    store,
+    Restorer,
+    open_location,
+    read_manifest,
 )
-from infrastructure.archive.engine import interruptible
+from infrastructure.archive.parquet_files import interruptible
 from infrastructure.cli.console import Bar, err, out, plain, print_json
 from infrastructure.cli.opening import catch_up, opened
 from infrastructure.cli.options import DatabaseOption, JsonOption
 from infrastructure.cli.refused import INTERRUPTED, UNREADABLE, Refused
-from infrastructure.composition import REPORTS, Service
+from infrastructure.composition import Service
 from projections.engine.projection import UnreadableLog
+from projections.registry import WITH_IMPORTS
 
 Address = Annotated[
     str, typer.Argument(metavar="DIR", help="A directory, or an address such as s3://BUCKET/PREFIX.")
@@ -38,11 +39,14 @@ def archive(
 ) -> None:
     """Archive the log as Parquet, with personal data in files of their own.
 
+    Run it again to add what was recorded since, and to drop personal data that was erased.
     Again, it adds what was recorded since; those other files are written anew, without what was erased. Killed at any
     moment, the archive is as it was: run it again.
     """
     with opened(database) as service, Bar() as bar, _refusing(), _stopping(lambda: _ARCHIVED):
-        manifest = Archiving(service, store(address), bar.show).run()
+        manifest = Archiver(
+            service.database, service.recorder, service.now, open_location(address), bar.show
+        ).run()
     if json_output:
         print_json(msgspec.to_builtins(manifest))
     else:
@@ -62,17 +66,17 @@ def restore(
     in an archive.
     """
     with _refusing(), _stopping(lambda: _NOTHING):
-        place = store(address)
+        place = open_location(address)
         # Before there is a new database: the address may be mistaken.
-        manifest_of(place)
+        read_manifest(place)
     with (
         _refusing(),
         opened(database, make=True) as service,
         Bar() as bar,
         _stopping(lambda: _restored(service)),
     ):
-        restored = Restoring(service, place, bar.show).run()
-        catch_up(service, *REPORTS)
+        restored = Restorer(service.database, service.recorder, place, bar.show).run()
+        catch_up(service, *WITH_IMPORTS)
     if json_output:
         print_json(asdict(restored) | {"position": str(restored.position)})
     else:

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from domain import money
-from infrastructure.audit.outcome import Audited, Difference
-from infrastructure.audit.stories import STANDING, problem_of, story_of, thing_of
+from infrastructure.audit.outcome import AuditResult, Difference
+from infrastructure.audit.wording import TOTALS, describe_problem, describe_story, describe_thing
 from infrastructure.cli.console import out, shown
 
 _SHOWN = 20
 """Differences that are told on a terminal; JSON and the page have more."""
 
 
-def show(found: Audited, limit: int = _SHOWN) -> None:
+def show(found: AuditResult, limit: int = _SHOWN) -> None:
     """Print the verdict and the tables."""
     out.print(_totals(found))
     if found.revenue:
@@ -23,7 +23,7 @@ def show(found: Audited, limit: int = _SHOWN) -> None:
         out.print(f"Revenue that counts, control's included: {sums}", highlight=False, soft_wrap=True)
     if found.differs:
         out.print(_kinds(found))
-        for difference in found.told[:limit]:
+        for difference in found.listed[:limit]:
             for line in _told(found, difference):
                 out.print(line, highlight=False, soft_wrap=True)
         if found.differs > limit:
@@ -36,7 +36,7 @@ def show(found: Audited, limit: int = _SHOWN) -> None:
     out.print(verdict(found), highlight=False, soft_wrap=True)
 
 
-def _advice(found: Audited) -> Iterator[str]:
+def _advice(found: AuditResult) -> Iterator[str]:
     """What was compared that is not in the table, and what to do next."""
     others = [claim for claim in found.claims if all(other != claim for other, _ in found.judged.said)]
     if others:
@@ -50,7 +50,7 @@ def _advice(found: Audited) -> Iterator[str]:
         yield "Where a read model differs and the streams do not, `conversions rebuild` makes it anew."
 
 
-def verdict(found: Audited) -> str:
+def verdict(found: AuditResult) -> str:
     """One sentence, with the checksum of what stands."""
     of = "" if found.campaign_id is None else f" of campaign {shown(found.campaign_id)}"
     judged = (
@@ -63,40 +63,40 @@ def verdict(found: Audited) -> str:
     return f"[green]Nothing differs[/]: {judged}."
 
 
-def _totals(found: Audited) -> Table:
+def _totals(found: AuditResult) -> Table:
     table = Table(title=f"Audit of the {found.source}, by {found.engine}", title_justify="left")
     table.add_column("What stands")
     table.add_column("by the rules", justify="right")
     claims = [claim for claim in found.claims if any(other == claim for other, _ in found.judged.said)]
     for claim in claims:
         table.add_column(claim, justify="right")
-    for what, label in STANDING.items():
+    for what, label in TOTALS.items():
         said = (found.judged.said.get((claim, what)) for claim in claims)
         cells = ("" if number is None else f"{number:,}" for number in said)
         table.add_row(label, f"{found.judged.totals[what]:,}", *cells)
     return table
 
 
-def _kinds(found: Audited) -> Table:
+def _kinds(found: AuditResult) -> Table:
     table = Table(title="Differences", title_justify="left")
     for heading in ("What", "Problem", "Who says so"):
         table.add_column(heading)
     table.add_column("Number", justify="right")
     for (subject, problem, claim), number in sorted(found.judged.counts.items()):
-        table.add_row(subject, problem_of(problem), claim, f"{number:,}")
+        table.add_row(subject, describe_problem(problem), claim, f"{number:,}")
     return table
 
 
-def _told(found: Audited, difference: Difference) -> Iterator[str]:
-    thing, claim = shown(thing_of(difference)), difference.claim
-    yield f"[bold]{thing}{shown(_whose(found, difference))}[/]: {problem_of(difference.problem)} ({claim})"
-    yield f"  by the rules: {shown(story_of(difference, difference.judged))}"
+def _told(found: AuditResult, difference: Difference) -> Iterator[str]:
+    thing, claim = shown(describe_thing(difference)), difference.claim
+    yield f"[bold]{thing}{shown(_whose(found, difference))}[/]: {describe_problem(difference.problem)} ({claim})"
+    yield f"  by the rules: {shown(describe_story(difference, difference.judged))}"
     place = "" if difference.position is None else f" (position {difference.position:,})"
     say = "say" if claim == "streams" else "says"
-    yield f"  {claim} {say}: {shown(story_of(difference, difference.said))}{place}"
+    yield f"  {claim} {say}: {shown(describe_story(difference, difference.said))}{place}"
 
 
-def _whose(found: Audited, difference: Difference) -> str:
+def _whose(found: AuditResult, difference: Difference) -> str:
     if difference.journey_id is None:
         return ""
     user = found.users.get(difference.journey_id)

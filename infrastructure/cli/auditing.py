@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,8 @@ import duckdb
 import typer
 
 from application.ledger import UnknownCampaign
-from infrastructure.archive.engine import interruptible
 from infrastructure.archive.manifest import BadArchive
+from infrastructure.archive.parquet_files import interruptible
 from infrastructure.audit.auditing import (
     ENGINES,
     MEMORY,
@@ -23,13 +24,14 @@ from infrastructure.audit.auditing import (
     audit_ledger,
 )
 from infrastructure.audit.decisions import audit_decisions
-from infrastructure.audit.outcome import Audited
-from infrastructure.audit.spark import NoSpark
+from infrastructure.audit.outcome import AuditResult
+from infrastructure.audit.spark_session import NoSpark
 from infrastructure.cli import audit_tables, decision_tables
 from infrastructure.cli.console import Bar, err, out, print_json
-from infrastructure.cli.opening import opened
+from infrastructure.cli.opening import database_url, opened
 from infrastructure.cli.options import DatabaseOption, JsonOption
 from infrastructure.cli.refused import INTERRUPTED, REFUSED, UNREADABLE, Refused
+from infrastructure.composition import open_for_reading
 from infrastructure.migrations import OlderSchema
 from projections.engine.projection import UnreadableLog
 
@@ -111,7 +113,7 @@ def audit(  # noqa: PLR0913 - a command's options
             found = audit_archive(source, options, bar.show)
         else:
             with opened(database, migrating=False) as service:
-                found = audit_ledger(service, options, bar.show)
+                found = audit_ledger(service.database, service.projector, options, bar.show)
     with _refusing():
         _tell(found, html, json_output=json_output)
     if found.differs:
@@ -132,15 +134,15 @@ def _check_page(html: Path | None) -> None:
         raise Refused(message, code="unwritable_file", place="--html", status=UNREADABLE) from None
 
 
-def _tell(found: Audited, html: Path | None, *, json_output: bool) -> None:
+def _tell(found: AuditResult, html: Path | None, *, json_output: bool) -> None:
     if json_output:
         print_json(found.as_json())
     else:
         audit_tables.show(found)
     if html is not None:
-        from infrastructure.audit.page import page  # noqa: PLC0415 - it takes a while to load
+        from infrastructure.audit.html_page import render_page  # noqa: PLC0415 - it takes a while to load
 
-        html.write_text(page(found), encoding="utf-8")
+        html.write_text(render_page(found), encoding="utf-8")
         err.print(f"The page is {html}.", highlight=False, soft_wrap=True)
 
 
@@ -154,7 +156,10 @@ def _refuse_with_decisions(given: Mapping[str, bool]) -> None:
 def _audit_decisions(campaign: str | None, database: str | None, *, json_output: bool) -> None:
     with _refusing(), opened(database, migrating=False) as service, Bar() as bar:
         found = audit_decisions(
-            service, campaign_id=campaign, progress=lambda done, of: bar.show("replaying", done, of)
+            (service.database, service.ledger),
+            partial(open_for_reading, database_url(database)),
+            campaign_id=campaign,
+            progress=lambda done, of: bar.show("replaying", done, of),
         )
     if json_output:
         print_json(found.as_json())

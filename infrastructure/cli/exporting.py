@@ -13,7 +13,7 @@ from infrastructure.cli.console import Bar, err, out, plain, print_json
 from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption
 from infrastructure.cli.refused import INTERRUPTED, UNREADABLE, Refused
-from infrastructure.export import FORMATS, WHAT, Asked, BadExport, Export, Manifest, source
+from infrastructure.export import FORMATS, WHAT, Asked, BadExport, Export, Manifest, open_source
 from projections.engine.projection import UnreadableLog
 
 
@@ -44,7 +44,8 @@ def export(
         raise Refused(f"--format is one of {', '.join(FORMATS)}", code="bad_format", status=UNREADABLE)
     with opened(database) as service, Bar() as bar, _refusing():
         asked = Asked(what, file_format, only_app_group(service, app_group), campaign)
-        exporting = Export(service.database, source(service, asked), asked, to, bar.show, _tell)
+        source = open_source(service.database, service.ledger, service.projector, asked)
+        exporting = Export(service.database, source, asked, to, bar.show, _tell)
         with _saying_what_is_done(exporting):
             manifest = exporting.run()
     if json_output:

@@ -55,7 +55,7 @@ def import_facts(
         _rejecting(rejects, several=len(files) > 1) as reject,
         Bar() as progress,
     ):
-        importing = Import(service, only_app_group(service, app_group), reject)
+        importing = service.start_import(only_app_group(service, app_group), reject)
         with _saying_what_was_taken(importing, json_output=json_output):
             totals = importing.run(files, file_format, Watching(progress))
     if json_output:

@@ -9,15 +9,13 @@ from infrastructure.cli.opening import opened
 from infrastructure.cli.options import DatabaseOption, JsonOption
 from infrastructure.cli.refused import REFUSED
 from infrastructure.event_store.integrity import verify
-from infrastructure.read_models.worker import Projecting
+from infrastructure.read_models.worker import ProjectionWorker
 
 
 def verify_log(database: DatabaseOption = None, json_output: JsonOption = False) -> None:  # noqa: FBT002
     """Check every event against its hash, and name the first that differs."""
     with opened(database) as service, Bar() as progress:
-        found = verify(
-            service.database, service.recorder, lambda done, newest: progress.show("events", done, newest)
-        )
+        found = verify(service.database, lambda done, newest: progress.show("events", done, newest))
     good = found.first_bad_position is None
     if json_output:
         print_json(
@@ -47,7 +45,7 @@ def project(database: DatabaseOption = None) -> None:
     Waits for a database that is away. Exit status: 0 when it was stopped, 1 when a read model could not go on.
     """
     with opened(database) as service, Bar() as progress:
-        projecting = Projecting(service.database, service.projector)
+        projecting = ProjectionWorker(service.database, service.projector)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: projecting.end())
         err.print("Keeping the read models current; Ctrl-C ends it.", highlight=False)

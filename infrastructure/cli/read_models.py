@@ -14,9 +14,9 @@ from infrastructure.cli.console import Bar, err, out, print_json
 from infrastructure.cli.opening import database_url, opened
 from infrastructure.cli.options import DatabaseOption, JsonOption
 from infrastructure.cli.refused import INTERRUPTED, Refused
-from infrastructure.composition import PROJECTIONS, Service
-from infrastructure.read_models import gauges
-from infrastructure.read_models.folding_pool import FoldingPool
+from infrastructure.composition import Service
+from infrastructure.metrics import describe_read_models
+from infrastructure.read_models.folding_pool import FoldingPool, start_folding
 from projections.engine import generations
 from projections.engine.projection import Projection
 from projections.engine.rebuilding import (
@@ -29,7 +29,8 @@ from projections.engine.rebuilding import (
     here,
     roll_back,
 )
-from projections.engine.status import Standing, standings
+from projections.engine.status import ReadModelStatus, read_statuses
+from projections.registry import PROJECTIONS
 
 _SMALL = 100_000
 """Events that one process folds before others would have begun."""
@@ -55,13 +56,16 @@ def projections(
         bool, typer.Option("--metrics", help="Print them in the text format of Prometheus.")
     ] = False,
 ) -> None:
-    """Show each read model's version, position, lag and rows."""
+    """Show each read model's version, position, lag and rows.
+
+    Exit status: 1 if a read model stopped.
+    """
     with opened(database) as service, service.database.reading() as connection:
         projector = service.projector
         now = projector.clock()
-        found = list(standings(connection, projector.log, PROJECTIONS, now, count=not metrics))
+        found = list(read_statuses(connection, projector.log, PROJECTIONS, now, count=not metrics))
     if metrics:
-        typer.echo("\n".join(gauges.of_projections(found)))
+        typer.echo("\n".join(describe_read_models(found)))
     elif json_output:
         print_json({"projections": [each.as_json() for each in found]})
     else:
@@ -73,7 +77,7 @@ def projections(
         raise typer.Exit(1)
 
 
-def _advice(each: Standing) -> str:
+def _advice(each: ReadModelStatus) -> str:
     if "conversions rebuild" in str(each.problem):
         return f"[red]{each.name}[/]: {each.problem}"
     return (
@@ -82,7 +86,7 @@ def _advice(each: Standing) -> str:
     )
 
 
-def _table(found: list[Standing]) -> Table:
+def _table(found: list[ReadModelStatus]) -> Table:
     table = Table(title="Read models", title_justify="left")
     for heading in ("Name", "State"):
         table.add_column(heading)
@@ -189,17 +193,18 @@ def _pool(database: str | None, processes: int) -> Iterator[FoldingPool | None]:
     if processes == 1:
         yield None
         return
-    with FoldingPool(database_url(database), processes) as pool:
+    url = database_url(database)
+    with start_folding(processes, lambda: Service(url).projector) as pool:
         yield pool
 
 
 def _folding(service: Service, chosen: list[Projection], pool: FoldingPool | None, *, asked: bool) -> Folding:
     """The processes, where they were asked for, or there is enough to do for them."""
     with service.database.reading() as connection:
-        newest = service.projector.log.last_position(connection)
+        newest = service.log.last_position(connection)
     if pool is None or (newest < _SMALL and not asked):
         return here(service.projector, chosen)
-    return pool
+    return pool.map
 
 
 def _as_json(each: Rebuilt) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from application.commands.facts import FactCommand, read_fact
 from application.commands.intake import Verdict
 from domain.errors import FactRefused
 from domain.instants import microseconds
+from infrastructure.access.operator import stamp
 from infrastructure.cli.console import out, print_json, shown
 from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption, instant
 from infrastructure.cli.refused import SOME_REJECTED
-from infrastructure.composition import Service, stamp
+from infrastructure.composition import Service
 from infrastructure.inbound import earlier, rejects
 from infrastructure.inbound.files.json_lines import read_object
 from infrastructure.inbound.files.reading import kept
@@ -45,8 +46,8 @@ def list_rejects(
     with opened(database) as service:
         group = only_app_group(service, app_group)
         with service.database.reading() as connection:
-            found = rejects.listed(connection, group, code=code, limit=limit)
-            own = rejects.counted(connection, group)
+            found = rejects.read_page(connection, group, code=code, limit=limit)
+            own = rejects.count(connection, group)
     if json_output:
         print_json(
             {
@@ -95,7 +96,7 @@ def retry(
         group, after = only_app_group(service, app_group), 0
         while True:
             with service.database.reading() as connection:
-                page = rejects.listed(connection, group, code=code, after=after, limit=_PAGE)
+                page = rejects.read_page(connection, group, code=code, after=after, limit=_PAGE)
             if not page:
                 break
             verdicts, codes = _again(service, group, page)
@@ -130,7 +131,7 @@ def forget(
     with opened(database) as service:
         group = only_app_group(service, app_group)
         with service.database.writing() as connection:
-            forgotten = rejects.forget_those(
+            forgotten = rejects.forget_matching(
                 connection, group, code=code, before=until, reject_ids=reject_ids or ()
             )
     if json_output:
@@ -159,9 +160,11 @@ def _tell(app_group: str, totals: Counter[str], reasons: Counter[str], *, json_o
 def _again(service: Service, app_group: str, page: list[Reject]) -> tuple[Counter[str], Counter[str]]:
     """Try a page again: how many have which verdict, and how many were rejected for which reason."""
     sent = [_read(each) for each in page]
-    known = service.earlier.answers_of_parts(app_group, sent) | service.earlier.answers(app_group, sent)
-    outcome = service.intake.record(app_group, earlier.to_take(sent, known), stamp())
-    answers = earlier.answered(sent, known, outcome.answers)
+    known = service.earlier.find_parts_of_orders(app_group, sent) | service.earlier.find_answers(
+        app_group, sent
+    )
+    outcome = service.intake.record(app_group, earlier.select_new(sent, known), stamp())
+    answers = earlier.merge_answers(sent, known, outcome.answers)
     tried = {
         each.reject_id: answer
         for place, (each, was, answer) in enumerate(zip(page, sent, answers, strict=True))

@@ -35,12 +35,12 @@ def serve(
         raise bad_option("--workers", "a ledger in SQLite has one writer: several processes need PostgreSQL")
     with opened(database, make=True):
         pass  # it is there, and its tables are of this version
-    from infrastructure.http.tracing import NoTracing, tracing  # noqa: PLC0415
+    from infrastructure.http.tracing import NoTracing, start_tracing  # noqa: PLC0415
     from infrastructure.serving.supervision import CannotListen  # noqa: PLC0415 - only this command needs it
     from infrastructure.serving.supervision import serve as begin  # noqa: PLC0415
 
     try:
-        tracing()
+        start_tracing()
     except NoTracing as missing:
         raise Refused(str(missing), code="bad_setting", status=UNREADABLE) from None
 

@@ -13,7 +13,7 @@ from application.commands.definitions import read_command
 from infrastructure.cli.console import err, out, print_json, shown
 from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption
-from infrastructure.outbound.webhooks.managing import ChangeWebhook, MakeWebhook, Managing
+from infrastructure.outbound.webhooks.administration import ChangeWebhook, MakeWebhook, Webhooks
 from infrastructure.outbound.webhooks.settings import webhook_settings
 
 commands = typer.Typer(no_args_is_help=True)
@@ -29,9 +29,9 @@ _SHOWN = 1_000
 
 
 @contextmanager
-def _managing(database: str | None, app_group: str | None) -> Iterator[Managing]:
+def _managing(database: str | None, app_group: str | None) -> Iterator[Webhooks]:
     with opened(database) as service:
-        yield Managing(service, only_app_group(service, app_group))
+        yield Webhooks(service.database, service.ledger, service.log, only_app_group(service, app_group))
 
 
 @commands.command()
@@ -60,7 +60,7 @@ def list_webhooks(
 ) -> None:
     """List webhooks, and how much waits for each."""
     with _managing(database, app_group) as managing:
-        found = managing.listed()
+        found = managing.list_all()
     if json_output:
         print_json({"webhooks": found})
         return
@@ -156,7 +156,7 @@ def parked(
 ) -> None:
     """List the users whose line is parked, and why."""
     with _managing(database, app_group) as managing:
-        found = [each.as_json() for each in managing.parked(webhook, limit=limit)]
+        found = [each.as_json() for each in managing.list_parked(webhook, limit=limit)]
     if json_output:
         print_json({"parked": found})
         return
@@ -187,15 +187,17 @@ def release(
 @commands.command()
 def deliver(database: DatabaseOption = None) -> None:
     """Deliver until stopped; `conversions serve` does it too, and one process at a time is enough."""
-    from infrastructure.outbound.webhooks.delivery import Delivering  # noqa: PLC0415 - only this command needs it
+    from infrastructure.outbound.feed import Feed  # noqa: PLC0415 - the same
+    from infrastructure.outbound.webhooks.delivery import Deliverer  # noqa: PLC0415 - only this command needs it
 
     settings = webhook_settings()
     with opened(database) as service:
-        delivering = Delivering(service, settings)
+        feed = Feed(service.database, service.definitions)
+        deliverer = Deliverer(service.database, feed, settings)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: delivering.end())
+            signal.signal(number, lambda *_: deliverer.end())
         err.print("Delivering; Ctrl-C ends it.", highlight=False)
-        delivering.run()
+        deliverer.run()
 
 
 def _print(told: dict[str, Any], *, json_output: bool) -> None:

@@ -1,4 +1,8 @@
-"""The tables of the ledger. `events` is the log; all others can be made again from it, but for what is kept aside."""
+"""The tables of the ledger. `events` is the log.
+
+The log cannot make these again: `identities`, `kept_aside` (free text of facts), `keys`, `idempotency_keys`, `rejects`
+and the webhooks' tables. The `journey_` tables are caches of the log.
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -134,7 +138,7 @@ rejects = Table(
     Column("fact", Text, nullable=False),
     Index("rejects_by_app_group", "app_group", "reject_id"),
 )
-"""Facts that services sent and that were not taken, for a while: most of those services never send again."""
+"""Rejected facts, kept for a while: most services that send them never send them again."""
 
 webhooks = Table(
     "webhooks",
@@ -154,9 +158,9 @@ webhooks = Table(
     Column("created_at", BigInteger, nullable=False),
     Index("webhooks_by_app_group", "app_group", "webhook_id"),
 )
-"""Up to `position` every event was handed to the lines of users."""
+"""Up to `position`, every event of the log is in the queues of users."""
 
-webhook_lines = Table(
+webhook_queues = Table(
     "webhook_lines",
     metadata,
     Column("webhook_id", Id, nullable=False),
@@ -169,7 +173,7 @@ webhook_lines = Table(
     PrimaryKeyConstraint("webhook_id", "journey_id"),
     Index("webhook_lines_by_next", "parked_at", "next_at"),
 )
-"""Users for whom something waits to be delivered, or is parked."""
+"""The queues: users for whom events wait to be delivered, or are parked. The table keeps its first name."""
 
 webhook_events = Table(
     "webhook_events",
@@ -180,7 +184,7 @@ webhook_events = Table(
     PrimaryKeyConstraint("webhook_id", "journey_id", "position"),
     sqlite_with_rowid=False,
 )
-"""What waits in each line: the events themselves stand in the log."""
+"""What waits in each queue: positions of events in the log."""
 
 webhook_leases = Table(
     "webhook_leases",
@@ -189,4 +193,4 @@ webhook_leases = Table(
     Column("holder", Text, nullable=False),
     Column("until", BigInteger, nullable=False),
 )
-"""Which process delivers, and until when no other may."""
+"""Which process delivers, and until when no other process may."""

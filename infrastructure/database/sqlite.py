@@ -49,7 +49,7 @@ class SQLite(Dialect):
     """A ledger in a file, written by one transaction at a time."""
 
     one_writer = True
-    poll_seconds = float(__import__("os").environ.get("POLL", "0.05"))
+    poll_seconds = 0.05
 
     def __init__(self, url: URL) -> None:
         if url.database in (None, "", ":memory:"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from infrastructure.database import Database
 from infrastructure.event_store.codec import UnreadableEvent, decode
-from infrastructure.event_store.recorder import HASH_DIFFERS, Recorder, Row
+from infrastructure.event_store.reading import HASH_DIFFERS, Row, is_intact, last_position, read_rows
 
 _PAGE = 10_000
 
@@ -19,13 +19,13 @@ class Verification:
     problem: str | None = None
 
 
-def verify(database: Database, recorder: Recorder, progress: Callable[[int, int], None]) -> Verification:
+def verify(database: Database, progress: Callable[[int, int], None]) -> Verification:
     """Check every event: its hash, its place in the log and in time, its stream, and that it can be read."""
-    newest = recorder.max_notification_id() or 0
     position = recorded_at = 0
     versions: dict[str, int] = {}
     with database.reading() as connection:
-        while rows := recorder.rows(connection, position, _PAGE):
+        newest = last_position(connection)
+        while rows := read_rows(connection, position, _PAGE):
             for row in rows:
                 problem = _problem(row, position, recorded_at, versions)
                 if problem is not None:
@@ -45,7 +45,7 @@ def _problem(row: Row, position: int, recorded_at: int, versions: dict[str, int]
             if last == position + 1
             else f"events {position + 1} to {last} are missing"
         )
-    if row.computed_hash() != row.hash:
+    if not is_intact(row):
         return HASH_DIFFERS
     if row.recorded_at < recorded_at:
         return "the event was recorded before the one before it"

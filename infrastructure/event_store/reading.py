@@ -1,192 +1,97 @@
-"""The event log as projections and checks read it."""
+"""The one reader of the log: the rows of `events`, each checked against its hash where it is read as an event.
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+The functions that begin with `select_` make statements, which the caller compiles once and runs; the others read.
+"""
 
-import msgspec
-from sqlalchemy import Connection, Select, and_, bindparam, case, func, literal_column, select
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
 
-from domain.explanation import Told
-from domain.facts import Fact, Order
-from domain.instants import from_microseconds
-from domain.journey.decisions import (
-    FactDisregarded,
-    RecipientCounted,
-    RecipientRestated,
-    RecipientWithdrawn,
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    tuple_,
 )
-from infrastructure.database import Database
+
+from domain.app_group import AppGroupMade
 from infrastructure.database.schema import events, identities
-from infrastructure.database.statements import Prepared, constant
+from infrastructure.database.statements import constant, cursor
 from infrastructure.event_store.codec import TOPICS, UnreadableEvent, decode
-from infrastructure.event_store.recorder import HASH_DIFFERS, event_hash
-from projections.engine.projection import Logged, Tally, UnreadableLog
+from projections.engine.projection import Logged, UnreadableLog
 
-_NAMES = {topic: event.__name__ for event, topic in TOPICS.items()}
+HASH_DIFFERS = "the event is not what was recorded: its hash differs"
+MISSING = "the event is missing"
 
-_MISSING = "the event is missing"
+LAST_POSITION: Final = "SELECT coalesce(max(position), 0) FROM events"
+"""The position of the last event, 0 when there is none."""
 
-_MARKS: list[tuple[type[Any], str, str]] = [
-    (RecipientCounted, "campaign", '"variant_id":null'),
-    (RecipientRestated, "campaign", '"variant_id":null'),
-    (RecipientWithdrawn, "campaign", '"variant_id":null'),
-    (FactDisregarded, "received", '"fact":{"type":"received"'),
-    (FactDisregarded, "purchase", '"fact":{"type":"purchase"'),
-    (FactDisregarded, "with lines", '"fact":{"type":"order",%"lines":[{'),
-    (Order, "with lines", '"lines":[{'),
-]
-"""Events, their marks (projections/engine/projection.py, Tally), and the part of a payload that says so."""
+IN_RANGE = and_(events.c.position > bindparam("after"), events.c.position <= bindparam("last"))
+"""Events after one position, up to and including another."""
 
-_PAGE = 20_000
-"""Positions that are looked through at once for the events of a campaign."""
+OF_APP_GROUP = events.c.app_group == bindparam("app_group")
 
 
-class EventLog:
-    """Reads events by position, whole pages at a time."""
+class Row(NamedTuple):
+    """A row of `events`; `recorded_at` in microseconds since 1970."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._prepared: dict[tuple[frozenset[type[Any]], bool], Prepared] = {}
-        self._topics = self._within(select(events.c.topic, func.count()).group_by(events.c.topic))
-        self._marks = self._within(_marked())
-        self._count = self._within(select(func.count()))
-        self._stream = self._compiled(_of_stream())
-        self._fact = self._compiled(_last_fact())
-
-    def last_position(self, connection: Connection) -> int:
-        """The position of the last event, 0 when there is none."""
-        return connection.execute(select(func.max(events.c.position))).scalar() or 0
-
-    def tally(self, connection: Connection, after: int, last: int) -> Tally:
-        """Count the events after one position, up to and including another; raises UnreadableLog where one is missing.
-
-        Counted by the database, and by nothing that reads payloads here: a rebuild is checked by it.
-        """
-        found = Tally()
-        for topic, number in self._topics.all(connection, after=after, last=last):
-            found[_NAMES.get(topic, topic), ""] = number
-        if found.total() != last - after:
-            raise UnreadableLog(self._first_missing(connection, after), _MISSING)
-        # Apart from the topics: grouping by payloads takes four times as long.
-        marked = self._marks.first(connection, after=after, last=last)
-        for (event, mark, _), number in zip(_MARKS, marked, strict=True):
-            found[event.__name__, mark] += number or 0
-            found[event.__name__, ""] -= number or 0
-        return found
-
-    def recorded_at(self, connection: Connection, position: int) -> int | None:
-        """When the event at a position was recorded, in microseconds since 1970; None where there is none."""
-        query = select(events.c.recorded_at).where(events.c.position == position)
-        return connection.execute(query).scalar()
-
-    def between(
-        self, connection: Connection, after: int, last: int, types: Iterable[type[Any]]
-    ) -> Iterator[Logged]:
-        """The events of these types after one position, up to and including another, in order; raises UnreadableLog.
-
-        Also where there is an event of a topic that no one knows: that is damage, and is to be met.
-        """
-        return _read(self._statement(types).all(connection, after=after, last=last))
-
-    def last_recorded_at_or_before(self, connection: Connection, instant: int) -> int:
-        """The position of the last event recorded by an instant, in microseconds since 1970, itself inside; 0 for none.
-
-        Found by halving: recorded time never runs backwards. Raises UnreadableLog where an event is missing.
-        """
-        low, high = 0, self.last_position(connection)
-        while low < high:
-            middle = (low + high + 1) // 2
-            recorded_at = self.recorded_at(connection, middle)
-            if recorded_at is None:
-                raise UnreadableLog(middle, _MISSING)
-            low, high = (middle, high) if recorded_at <= instant else (low, middle - 1)
-        return low
-
-    def of_campaign(
-        self,
-        connection: Connection,
-        after: int,
-        last: int,
-        types: Iterable[type[Any]],
-        app_group: str,
-        campaign_id: str,
-    ) -> Iterator[Logged]:
-        """The events of these types that name a campaign, as `between` gives them; raises UnreadableLog.
-
-        Also where an event between the two positions is missing, whatever it was about. The database looks through the
-        payloads, a page of the log at a time.
-        """
-        statement, named = self._statement(types, of_campaign=True), _naming(campaign_id)
-        for start in range(after, last, _PAGE):
-            end = min(start + _PAGE, last)
-            if self._count.first(connection, after=start, last=end)[0] != end - start:
-                raise UnreadableLog(self._first_missing(connection, start), _MISSING)
-            rows = statement.all(connection, after=start, last=end, app_group=app_group, named=named)
-            for logged in _read(rows):
-                # SQLite's LIKE takes A for a.
-                if getattr(logged.event, "fact", logged.event).campaign_id == campaign_id:
-                    yield logged
-
-    def of_stream(self, connection: Connection, stream_id: str, last: int) -> Iterator[Logged]:
-        """All events of a stream up to and including a position, in order; raises UnreadableLog."""
-        return _read(self._stream.all(connection, stream_id=stream_id, last=last))
-
-    def cause(self, connection: Connection, decision: Logged) -> Fact:
-        """The fact that led to a decision; itself, where it is a fact. Raises UnreadableLog.
-
-        It is the last one before it: the facts of a journey and what they lead to lie beside each other in the log.
-        """
-        for found in _read(self._fact.all(connection, last=decision.position)):
-            if found.stream_id == decision.stream_id and isinstance(found.event, Fact):
-                return found.event
-        raise UnreadableLog(decision.position, "no fact stands before the decision")
-
-    def began_by(self, connection: Connection, stream_id: str) -> str | None:
-        """The id of the command that began a stream; None where there is none."""
-        first = (events.c.originator_id == stream_id) & (events.c.originator_version == 1)
-        return connection.execute(select(events.c.command_id).where(first)).scalar()
-
-    def _within(self, query: Select[Any]) -> Prepared:
-        """A query of the events after one position, up to and including another."""
-        position = events.c.position
-        return self._compiled(query.where(position > bindparam("after"), position <= bindparam("last")))
-
-    def _compiled(self, query: Select[Any]) -> Prepared:
-        return Prepared(query, self._database.dialect.compiler)
-
-    def _first_missing(self, connection: Connection, after: int) -> int:
-        """The first position after one at which no event stands."""
-        query = select(events.c.position).where(events.c.position > after).order_by(events.c.position)
-        expected = after + 1
-        for position in connection.execute(query).scalars():
-            if position != expected:
-                return expected
-            expected += 1
-        return expected
-
-    def _statement(self, types: Iterable[type[Any]], *, of_campaign: bool = False) -> Prepared:
-        key = (frozenset(types), of_campaign)
-        if key not in self._prepared:
-            # Whatever is not of the other topics: an unknown one is then met.
-            others = sorted(topic for event, topic in TOPICS.items() if event not in key[0])
-            query = select(events).where(
-                events.c.topic.not_in([literal_column(f"'{each}'") for each in others])
-            )
-            if of_campaign:
-                names_it = events.c.state.like(bindparam("named"), escape="/")
-                query = query.where(events.c.app_group == bindparam("app_group"), names_it)
-            self._prepared[key] = self._within(query.order_by(events.c.position))
-        return self._prepared[key]
+    position: int
+    app_group: str
+    originator_id: str
+    originator_version: int
+    topic: str
+    state: str
+    recorded_at: int
+    command_id: str
+    actor: str
+    hash: bytes
 
 
-def _read(rows: Iterable[Any]) -> Iterator[Logged]:
-    """The events of whole rows; raises UnreadableLog."""
+def event_hash(  # noqa: PLR0913, PLR0917 - a row's columns, one after the other
+    position: int,
+    app_group: str,
+    originator_id: str,
+    originator_version: int,
+    topic: str,
+    state: str,
+    recorded_at: int,
+    command_id: str,
+    actor: str,
+) -> bytes:
+    """16 bytes over a row of `events` but its hash; no column holds NUL, so that none runs into the next."""
+    text = (
+        f"{position}\0{app_group}\0{originator_id}\0{originator_version}\0{topic}\0{state}\0"
+        f"{recorded_at}\0{command_id}\0{actor}"
+    )
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
+def is_intact(row: Sequence[Any]) -> bool:
+    """Whether a row is as it was recorded, by its hash; columns of other tables may follow."""
+    return event_hash(*row[:9]) == row[9]  # type: ignore[no-any-return]
+
+
+def find_altered(rows: Iterable[Sequence[Any]]) -> list[int]:
+    """The positions of the rows that are not as they were recorded."""
+    return [row[0] for row in rows if not is_intact(row)]
+
+
+def checked(rows: Iterable[Any]) -> Iterator[Any]:
+    """The rows as they come; raises UnreadableLog at the first that is not as it was recorded."""
     for row in rows:
-        position, app_group, stream_id, version, topic, state, recorded_at, command_id, actor, hash_ = row
-        if hash_ != event_hash(
-            position, app_group, stream_id, version, topic, state, recorded_at, command_id, actor
-        ):
-            raise UnreadableLog(position, HASH_DIFFERS)
+        if not is_intact(row):
+            raise UnreadableLog(row[0], HASH_DIFFERS)
+        yield row
+
+
+def read_events(rows: Iterable[Any]) -> Iterator[Logged]:
+    """The events of whole rows; raises UnreadableLog."""
+    for position, app_group, stream_id, _, topic, state, recorded_at, *_ in checked(rows):
         try:
             event = decode(topic, state)
         except UnreadableEvent as error:
@@ -194,72 +99,73 @@ def _read(rows: Iterable[Any]) -> Iterator[Logged]:
         yield Logged(position, app_group, stream_id, topic, recorded_at, event)
 
 
-def _naming(campaign_id: str) -> str:
-    """A pattern for payloads that name the campaign: JSON without spaces, quotes within its texts are escaped."""
-    part = f'"campaign_id":{msgspec.json.encode(campaign_id).decode()}'
-    for special in "/%_":
-        part = part.replace(special, f"/{special}")
-    return f"%{part}%"
+def last_position(connection: Connection) -> int:
+    """The position of the last event, 0 when there is none."""
+    return int(cursor(connection).execute(LAST_POSITION).fetchone()[0])
 
 
-def _of_stream() -> Select[Any]:
-    of_stream = events.c.originator_id == bindparam("stream_id")
-    query = select(events).where(of_stream, events.c.position <= bindparam("last"))
-    return query.order_by(events.c.originator_version)
+def read_rows(connection: Connection, after: int, limit: int) -> list[Row]:
+    """Whole rows after a position, unchecked, in order."""
+    query = select_rows(events.c.position > after).limit(limit)
+    return [Row(*row) for row in connection.execute(query)]
 
 
-def _last_fact() -> Select[Any]:
-    """The last fact of the log up to a position."""
-    facts = sorted(topic for event, topic in TOPICS.items() if issubclass(event, Fact))
-    is_fact = events.c.topic.in_([literal_column(f"'{each}'") for each in facts])
-    query = select(events).where(events.c.position <= bindparam("last"), is_fact)
-    return query.order_by(events.c.position.desc()).limit(constant(1)).offset(constant(0))
+def read_app_groups(connection: Connection) -> list[Row]:
+    """The events that made app groups, unchecked, in order."""
+    # Their ids begin alike: the index of streams finds them, however long the log is.
+    stream_id = events.c.originator_id
+    made = and_(stream_id >= "group-", stream_id < "group.", events.c.topic == TOPICS[AppGroupMade])
+    return [Row(*row) for row in connection.execute(select_rows(made))]
 
 
-def _marked() -> Select[Any]:
-    """How many events have each of the marks.
-
-    Payloads are JSON without spaces, and quotes within their texts are escaped: the patterns match nothing else.
-    """
-    topic, state = events.c.topic, events.c.state
-    topics: list[Any] = [
-        literal_column(f"'{TOPICS[each]}'") for each in dict.fromkeys(event for event, _, _ in _MARKS)
-    ]
-    counts = [
-        func.sum(
-            case(
-                (
-                    and_(
-                        topic == literal_column(f"'{TOPICS[event]}'"),
-                        state.like(literal_column(f"'%{part}%'")),
-                    ),
-                    1,
-                ),
-                else_=0,
-            )
-        )
-        for event, _, part in _MARKS
-    ]
-    return select(*counts).where(topic.in_(topics))
+def refuse_missing(connection: Connection, after: int, last: int) -> None:
+    """Raise UnreadableLog where an event between two positions is missing, the last one inside."""
+    position, within = events.c.position, {"after": after, "last": last}
+    if connection.execute(select(func.count()).where(IN_RANGE), within).scalar() == last - after:
+        return
+    expected = after + 1
+    for found in connection.execute(select(position).where(IN_RANGE).order_by(position), within).scalars():
+        if found != expected:
+            break
+        expected += 1
+    raise UnreadableLog(expected, MISSING)
 
 
-class Streams:
-    """The journeys of users, event by event: the application's port."""
+def select_rows(*wanted: ColumnElement[bool], users: bool = False) -> Select[Any]:
+    """Whole rows in the order of the log; with `users`, the user follows, None where they were forgotten."""
+    query = select(*events.c)
+    if users:
+        of_user = identities.c.journey_id == events.c.originator_id
+        query = query.add_columns(identities.c.user_id).join_from(events, identities, of_user, isouter=True)
+    return query.where(*wanted).order_by(events.c.position)
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
-    def told(self, app_group: str, user_id: str) -> list[Told]:
-        """All events of a user's journey in order; none for a user never heard of."""
-        of_user = (identities.c.app_group == app_group) & (identities.c.user_id == user_id)
-        query = (
-            select(events.c.topic, events.c.state, events.c.recorded_at)
-            .join_from(identities, events, events.c.originator_id == identities.c.journey_id)
-            .where(of_user)
-            .order_by(events.c.originator_version)
-        )
-        with self._database.reading() as connection:
-            return [
-                Told(from_microseconds(row.recorded_at), decode(row.topic, row.state))
-                for row in connection.execute(query)
-            ]
+def select_stream() -> Select[Any]:
+    """The whole rows of the stream `stream_id`, up to and including the position `last`."""
+    wanted = (events.c.originator_id == bindparam("stream_id"), events.c.position <= bindparam("last"))
+    return select(events).where(*wanted).order_by(events.c.originator_version)
+
+
+def select_streams(limit: int) -> Select[Any]:
+    """A page of streams: after `version` of the stream `stream`, up to the stream `last` and to `position`."""
+    stream, version, position = events.c.originator_id, events.c.originator_version, events.c.position
+    page = select(stream, version, position, events.c.app_group, events.c.topic, events.c.state).where(
+        tuple_(stream, version) > tuple_(bindparam("stream"), bindparam("version")),
+        stream <= bindparam("last"),
+        position <= bindparam("position"),
+    )
+    return page.order_by(stream, version).limit(constant(limit))
+
+
+def select_stream_after(events_after: int) -> Select[Any]:
+    """The stream that is reached so many events after the stream `after`."""
+    stream = events.c.originator_id
+    ends = select(stream).where(stream > bindparam("after")).order_by(stream)
+    return ends.limit(constant(1)).offset(constant(events_after - 1))
+
+
+def of_types(types: Iterable[type[Any]]) -> ColumnElement[bool]:
+    """Events of some classes; the topics are written into the statement, as planners need them."""
+    return events.c.topic.in_(
+        [literal_column(f"'{topic}'") for topic in sorted(TOPICS[each] for each in types)]
+    )

@@ -7,11 +7,10 @@ before it.
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -22,19 +21,18 @@ from eventsourcing.persistence import (
     StoredEvent,
     Subscription,
 )
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, select
 
 from application.ports import Stamp
 from infrastructure.database import Database
 from infrastructure.database.failures import Busy, ConnectionLost, OutcomeUnknown
 from infrastructure.database.schema import events
 from infrastructure.database.statements import Prepared, constant
+from infrastructure.event_store.reading import event_hash, last_position
 from infrastructure.event_store.tail import TailingSubscription
 from infrastructure.process.retrying import PASSING, patiently
 
 log = structlog.get_logger()
-
-HASH_DIFFERS = "the event is not what was recorded: its hash differs"
 
 NOBODY = Stamp(command_id="", actor="")
 
@@ -43,46 +41,8 @@ Payload = tuple[str, str, int, str, str]
 """An event before it has a position: app group, originator id, originator version, topic, state."""
 
 
-class Row(NamedTuple):
-    """A row of `events`; `recorded_at` in microseconds since 1970."""
-
-    position: int
-    app_group: str
-    originator_id: str
-    originator_version: int
-    topic: str
-    state: str
-    recorded_at: int
-    command_id: str
-    actor: str
-    hash: bytes
-
-    def computed_hash(self) -> bytes:
-        """The hash that the other columns give."""
-        return event_hash(*self[:-1])
-
-
-def event_hash(  # noqa: PLR0913, PLR0917 - a row's columns, one after the other
-    position: int,
-    app_group: str,
-    originator_id: str,
-    originator_version: int,
-    topic: str,
-    state: str,
-    recorded_at: int,
-    command_id: str,
-    actor: str,
-) -> bytes:
-    """16 bytes over a row of `events` but its hash; no column holds NUL, so that none runs into the next."""
-    text = (
-        f"{position}\0{app_group}\0{originator_id}\0{originator_version}\0{topic}\0{state}\0"
-        f"{recorded_at}\0{command_id}\0{actor}"
-    )
-    return blake2b(text.encode(), digest_size=16).digest()
-
-
 @dataclass
-class Unit:
+class DecidedEvents:
     """What one command records: collected while it is decided, then written at once."""
 
     stamp: Stamp
@@ -90,8 +50,8 @@ class Unit:
 
 
 @dataclass
-class Writing:
-    """A write transaction under way, and the positions it has taken so far: after `first - 1`, up to `last`."""
+class WriteTransaction:
+    """A write transaction under way, and the positions it has taken: from `first` to `last`, both 0 if none."""
 
     connection: Connection
     first: int = 0
@@ -104,24 +64,21 @@ class Recorder(ApplicationRecorder):
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._collecting: ContextVar[tuple[Unit, Connection] | None] = ContextVar("collecting", default=None)
+        self._connection: Connection | None = None
         self._fill = database.dialect.filling(events)
         newest = select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc())
         self._newest = Prepared(newest.limit(constant(1)).offset(constant(0)), database.dialect.compiler)
         at = select(events.c.hash).where(events.c.position == bindparam("position"))
         self._hash = Prepared(at, database.dialect.compiler)
 
-    @contextmanager
-    def collecting(self, unit: Unit, connection: Connection) -> Iterator[None]:
-        """Collect what is appended in a unit, to be written later; reads go through the connection."""
-        token = self._collecting.set((unit, connection))
-        try:
-            yield
-        finally:
-            self._collecting.reset(token)
+    def reading_through(self, connection: Connection) -> "Recorder":
+        """The same recorder, whose reads see what the connection's transaction sees."""
+        bound = copy(self)
+        bound._connection = connection  # noqa: SLF001 - it is one of us
+        return bound
 
     @contextmanager
-    def writing(self, *, alone: bool = False) -> Iterator[Writing]:
+    def writing(self, *, alone: bool = False) -> Iterator[WriteTransaction]:
         """A write transaction, beside others or, `alone`, while no one else is in one.
 
         Raises IntegrityError where someone else was faster, ConnectionLost where nothing was recorded; where it cannot
@@ -131,7 +88,7 @@ class Recorder(ApplicationRecorder):
         try:
             with self.database.writing() as connection:
                 self.database.dialect.take_turn(connection, alone=alone)
-                writing = Writing(connection)
+                writing = WriteTransaction(connection)
                 yield writing
         except Busy:
             self.database.dialect.unblock()
@@ -140,7 +97,7 @@ class Recorder(ApplicationRecorder):
             if writing is None or not self._landed(writing):
                 raise ConnectionLost(f"{unknown}; nothing of it was recorded") from unknown
 
-    def write(self, writing: Writing, units: Sequence[Unit]) -> range:
+    def write(self, writing: WriteTransaction, units: Sequence[DecidedEvents]) -> range:
         """Append what the units collected to the log: their positions. Raises IntegrityError."""
         if not any(unit.payloads for unit in units):
             return range(0)
@@ -160,7 +117,7 @@ class Recorder(ApplicationRecorder):
         dialect.announce(connection)
         return range(writing.first, writing.last + 1)
 
-    def _landed(self, writing: Writing) -> bool:
+    def _landed(self, writing: WriteTransaction) -> bool:
         """Whether a transaction whose COMMIT went unanswered was committed; raises OutcomeUnknown when patience ends.
 
         The log's lock is free only when that transaction has ended, one way or the other.
@@ -185,7 +142,7 @@ class Recorder(ApplicationRecorder):
     def insert_events(
         self, stored_events: Sequence[StoredEvent], *, app_group: str = "", **kwargs: Any
     ) -> Sequence[int] | None:
-        """Append stored events, to the unit under way or in a transaction of their own; raises IntegrityError."""
+        """Append stored events in a transaction of their own; raises IntegrityError."""
         payloads = [
             (
                 app_group,
@@ -196,16 +153,8 @@ class Recorder(ApplicationRecorder):
             )
             for stored in stored_events
         ]
-        return list(self.append(payloads)) or None
-
-    def append(self, payloads: Sequence[Payload]) -> Sequence[int]:
-        """Append events to the unit under way, or record them at once: their positions."""
-        under_way = self._collecting.get()
-        if under_way is not None:
-            under_way[0].payloads.extend(payloads)
-            return ()
         with self.writing() as writing:
-            return self.write(writing, [Unit(NOBODY, list(payloads))])
+            return list(self.write(writing, [DecidedEvents(NOBODY, payloads)])) or None
 
     def select_events(
         self,
@@ -226,7 +175,7 @@ class Recorder(ApplicationRecorder):
         if lte is not None:
             query = query.where(version <= lte)
         query = query.order_by(version.desc() if desc else version).limit(limit)
-        with self._connection() as connection:
+        with self._reading() as connection:
             return [
                 StoredEvent(originator_id, row.originator_version, row.topic, row.state.encode())
                 for row in connection.execute(query)
@@ -256,7 +205,7 @@ class Recorder(ApplicationRecorder):
             query = query.where(events.c.position <= stop)
         if topics:
             query = query.where(events.c.topic.in_(topics))
-        with self._connection() as connection:
+        with self._reading() as connection:
             return [
                 Notification(
                     row.originator_id, row.originator_version, row.topic, row.state.encode(), row.position
@@ -266,13 +215,8 @@ class Recorder(ApplicationRecorder):
 
     def max_notification_id(self) -> int | None:
         """The position of the last event, None when there is none."""
-        with self._connection() as connection:
-            return connection.execute(select(func.max(events.c.position))).scalar()
-
-    def position(self, connection: Connection) -> int:
-        """The position of the last event, 0 when there is none."""
-        newest = self._newest.first(connection)
-        return 0 if newest is None else int(newest[0])
+        with self._reading() as connection:
+            return last_position(connection) or None
 
     def subscribe(
         self, gt: int | None = None, topics: Sequence[str] = ()
@@ -280,16 +224,5 @@ class Recorder(ApplicationRecorder):
         """Follow the log: what is there and what comes, in order and without gaps."""
         return TailingSubscription(self, self.database, gt, topics)
 
-    def rows(self, connection: Connection, after: int, limit: int) -> list[Row]:
-        """Whole rows of the log after a position, in order."""
-        query = select(events).where(events.c.position > after).order_by(events.c.position).limit(limit)
-        return [Row(*row) for row in connection.execute(query)]
-
-    @contextmanager
-    def _connection(self) -> Iterator[Connection]:
-        under_way = self._collecting.get()
-        if under_way is not None:
-            yield under_way[1]
-        else:
-            with self.database.reading() as connection:
-                yield connection
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return self.database.reading() if self._connection is None else nullcontext(self._connection)

@@ -8,15 +8,15 @@ import time
 
 from sqlalchemy import Connection, func, insert, select
 
-from domain.app_group import AppGroupMade, DefaultCurrencyChanged
+from domain.app_group import DefaultCurrencyChanged
 from infrastructure.database.schema import events
 from infrastructure.event_store.codec import TOPICS, decode, encode
-from infrastructure.event_store.recorder import event_hash
+from infrastructure.event_store.reading import event_hash, read_app_groups
 
 ACTOR = "upgrade"
 CURRENCY = "USD"
 
-_MADE, _CHANGED = TOPICS[AppGroupMade], TOPICS[DefaultCurrencyChanged]
+_CHANGED = TOPICS[DefaultCurrencyChanged]
 
 
 def adopt_app_groups(connection: Connection) -> list[str]:
@@ -24,15 +24,10 @@ def adopt_app_groups(connection: Connection) -> list[str]:
 
     The caller holds the log's lock. A group of which that was recorded is passed over.
     """
-    # By the index of streams: the log may be long.
-    stream_id = events.c.originator_id
-    made = select(events.c.app_group, stream_id, events.c.state).where(
-        stream_id >= "group-", stream_id < "group.", events.c.topic == _MADE
-    )
     earlier = [
-        (app_group, stream_id)
-        for app_group, stream_id, state in connection.execute(made.order_by(events.c.position)).all()
-        if decode(_MADE, state).edition == 1 and not _is_adopted(connection, stream_id)
+        (row.app_group, row.originator_id)
+        for row in read_app_groups(connection)
+        if decode(row.topic, row.state).edition == 1 and not _is_adopted(connection, row.originator_id)
     ]
     for app_group, stream_id in earlier:
         _record(connection, app_group, stream_id)

@@ -7,7 +7,7 @@ series.py: where they come from. exporting.py: an export from its begin, or from
 
 from infrastructure.export.exporting import Export
 from infrastructure.export.manifest import Asked, BadExport, Manifest
-from infrastructure.export.sources import WHAT, source
+from infrastructure.export.sources import WHAT, open_source
 from infrastructure.export.writers import FORMATS
 
-__all__ = ["FORMATS", "WHAT", "Asked", "BadExport", "Export", "Manifest", "source"]
+__all__ = ["FORMATS", "WHAT", "Asked", "BadExport", "Export", "Manifest", "open_source"]

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import select
-
 from domain.campaigns.conversion_events import LETTERS
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import Key
 from infrastructure.export.of_campaigns import Campaign, Rows
-from infrastructure.export.pages import pages, user_id
 from projections.conversions import CONVERSIONS
-from projections.conversions.tables import conversions
+from projections.conversions.rows import conversion_rows
 
 _REST = (
     Column("variant_id"),
@@ -33,15 +30,11 @@ def _key(row: Row) -> Key:
 
 
 def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
-    table, campaign_id = campaign.tables[conversions], campaign.campaign_id
-    key = (table.c.journey_id, table.c.conversion_event)
-    query = select(*key, user_id(table.c.journey_id), *(table.c[each.name] for each in _REST)).where(
-        table.c.stream_id == campaign.stream_id
-    )
     begin = None if after is None else (after[1], LETTERS.index(after[2]))
-    for page in pages(campaign.connection, query, key, begin):
-        for journey_id, index, user, *rest in page:
-            yield (campaign_id, journey_id, user, LETTERS[index], *rest)
+    columns = [each.name for each in _REST]
+    rows = conversion_rows(campaign.connection, campaign.tables, campaign.stream_id, columns, begin)
+    for journey_id, index, user, *rest in rows:
+        yield (campaign.campaign_id, journey_id, user, LETTERS[index], *rest)
 
 
 ROWS = Rows(CONVERSIONS, COLUMNS, _key, _read)

@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Iterator
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection
 
 from domain.instants import from_microseconds
 from infrastructure.database import Database
-from infrastructure.database.schema import events
 from infrastructure.database.statements import Prepared
-from infrastructure.event_store.recorder import HASH_DIFFERS, event_hash
+from infrastructure.event_store.reading import (
+    IN_RANGE,
+    OF_APP_GROUP,
+    checked,
+    last_position,
+    refuse_missing,
+    select_rows,
+)
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import BadExport, Cut, Key
-from infrastructure.export.pages import PAGE_ROWS
-from projections.engine.projection import Log, UnreadableLog
+from projections.engine.paging import PAGE_ROWS
 from projections.engine.projector import Progress
 
 COLUMNS = (
@@ -38,20 +43,15 @@ class Events:
     columns = COLUMNS
     key: Callable[[Row], Key] = staticmethod(_key)
 
-    def __init__(self, database: Database, log: Log, app_group: str) -> None:
-        self._log = log
+    def __init__(self, database: Database, app_group: str) -> None:
         self._app_group = app_group
-        position, compiler = events.c.position, database.dialect.compiler
-        page = (position > bindparam("after"), position <= bindparam("last"))
-        own = select(events).where(*page, events.c.app_group == bindparam("app_group")).order_by(position)
-        self._own = Prepared(own, compiler)
-        self._number = Prepared(select(func.count()).select_from(events).where(*page), compiler)
+        self._own = Prepared(select_rows(IN_RANGE, OF_APP_GROUP), database.dialect.compiler)
 
     def prepare(self, progress: Progress) -> None:
         """The log is always up to date."""
 
     def cut(self, connection: Connection) -> Cut:
-        return Cut(self._log.last_position(connection))
+        return Cut(last_position(connection))
 
     def goes_on(self, stood: Cut, now: Cut) -> bool:
         """Whether the log is as long as it was: what was recorded stays."""
@@ -68,13 +68,8 @@ class Events:
         while done < cut.position:
             last = min(done + PAGE_ROWS, cut.position)
             # A page is a stretch of the log, not a number of rows: so a missing event is met, and not passed over.
-            (number,) = self._number.first(connection, after=done, last=last)
-            if number != last - done:
-                # It finds out which one.
-                self._log.tally(connection, done, last)
-            for row in self._own.all(connection, after=done, last=last, app_group=self._app_group):
-                if event_hash(*row[:-1]) != row[-1]:
-                    raise UnreadableLog(row[0], HASH_DIFFERS)
+            refuse_missing(connection, done, last)
+            for row in checked(self._own.all(connection, after=done, last=last, app_group=self._app_group)):
                 yield _exported(*row)
             done = last
 

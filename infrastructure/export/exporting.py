@@ -8,9 +8,9 @@ from infrastructure.database import Database
 from infrastructure.export.columns import Row
 from infrastructure.export.directory import Directory
 from infrastructure.export.manifest import Asked, BadExport, Cut, Key, Manifest, Part, begun, part_name
-from infrastructure.export.pages import PAGE_ROWS
 from infrastructure.export.sources import Source
 from infrastructure.export.writers import Hashed, writer
+from projections.engine.paging import PAGE_ROWS
 
 PART_ROWS = 200_000
 """The most rows of a part."""

@@ -6,12 +6,12 @@ from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
-from infrastructure.composition import Service
+from application.ledger import Ledger
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import Cut, Key, ReadModel
 from projections.engine.generations import Generation, current
-from projections.engine.projection import Known, Projection
-from projections.engine.projector import Progress
+from projections.engine.projection import Definitions, Projection
+from projections.engine.projector import Progress, Projector
 from projections.engine.sums import stream
 
 
@@ -20,7 +20,7 @@ class Campaign(NamedTuple):
 
     connection: Connection
     tables: Generation
-    known: Known
+    known: Definitions
     app_group: str
     campaign_id: str
 
@@ -49,18 +49,21 @@ class Rows:
 class OfCampaigns:
     """The source of an export of a campaign's rows, or of all campaigns of an app group."""
 
-    def __init__(self, service: Service, rows: Rows, app_group: str, campaign_id: str | None) -> None:
+    def __init__(
+        self, ledger: Ledger, projector: Projector, rows: Rows, app_group: str, campaign_id: str | None
+    ) -> None:
         """Raises UnknownCampaign."""
-        self._service = service
+        self._ledger = ledger
+        self._projector = projector
         self._of = rows
         self._app_group = app_group
         self._campaign_id = campaign_id
         self.columns, self.key = rows.columns, rows.key
         if campaign_id is not None:
-            service.ledger.existing_campaign(app_group, campaign_id)
+            ledger.existing_campaign(app_group, campaign_id)
 
     def prepare(self, progress: Progress) -> None:
-        self._service.projector.catch_up(self._of.projection, progress=progress)
+        self._projector.catch_up(self._of.projection, progress=progress)
 
     def cut(self, connection: Connection) -> Cut:
         """Where the generation stands in this transaction; raises ProjectionStopped."""
@@ -73,7 +76,7 @@ class OfCampaigns:
 
     def rows(self, connection: Connection, cut: Cut, after: Key | None) -> Iterator[Row]:
         """The rows of one campaign after the other, in the order of their ids."""
-        tables, known = current(connection, self._of.projection), self._service.projector.known
+        tables, known = current(connection, self._of.projection), self._projector.definitions
         begin = list(after) if after is not None else None
         for campaign_id in self._campaigns():
             if begin is not None and campaign_id < begin[0]:
@@ -86,7 +89,7 @@ class OfCampaigns:
         if self._campaign_id is not None:
             return [self._campaign_id]
         # One that was added after the cut has no rows in it.
-        return sorted(self._service.ledger.existing_app_group(self._app_group).campaigns)
+        return sorted(self._ledger.existing_app_group(self._app_group).campaigns)
 
     def done(self, key: Key, cut: Cut, rows: int) -> tuple[int, int | None]:
         return rows, None

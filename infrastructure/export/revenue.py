@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import select
-
 from domain import money
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import Key
 from infrastructure.export.of_campaigns import Campaign, Rows
-from infrastructure.export.pages import pages, user_id
 from projections.conversions import CONVERSIONS
-from projections.conversions.tables import counted_revenue
+from projections.conversions.rows import revenue_rows
 
 _REST = (
     Column("fact_type"),
@@ -37,13 +34,12 @@ def _key(row: Row) -> Key:
 
 
 def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
-    table, campaign_id = campaign.tables[counted_revenue], campaign.campaign_id
-    key = (table.c.journey_id, table.c.fact_id)
-    rest = (*(table.c[each.name] for each in _REST), table.c.net)
-    query = select(*key, user_id(table.c.journey_id), *rest).where(table.c.stream_id == campaign.stream_id)
-    for page in pages(campaign.connection, query, key, None if after is None else after[1:]):
-        for journey_id, fact_id, user, *others, currency, net in page:
-            yield (campaign_id, journey_id, user, fact_id, *others, currency, money.printed(net, currency))
+    begin = None if after is None else after[1:]
+    columns = [*(each.name for each in _REST), "net"]
+    rows = revenue_rows(campaign.connection, campaign.tables, campaign.stream_id, columns, begin)
+    for journey_id, fact_id, user, *others, currency, net in rows:
+        printed = money.printed(net, currency)
+        yield (campaign.campaign_id, journey_id, user, fact_id, *others, currency, printed)
 
 
 ROWS = Rows(CONVERSIONS, COLUMNS, _key, _read)

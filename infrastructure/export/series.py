@@ -11,17 +11,14 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, select, tuple_
-
 from domain import money
 from domain.campaigns.conversion_events import LETTERS
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import Key
 from infrastructure.export.of_campaigns import Campaign, Rows
-from infrastructure.export.pages import pages
-from projections.engine.columns import EXACT
+from projections.engine.columns import CAMPAIGN, EXACT
 from projections.series import SERIES
-from projections.series.tables import CAMPAIGN, series_conversions, series_receipts, series_revenue
+from projections.series.rows import Part, day_rows
 
 COLUMNS = (
     Column("campaign_id"),
@@ -37,16 +34,15 @@ COLUMNS = (
 
 _FIGURES = ("receipts", "unique_recipients", "conversions", "purchases", "revenue")
 
-_Cell = tuple[str, str, tuple[Any, ...]]
+_Cell = tuple[str, Any, tuple[Any, ...]]
 """A variant, a conversion event or currency, and its figures."""
 
 
 class _Stage(NamedTuple):
-    """A table of the series: which figures it has, and by what they are kept apart beside the variant."""
+    """A part of the series, and which figures it has."""
 
-    table: Table
+    part: Part
     figures: tuple[str, ...]
-    by: str | None
     printed: Callable[[str, Any], tuple[str, str, str]]
     """Conversion event, currency and value of a figure."""
 
@@ -56,14 +52,13 @@ def _of_currency(currency: str, value: Any) -> tuple[str, str, str]:  # noqa: AN
 
 
 _STAGES = (
-    _Stage(series_receipts, _FIGURES[:2], None, lambda _, value: ("", "", str(value))),
+    _Stage("receipts", _FIGURES[:2], lambda _, value: ("", "", str(value))),
     _Stage(
-        series_conversions,
+        "conversions",
         _FIGURES[2:3],
-        "conversion_event",
         lambda index, value: (LETTERS[int(index)], "", str(value)),
     ),
-    _Stage(series_revenue, _FIGURES[3:], "currency", _of_currency),
+    _Stage("revenue", _FIGURES[3:], _of_currency),
 )
 _STAGE_OF = {figure: number for number, stage in enumerate(_STAGES) for figure in stage.figures}
 
@@ -93,33 +88,18 @@ def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
 
 
 def _rows(campaign: Campaign, stage: _Stage, begin: tuple[str, str] | None) -> Iterator[Row]:
-    """A table's rows, from a clock and day on."""
-    for (clock, day), cells in groupby(_cells(campaign, stage, begin), lambda cell: cell[:2]):
-        for variant_id, of, values in _with_campaign(campaign, stage, [cell[2] for cell in cells]):
+    """The rows of a part, from a clock and day on."""
+    since = None if begin is None else (begin[0], date.fromisoformat(begin[1]))
+    cells = day_rows(campaign.connection, campaign.tables, campaign.stream_id, stage.part, since)
+    for (clock, day), of_day in groupby(cells, lambda cell: cell[:2]):
+        for variant_id, of, values in _with_campaign(campaign, stage, [cell[2:] for cell in of_day]):
             for figure, value in zip(stage.figures, values, strict=True):
                 yield (campaign.campaign_id, clock, day, variant_id, figure, *stage.printed(of, value))
 
 
-def _cells(
-    campaign: Campaign, stage: _Stage, begin: tuple[str, str] | None
-) -> Iterator[tuple[str, date, _Cell]]:
-    table = campaign.tables[stage.table]
-    clock = [table.c.clock] if stage.by else []
-    key = [*clock, table.c.day, table.c.variant_id, *([table.c[stage.by]] if stage.by else [])]
-    values = list(table.c)[-len(stage.figures) :]
-    query = select(*key, *values).where(table.c.stream_id == campaign.stream_id)
-    if begin is not None:
-        from_day = (*([begin[0]] if clock else []), date.fromisoformat(begin[1]))
-        query = query.where(tuple_(*clock, table.c.day) >= tuple_(*from_day))
-    for page in pages(campaign.connection, query, key, None):
-        for row in page:
-            of_clock, day, variant_id, of, *figures = row if stage.by else ("", *row[:2], "", *row[2:])
-            yield of_clock, day, (variant_id, of, tuple(figures))
-
-
 def _with_campaign(campaign: Campaign, stage: _Stage, cells: list[_Cell]) -> list[_Cell]:
     """The cells of a day, before them the campaign's, where the table leaves it to a sum."""
-    if stage.by is None:
+    if stage.part == "receipts":
         return cells
     control = campaign.known.definition(campaign.app_group, campaign.campaign_id).control
     sums: defaultdict[Any, list[tuple[Any, ...]]] = defaultdict(list)

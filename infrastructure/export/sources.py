@@ -5,13 +5,14 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from infrastructure.composition import Service
+from application.ledger import Ledger
+from infrastructure.database import Database
 from infrastructure.export import conversions, lines, recipients, revenue, series
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.events import Events
 from infrastructure.export.manifest import Asked, BadExport, Cut, Key
 from infrastructure.export.of_campaigns import OfCampaigns
-from projections.engine.projector import Progress
+from projections.engine.projector import Progress, Projector
 
 WHAT = ("conversions", "revenue", "lines", "recipients", "series", "events")
 
@@ -51,10 +52,10 @@ class Source(Protocol):
         """How far an export is, of how much, where that is known."""
 
 
-def source(service: Service, asked: Asked) -> Source:
+def open_source(database: Database, ledger: Ledger, projector: Projector, asked: Asked) -> Source:
     """The source of what is asked for; raises UnknownCampaign, BadExport."""
     if asked.what == "events":
         if asked.campaign_id is not None:
             raise BadExport("an export of events holds those of all campaigns; leave out --campaign")
-        return Events(service.database, service.projector.log, asked.app_group)
-    return OfCampaigns(service, _ROWS[asked.what], asked.app_group, asked.campaign_id)
+        return Events(database, asked.app_group)
+    return OfCampaigns(ledger, projector, _ROWS[asked.what], asked.app_group, asked.campaign_id)

@@ -1,4 +1,4 @@
-"""The header Accept: whether a report is asked for as JSON or as CSV (RFC 9110, 12.5.1)."""
+"""The header Accept: whether a caller wants a report as JSON or as CSV (RFC 9110, 12.5.1)."""
 
 import re
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ _WEIGHT = re.compile(r";q=(0(?:\.[0-9]*)?|1(?:\.0*)?)(?:;|$)", re.ASCII)
 
 
 def wants_csv(accept: Iterable[str]) -> bool:
-    """Whether CSV is asked for by name and before JSON, or JSON is not acceptable and CSV is.
+    """Whether the caller names CSV and prefers it to JSON, or accepts CSV and does not accept JSON.
 
-    "Before" is by weight, and where they weigh the same by which stands first.
+    The greater weight is preferred; with equal weights, the one that is named first.
     """
     asked = _weights(accept)
     json, csv = _weight(asked, JSON), _weight(asked, CSV)
@@ -24,7 +24,7 @@ def wants_csv(accept: Iterable[str]) -> bool:
 
 
 def _weights(accept: Iterable[str]) -> dict[str, float]:
-    """What each range of media types weighs, in the order they are named; 1 where nothing is said that can be read."""
+    """The weight of each range of media types, in the order of the header; 1 for a range without a readable weight."""
     weights = {}
     for each in ",".join(accept).lower().split(","):
         spaceless = "".join(each.split())
@@ -34,6 +34,6 @@ def _weights(accept: Iterable[str]) -> dict[str, float]:
 
 
 def _weight(asked: dict[str, float], kind: str) -> float:
-    """By the narrowest range that has it; 0 is not acceptable."""
+    """The weight of a media type, by the narrowest range that covers it; 0 means that it is not acceptable."""
     ranges = (kind, kind.partition("/")[0] + "/*", "*/*")
     return next((asked[each] for each in ranges if each in asked), 0.0)

@@ -21,32 +21,32 @@ from infrastructure.database import Database
 from infrastructure.http.problems import Problem
 
 REMEMBERED_SECONDS = 2.0
-"""How long a key is good for without looking: one that is revoked may be used so long."""
+"""How long a key is used without being looked up again. A revoked key may still be used for that long."""
 
 _MOST_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose request it is."""
+    """Who sent a request: the holder of a key."""
 
     key: Key
 
     @property
     def app_group(self) -> str:
-        """The app group that everything is about: there is no way to name another."""
+        """The app group of the key. A request has no way to name another."""
         return self.key.app_group
 
     def stamp(self, command_id: str) -> Stamp:
-        """What events carry of a command of this caller."""
+        """The stamp of a command of this caller, which its events carry."""
         return Stamp(command_id, f"key:{self.key.key_id}")
 
 
 class Access:
-    """Lets callers in by their keys, each so many times a second."""
+    """Identifies callers by their keys, and limits how often each key may be used."""
 
     def __init__(self, database: Database, clock: Callable[[], int], calls_a_second: float) -> None:
-        """`clock` tells microseconds since 1970; 0 calls a second are as many as one likes."""
+        """`clock` gives microseconds since 1970; with 0 calls a second there is no limit."""
         self._database = database
         self._clock = clock
         self._rate = calls_a_second
@@ -55,14 +55,14 @@ class Access:
         self._lock = Lock()
 
     async def bearer(self, request: HTTPConnection, *scopes: Scope) -> Caller:
-        """The caller by the header `Authorization: Bearer KEY`; raises Problem."""
+        """Find the caller by the header `Authorization: Bearer KEY`; raises Problem."""
         kind, _, text = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not text.strip():
             raise _unauthorized("send the header Authorization: Bearer KEY", "Bearer")
         return await self._caller(text.strip(), "Bearer", scopes)
 
     async def basic(self, request: HTTPConnection, *scopes: Scope) -> Caller:
-        """The caller by a key as the user of basic authorization, as Segment's clients send it; raises Problem."""
+        """Find the caller by a key as the user of basic authorization, as Segment's clients send it; raises Problem."""
         kind, _, text = request.headers.get("authorization", "").partition(" ")
         try:
             user = base64.b64decode(text.strip(), validate=True).decode().partition(":")[0]
@@ -73,13 +73,13 @@ class Access:
         return await self._caller(user, "Basic", scopes)
 
     async def of_write_key(self, text: str, *scopes: Scope) -> Caller:
-        """The caller by a key that stands in the body, as Segment's browsers send it; raises Problem."""
+        """Find the caller by a key in the body, as Segment's browsers send it; raises Problem."""
         return await self._caller(text, "Basic", scopes)
 
     async def _caller(self, text: str, scheme: str, scopes: tuple[Scope, ...]) -> Caller:
         key = self._known(text) or await run_in_threadpool(self._look_up, text)
         if key is None:
-            raise _unauthorized("this key is none that may be used: unknown, revoked or expired", scheme)
+            raise _unauthorized("this key is unknown, revoked or expired", scheme)
         bind_contextvars(app_group=key.app_group, key_id=key.key_id)
         self._take_turn(key)
         if not key.scopes.intersection(scopes):
@@ -121,14 +121,14 @@ class Access:
 
 
 class _Bucket:
-    """Calls that may be made at once: two seconds' worth at most."""
+    """A token bucket: the calls that a key may make now, at most those of two seconds."""
 
     def __init__(self, rate: float) -> None:
         self._calls = max(2 * rate, 1)
         self._at = time.monotonic()
 
     def wait(self, now: float, rate: float) -> float:
-        """Take a call: 0, or the seconds until there is one."""
+        """Take one call; returns 0, or the seconds until the key may make one."""
         self._calls = min(self._calls + (now - self._at) * rate, max(2 * rate, 1))
         self._at = now
         if self._calls < 1:

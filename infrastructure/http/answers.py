@@ -1,4 +1,4 @@
-"""Answers as JSON, with an entity tag where asking again is cheaper than reading again."""
+"""Answers as JSON. An entity tag spares a caller who has the same answer already its body."""
 
 import hashlib
 from collections.abc import Callable
@@ -11,32 +11,39 @@ from starlette.responses import Response
 JSON = "application/json"
 
 
-def encoded(value: Any) -> bytes:  # noqa: ANN401
-    """JSON in UTF-8; there are no floats in it but rates."""
+def encode(value: Any) -> bytes:  # noqa: ANN401
+    """Encode a value as JSON in UTF-8. Only rates are floats."""
     return orjson.dumps(value)
 
 
-def answered(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:  # noqa: ANN401
-    """The response with a value."""
-    return Response(encoded(value), status, headers=headers, media_type=JSON)
+def respond(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:  # noqa: ANN401
+    """Answer with a value."""
+    return Response(encode(value), status, headers=headers, media_type=JSON)
 
 
-def tagged(
+def respond_tagged(
     request: Request,
     value: Any,  # noqa: ANN401
     *,
-    apart_from: str = "position",
     csv: Callable[[], Response] | None = None,
 ) -> Response:
-    """The response with a value, or as CSV, and its entity tag, or 304 where the caller has it already.
+    """Answer with a value, or with CSV, and an entity tag; answer 304 if the caller has the same value already.
 
-    The tag leaves one field out: a report that says the same at a later position is the same report.
+    The tag leaves positions out: a report with the same figures at a later position is the same report.
     """
-    known = {name: each for name, each in value.items() if name != apart_from}
-    tag = f'W/"{hashlib.sha256(encoded(known)).hexdigest()[:32]}{"-csv" if csv else ""}"'
+    tag = f'W/"{hashlib.sha256(encode(_without_position(value))).hexdigest()[:32]}{"-csv" if csv else ""}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    response = csv() if csv else answered(value)
+    response = csv() if csv else respond(value)
     response.headers.update(headers)
     return response
+
+
+def _without_position(value: dict[str, Any]) -> dict[str, Any]:
+    """A value without its position, nor those of the values in it."""
+    return {
+        name: _without_position(each) if isinstance(each, dict) else each
+        for name, each in value.items()
+        if name != "position"
+    }

@@ -1,4 +1,4 @@
-"""The service put together: its routes, what stands before them, and what it does when it begins and ends."""
+"""The service over HTTP: its routes, what every request passes before them, and what happens at start and end."""
 
 import asyncio
 import re
@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -25,8 +26,10 @@ from infrastructure.http import (
     campaigns,
     experiments,
     facts,
+    lists,
     metrics,
     operation,
+    other_times,
     problems,
     reports,
     schemas,
@@ -36,12 +39,16 @@ from infrastructure.http import (
 )
 from infrastructure.http.access import Access
 from infrastructure.http.braze import routes as braze
+from infrastructure.http.idempotency_keys import IdempotencyKeys
 from infrastructure.http.problems import Problem
 from infrastructure.http.segment import routes as segment
 from infrastructure.http.settings import HttpSettings
 from infrastructure.http.state import State
-from infrastructure.http.tracing import tell, tracing
-from infrastructure.inbound.queue import Gathering
+from infrastructure.http.tracing import describe_span, start_tracing
+from infrastructure.inbound.queue import FactQueue
+from infrastructure.metrics import describe_ledger
+from infrastructure.outbound.feed import Feed
+from infrastructure.outbound.webhooks.administration import Webhooks
 
 log = structlog.get_logger()
 
@@ -58,22 +65,21 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 def create(
     database_url: str, settings: HttpSettings | None = None, *, service: Service | None = None
 ) -> FastAPI:
-    """The application; it opens the ledger when it begins, unless it is given one, and closes it when it ends."""
+    """Make the application. It opens the ledger at its start and closes it at its end, unless `service` is given."""
     settings = settings or HttpSettings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opened = service if service is not None else await asyncio.to_thread(Service, database_url)
-        gathering = Gathering(opened.intake, settings.waiting_facts)
-        # Most of what is done waits for the database.
+        queue = FactQueue(opened.intake, settings.waiting_facts)
+        # Most threads wait for the database, so that there are more of them than cores.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "answering"))
-        access = Access(opened.database, lambda: microseconds(opened.now()), settings.calls_a_second)
-        app.state.conversions = State(opened, settings, access, gathering)
+        app.state.conversions = _state(opened, settings, queue)
         try:
             yield
         finally:
             app.state.conversions.ending.set()
-            await asyncio.to_thread(gathering.close)
+            await asyncio.to_thread(queue.close)
             if service is None:
                 await asyncio.to_thread(opened.close)
 
@@ -92,6 +98,8 @@ def create(
         assignments,
         experiments,
         reports,
+        other_times,
+        lists,
         users,
         operation,
         segment,
@@ -101,9 +109,35 @@ def create(
     ):
         app.include_router(room.routes)
     _describe(app)
-    _tell_problems(app)
+    _handle_problems(app)
     app.add_middleware(Outside)
     return app
+
+
+def _state(service: Service, settings: HttpSettings, queue: FactQueue) -> State:
+    def clock() -> int:
+        return microseconds(service.now())
+
+    return State(
+        settings=settings,
+        access=Access(service.database, clock, settings.calls_a_second),
+        now=service.now,
+        database=service.database,
+        log=service.log,
+        ledger=service.ledger,
+        definitions=service.definitions,
+        idempotency_keys=IdempotencyKeys(service.database, clock),
+        queue=queue,
+        earlier=service.earlier,
+        campaigns=service.campaigns,
+        experiments=service.experiments,
+        explanations=service.explanations,
+        assignments=service.assignments,
+        feed=Feed(service.database, service.definitions),
+        webhooks=partial(Webhooks, service.database, service.ledger),
+        reads=service.reads_waiting,
+        gauges=partial(describe_ledger, service.database, service.log, clock),
+    )
 
 
 def _describe(app: FastAPI) -> None:
@@ -112,24 +146,24 @@ def _describe(app: FastAPI) -> None:
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> dict[str, Any]:
         if not described:
-            described.append(schemas.described(app, VERSION))
+            described.append(schemas.describe(app, VERSION))
         return described[0]
 
 
-def _tell_problems(app: FastAPI) -> None:
-    """Every way in which a request fails, as problem details."""
+def _handle_problems(app: FastAPI) -> None:
+    """Answer every failure of a request with problem details."""
 
     @app.exception_handler(Problem)
     async def problem(_request: Request, error: Problem) -> Response:
-        return problems.answer(error)
+        return problems.respond(error)
 
     @app.exception_handler(DomainError)
     async def refused(_request: Request, error: DomainError) -> Response:
-        return problems.answer(problems.of_refusal(error))
+        return problems.respond(problems.from_refusal(error))
 
     async def failed(_request: Request, error: Exception) -> Response:
         log.error("request.failed", error=type(error).__name__)
-        return problems.answer(problems.of_failure(error))
+        return problems.respond(problems.from_failure(error))
 
     for kind in problems.FAILURES:
         app.add_exception_handler(kind, failed)
@@ -140,17 +174,17 @@ def _tell_problems(app: FastAPI) -> None:
         code = status.phrase.lower().replace(" ", "_")
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             headers["Allow"] = ", ".join(_methods(app, request.scope["path"]))
-        return problems.answer(Problem(status, code, str(error.detail), headers=headers))
+        return problems.respond(Problem(status, code, str(error.detail), headers=headers))
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"][1:])
-        return problems.answer(Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=place))
+        return problems.respond(Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=place))
 
 
 def _methods(app: FastAPI, path: str) -> list[str]:
-    """What may be done at a path: the routes of one resource are several."""
+    """The methods of a path; each of them is a route of its own."""
     routes = [route for route in app.routes if isinstance(route, Route) and route.path_regex.match(path)]
     return sorted({method for route in routes for method in route.methods or ()})
 
@@ -158,22 +192,22 @@ def _methods(app: FastAPI, path: str) -> list[str]:
 _UNFORESEEN = Problem(
     HTTPStatus.INTERNAL_SERVER_ERROR,
     "unforeseen",
-    "this is a fault of the service's; X-Request-Id finds it in its log",
+    "this is a fault of the service; its log has the details under the X-Request-Id of this answer",
 )
 
 
 class Outside:
-    """What stands before all routes: ids in paths may hold anything, and every request is counted."""
+    """What every request passes before its route: it keeps ids in paths encoded, and counts, logs and traces."""
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self._app = app
-        self._tracing = tracing()
+        self._tracing = start_tracing()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # As it was sent: an id with a slash in it is one step of the path, not two.
+        # The path stays as it was sent, so that an id with an encoded slash is one step of the path, not two.
         scope["path"] = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace")
         started, status, request_id = time.perf_counter(), 0, uuid.uuid4().hex
 
@@ -181,33 +215,33 @@ class Outside:
         if head:
             scope = {**scope, "method": "GET", "head": True}
 
-        async def told(message: MutableMapping[str, Any]) -> None:
+        async def send_on(message: MutableMapping[str, Any]) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
                 await send(message)
                 if head:
-                    # At once, whatever the body is.
+                    # The answer to HEAD ends here, also where the body of GET has no end.
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
             elif not head:
                 await send(message)
 
         with self._tracing(scope) as span, bound_contextvars(request_id=request_id, **_trace(scope)):
             try:
-                await self._app(scope, receive, told)
+                await self._app(scope, receive, send_on)
             except Exception:
                 log.exception("request.failed")
                 if status:
                     raise
-                await problems.answer(_UNFORESEEN)(scope, receive, told)
+                await problems.respond(_UNFORESEEN)(scope, receive, send_on)
             finally:
                 _count(scope, status, time.perf_counter() - started)
-                tell(span, scope["method"], _route(scope), status)
+                describe_span(span, scope["method"], _route(scope), status)
 
 
 def _trace(scope: Scope) -> dict[str, str]:
-    """The trace that a request belongs to, by the W3C's header `traceparent`."""
+    """The trace id of a request, from the W3C's header `traceparent`."""
     for name, value in scope["headers"]:
         if name == b"traceparent" and (form := _TRACEPARENT.fullmatch(value.decode("latin-1"))):
             return {"trace_id": form[1]}
@@ -215,7 +249,7 @@ def _trace(scope: Scope) -> dict[str, str]:
 
 
 def _route(scope: Scope) -> str:
-    """The path as it is described, so that no id is in it."""
+    """The path as the route declares it, so that metrics and logs hold no id."""
     return str(getattr(scope.get("route"), "path", "none"))
 
 

@@ -1,4 +1,4 @@
-"""Assignments over HTTP: which variant each user gets. It only reads, but thousands of ids fit in no address."""
+"""Assignments over HTTP: which variant each user gets. It only reads; it is a POST because URLs are too short."""
 
 import asyncio
 from http import HTTPStatus
@@ -11,8 +11,8 @@ from application.queries.assignments import TooManyUserIds
 from domain.errors import FactRefused
 from infrastructure.http import schemas
 from infrastructure.http.access import Caller
-from infrastructure.http.answers import answered
-from infrastructure.http.bodies import body
+from infrastructure.http.answers import respond
+from infrastructure.http.bodies import read_body
 from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
@@ -25,21 +25,22 @@ routes = APIRouter(tags=["assignments"])
     "/v1/campaigns/{campaign_id}/assignments",
     summary="Assign users to variants",
     response_class=Response,
-    responses=schemas.answers(schemas.AssignmentsShape, HTTPStatus.NOT_FOUND, *schemas.WITH_A_BODY),
-    openapi_extra=schemas.body_of("UserIds"),
+    responses=schemas.describe_answers(schemas.AssignmentsShape, HTTPStatus.NOT_FOUND, *schemas.WITH_A_BODY),
+    openapi_extra=schemas.describe_body("UserIds"),
 )
 async def assign_users(request: Request, state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
-    """Tell which variant each user gets, up to 10,000 users a call, in the order given; nothing is recorded.
+    """Say which variant each user gets, up to 10,000 users a call, in the order given; nothing is recorded.
 
-    Who received the campaign keeps the variant received last, control for good; others get one by the weights in force.
+    A user who received the campaign keeps the variant received last, and one who received control always keeps control.
+    The weights in force choose a variant for all others.
     """
-    sent = await body(request, state.settings.body_bytes)
-    return answered(await asyncio.to_thread(_assigned, state, caller, campaign_id, sent))
+    sent = await read_body(request, state.settings.body_bytes)
+    return respond(await asyncio.to_thread(_assigned, state, caller, campaign_id, sent))
 
 
 def _assigned(state: State, caller: Caller, campaign_id: str, sent: bytes) -> dict[str, Any]:
     try:
-        found = state.service.assignments.assign(caller.app_group, campaign_id, _user_ids(sent))
+        found = state.assignments.assign(caller.app_group, campaign_id, _user_ids(sent))
     except TooManyUserIds as refusal:
         status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         raise Problem(status, refusal.code, refusal.message, place=refusal.place) from None

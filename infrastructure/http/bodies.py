@@ -1,4 +1,4 @@
-"""Bodies of requests: bounded as sent and as unpacked, in time, plain or gzip or zstd."""
+"""Bodies of requests, plain or packed with gzip or zstd, within bounds on size, packed and unpacked, and on time."""
 
 import asyncio
 import zlib
@@ -18,8 +18,8 @@ _WINDOW_BYTES = 8 * 1024 * 1024
 """The most memory that a zstd frame may ask for."""
 
 
-async def body(request: Request, limit: int) -> bytes:
-    """The whole body, unpacked; raises Problem for one that is larger than `limit` bytes, slow, or packed otherwise."""
+async def read_body(request: Request, limit: int) -> bytes:
+    """Read the whole body and unpack it; raises Problem for more than `limit` bytes, slowness or another packing."""
     packed = await _received(request, limit)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding == "identity":
@@ -29,7 +29,7 @@ async def body(request: Request, limit: int) -> bytes:
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "unknown_encoding",
-            "a body is sent as it is, or as gzip or zstd",
+            "send the body unpacked, or packed with gzip or zstd",
             headers={"Accept-Encoding": "gzip, zstd"},
         )
     if len(packed) > _INLINE_BYTES:
@@ -52,12 +52,14 @@ async def _received(request: Request, limit: int) -> bytes:
                 if len(received) > limit:
                     raise _too_large(limit)
     except TimeoutError:
-        detail = f"the body took longer than {BODY_SECONDS:.0f} s"
+        detail = f"the body took longer than {BODY_SECONDS:.0f} s to arrive"
         raise Problem(
             HTTPStatus.REQUEST_TIMEOUT, "slow_body", detail, headers={"Connection": "close"}
         ) from None
     except ClientDisconnect:
-        raise Problem(HTTPStatus.BAD_REQUEST, "broken_off", "the body broke off") from None
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, "broken_off", "the connection ended before the body did"
+        ) from None
     return bytes(received)
 
 
@@ -69,7 +71,9 @@ def _unpacked(unpack: _Unpack, packed: bytes, limit: int) -> bytes:
         plain = unpack(packed, limit)
     except (zlib.error, zstandard.ZstdError, ValueError):
         raise Problem(
-            HTTPStatus.BAD_REQUEST, "malformed", "the body is not packed as its Content-Encoding says"
+            HTTPStatus.BAD_REQUEST,
+            "malformed",
+            "the body is not packed in the way that its Content-Encoding names",
         ) from None
     if len(plain) > limit:
         raise _too_large(limit)
@@ -97,5 +101,5 @@ _UNPACKERS: dict[str, _Unpack] = {"gzip": _gunzipped, "x-gzip": _gunzipped, "zst
 
 
 def _too_large(limit: int) -> Problem:
-    detail = f"a body has at most {limit:,} bytes, also once unpacked; send several"
+    detail = f"a body has at most {limit:,} bytes, before and after unpacking; split it into several requests"
     return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", detail)

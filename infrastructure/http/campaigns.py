@@ -1,4 +1,4 @@
-"""App groups and campaigns over HTTP: made, changed, launched, stopped, archived, listed."""
+"""App groups and campaigns over HTTP: make, change, launch, stop, archive and list them."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,25 +12,25 @@ from pydantic import AfterValidator
 from application.commands.campaigns import CampaignExists, Campaigns
 from application.commands.definitions import AppGroupCommand, CampaignCommand, read_command
 from application.ports import Stamp
-from domain.app_group import AppGroup
+from application.queries import campaigns as queries
+from application.queries.app_groups import app_group_as_json
+from application.queries.campaigns import campaign_as_filed
 from domain.campaigns.campaign import Campaign, stream_id
 from domain.errors import FactRefused
 from infrastructure.http import schemas
-from infrastructure.http.answers import answered, tagged
-from infrastructure.http.bodies import body
+from infrastructure.http.answers import respond, respond_tagged
+from infrastructure.http.bodies import read_body
 from infrastructure.http.idempotency import once
-from infrastructure.http.pages import cursor_of, limited, place_of
+from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Manager, Reader, Shared, State, new_command_id, unquoted
-from infrastructure.http.waiting import up_to_date
+from infrastructure.http.state import Manager, Reader, Shared, State, new_command_id, unquote_id
+from infrastructure.http.waiting import ask
 from infrastructure.inbound.files.json_lines import read_json
-from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.reading import CampaignReport, headlines
 
 routes = APIRouter(tags=["campaigns"])
 
 CampaignId = Annotated[
-    str, Path(alias="campaign_id", description="The campaign's id."), AfterValidator(unquoted)
+    str, Path(alias="campaign_id", description="The campaign's id."), AfterValidator(unquote_id)
 ]
 
 _REFUSED = (
@@ -40,35 +40,38 @@ _REFUSED = (
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
 
+_ONLY_SHOWN = {"campaign_id", "selection_ended", "winner"}
+"""Fields of a campaign that PATCH ignores, so that the answer to GET can be sent back."""
+
 
 @routes.get(
     "/v1/app-group",
     summary="Show the app group",
     response_class=Response,
-    responses=schemas.answers(schemas.AppGroupShape, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(schemas.AppGroupShape, HTTPStatus.NOT_FOUND),
 )
 async def show_app_group(request: Request, state: Shared, caller: Reader) -> Response:
     """Show the app group of the key: its time zone, default currency, apps and known custom events."""
-    group = await asyncio.to_thread(state.service.ledger.existing_app_group, caller.app_group)
-    return tagged(request, _group(group))
+    group = await asyncio.to_thread(state.ledger.existing_app_group, caller.app_group)
+    return respond_tagged(request, app_group_as_json(group))
 
 
 @routes.patch(
     "/v1/app-group",
     summary="Change the app group",
     response_class=Response,
-    responses=schemas.answers(schemas.AppGroupShape, *_REFUSED),
-    openapi_extra=schemas.body_of("AppGroupCommand"),
+    responses=schemas.describe_answers(schemas.AppGroupShape, *_REFUSED),
+    openapi_extra=schemas.describe_body("AppGroupCommand"),
 )
 async def change_app_group(request: Request, state: Shared, caller: Manager) -> Response:
     """Add apps and custom events, or change the default currency.
 
-    The app group is made where it is new, its time zone is then fixed.
+    The app group is made if it does not exist; its time zone is fixed from then on.
     """
     command = read_command(AppGroupCommand, await _object(request, state))
     stamp = caller.stamp(new_command_id())
-    group = await asyncio.to_thread(state.service.campaigns.change_group, caller.app_group, command, stamp)
-    return answered(_group(group))
+    group = await asyncio.to_thread(state.campaigns.change_group, caller.app_group, command, stamp)
+    return respond(app_group_as_json(group))
 
 
 @routes.post(
@@ -76,46 +79,45 @@ async def change_app_group(request: Request, state: Shared, caller: Manager) -> 
     summary="Make a campaign",
     response_class=Response,
     status_code=HTTPStatus.CREATED,
-    responses=schemas.answers(schemas.CampaignShape, *_REFUSED, status=HTTPStatus.CREATED),
-    openapi_extra=schemas.body_of("NewCampaign"),
+    responses=schemas.describe_answers(schemas.CampaignShape, *_REFUSED, status=HTTPStatus.CREATED),
+    openapi_extra=schemas.describe_body("NewCampaign"),
 )
 async def make_campaign(request: Request, state: Shared, caller: Manager) -> Response:
-    """Make a campaign, launched unless a draft is asked for; 409 `campaign_exists` where there is one of its id.
+    """Make a campaign and launch it, unless `status` is `draft`; 409 `campaign_exists` if its id is taken.
 
-    The app group of the key is made where it does not exist yet, with the time zone UTC, for good: call
-    `PATCH /v1/app-group` first where another is wanted. With the header Idempotency-Key, the same request sent again
-    is answered as the first time was; one that was refused leaves the key free.
+    The app group of the key is made if it does not exist yet. Its time zone is then UTC and never changes: to have
+    another, call `PATCH /v1/app-group` first. With the header Idempotency-Key, the same request sent again gets the
+    same answer. A refusal frees the key.
     """
     raw = await _object(request, state)
     command = read_command(CampaignCommand, raw)
 
     def make(command_id: str) -> tuple[HTTPStatus, dict[str, Any]]:
         stamp = caller.stamp(command_id)
-        return HTTPStatus.CREATED, _campaign(_created(state, caller.app_group, command, stamp))
+        return HTTPStatus.CREATED, campaign_as_filed(_create(state, caller.app_group, command, stamp))
 
     key = request.headers.get("idempotency-key")
-    status, value = await asyncio.to_thread(once, state.service, caller.app_group, key, raw, make)
-    return answered(value, status)
+    status, value = await asyncio.to_thread(once, state.idempotency_keys, caller.app_group, key, raw, make)
+    return respond(value, status)
 
 
-def _created(state: State, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
-    """The campaign, new; or as it stands, where this very command made it before and the answer was lost."""
-    service = state.service
+def _create(state: State, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
+    """Make the campaign; returns the existing one if this very command made it before and the answer was lost."""
     try:
-        return service.campaigns.create(app_group, command, stamp)
+        return state.campaigns.create(app_group, command, stamp)
     except CampaignExists:
-        with service.database.reading() as connection:
-            by = service.log.began_by(connection, stream_id(app_group, command.id))
+        with state.database.reading() as connection:
+            by = state.log.began_by(connection, stream_id(app_group, command.id))
         if by != stamp.command_id:
             raise
-        return service.ledger.existing_campaign(app_group, command.id)
+        return state.ledger.existing_campaign(app_group, command.id)
 
 
 @routes.get(
     "/v1/campaigns",
     summary="List campaigns",
     response_class=Response,
-    responses=schemas.answers(schemas.CampaignList, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(schemas.CampaignList, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def list_campaigns(
     state: Shared,
@@ -126,35 +128,24 @@ async def list_campaigns(
     ] = None,
 ) -> Response:
     """List campaigns by id, with their headline figures."""
-    most, after = limited(limit), place_of(cursor, str)
-    await asyncio.to_thread(state.service.ledger.existing_app_group, caller.app_group)
-    position, found = await up_to_date(
-        state,
-        lambda connection: headlines(connection, caller.app_group, after=after, limit=most + 1),
-        CAMPAIGN_REPORT,
-    )
-    further = cursor_of(found[most - 1].campaign_id) if len(found) > most else None
-    return answered(
-        {
-            "app_group": caller.app_group,
-            "position": str(position),
-            "campaigns": [_headline(each) for each in found[:most]],
-            "next_cursor": further,
-        }
-    )
+    most, after = read_limit(limit), read_cursor(cursor, str)
+    page = await ask(state, lambda reads: queries.list_campaigns(reads, caller.app_group, most, after))
+    return respond(page.as_json() | {"next_cursor": make_cursor(page.after)})
 
 
 @routes.get(
     "/v1/campaigns/{campaign_id}",
     summary="Show a campaign",
     response_class=Response,
-    responses=schemas.answers(schemas.CampaignShape, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(schemas.CampaignShape, HTTPStatus.NOT_FOUND),
 )
 async def show_campaign(request: Request, state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
-    """Show a campaign as it is defined."""
-    ledger = state.service.ledger
-    return tagged(
-        request, _campaign(await asyncio.to_thread(ledger.existing_campaign, caller.app_group, campaign_id))
+    """Show the definition of a campaign."""
+    return respond_tagged(
+        request,
+        campaign_as_filed(
+            await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)
+        ),
     )
 
 
@@ -162,95 +153,53 @@ async def show_campaign(request: Request, state: Shared, caller: Reader, campaig
     "/v1/campaigns/{campaign_id}",
     summary="Change a campaign",
     response_class=Response,
-    responses=schemas.answers(schemas.CampaignShape, *_REFUSED),
-    openapi_extra=schemas.body_of("CampaignChange"),
+    responses=schemas.describe_answers(schemas.CampaignShape, *_REFUSED),
+    openapi_extra=schemas.describe_body("CampaignChange"),
 )
 async def change_campaign(
     request: Request, state: Shared, caller: Manager, campaign_id: CampaignId
 ) -> Response:
-    """Change what is stated of a campaign; what is left out stays (R4 says what may change when)."""
-    stated = await _object(request, state)
+    """Change the fields of a campaign that are given; the others stay. R4 says what may change when."""
+    sent = await _object(request, state)
+    stated = {name: value for name, value in sent.items() if name not in _ONLY_SHOWN}
     if stated.setdefault("id", campaign_id) != campaign_id:
-        detail = "a campaign keeps its id: leave it out, or state the one in the path"
+        detail = "the id of a campaign never changes: leave it out, or give the one in the path"
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_definition", detail, place="id")
     command = read_command(CampaignCommand, stated)
     stamp = caller.stamp(new_command_id())
-    changed = await asyncio.to_thread(state.service.campaigns.change, caller.app_group, command, stamp)
-    return answered(_campaign(changed))
+    changed = await asyncio.to_thread(state.campaigns.change, caller.app_group, command, stamp)
+    return respond(campaign_as_filed(changed))
 
 
-def _life(name: str, told: str, decide: Callable[[Campaigns, str, str, Stamp], Campaign]) -> None:
-    """A route for a step in a campaign's life."""
+def _add_step(name: str, summary: str, decide: Callable[[Campaigns, str, str, Stamp], Campaign]) -> None:
+    """Add the route of a step in a campaign's life."""
 
     @routes.post(
         f"/v1/campaigns/{{campaign_id}}/{name}",
-        summary=told,
+        summary=summary,
         name=f"{name}_campaign",
         operation_id=f"{name}_campaign",
         response_class=Response,
-        responses=schemas.answers(schemas.CampaignShape, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+        responses=schemas.describe_answers(schemas.CampaignShape, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     )
     async def step(state: Shared, caller: Manager, campaign_id: CampaignId) -> Response:
         stamp = caller.stamp(new_command_id())
-        change = partial(decide, state.service.campaigns)
-        return answered(_campaign(await asyncio.to_thread(change, caller.app_group, campaign_id, stamp)))
+        change = partial(decide, state.campaigns)
+        return respond(
+            campaign_as_filed(await asyncio.to_thread(change, caller.app_group, campaign_id, stamp))
+        )
 
 
-_life("launch", "Launch a draft, or a stopped campaign again", Campaigns.launch)
-_life("stop", "Stop a launched campaign; open windows run on", Campaigns.stop)
-_life("archive", "Put a campaign away for good; its reports stay", Campaigns.archive)
+_add_step("launch", "Launch a draft, or a stopped campaign again", Campaigns.launch)
+_add_step("stop", "Stop a launched campaign; open windows run on", Campaigns.stop)
+_add_step(
+    "archive", "Archive a campaign; it cannot be launched again, and its reports stay", Campaigns.archive
+)
 
 
 async def _object(request: Request, state: State) -> dict[str, Any]:
-    sent = await body(request, state.settings.body_bytes)
+    sent = await read_body(request, state.settings.body_bytes)
     try:
         return read_json(sent)
     except FactRefused as refusal:
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed", refusal.message) from None
-
-
-def _group(group: AppGroup) -> dict[str, Any]:
-    return {
-        "app_group": group.app_group,
-        "time_zone": group.time_zone,
-        "default_currency": group.default_currency,
-        "apps": sorted(group.apps),
-        "custom_events": sorted(group.custom_events),
-    }
-
-
-def _campaign(campaign: Campaign) -> dict[str, Any]:
-    return {
-        "app_group": campaign.app_group,
-        "id": campaign.campaign_id,
-        "name": campaign.name,
-        "kind": campaign.kind.value,
-        "channel": campaign.channel,
-        "status": campaign.status.value,
-        "variants": [
-            {
-                "id": each.id,
-                "name": each.name,
-                "weight": campaign.weights[each.id],
-                "control": each.control,
-            }
-            for each in campaign.variants
-        ],
-        "conversion_events": [_event(each.stated()) for each in campaign.conversion_events],
-        "intelligent_selection": None if campaign.selection is None else {"floor": campaign.selection.floor},
-    }
-
-
-def _event(stated: dict[str, Any]) -> dict[str, Any]:
-    """A conversion event as the file has it: filters that are not set are left out."""
-    deadline = stated.pop("deadline_seconds")
-    return {"deadline": deadline} | {name: value for name, value in stated.items() if value is not None}
-
-
-def _headline(report: CampaignReport) -> dict[str, Any]:
-    return {
-        "campaign_id": report.campaign_id,
-        "name": report.name,
-        "kind": report.kind,
-        "status": report.status,
-    } | report.totals.as_json()

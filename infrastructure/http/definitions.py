@@ -1,4 +1,4 @@
-"""The shapes of app groups and campaigns over HTTP: as they are stated, and as they are answered."""
+"""The shapes of app groups and campaigns over HTTP, in requests and in answers."""
 
 from typing import Annotated, Any, Literal
 
@@ -24,11 +24,11 @@ _STATED: dict[str, dict[str, Any]] = {
     "app_ids": {"description": "Null, empty or left out: all apps."},
     "product_id": {"description": "Null or left out: any product."},
 }
-"""What is said of fields of conversion events as they are stated, beside what their models say."""
+"""Descriptions of the fields of conversion events in requests, in addition to what their models say."""
 
 
 class Shape(BaseModel):
-    """A shape of an answer: all fields are there, and no others."""
+    """The shape of an answer: all fields are present, and no others."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -70,7 +70,8 @@ class MakesPurchaseShape(Shape):
     type: Literal["makes_purchase"]
     deadline: Deadline
     product_id: Annotated[
-        str, Field(description="Left out: any product.", json_schema_extra=lambda told: told.pop("default"))
+        str,
+        Field(description="Left out: any product.", json_schema_extra=lambda schema: schema.pop("default")),
     ] = ""
 
 
@@ -101,6 +102,7 @@ class CampaignShape(Shape):
 
     app_group: str
     id: str
+    campaign_id: Annotated[str, Field(description="The same as `id`.")]
     name: str
     kind: Literal["campaign", "canvas"]
     channel: str | None
@@ -108,14 +110,16 @@ class CampaignShape(Shape):
     variants: list[VariantShape]
     conversion_events: list[AnyConversionEventShape]
     intelligent_selection: IntelligentSelectionCommand | None
+    selection_ended: bool
+    winner: Annotated[str | None, Field(description="The variant that was declared the winner.")]
 
 
 class NewCampaign(CampaignCommand):
-    """A campaign that is new: where the app group has one of this id, it is refused (409 `campaign_exists`)."""
+    """A new campaign; it is refused if the app group has a campaign with its id (409 `campaign_exists`)."""
 
 
 class CampaignChange(BaseModel):
-    """What is to change of a campaign; what is left out stays."""
+    """The changes to a campaign; fields that are left out stay as they are."""
 
     name: str | None = None
     channel: str | None = None
@@ -125,8 +129,8 @@ class CampaignChange(BaseModel):
     intelligent_selection: bool | IntelligentSelectionCommand | None = None
 
 
-def tell_of_conversion_events(schemas: dict[str, Any]) -> None:
-    """Say of stated conversion events what their models do not: deadlines as text, and what nothing means."""
+def describe_conversion_events(schemas: dict[str, Any]) -> None:
+    """Complete the schemas of conversion events in requests: deadlines as text, and the meaning of null."""
     for name, schema in schemas.items():
         fields = schema.get("properties", {})
         if name.endswith("Command") and "deadline" in fields:

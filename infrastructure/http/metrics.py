@@ -1,4 +1,4 @@
-"""What is counted of the service, for Prometheus; of all its processes together where there are several."""
+"""The metrics of the service for Prometheus; with several processes, of all of them together."""
 
 import os
 
@@ -14,29 +14,33 @@ SECONDS = Histogram(
 )
 FACTS = Counter(
     "conversions_facts_total",
-    "Facts by the interface they came by and what became of them.",
+    "Facts, by the interface that took them and by verdict.",
     ["source", "verdict", "code"],
 )
-FULL = Counter("conversions_calls_refused_total", "Calls not taken since too many facts waited.")
-NOT_KEPT = Counter("conversions_rejects_not_kept_total", "Rejected facts that could not be kept.")
-WAITING = Gauge("conversions_facts_waiting", "Facts that wait to be recorded.", multiprocess_mode="livesum")
-STREAMS = Gauge("conversions_streams_open", "Streams that are being read.", multiprocess_mode="livesum")
+FULL = Counter("conversions_calls_refused_total", "Calls that were not taken because too many facts waited.")
+NOT_KEPT = Counter(
+    "conversions_rejects_not_kept_total", "Rejected facts that could not be stored for a retry."
+)
+WAITING = Gauge(
+    "conversions_facts_waiting", "Facts that are waiting to be recorded.", multiprocess_mode="livesum"
+)
+STREAMS = Gauge("conversions_streams_open", "Event streams that are open.", multiprocess_mode="livesum")
 IGNORED = Counter(
     "conversions_ignored_total",
-    "What was sent by other services' clients and means nothing here.",
+    "Messages of other services' clients that have no meaning here.",
     ["source", "what"],
 )
 
 
 ROUNDED = Counter(
     "conversions_money_rounded_total",
-    "Amounts that had more than 6 decimals, as numbers that computers calculate with have, and were rounded.",
+    "Amounts that were rounded because they had more than 6 decimals, as floats often have.",
     ["source"],
 )
 
 
-def printed() -> bytes:
-    """All of it as Prometheus reads it."""
+def render() -> bytes:
+    """Render all metrics in the text format of Prometheus."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest()
     registry = CollectorRegistry()

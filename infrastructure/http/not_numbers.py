@@ -1,4 +1,4 @@
-"""Bodies that hold `NaN` or `Infinity`, which are no JSON: whoever wrote one is to lose that item alone."""
+"""Bodies that contain `NaN` or `Infinity`, which are no JSON: only the item that contains one is to be refused."""
 
 import re
 import secrets
@@ -12,8 +12,8 @@ T = TypeVar("T")
 
 _TOKENS = (b"NaN", b"Infinity", b"-Infinity")
 _TOKEN = rb"(?<![\w.+-])(?:NaN|-?Infinity)(?![\w.+-])"
-# Nothing is given back of what was matched, a string that does not end goes on to the end of the body, and the end is a
-# match too: every byte is looked at once, whatever is sent.
+# Possessive quantifiers never backtrack, an unterminated string extends to the end of the body, and the end matches
+# too: so every byte is looked at once, whatever the body is.
 _UP_TO_A_TOKEN = re.compile(
     rb'((?:[^"NI-]++|"(?:[^"\\]++|\\.)*+"?|(?!%b)[NI-])*+)(%b|\Z)' % (_TOKEN, _TOKEN), re.DOTALL
 )
@@ -21,21 +21,21 @@ _UP_TO_A_TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Decodable:
-    """A body whose bare `NaN` and `Infinity` are numbers that begin with `mark`, which stands nowhere else in it."""
+    """A body in which numbers that begin with `mark` replace each bare `NaN` and `Infinity`; `mark` is unique in it."""
 
     text: bytes
     mark: bytes | None = None
 
     def original(self, raw: msgspec.Raw) -> bytes:
-        """A part of the body as it was sent."""
+        """Give back a part of the body as it was sent."""
         part = bytes(raw)
         if self.mark is None or self.mark not in part:
             return part
         return re.sub(re.escape(self.mark) + rb"(\d)", lambda found: _TOKENS[int(found[1])], part)
 
 
-def decoded(decode: Callable[[bytes], T], body: bytes) -> tuple[T, Decodable]:
-    """What is decoded of a body, and what says how its parts were sent; raises what `decode` raises of the body."""
+def decode_with(decode: Callable[[bytes], T], body: bytes) -> tuple[T, Decodable]:
+    """Decode a body; returns also what gives back its parts as they were sent. Raises what `decode` raises."""
     try:
         return decode(body), Decodable(body)
     except msgspec.DecodeError:
@@ -45,7 +45,7 @@ def decoded(decode: Callable[[bytes], T], body: bytes) -> tuple[T, Decodable]:
         try:
             return decode(decodable.text), decodable
         except (msgspec.DecodeError, RecursionError):
-            # Its places would be those of a body that nobody sent.
+            # This error would name places in a body that nobody sent; the first error is raised instead.
             pass
         raise
 

@@ -1,4 +1,4 @@
-"""What operators ask: whether a process lives, whether it can work, and what it has counted."""
+"""Routes for operators: whether a process lives, whether it can work, and its metrics."""
 
 import asyncio
 from http import HTTPStatus
@@ -6,39 +6,38 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from infrastructure.composition import PROJECTIONS
 from infrastructure.http import metrics
-from infrastructure.http.answers import answered
+from infrastructure.http.answers import respond
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Shared, State
-from infrastructure.read_models import gauges
 from projections.engine import generations
+from projections.registry import PROJECTIONS
 
 routes = APIRouter(tags=["operation"])
 
 _OPEN: dict[str, Any] = {"security": []}
-"""Asked without a key: they tell nothing of any app group."""
+"""These routes need no key: they say nothing about any app group."""
 
 
 @routes.get("/healthz", summary="Whether the process lives", response_class=Response, openapi_extra=_OPEN)
 async def healthz() -> Response:
-    """Say that the process answers, whatever it can do."""
-    return answered({"status": "ok"})
+    """Say that the process answers, even if it cannot work."""
+    return respond({"status": "ok"})
 
 
 @routes.get("/readyz", summary="Whether the process can work", response_class=Response, openapi_extra=_OPEN)
 async def readyz(state: Shared) -> Response:
-    """Say that the database answers and how far the read models are; 503 where it does not, or when about to end."""
+    """Say that the database answers and how far the read models are; 503 if it does not, or at the process's end."""
     if state.ending.is_set():
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "ending", "this process is about to end")
-    return answered(await asyncio.to_thread(_ready, state))
+    return respond(await asyncio.to_thread(_ready, state))
 
 
 def _ready(state: State) -> dict[str, Any]:
-    with state.service.database.reading() as connection:
-        newest = state.service.projector.log.last_position(connection)
-        found = generations.currents(connection, PROJECTIONS)
-    standing = {
+    with state.database.reading() as connection:
+        newest = state.log.last_position(connection)
+        found = generations.find_currents(connection, PROJECTIONS)
+    read_models = {
         projection.name: {
             "position": str(0 if generation is None else generation.position),
             "lag_events": newest - (0 if generation is None else generation.position),
@@ -46,18 +45,16 @@ def _ready(state: State) -> dict[str, Any]:
         }
         for projection, generation in found.items()
     }
-    return {"status": "ok", "position": str(newest), "read_models": standing}
+    return {"status": "ok", "position": str(newest), "read_models": read_models}
 
 
-@routes.get(
-    "/metrics", summary="What was counted, for Prometheus", response_class=Response, openapi_extra=_OPEN
-)
+@routes.get("/metrics", summary="Metrics for Prometheus", response_class=Response, openapi_extra=_OPEN)
 async def show_metrics(state: Shared) -> Response:
-    """Print counters of requests and facts, and how read models and rejected facts stand."""
-    metrics.WAITING.set(state.gathering.waiting)
-    lines = await asyncio.to_thread(gauges.of_ledger, state.service)
-    standing = "\n".join([*lines, ""]).encode()
+    """Print counters of requests and facts, and gauges of read models and rejected facts."""
+    metrics.WAITING.set(state.queue.waiting)
+    lines = await asyncio.to_thread(state.gauges)
+    ledger = "\n".join([*lines, ""]).encode()
     return Response(
-        await asyncio.to_thread(metrics.printed) + standing,
+        await asyncio.to_thread(metrics.render) + ledger,
         media_type="text/plain; version=0.0.4; charset=utf-8",
     )

@@ -1,4 +1,4 @@
-"""Pages of lists: opaque cursors, and how much is on a page."""
+"""Pages of lists: opaque cursors, and how many items a page has."""
 
 import base64
 import binascii
@@ -17,8 +17,8 @@ MOST = 1_000
 T = TypeVar("T")
 
 
-def limited(limit: int | None) -> int:
-    """How much is on a page; raises Problem."""
+def read_limit(limit: int | None) -> int:
+    """How many items a page has; raises Problem."""
     if limit is None:
         return USUAL
     if not 1 <= limit <= MOST:
@@ -26,13 +26,15 @@ def limited(limit: int | None) -> int:
     return limit
 
 
-def cursor_of(place: object) -> str:
-    """The cursor of a page that begins after a place."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+def make_cursor(place: object | None) -> str | None:
+    """Make the cursor of the page that begins after a place; None if there is no such page."""
+    return (
+        None if place is None else base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+    )
 
 
-def place_of(cursor: str | None, kind: type[T]) -> T | None:
-    """The place a cursor says; raises Problem for what is no cursor of this list."""
+def read_cursor(cursor: str | None, kind: type[T]) -> T | None:
+    """Read the place in a cursor; raises Problem for a text that is no cursor of this list."""
     if cursor is None:
         return None
     try:
@@ -40,7 +42,7 @@ def place_of(cursor: str | None, kind: type[T]) -> T | None:
         place = msgspec.json.decode(text, type=kind)
         _refuse_unstorable(place)
     except (binascii.Error, ValueError, FactRefused):
-        detail = "this is no cursor of this list: give back next_cursor as it came"
+        detail = "this is no cursor of this list: give next_cursor of the page before, unchanged"
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_cursor", detail, place="cursor") from None
     return place
 

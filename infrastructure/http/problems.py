@@ -1,4 +1,4 @@
-"""RFC 9457 problem details: what went wrong, under a code that a program can read, and what to do next."""
+"""RFC 9457 problem details: what went wrong, with a code for programs, and what to do next."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from application.commands.campaigns import CampaignExists
 from application.ledger import UnknownAppGroup, UnknownCampaign
+from application.queries.journey import UnknownUser
 from domain.errors import (
     BadDefinition,
     CampaignIsArchived,
@@ -20,17 +21,17 @@ from domain.errors import (
     UnknownVariant,
 )
 from infrastructure.database.failures import Busy, ConnectionLost, DiskFull, OutcomeUnknown
-from infrastructure.http.answers import encoded
-from projections.engine.projection import ProjectionStopped
+from infrastructure.http.answers import encode
+from projections.engine.projection import ProjectionStopped, UnreadableLog
 
 MEDIA_TYPE = "application/problem+json"
 
 RETRY_SECONDS = 1
-"""How soon to try again what a busy or absent database stood in the way of."""
+"""After how many seconds to send a request again that failed because the database was busy or away."""
 
 
 class Problem(Exception):
-    """A request that is not carried out; `place` is a path in what was asked, or empty."""
+    """Why a request is not carried out; `place` is a path in the request, or empty."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class Problem(Exception):
         self.more = more
 
     def as_json(self) -> dict[str, Any]:
-        """As docs/http.md has it."""
+        """The problem details, as docs/http.md describes them."""
         return {
             "type": f"urn:conversion-ledger:problem:{self.code}",
             "title": self.status.phrase,
@@ -62,17 +63,17 @@ class Problem(Exception):
         } | self.more
 
 
-def answer(problem: Problem) -> Response:
-    """The response that tells of a problem."""
-    return Response(
-        encoded(problem.as_json()), problem.status, headers=problem.headers, media_type=MEDIA_TYPE
-    )
+def respond(problem: Problem) -> Response:
+    """Answer with a problem."""
+    return Response(encode(problem.as_json()), problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
 _REFUSALS: Mapping[type[DomainError], HTTPStatus] = {
     UnknownAppGroup: HTTPStatus.NOT_FOUND,
     UnknownCampaign: HTTPStatus.NOT_FOUND,
+    UnknownUser: HTTPStatus.NOT_FOUND,
     UnknownVariant: HTTPStatus.NOT_FOUND,
+    UnknownUser: HTTPStatus.NOT_FOUND,
     CampaignExists: HTTPStatus.CONFLICT,
     CampaignIsArchived: HTTPStatus.CONFLICT,
     CampaignIsFixed: HTTPStatus.CONFLICT,
@@ -82,8 +83,8 @@ _REFUSALS: Mapping[type[DomainError], HTTPStatus] = {
 }
 
 
-def of_refusal(error: DomainError) -> Problem:
-    """What a rule refused."""
+def from_refusal(error: DomainError) -> Problem:
+    """The problem for a request that a rule of the domain refused."""
     for kind in type(error).__mro__:
         if kind in _REFUSALS:
             return Problem(_REFUSALS[kind], error.code, error.message, place=error.place)
@@ -91,32 +92,36 @@ def of_refusal(error: DomainError) -> Problem:
 
 
 _FAILURES: Mapping[type[Exception], tuple[str, str]] = {
-    DiskFull: ("disk_full", "the database has no space left; nothing of this request is kept"),
-    Busy: ("database_busy", "others kept the database busy; nothing of this request is kept, send it again"),
-    ConnectionLost: ("database_away", "the database is away; send it again"),
+    DiskFull: ("disk_full", "the database has no space left; nothing of this request was stored"),
+    Busy: ("database_busy", "the database was busy; nothing of this request was stored, send it again"),
+    ConnectionLost: ("database_away", "the database cannot be reached; send the request again"),
     OutcomeUnknown: (
         "outcome_unknown",
-        "the database went away while it committed; send it again: what was recorded is a duplicate then",
+        "the database went away during the commit; send the request again: what was recorded is a duplicate then",
     ),
 }
 
 
-def of_failure(error: Exception) -> Problem:
-    """What the database, or a read model, could not do; a code, and none of the database's own words."""
+def from_failure(error: Exception) -> Problem:
+    """The problem for a failure of the database or a read model; it never repeats the database's own words."""
     if isinstance(error, ProjectionStopped):
-        detail = (
-            f"the read model {error.name} stopped before position {error.position}; an operator has to look"
-        )
+        detail = f"the read model {error.name} stopped before position {error.position}; tell an operator"
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "projection_stopped", detail, headers=_AGAIN)
+    if isinstance(error, UnreadableLog):
+        detail = f"{error}; tell an operator: `conversions verify` checks the log"
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unreadable_log", detail, headers=_AGAIN)
     for kind, (code, detail) in _FAILURES.items():
         if isinstance(error, kind):
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, code, detail, headers=_AGAIN)
     return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE, "database", "the database refused; send it again", headers=_AGAIN
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "database",
+        "the database failed; send the request again",
+        headers=_AGAIN,
     )
 
 
 _AGAIN = {"Retry-After": str(RETRY_SECONDS)}
 
-FAILURES = (PersistenceError, SQLAlchemyError, ProjectionStopped)
-"""What `of_failure` is for."""
+FAILURES = (PersistenceError, SQLAlchemyError, ProjectionStopped, UnreadableLog)
+"""The errors that `from_failure` takes."""

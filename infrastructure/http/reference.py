@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from infrastructure.http.app import VERSION, create
-from infrastructure.http.schemas import described
+from infrastructure.http.schemas import describe
 
 _HEAD = """# The interface over HTTP, version 1
 
@@ -16,19 +16,19 @@ belongs to one app group. Errors are problem details (RFC 9457), whose `code` is
 """
 
 
-def markdown(told: dict[str, Any]) -> str:
-    """The reference of all calls, by room, then the shapes."""
-    rooms = defaultdict(list)
-    for path, methods in told["paths"].items():
+def markdown(openapi: dict[str, Any]) -> str:
+    """The reference of all calls, by tag, and then of the shapes."""
+    tags = defaultdict(list)
+    for path, methods in openapi["paths"].items():
         for method, operation in methods.items():
-            rooms[operation["tags"][0]].append((method.upper(), path, operation))
+            tags[operation["tags"][0]].append((method.upper(), path, operation))
     lines = [_HEAD]
-    for room, calls in rooms.items():
-        lines.append(f"## {room.capitalize()}\n")
+    for tag, calls in tags.items():
+        lines.append(f"## {tag.capitalize()}\n")
         for call in calls:
             lines += _call(*call)
     lines.append("## Shapes\n")
-    for name, schema in sorted(told["components"]["schemas"].items()):
+    for name, schema in sorted(openapi["components"]["schemas"].items()):
         lines += _shape(name, schema)
     return "\n".join(lines).rstrip() + "\n"
 
@@ -56,13 +56,13 @@ def _shape(name: str, schema: dict[str, Any]) -> Iterator[str]:
         yield " ".join(schema["description"].split()) + "\n"
     for field, each in schema.get("properties", {}).items():
         required = "" if field in schema.get("required", ()) else ", optional"
-        told = f": {each['description']}" if "description" in each else ""
-        yield f"- `{field}` ({_type(each)}{required}){told}"
+        about = f": {each['description']}" if "description" in each else ""
+        yield f"- `{field}` ({_type(each)}{required}){about}"
     yield ""
 
 
 def _type(schema: dict[str, Any]) -> str:
-    """A schema in a few words."""
+    """The type of a schema, in a few words."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if "enum" in schema or "const" in schema:
@@ -76,4 +76,4 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(markdown(described(create("sqlite:///nowhere.db"), VERSION)))
+    sys.stdout.write(markdown(describe(create("sqlite:///nowhere.db"), VERSION)))

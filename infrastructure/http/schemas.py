@@ -1,4 +1,4 @@
-"""The shapes of requests and answers, as /openapi.json tells them; tests hold real answers against them."""
+"""The shapes of requests and answers, for /openapi.json; tests compare real answers with them."""
 
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -18,11 +18,11 @@ from infrastructure.http.definitions import (
     CampaignShape,
     NewCampaign,
     Shape,
-    tell_of_conversion_events,
+    describe_conversion_events,
 )
 from infrastructure.http.problems import MEDIA_TYPE
 
-Position = Annotated[str, Field(description="Opaque: give it back as it came.")]
+Position = Annotated[str, Field(description="Opaque: send it back unchanged.")]
 Revenue = Annotated[dict[str, str], Field(description="Decimal text by ISO 4217 currency.")]
 Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
@@ -39,7 +39,7 @@ class ProblemDetails(BaseModel):
 
 
 class Facts(BaseModel):
-    """Facts in the shape of docs/files.md; each has a verdict of its own."""
+    """Facts in the shape of docs/files.md; each gets its own verdict."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,7 +47,7 @@ class Facts(BaseModel):
 
 
 class UserIds(BaseModel):
-    """Users of the app group, known or not; one named twice is answered twice."""
+    """Users of the app group, known or not; a user who is named twice is answered twice."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -55,7 +55,7 @@ class UserIds(BaseModel):
 
 
 class AssignmentShape(Shape):
-    """What a user gets and why; null where the campaign is not launched."""
+    """The variant that a user gets, and why; null if the campaign is not launched."""
 
     user_id: str
     variant_id: str | None
@@ -67,7 +67,7 @@ class AssignmentShape(Shape):
 
 
 class AssignmentsShape(Shape):
-    """What each user gets, in the order asked."""
+    """The variant that each user gets, in the order of the request."""
 
     app_group: str
     campaign_id: str
@@ -75,7 +75,7 @@ class AssignmentsShape(Shape):
 
 
 class Rejected(Shape):
-    """A fact that was not taken; `index` is its place in the call, from 0."""
+    """A fact that was not taken; `index` is its place in the call, counted from 0."""
 
     index: int
     id: str | None
@@ -84,7 +84,7 @@ class Rejected(Shape):
 
 
 class FactsTaken(Shape):
-    """What became of the facts of a call; `position` is not before any of them."""
+    """The outcome of the facts of a call; `position` is not before any of them."""
 
     accepted: int
     duplicates: int
@@ -121,7 +121,7 @@ class CampaignList(Shape):
 
 
 class ConversionEventShape(BaseModel):
-    """A conversion event with its own filter."""
+    """A conversion event and its filter."""
 
     index: int
     letter: str
@@ -153,6 +153,40 @@ class ReportShape(Shape):
     variants: list[VariantFiguresShape]
 
 
+class EventMatureShape(Shape):
+    """Recipients whose window on a conversion event is over, how many of them converted, and the others: `open`."""
+
+    index: int
+    letter: str
+    recipients: int
+    converted: int
+    rate: float | None
+    open: int
+
+
+class VariantMatureShape(Shape):
+    """A variant's mature rates."""
+
+    variant_id: str
+    control: bool
+    conversion_events: list[EventMatureShape]
+
+
+class MatureShape(Shape):
+    """The rates of recipients whose windows were over at a full hour; the totals leave out control."""
+
+    as_of: Instant
+    position: Position
+    totals: list[EventMatureShape]
+    variants: list[VariantMatureShape]
+
+
+class CurrentReportShape(ReportShape):
+    """A campaign's report now, and the rates of recipients whose windows are over."""
+
+    mature: MatureShape
+
+
 class DayFiguresShape(Shape):
     """The figures of a day (R20)."""
 
@@ -181,6 +215,34 @@ class SeriesShape(BaseModel):
     days: list[DayShape]
 
 
+class EventOverlapShape(Shape):
+    """A conversion event's conversions outside control, and those whose behaviour converted elsewhere too."""
+
+    index: int
+    letter: str
+    conversions: int
+    overlapping: int
+    share: float | None
+
+
+class SharedBehavioursShape(Shape):
+    """How many behaviours converted on another campaign too."""
+
+    campaign_id: str
+    behaviours: int
+
+
+class OverlapShape(Shape):
+    """A campaign's overlap with others, or a page of it."""
+
+    app_group: str
+    campaign_id: str
+    position: Position
+    conversion_events: list[EventOverlapShape]
+    with_: Annotated[list[SharedBehavioursShape], Field(alias="with")]
+    next_cursor: str | None
+
+
 class ExplanationShape(BaseModel):
     """Why a user converted on a campaign, or why not."""
 
@@ -198,7 +260,7 @@ class ExplanationShape(BaseModel):
 
 
 class JourneyEventShape(Shape):
-    """An event of a journey: a fact, or what was decided of it."""
+    """An event of a journey: a fact, or a decision about one."""
 
     position: Position
     version: int
@@ -208,7 +270,7 @@ class JourneyEventShape(Shape):
 
 
 class JourneyShape(Shape):
-    """A page of a journey, the newest last."""
+    """A page of a journey, the newest event last."""
 
     app_group: str
     user_id: str
@@ -222,8 +284,8 @@ _BODIES: dict[str, type[BaseModel]] = {
 _REFERENCE = "#/components/schemas/{model}"
 
 
-def body_of(name: str) -> dict[str, Any]:
-    """What a route says of a body that it reads by itself."""
+def describe_body(name: str) -> dict[str, Any]:
+    """Describe the body of a route that reads it without the framework."""
     schema = {"$ref": _REFERENCE.format(model=name)}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
@@ -242,24 +304,24 @@ WITH_A_BODY = (
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 )
-"""What a route that reads a body may answer beside."""
+"""What a route that reads a body may answer in addition."""
 
 
-def answers(
+def describe_answers(
     model: type[BaseModel] | None, *others: HTTPStatus, status: HTTPStatus = HTTPStatus.OK
 ) -> dict[int | str, Any]:
-    """What a route may answer: a shape, or a problem."""
+    """Describe what a route may answer: a shape, or a problem."""
     problem = {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="ProblemDetails")}}}
-    told: dict[int | str, Any] = {
+    described: dict[int | str, Any] = {
         each.value: {"description": each.phrase, "content": problem} for each in (*others, *_ALWAYS)
     }
-    told[status.value] = {"description": status.phrase} | ({} if model is None else {"model": model})
-    return told
+    described[status.value] = {"description": status.phrase} | ({} if model is None else {"model": model})
+    return described
 
 
-def described(app: FastAPI, version: str) -> dict[str, Any]:
-    """The whole of /openapi.json."""
-    told = get_openapi(
+def describe(app: FastAPI, version: str) -> dict[str, Any]:
+    """The content of /openapi.json."""
+    openapi = get_openapi(
         title="Conversion Ledger",
         version=version,
         summary="Which campaigns turned users into customers, and why.",
@@ -268,15 +330,15 @@ def described(app: FastAPI, version: str) -> dict[str, Any]:
     )
     models = [(each, "validation") for each in (*_BODIES.values(), ProblemDetails)]
     _, defined = models_json_schema(models, ref_template=_REFERENCE)  # type: ignore[arg-type]
-    components = told.setdefault("components", {})
+    components = openapi.setdefault("components", {})
     components["schemas"] = defined["$defs"] | components.get("schemas", {})
-    tell_of_conversion_events(components["schemas"])
+    describe_conversion_events(components["schemas"])
     components["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer"},
         "writeKey": {"type": "http", "scheme": "basic"},
     }
-    told["security"] = [{"key": []}]
-    return told
+    openapi["security"] = [{"key": []}]
+    return openapi
 
 
-__all__ = ["AppGroupShape", "CampaignShape", "Id", "Shape", "answers", "body_of", "described"]
+__all__ = ["AppGroupShape", "CampaignShape", "Id", "Shape", "describe", "describe_answers", "describe_body"]

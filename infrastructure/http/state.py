@@ -1,52 +1,88 @@
-"""What requests share in a process: the ledger, who may ask, and the line of facts to be recorded."""
+"""What the requests of one process share: the ledger's database, what answers questions, and who may ask."""
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, cast
 from urllib.parse import unquote
 
 from fastapi import Depends, Request
 
+from application.commands.campaigns import Campaigns
+from application.commands.experiments import Experiments
+from application.ledger import Ledger
+from application.queries.assignments import Assignments
+from application.queries.explanation import Explanations
 from infrastructure.access.keys import Scope
-from infrastructure.composition import Service
+from infrastructure.database import Database
+from infrastructure.event_store.log import EventLog
 from infrastructure.http.access import Access, Caller
+from infrastructure.http.idempotency_keys import IdempotencyKeys
 from infrastructure.http.settings import HttpSettings
-from infrastructure.inbound.queue import Gathering
+from infrastructure.inbound.earlier import Earlier
+from infrastructure.inbound.queue import FactQueue
+from infrastructure.outbound.feed import Feed
+from infrastructure.outbound.webhooks.administration import Webhooks
+from infrastructure.read_models.definitions import StoredDefinitions
+from infrastructure.read_models.reads import Waiting
+
+_LOG_READERS = 4
 
 
 @dataclass
 class State:
-    """One process of the service."""
+    """One process of the service; http/app.py fills it."""
 
-    service: Service
     settings: HttpSettings
     access: Access
-    gathering: Gathering
+    now: Callable[[], datetime]
+    database: Database
+    log: EventLog
+    ledger: Ledger
+    definitions: StoredDefinitions
+    """Time zones, variants and conversion events: they never change once facts refer to them."""
+    idempotency_keys: IdempotencyKeys
+    queue: FactQueue
+    earlier: Earlier
+    campaigns: Campaigns
+    experiments: Experiments
+    explanations: Explanations
+    assignments: Assignments
+    feed: Feed
+    webhooks: Callable[[str], Webhooks]
+    """The webhooks of an app group."""
+    reads: Callable[[str | None], Waiting]
+    """What questions are answered from, once read models hold a position, or everything if it is None."""
+    gauges: Callable[[], list[str]]
+    """How the ledger is now, as lines for Prometheus."""
+    log_readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_LOG_READERS))
+    """Held by each question that reads the log itself, which takes long in a large ledger."""
     ending: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the process is about to end: who holds a connection open lets go of it."""
+    """It is set when the process is about to end. Whoever holds a connection open then closes it."""
 
 
-def state_of(request: Request) -> State:
-    """The state of the process that a request came to."""
+def get_state(request: Request) -> State:
+    """The state of the process that received a request."""
     return cast(State, request.app.state.conversions)
 
 
 async def _shared(request: Request) -> State:
-    # A function that is not `async` would be called in another thread, for every request.
-    return state_of(request)
+    # FastAPI would call a function that is not `async` in another thread, for every request.
+    return get_state(request)
 
 
 async def _reader(request: Request) -> Caller:
-    return await state_of(request).access.bearer(request, Scope.READ, Scope.MANAGE)
+    return await get_state(request).access.bearer(request, Scope.READ, Scope.MANAGE)
 
 
 async def _sender(request: Request) -> Caller:
-    return await state_of(request).access.bearer(request, Scope.INGEST)
+    return await get_state(request).access.bearer(request, Scope.INGEST)
 
 
 async def _manager(request: Request) -> Caller:
-    return await state_of(request).access.bearer(request, Scope.MANAGE)
+    return await get_state(request).access.bearer(request, Scope.MANAGE)
 
 
 Shared = Annotated[State, Depends(_shared)]
@@ -55,14 +91,18 @@ Sender = Annotated[Caller, Depends(_sender)]
 Manager = Annotated[Caller, Depends(_manager)]
 
 
-def unquoted(text: str) -> str:
-    """An id of a path, which reaches routes as it was sent: there may be a slash in it. Raises ValueError."""
-    plain = unquote(text, errors="strict")
-    if "\0" in plain or len(plain) > 255:
+def check_id(text: str) -> str:
+    """Check an id that a query names; raises ValueError."""
+    if "\0" in text or len(text) > 255:
         raise ValueError("an id has 1 to 255 characters, and no U+0000")
-    return plain
+    return text
+
+
+def unquote_id(text: str) -> str:
+    """Decode an id of a path: it arrives percent-encoded, because it may contain a slash. Raises ValueError."""
+    return check_id(unquote(text, errors="strict"))
 
 
 def new_command_id() -> str:
-    """The id of a command."""
+    """Make an id for a command."""
     return uuid.uuid4().hex

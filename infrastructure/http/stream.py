@@ -18,7 +18,7 @@ from infrastructure.event_store.tail import Tail
 from infrastructure.http import metrics, problems, schemas
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
-from infrastructure.outbound.feed import Page, Teller, Wanted, read_types
+from infrastructure.outbound.feed import Page, Wanted, read_types
 from projections.engine.projection import UnreadableLog
 
 log = structlog.get_logger()
@@ -51,7 +51,7 @@ _DESCRIBED: dict[int | str, Any] = {
     "/v1/stream",
     summary="Follow what is decided",
     response_class=Response,
-    responses=schemas.answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND) | _DESCRIBED,
+    responses=schemas.describe_answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND) | _DESCRIBED,
 )
 async def follow(
     request: Request,
@@ -68,9 +68,9 @@ async def follow(
     """
     wanted = Wanted(caller.app_group, read_types((types or "").split(",")), campaign_id)
     if campaign_id is not None:
-        await asyncio.to_thread(state.service.ledger.existing_campaign, caller.app_group, campaign_id)
+        await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)
     hub = _hub(request, state)
-    newest = await asyncio.to_thread(hub.teller.newest)
+    newest = await asyncio.to_thread(hub.feed.newest)
     place = "after" if last_event_id is None else "Last-Event-ID"
     asked = after if last_event_id is None else last_event_id
     begin = newest if asked is None else position_of(asked, newest, place)
@@ -92,7 +92,7 @@ class _Hub:
     """What the streams of a process share: one look at the end of the log for all, and threads to read it."""
 
     def __init__(self, state: State) -> None:
-        self.teller = Teller(state.service)
+        self.feed = state.feed
         self._state = state
         self._open = 0
         self._newest = 0
@@ -119,7 +119,7 @@ class _Hub:
 
     def _begin(self) -> None:
         self._pool = ThreadPoolExecutor(_THREADS, "streams")
-        self._tail, self._tailing = Tail(self._state.service.database), ThreadPoolExecutor(1, "tail")
+        self._tail, self._tailing = Tail(self._state.database), ThreadPoolExecutor(1, "tail")
         self._following = asyncio.create_task(self._follow(self._tail, self._tailing))
 
     def _end(self) -> None:
@@ -134,7 +134,7 @@ class _Hub:
         while True:
             try:
                 await loop.run_in_executor(pool, tail.wait)
-                newest = await loop.run_in_executor(pool, self.teller.newest)
+                newest = await loop.run_in_executor(pool, self.feed.newest)
             except _FAILURES as error:
                 log.warning("stream.waits", reason=type(error).__name__)
                 await asyncio.sleep(_AWAY_SECONDS)
@@ -149,12 +149,12 @@ class _Hub:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._sent, wanted, after)
 
     def _sent(self, wanted: Wanted, after: int) -> tuple[Page, list[bytes]]:
-        page = self.teller.page(wanted, after)
+        page = self.feed.page(wanted, after)
         parts = [bytearray()]
-        for each in page.told:
+        for each in page.events:
             if len(parts[-1]) >= _CHUNK_BYTES:
                 parts.append(bytearray())
-            parts[-1] += b"id: %d\ndata: %s\n\n" % (each.position, self.teller.envelope(each))
+            parts[-1] += b"id: %d\ndata: %s\n\n" % (each.position, self.feed.envelope(each))
         return page, [bytes(part) for part in parts if part]
 
     async def beyond(self, position: int, seconds: float) -> None:
@@ -199,7 +199,7 @@ class EventStream(Response):
                 await send(start)
                 await _first(None, self._write(receive, send), _gone(receive))
         except Problem as problem:
-            await problems.answer(problem)(scope, receive, send)
+            await problems.respond(problem)(scope, receive, send)
 
     async def _write(self, receive: Receive, send: Send) -> None:
         async for part in self._parts():
@@ -225,7 +225,7 @@ class EventStream(Response):
             for part in parts:
                 yield part
             self._position = page.position
-            told = page.told[-1].position if page.told else told
+            told = page.events[-1].position if page.events else told
             if page.position >= page.newest:
                 await self._hub.beyond(page.position, beat - time.monotonic())
             if time.monotonic() >= beat:

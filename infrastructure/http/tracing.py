@@ -1,4 +1,4 @@
-"""Spans for OpenTelemetry: where the extra is installed and OTEL_EXPORTER_OTLP_ENDPOINT says where they go."""
+"""Spans for OpenTelemetry: they need the extra `opentelemetry`, and OTEL_EXPORTER_OTLP_ENDPOINT says where they go."""
 
 import os
 from collections.abc import Callable, MutableMapping
@@ -9,25 +9,25 @@ Scope = MutableMapping[str, Any]
 
 
 class NoTracing(Exception):
-    """An exporter is named, and the packages for it are not there."""
+    """An exporter is named, but its packages are not installed."""
 
 
 class Span(Protocol):
-    """What a request does, from beginning to end."""
+    """The span of a request: from its start to its end."""
 
     def update_name(self, name: str) -> None:
-        """Call it otherwise."""
+        """Rename the span."""
 
     def set_attribute(self, key: str, value: Any) -> None:  # noqa: ANN401
-        """Say one thing more of it."""
+        """Add an attribute to the span."""
 
 
 Tracing = Callable[[Scope], AbstractContextManager[Span | None]]
-"""Begins the span of a request."""
+"""Starts the span of a request."""
 
 
-def tracing() -> Tracing:
-    """How this process traces: not at all unless an exporter is named; raises NoTracing."""
+def start_tracing() -> Tracing:
+    """Start tracing in this process; without the address of an exporter nothing is traced. Raises NoTracing."""
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return lambda _scope: nullcontext()
     try:
@@ -38,8 +38,8 @@ def tracing() -> Tracing:
         ) from error
 
 
-def tell(span: Span | None, method: str, route: str, status: int) -> None:
-    """Say what became of a request, in the words of OpenTelemetry's conventions for HTTP."""
+def describe_span(span: Span | None, method: str, route: str, status: int) -> None:
+    """Describe a request and its answer by OpenTelemetry's conventions for HTTP."""
     if span is not None:
         span.update_name(f"{method} {route}")
         span.set_attribute("http.request.method", method)

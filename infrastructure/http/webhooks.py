@@ -10,27 +10,26 @@ from pydantic import AfterValidator, BaseModel
 from application.commands.definitions import Command, read_command
 from domain.errors import FactRefused
 from infrastructure.http import schemas
-from infrastructure.http.answers import answered
-from infrastructure.http.bodies import body
+from infrastructure.http.answers import respond
+from infrastructure.http.bodies import read_body
 from infrastructure.http.idempotency import once
-from infrastructure.http.pages import cursor_of, limited, place_of
+from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Manager, Shared, State, unquoted
+from infrastructure.http.state import Manager, Shared, State, unquote_id
 from infrastructure.inbound.files.json_lines import read_json
-from infrastructure.outbound.webhooks.hooks import TooManyWebhooks
-from infrastructure.outbound.webhooks.managing import (
+from infrastructure.outbound.webhooks.administration import (
     ChangeWebhook,
     MakeWebhook,
-    Managing,
     ReleaseLines,
     ReplayWebhook,
     UnknownWebhook,
 )
+from infrastructure.outbound.webhooks.hooks import TooManyWebhooks
 
 routes = APIRouter(tags=["webhooks"])
 
 WebhookId = Annotated[
-    str, Path(alias="webhook_id", description="The webhook's id."), AfterValidator(unquoted)
+    str, Path(alias="webhook_id", description="The webhook's id."), AfterValidator(unquote_id)
 ]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
 Limit = Annotated[int | None, Query(description="How many on a page: 1 to 1,000, 100 if left out.")]
@@ -111,7 +110,9 @@ def _body_of(model: type[BaseModel]) -> dict[str, Any]:
     summary="Make a webhook",
     response_class=Response,
     status_code=HTTPStatus.CREATED,
-    responses=schemas.answers(WebhookWithSecret, *_REFUSED, HTTPStatus.CONFLICT, status=HTTPStatus.CREATED),
+    responses=schemas.describe_answers(
+        WebhookWithSecret, *_REFUSED, HTTPStatus.CONFLICT, status=HTTPStatus.CREATED
+    ),
     openapi_extra=_body_of(MakeWebhook),
 )
 async def make_webhook(request: Request, state: Shared, caller: Manager) -> Response:
@@ -119,9 +120,9 @@ async def make_webhook(request: Request, state: Shared, caller: Manager) -> Resp
 
     With the header Idempotency-Key, the same request sent again makes no other, and is answered without the secret.
     """
-    raw = _plain(await body(request, _BODY_BYTES))
+    raw = _plain(await read_body(request, _BODY_BYTES))
     asked = read_command(MakeWebhook, raw)
-    managing = Managing(state.service, caller.app_group)
+    managing = state.webhooks(caller.app_group)
     secrets: list[str | None] = []
 
     def make(command_id: str) -> tuple[int, dict[str, Any]]:
@@ -133,50 +134,50 @@ async def make_webhook(request: Request, state: Shared, caller: Manager) -> Resp
         return HTTPStatus.CREATED, made
 
     key = request.headers.get("idempotency-key")
-    status, value = await asyncio.to_thread(once, state.service, caller.app_group, key, raw, make)
+    status, value = await asyncio.to_thread(once, state.idempotency_keys, caller.app_group, key, raw, make)
     # Beside what is kept for the key: a secret is kept in one place, and told once.
-    return answered(value | {"secret": secrets[0] if secrets else None}, status)
+    return respond(value | {"secret": secrets[0] if secrets else None}, status)
 
 
 @routes.get(
     "/v1/webhooks",
     summary="List webhooks",
     response_class=Response,
-    responses=schemas.answers(WebhookList, HTTPStatus.BAD_REQUEST),
+    responses=schemas.describe_answers(WebhookList, HTTPStatus.BAD_REQUEST),
 )
 async def list_webhooks(
     state: Shared, caller: Manager, cursor: Cursor = None, limit: Limit = None
 ) -> Response:
     """List the webhooks of the app group by id, and how much waits for each."""
-    most, after = limited(limit), place_of(cursor, str) or ""
-    managing = Managing(state.service, caller.app_group)
-    found = await asyncio.to_thread(managing.listed, after, most + 1)
-    further = cursor_of(found[most - 1]["id"]) if len(found) > most else None
-    return answered({"webhooks": found[:most], "next_cursor": further})
+    most, after = read_limit(limit), read_cursor(cursor, str) or ""
+    managing = state.webhooks(caller.app_group)
+    found = await asyncio.to_thread(managing.list_all, after, most + 1)
+    further = make_cursor(found[most - 1]["id"]) if len(found) > most else None
+    return respond({"webhooks": found[:most], "next_cursor": further})
 
 
 @routes.get(
     "/v1/webhooks/{webhook_id}",
     summary="Show a webhook",
     response_class=Response,
-    responses=schemas.answers(WebhookShape, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(WebhookShape, HTTPStatus.NOT_FOUND),
 )
 async def show_webhook(state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
     """Show a webhook, and how much waits for it."""
-    return answered(await _asked(state, caller, "show", webhook_id))
+    return respond(await _asked(state, caller, "show", webhook_id))
 
 
 @routes.patch(
     "/v1/webhooks/{webhook_id}",
     summary="Change a webhook",
     response_class=Response,
-    responses=schemas.answers(WebhookShape, *_REFUSED),
+    responses=schemas.describe_answers(WebhookShape, *_REFUSED),
     openapi_extra=_body_of(ChangeWebhook),
 )
 async def change_webhook(request: Request, state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
     """Change what is stated; one that is made active again goes on where it was."""
-    asked = _read(ChangeWebhook, await body(request, _BODY_BYTES))
-    return answered(await _asked(state, caller, "change", webhook_id, asked))
+    asked = _read(ChangeWebhook, await read_body(request, _BODY_BYTES))
+    return respond(await _asked(state, caller, "change", webhook_id, asked))
 
 
 @routes.delete(
@@ -184,7 +185,7 @@ async def change_webhook(request: Request, state: Shared, caller: Manager, webho
     summary="Remove a webhook",
     response_class=Response,
     status_code=HTTPStatus.NO_CONTENT,
-    responses=schemas.answers(None, HTTPStatus.NOT_FOUND, status=HTTPStatus.NO_CONTENT),
+    responses=schemas.describe_answers(None, HTTPStatus.NOT_FOUND, status=HTTPStatus.NO_CONTENT),
 )
 async def remove_webhook(state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
     """Remove a webhook, and all that waits for it."""
@@ -196,60 +197,60 @@ async def remove_webhook(state: Shared, caller: Manager, webhook_id: WebhookId) 
     "/v1/webhooks/{webhook_id}/replay",
     summary="Tell everything after a position again",
     response_class=Response,
-    responses=schemas.answers(WebhookShape, *_REFUSED),
+    responses=schemas.describe_answers(WebhookShape, *_REFUSED),
     openapi_extra=_body_of(ReplayWebhook),
 )
 async def replay_webhook(request: Request, state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
     """Tell everything after a position again, in order for each user; parked lines stay parked."""
-    asked = _read(ReplayWebhook, await body(request, _BODY_BYTES))
-    return answered(await _asked(state, caller, "replay", webhook_id, asked.after))
+    asked = _read(ReplayWebhook, await read_body(request, _BODY_BYTES))
+    return respond(await _asked(state, caller, "replay", webhook_id, asked.after))
 
 
 @routes.post(
     "/v1/webhooks/{webhook_id}/secret",
     summary="Make a new secret",
     response_class=Response,
-    responses=schemas.answers(WebhookWithSecret, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(WebhookWithSecret, HTTPStatus.NOT_FOUND),
 )
 async def rotate_secret(state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
     """Make a new secret and tell it this once; the one before signs too, for a day unless set otherwise."""
     told, secret = await _asked(state, caller, "rotate", webhook_id)
-    return answered(told | {"secret": secret})
+    return respond(told | {"secret": secret})
 
 
 @routes.get(
     "/v1/webhooks/{webhook_id}/parked",
     summary="List parked lines",
     response_class=Response,
-    responses=schemas.answers(ParkedList, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(ParkedList, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def list_parked(
     state: Shared, caller: Manager, webhook_id: WebhookId, cursor: Cursor = None, limit: Limit = None
 ) -> Response:
     """List the users whose line is parked, and why."""
-    most, after = limited(limit), place_of(cursor, str) or ""
-    found = await _asked(state, caller, "parked", webhook_id, after, most + 1)
-    further = cursor_of(found[most - 1].journey_id) if len(found) > most else None
-    return answered({"parked": [each.as_json() for each in found[:most]], "next_cursor": further})
+    most, after = read_limit(limit), read_cursor(cursor, str) or ""
+    found = await _asked(state, caller, "list_parked", webhook_id, after, most + 1)
+    further = make_cursor(found[most - 1].journey_id) if len(found) > most else None
+    return respond({"parked": [each.as_json() for each in found[:most]], "next_cursor": further})
 
 
 @routes.post(
     "/v1/webhooks/{webhook_id}/parked/release",
     summary="Let parked lines go on",
     response_class=Response,
-    responses=schemas.answers(Released, *_REFUSED),
+    responses=schemas.describe_answers(Released, *_REFUSED),
     openapi_extra=_body_of(ReleaseLines),
 )
 async def release_parked(request: Request, state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
     """Try the lines again that are parked: all of them, or one user's."""
-    asked = _read(ReleaseLines, await body(request, _BODY_BYTES))
-    return answered({"released": await _asked(state, caller, "release", webhook_id, asked.user_id)})
+    asked = _read(ReleaseLines, await read_body(request, _BODY_BYTES))
+    return respond({"released": await _asked(state, caller, "release", webhook_id, asked.user_id)})
 
 
 async def _asked(state: State, caller: Manager, name: str, *arguments: Any) -> Any:  # noqa: ANN401
-    """What `Managing` answers, in another thread; raises Problem for a webhook that is none of the app group's."""
+    """What `Webhooks` answers, in another thread; raises Problem for a webhook that is none of the app group's."""
     try:
-        return await asyncio.to_thread(getattr(Managing(state.service, caller.app_group), name), *arguments)
+        return await asyncio.to_thread(getattr(state.webhooks(caller.app_group), name), *arguments)
     except UnknownWebhook as error:
         raise Problem(HTTPStatus.NOT_FOUND, error.code, error.message, place=error.place) from None
 

@@ -9,14 +9,17 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from application.commands.facts import FactCommand, Notes, read_fact
-from application.commands.intake import Answer, Outcome, Verdict
+from application.commands.facts import FactCommand, read_fact
+from application.commands.intake import Answer, Intake, Outcome, Verdict
+from application.commands.values import Notes
 from domain.errors import FactRefused
-from infrastructure.composition import REPORTS, Service, stamp
-from infrastructure.inbound.earlier import answered, leniently, to_take
+from infrastructure.access.operator import stamp
+from infrastructure.inbound.earlier import Earlier, merge_answers, read_leniently, select_new
 from infrastructure.inbound.files import FactFile, Raw, open_facts
 from infrastructure.inbound.files.reading import Reread
 from infrastructure.process.garbage import less_garbage_collection
+from projections.engine.projector import Projector
+from projections.registry import WITH_IMPORTS
 
 IMPORT_BATCH = 8_000
 """Facts in a transaction: large enough that journeys share the pages they dirty."""
@@ -73,7 +76,7 @@ class _Read(NamedTuple):
     @property
     def earlier(self) -> Callable[[], list[FactCommand]] | None:
         """What an earlier version made of it, where the file's reader says so."""
-        return partial(leniently, self.raw.earlier) if isinstance(self.raw, Reread) else None
+        return partial(read_leniently, self.raw.earlier) if isinstance(self.raw, Reread) else None
 
 
 class _Taken(NamedTuple):
@@ -87,8 +90,17 @@ class _Taken(NamedTuple):
 class Import:
     """An import into one app group."""
 
-    def __init__(self, service: Service, app_group: str, reject: Callable[[Rejected], None]) -> None:
-        self._service = service
+    def __init__(
+        self,
+        intake: Intake,
+        earlier: Earlier,
+        projector: Projector,
+        app_group: str,
+        reject: Callable[[Rejected], None],
+    ) -> None:
+        self._intake = intake
+        self._earlier = earlier
+        self._projector = projector
         self._app_group = app_group
         self._reject = reject
         self.totals = Totals()
@@ -101,7 +113,7 @@ class Import:
                 for path in paths:
                     self._file(path, file_format, watcher)
         finally:
-            self._service.projector.catch_up(*REPORTS, progress=watcher.projecting)
+            self._projector.catch_up(*WITH_IMPORTS, progress=watcher.projecting)
             self.totals.seconds = round(time.monotonic() - started, 3)
         return self.totals
 
@@ -127,12 +139,12 @@ class Import:
                 count_down_to(0)
 
     def _take(self, batch: list[_Read]) -> _Taken:
-        known = self._service.earlier.answers(self._app_group, batch)
-        commands = to_take(batch, known)
-        return _Taken(batch, known, self._service.intake.submit(self._app_group, commands, stamp()))
+        known = self._earlier.find_answers(self._app_group, batch)
+        commands = select_new(batch, known)
+        return _Taken(batch, known, self._intake.submit(self._app_group, commands, stamp()))
 
     def _count_batch(self, path: str, batch: _Taken, outcome: Outcome) -> None:
-        answers = answered(batch.batch, batch.known, outcome.answers)
+        answers = merge_answers(batch.batch, batch.known, outcome.answers)
         for read, answer in zip(batch.batch, answers, strict=True):
             self._count(path, read, answer)
         self.totals.conversions += outcome.conversions

@@ -1,6 +1,7 @@
-"""What is decided of users as other services are told of it: in envelopes of CloudEvents 1.0, each app group's apart.
+"""The feed: decisions about users, read from the log for other services, in envelopes of CloudEvents 1.0.
 
-Events hold a journey's id and no user's: who it is stands beside them, and is no longer told once it is forgotten.
+A feed is of one app group. The events in the log name a journey and no user. A table beside the log says which user it
+is, until that user is forgotten.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import select
 
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
@@ -18,13 +19,18 @@ from domain.instants import from_microseconds, printed
 from domain.journey import decisions
 from domain.journey.decisions import Conversion, Occurrence, Receipt, Revenue
 from domain.money import printed as money
-from infrastructure.composition import Service
-from infrastructure.database.schema import events, identities
+from infrastructure.database import Database
+from infrastructure.database.schema import events
 from infrastructure.database.statements import Prepared, as_keys, constant
-from infrastructure.event_store.codec import TOPICS, UnreadableEvent, decode
-from infrastructure.event_store.recorder import HASH_DIFFERS, event_hash
-from infrastructure.read_models.definitions import KnownFromStreams
-from projections.engine.projection import UnreadableLog
+from infrastructure.event_store.reading import (
+    IN_RANGE,
+    OF_APP_GROUP,
+    last_position,
+    of_types,
+    read_events,
+    select_rows,
+)
+from infrastructure.read_models.definitions import StoredDefinitions
 
 PREFIX = "conversion-ledger."
 
@@ -36,45 +42,45 @@ TYPES: Mapping[type[Any], str] = {
     decisions.RevenueRestated: "revenue.restated",
     decisions.RevenueWithdrawn: "revenue.withdrawn",
 }
-"""What is told, by class of event; the names are a contract (docs/webhooks.md), and stand behind the prefix."""
+"""The events that go out, by class. The names are a contract (docs/webhooks.md); the prefix comes before them."""
 
 MOST = 200
-"""Events of a page, so that no page is large in memory."""
+"""The most events in a page: it bounds the memory that a page takes."""
 
 _STRETCH = 20_000
-"""Positions that are looked through for a page, so that none takes long."""
+"""The most positions of the log that one page looks through: it bounds the time that a page takes."""
 
 
 class BadType(DomainError):
-    """No event that is told has this type."""
+    """No outgoing event has this type."""
 
     code = "bad_type"
 
 
 def read_types(names: Iterable[str]) -> frozenset[str] | None:
-    """Types by name, with or without the prefix; None, which is all of them, where there is none. Raises BadType."""
-    found = frozenset(name.strip().removeprefix(PREFIX) for name in names if name.strip())
-    for name in sorted(found - set(TYPES.values())):
+    """Read types, with or without the prefix; None means all of them, and no name gives None. Raises BadType."""
+    types = frozenset(name.strip().removeprefix(PREFIX) for name in names if name.strip())
+    for name in sorted(types - set(TYPES.values())):
         raise BadType(f"{name!r} is none of {', '.join(TYPES.values())}", place="types")
-    return found or None
+    return types or None
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What someone is told of: an app group, and of it some types or one campaign alone."""
+    """The events that a reader wants: those of an app group, perhaps of some types or of one campaign only."""
 
     app_group: str
     types: frozenset[str] | None = None
     campaign_id: str | None = None
 
     def holds(self, event: Any) -> bool:  # noqa: ANN401
-        """Whether an event of the app group is wanted."""
+        """Whether the reader wants an event of the app group."""
         of_type = self.types is None or TYPES[type(event)] in self.types
         return of_type and self.campaign_id in (None, event.campaign_id)
 
 
-class Telling(NamedTuple):
-    """An event to be told; `user_id` is None where the user was forgotten, `recorded_at` in microseconds."""
+class OutgoingEvent(NamedTuple):
+    """An event on its way out; `user_id` is None once the user is forgotten, `recorded_at` is in microseconds."""
 
     position: int
     app_group: str
@@ -85,99 +91,88 @@ class Telling(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Events in order, the position up to which the log was looked through, and the newest there was."""
+    """Events in order, the position up to which the log was looked through, and the log's last position."""
 
-    told: list[Telling]
+    events: list[OutgoingEvent]
     position: int
     newest: int
 
 
-class Teller:
-    """Reads what is to be told from the log, and puts it into envelopes."""
+class Feed:
+    """Reads outgoing events from the log, and puts them into envelopes."""
 
-    def __init__(self, service: Service) -> None:
-        self._database = service.database
-        self._known = KnownFromStreams(service.ledger)
+    def __init__(self, database: Database, definitions: StoredDefinitions) -> None:
+        self._database = database
+        self._definitions = definitions
         compiler = self._database.dialect.compiler
-        position = events.c.position
-        user = identities.c.journey_id == events.c.originator_id
-        told = select(*events.c, identities.c.user_id).join_from(events, identities, user, isouter=True)
-        of_group = events.c.app_group == bindparam("app_group")
-        within = (position > bindparam("after"), position <= bindparam("last"))
-        topics = events.c.topic.in_([literal_column(f"'{TOPICS[each]}'") for each in TYPES])
-        page = told.where(of_group, *within, topics).order_by(position).limit(constant(MOST))
-        # SQLAlchemy states an OFFSET beside a LIMIT that is no bound value.
+        page = select_rows(OF_APP_GROUP, IN_RANGE, of_types(TYPES), users=True).limit(constant(MOST))
+        # SQLAlchemy adds an OFFSET to a LIMIT that is no bound value.
         self._page = Prepared(page.offset(constant(0)), compiler)
         keys = self._database.dialect.keys("keys", position=int)
-        picked = told.where(of_group, position.in_(select(keys.c.position))).order_by(position)
+        picked = select_rows(OF_APP_GROUP, events.c.position.in_(select(keys.c.position)), users=True)
         self._picked = Prepared(picked, compiler)
 
     def newest(self) -> int:
-        """The position of the last event there is; 0 where there is none."""
+        """The position of the log's last event; 0 when there is none."""
         with self._database.reading() as connection:
-            return connection.execute(select(func.max(events.c.position))).scalar() or 0
+            return last_position(connection)
 
     def page(self, wanted: Wanted, after: int) -> Page:
-        """What is wanted of the log after a position, a page of it; raises UnreadableLog."""
+        """Read the next wanted events after a position, a page of them; raises UnreadableLog."""
         with self._database.reading() as connection:
-            newest: int = connection.execute(select(func.max(events.c.position))).scalar() or 0
+            newest = last_position(connection)
             last = min(after + _STRETCH, newest)
             rows = self._page.all(connection, app_group=wanted.app_group, after=after, last=last)
-        read = [_read(row) for row in rows]
+        read = _read(rows)
         position = read[-1].position if len(read) == MOST else max(after, last)
         return Page([each for each in read if wanted.holds(each.event)], position, newest)
 
-    def at(self, app_group: str, positions: Iterable[int]) -> list[Telling]:
-        """The events of an app group at some positions, in order; raises UnreadableLog."""
+    def at(self, app_group: str, positions: Iterable[int]) -> list[OutgoingEvent]:
+        """Read the events of an app group at some positions, in order; raises UnreadableLog."""
         keys = as_keys([(position,) for position in positions])
         with self._database.reading() as connection:
-            return [_read(row) for row in self._picked.all(connection, app_group=app_group, keys=keys)]
+            return _read(self._picked.all(connection, app_group=app_group, keys=keys))
 
-    def envelope(self, told: Telling) -> bytes:
-        """The event as JSON in the structured mode of CloudEvents."""
-        subject = {} if told.user_id is None else {"subject": told.user_id}
+    def envelope(self, outgoing: OutgoingEvent) -> bytes:
+        """Write the event as JSON, in the structured mode of CloudEvents."""
+        subject = {} if outgoing.user_id is None else {"subject": outgoing.user_id}
         return orjson.dumps(
             {
                 "specversion": "1.0",
-                "id": str(told.position),
-                "source": f"/conversion-ledger/app-groups/{quote(told.app_group, safe='')}",
-                "type": PREFIX + TYPES[type(told.event)],
+                "id": str(outgoing.position),
+                "source": f"/conversion-ledger/app-groups/{quote(outgoing.app_group, safe='')}",
+                "type": PREFIX + TYPES[type(outgoing.event)],
                 **subject,
-                "time": printed(from_microseconds(told.recorded_at)),
+                "time": printed(from_microseconds(outgoing.recorded_at)),
                 "datacontenttype": "application/json",
-                "data": self._data(told),
+                "data": self._data(outgoing),
             }
         )
 
-    def _data(self, told: Telling) -> dict[str, Any]:
-        event = told.event
-        definition = self._known.definition(told.app_group, event.campaign_id)
+    def _data(self, outgoing: OutgoingEvent) -> dict[str, Any]:
+        event = outgoing.event
+        definition = self._definitions.definition(outgoing.app_group, event.campaign_id)
         data = {
-            "position": str(told.position),
-            "app_group": told.app_group,
-            "user_id": told.user_id,
+            "position": str(outgoing.position),
+            "app_group": outgoing.app_group,
+            "user_id": outgoing.user_id,
             "campaign_id": event.campaign_id,
-        } | _about(event, definition)
+        } | _describe_subject(event, definition)
         for side in ("before", "now"):
-            stood = getattr(event, side, None)
-            data[side] = None if stood is None else _stood(stood, event, definition)
+            credited = getattr(event, side, None)
+            data[side] = None if credited is None else _describe_credit(credited, event, definition)
         return data
 
 
-def _read(row: Any) -> Telling:  # noqa: ANN401
-    position, app_group, journey_id, version, topic, state, recorded_at, command_id, actor, digest, user = row
-    content = (position, app_group, journey_id, version, topic, state, recorded_at, command_id, actor)
-    if digest != event_hash(*content):
-        raise UnreadableLog(position, HASH_DIFFERS)
-    try:
-        event = decode(topic, state)
-    except UnreadableEvent as error:
-        raise UnreadableLog(position, str(error)) from error
-    return Telling(position, app_group, journey_id, user, recorded_at, event)
+def _read(rows: list[Any]) -> list[OutgoingEvent]:
+    return [
+        OutgoingEvent(each.position, each.app_group, each.stream_id, user_id, each.recorded_at, each.event)
+        for each, (*_, user_id) in zip(read_events(rows), rows, strict=True)
+    ]
 
 
-def _about(event: Any, definition: Definition) -> dict[str, Any]:  # noqa: ANN401
-    """What a decision is about: a conversion event of the campaign, or a purchase or order (R27)."""
+def _describe_subject(event: Any, definition: Definition) -> dict[str, Any]:  # noqa: ANN401
+    """Describe what a decision is about: a conversion event of the campaign, or a purchase or order (R27)."""
     if hasattr(event, "purchase"):
         sale = {"type": "order" if event.is_order else "purchase"}
         return {"purchase": sale | _occurrence(event.purchase), "currency": event.currency}
@@ -186,17 +181,17 @@ def _about(event: Any, definition: Definition) -> dict[str, Any]:  # noqa: ANN40
     return {"conversion_event": place | {"type": stated["type"]}}
 
 
-def _stood(stood: Conversion | Revenue, event: Any, definition: Definition) -> dict[str, Any]:  # noqa: ANN401
-    variant = definition.variants[stood.receipt.variant_id]
+def _describe_credit(credited: Conversion | Revenue, event: Any, definition: Definition) -> dict[str, Any]:  # noqa: ANN401
+    variant = definition.variants[credited.receipt.variant_id]
     credit = {
-        "receipt": _occurrence(stood.receipt),
+        "receipt": _occurrence(credited.receipt),
         "variant_id": variant.id,
         "control": variant.control,
     }
-    if isinstance(stood, Conversion):
-        return {"behaviour": _occurrence(stood.behaviour)} | credit
-    return {"net": money(stood.net, event.currency)} | credit
+    if isinstance(credited, Conversion):
+        return {"behaviour": _occurrence(credited.behaviour)} | credit
+    return {"net": money(credited.net, event.currency)} | credit
 
 
-def _occurrence(found: Occurrence | Receipt) -> dict[str, str]:
-    return {"id": found.id, "at": printed(found.at)}
+def _occurrence(fact: Occurrence | Receipt) -> dict[str, str]:
+    return {"id": fact.id, "at": printed(fact.at)}

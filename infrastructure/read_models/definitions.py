@@ -7,7 +7,7 @@ from domain.campaigns.definition import Definition
 from domain.campaigns.events import Status
 
 
-class KnownFromStreams:
+class StoredDefinitions:
     """Time zones and definitions, for projections."""
 
     def __init__(self, ledger: Ledger) -> None:

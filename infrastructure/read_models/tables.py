@@ -10,21 +10,21 @@ from sqlalchemy.sql import FromClause
 from infrastructure.database.dialect import Dialect
 from infrastructure.database.statements import as_keys
 from projections.engine.generations import Generation
-from projections.engine.projection import Known, Rows
+from projections.engine.projection import Definitions, Rows
 
 
-class Stores:
+class ReadModelTables:
     """Makes stores, and keeps the statements on their tables: to make them takes longer than to run them."""
 
-    def __init__(self, dialect: Dialect, known: Known) -> None:
+    def __init__(self, dialect: Dialect, known: Definitions) -> None:
         self.dialect = dialect
         self.known = known
         self._fills: dict[str, Callable[[Connection, Rows], None]] = {}
         self._finds: dict[tuple[str, int], Select[Any]] = {}
         self._removes: dict[str, Delete] = {}
 
-    def __call__(self, connection: Connection, generation: Generation) -> "GenerationStore":
-        return GenerationStore(connection, generation, self)
+    def __call__(self, connection: Connection, generation: Generation) -> "GenerationTables":
+        return GenerationTables(connection, generation, self)
 
     def fill(self, table: Table) -> Callable[[Connection, Rows], None]:
         """What puts rows into a table, in the place of those with the same key."""
@@ -54,15 +54,15 @@ class Stores:
 
 
 @dataclass
-class GenerationStore:
+class GenerationTables:
     """The store of a generation in a transaction: the projections' port."""
 
     connection: Connection
     generation: Generation
-    _stores: Stores
+    _stores: ReadModelTables
 
     @property
-    def known(self) -> Known:
+    def definitions(self) -> Definitions:
         """What never changes once facts refer to it."""
         return self._stores.known
 

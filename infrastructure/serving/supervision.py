@@ -27,6 +27,7 @@ from infrastructure.http.protocol import BoundedProtocol
 from infrastructure.http.settings import HttpSettings
 from infrastructure.outbound.webhooks.settings import WebhookSettings, webhook_settings
 from infrastructure.process.garbage import less_garbage_collection
+from infrastructure.process.parent import follow
 from infrastructure.settings import read_settings
 
 log = structlog.get_logger()
@@ -103,7 +104,7 @@ class _Supervision:
     def _begin(self) -> None:
         """Begin the processes: those that answer come last, and end first."""
         url, own = self._database_url, os.getpid()
-        self._children.append(_child("projector", _project, url, own))
+        self._children.append(_child("projector", _project, url, self._settings, own))
         self._children.append(_child("deliverer", _deliver, url, webhook_settings(), own))
         for number in range(1, self._settings.workers + 1):
             self._children.append(
@@ -153,26 +154,22 @@ def _child(name: str, target: Callable[..., None], *arguments: object) -> _Child
 def _begun(parent: int) -> None:
     """Prepare a process: it ends with the one that began it, which alone hears of Ctrl-C."""
     logging.configure(read_settings())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    follow(parent)
 
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.2)
-    os._exit(1)
-
-
-def _project(database_url: str, parent: int) -> None:
+def _project(database_url: str, settings: HttpSettings, parent: int) -> None:
     from infrastructure.composition import Service  # noqa: PLC0415
-    from infrastructure.read_models.worker import Projecting  # noqa: PLC0415 - each process loads what it needs
+    from infrastructure.inbound.rejects import RejectSweep  # noqa: PLC0415
+    from infrastructure.read_models.worker import ProjectionWorker  # noqa: PLC0415 - each process loads what it needs
     from infrastructure.serving.scheduling import Selecting  # noqa: PLC0415
 
     _begun(parent)
     with less_garbage_collection(), Service(database_url) as service:
-        projecting = Projecting(service.database, service.projector)
+        clock = service.projector.clock
+        sweep = RejectSweep(service.database, settings.rejects_kept, settings.rejects_days, clock)
+        projecting = ProjectionWorker(service.database, service.projector, sweep)
         signal.signal(signal.SIGTERM, lambda *_: projecting.end())
-        selecting = Selecting(service)
+        selecting = Selecting(service.reads_waiting, service.experiments)
         selecting.start()
         projecting.run()
         selecting.end()
@@ -180,13 +177,15 @@ def _project(database_url: str, parent: int) -> None:
 
 def _deliver(database_url: str, settings: WebhookSettings, parent: int) -> None:
     from infrastructure.composition import Service  # noqa: PLC0415 - as above
-    from infrastructure.outbound.webhooks.delivery import Delivering  # noqa: PLC0415
+    from infrastructure.outbound.feed import Feed  # noqa: PLC0415
+    from infrastructure.outbound.webhooks.delivery import Deliverer  # noqa: PLC0415
 
     _begun(parent)
     with Service(database_url) as service:
-        delivering = Delivering(service, settings)
-        signal.signal(signal.SIGTERM, lambda *_: delivering.end())
-        delivering.run()
+        feed = Feed(service.database, service.definitions)
+        deliverer = Deliverer(service.database, feed, settings)
+        signal.signal(signal.SIGTERM, lambda *_: deliverer.end())
+        deliverer.run()
 
 
 class _Server(uvicorn.Server):

@@ -1,19 +1,18 @@
 """Reading the campaign report: small typed rows, and the shapes that docs/files.md promises."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, Table, bindparam, select
+from sqlalchemy import Select, Table, bindparam, func, select
 from sqlalchemy.engine import Connection, Row
 
-from domain import money
 from domain.campaigns.conversion_events import LETTERS, ConversionEvent
 from domain.campaigns.definition import DEFAULT_REVENUE_WINDOW
+from domain.campaigns.events import Status
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.tables import (
     report_campaigns,
@@ -21,38 +20,10 @@ from projections.campaign_report.tables import (
     report_revenue,
     report_variants,
 )
-from projections.engine.columns import EXACT
-from projections.engine.generations import Generation, current
+from projections.engine.generations import Generation, current, find
+from projections.figures import Figures, add_up
 
 _decode_events = msgspec.json.Decoder(tuple[ConversionEvent, ...]).decode
-
-
-@dataclass(frozen=True)
-class Figures:
-    """The figures of a variant or of a campaign; revenue exact, by currency."""
-
-    receipts: int
-    unique_recipients: int
-    conversions: list[int]
-    revenue: dict[str, Decimal]
-
-    @property
-    def conversion_rates(self) -> list[float | None]:
-        """Conversions / unique recipients; without recipients there is no rate (R18)."""
-        people = self.unique_recipients
-        return [conversions / people if people else None for conversions in self.conversions]
-
-    def as_json(self) -> dict[str, Any]:
-        """As docs/files.md has them."""
-        return {
-            "receipts": self.receipts,
-            "unique_recipients": self.unique_recipients,
-            "conversions": self.conversions,
-            "conversion_rates": self.conversion_rates,
-            "revenue": {
-                currency: money.printed(amount, currency) for currency, amount in sorted(self.revenue.items())
-            },
-        }
 
 
 @dataclass(frozen=True)
@@ -168,7 +139,7 @@ def _report(tables: Generation, row: Row[Any], figures: "_FiguresOf") -> Campaig
         status=row.status,
         position=tables.position,
         conversion_events=[as_stated(index, event) for index, event in enumerate(events)],
-        totals=totals(row.unique_recipients, len(events), variants),
+        totals=totals(variants, row.unique_recipients, len(events)),
         variants=variants,
     )
 
@@ -203,7 +174,7 @@ class _FiguresOf:
         conversions: defaultdict[str, list[int]] = defaultdict(lambda: [0] * conversion_events)
         for row in self._conversions[stream]:
             conversions[row.variant_id][row.conversion_event] = row.conversions
-        revenue: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
+        revenue: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         for row in self._revenue[stream]:
             # A currency appears once a purchase counts in it, even at 0 (R11).
             if row.purchases:
@@ -222,16 +193,23 @@ class _FiguresOf:
         ]
 
 
-def totals(unique_recipients: int, conversion_events: int, variants: list[VariantFigures]) -> Figures:
+def totals(variants: Iterable[VariantFigures], unique_recipients: int, conversion_events: int) -> Figures:
     """The campaign's own figures: all variants but control (R9, R18)."""
-    counted = [variant.figures for variant in variants if not variant.control]
-    revenue: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for figures in counted:
-        for currency, amount in figures.revenue.items():
-            revenue[currency] = EXACT.add(revenue[currency], amount)
-    return Figures(
-        receipts=sum(figures.receipts for figures in counted),
-        unique_recipients=unique_recipients,
-        conversions=[sum(figures.conversions[i] for figures in counted) for i in range(conversion_events)],
-        revenue=dict(revenue),
-    )
+    counted = (variant.figures for variant in variants if not variant.control)
+    return add_up(counted, unique_recipients, conversion_events)
+
+
+def launched_campaigns(connection: Connection) -> list[tuple[str, str]]:
+    """The app group and id of each launched campaign."""
+    table = current(connection, CAMPAIGN_REPORT)[report_campaigns]
+    query = select(table.c.app_group, table.c.campaign_id).where(table.c.status == Status.LAUNCHED.value)
+    return [(row.app_group, row.campaign_id) for row in connection.execute(query.order_by(table.c.stream_id))]
+
+
+def count_conversions(connection: Connection) -> int:
+    """How many conversions all reports hold, control's included; 0 where this code did not build the read model."""
+    found = find(connection, CAMPAIGN_REPORT)
+    if found is None or not found.is_of(CAMPAIGN_REPORT):
+        return 0
+    query = select(func.coalesce(func.sum(found[report_conversions].c.conversions), 0))
+    return int(connection.execute(query).scalar_one())

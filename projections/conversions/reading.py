@@ -1,12 +1,13 @@
 """Reading conversions, page by page, and what had converted and been earned by an instant."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Select, Table, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Table, func, select, tuple_
 from sqlalchemy.engine import Connection
 
 from domain.campaigns.conversion_events import LETTERS
@@ -15,7 +16,8 @@ from projections import conversions as projection
 from projections.conversions import tables
 from projections.engine.columns import EXACT
 from projections.engine.generations import current
-from projections.engine.projection import Known
+from projections.engine.paging import first_between
+from projections.engine.projection import Definitions
 from projections.engine.sums import stream
 from projections.engine.users import users
 
@@ -76,7 +78,7 @@ class Wanted(TypedDict, total=False):
 
 def conversions(
     connection: Connection,
-    known: Known,
+    definitions: Definitions,
     app_group: str,
     campaign_id: str,
     *,
@@ -85,7 +87,7 @@ def conversions(
     **wanted: Unpack[Wanted],
 ) -> list[ConversionRow]:
     """A page of a campaign's conversions in the order of their keys; raises UnknownCampaign, UnknownVariant, BadKey."""
-    definition, table = known.definition(app_group, campaign_id), _table(connection, tables.conversions)
+    definition, table = definitions.definition(app_group, campaign_id), _table(connection, tables.conversions)
     query = _with_users(table).where(table.c.stream_id == stream(app_group, campaign_id))
     if (conversion_event := wanted.get("conversion_event")) is not None:
         query = query.where(table.c.conversion_event == conversion_event)
@@ -159,3 +161,21 @@ def revenue_until(
         amount = EXACT.add(amount, EXACT.multiply(net, Decimal(count)))
         found[variant_id, currency] = (purchases + count, amount)
     return dict(found)
+
+
+def conversions_between(
+    connection: Connection, app_group: str, campaign_id: str, span: tuple[datetime, datetime], limit: int
+) -> tuple[Sequence[Row[Any]], int]:
+    """The first conversions whose behaviour is after an instant, up to and including another; and how many."""
+    table = _table(connection, tables.conversions)
+    rows = select(table).where(table.c.stream_id == stream(app_group, campaign_id))
+    return first_between(connection, rows, table, table.c.behaviour_at, span, limit)
+
+
+def revenue_between(
+    connection: Connection, app_group: str, campaign_id: str, span: tuple[datetime, datetime], limit: int
+) -> tuple[Sequence[Row[Any]], int]:
+    """The first purchases and orders that count, after an instant, up to and including another; and how many."""
+    table = _table(connection, tables.counted_revenue)
+    rows = select(table).where(table.c.stream_id == stream(app_group, campaign_id))
+    return first_between(connection, rows, table, table.c.occurred_at, span, limit)

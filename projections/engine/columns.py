@@ -13,6 +13,9 @@ EXACT = Context(prec=60)
 read_models = MetaData()
 """What projections declare; the tables themselves have the number of their generation in their names."""
 
+CAMPAIGN = ""
+"""In the place of a variant: the row is the campaign's own, of any variant but control. No id is empty (R9, R18)."""
+
 # Ids compare by code point (docs/rules.md, Words).
 Id = Text().with_variant(Text(collation="C"), "postgresql")
 
@@ -43,11 +46,11 @@ class Instant(TypeDecorator[datetime]):
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else DateTime(timezone=True))
 
     def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ANN401 - a batch has thousands: no call within a call
-        return _written if dialect.name == "sqlite" else None
+        return _write_instant if dialect.name == "sqlite" else None
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401
         return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
-def _written(value: datetime | None) -> str | None:
+def _write_instant(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat(timespec="microseconds")[:26] + "Z"

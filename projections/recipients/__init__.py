@@ -1,11 +1,11 @@
 """Recipients: who received a campaign when and in which variants, and what they did for it (R7, R11, R18).
 
-From these rows follow mature rates, which leave out those whose windows are open (R6), reports over a period of receipt
-with exact unique recipients, and what experiments are counted from: users of exactly one variant (R21).
+From these rows follow mature rates, which leave out those whose windows are open (R6), and reports over a period of
+receipt with exact unique recipients. Experiments (R21) are counted from its sums over users of exactly one variant.
 
 tables.py: what it owns. fold.py: what events say. changes.py, hours.py, one_variant.py, writing.py: what that makes of
-the tables. days.py: the calendar days of a time zone. reading.py: the lists and reports. experiment.py, weights.py: an
-experiment now, or at a position of the past, and the weights that shared its users.
+the tables. reading.py: the list of users. maturity.py: mature rates. periods.py, days.py: reports over days. rows.py:
+all rows, for exports.
 """
 
 from collections.abc import Callable
@@ -17,11 +17,11 @@ from sqlalchemy.engine import Connection
 from domain.facts import Received
 from domain.journey import decisions
 from projections.engine import row_counts
+from projections.engine.columns import CAMPAIGN
 from projections.engine.projection import Projection, Tables, Tally
 from projections.engine.users import users
 from projections.recipients import fold, writing
 from projections.recipients.tables import (
-    CAMPAIGN,
     experiment_delays,
     experiment_first_receipts,
     experiment_recipients,

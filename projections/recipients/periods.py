@@ -1,21 +1,22 @@
 """Reports over a period of receipt, and over everything received until an instant: distinct users, counted exactly."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import Subquery, Table, distinct, false, func, or_, select
+from sqlalchemy import Row, Subquery, Table, distinct, false, func, or_, select
 from sqlalchemy.engine import Connection
 
 from domain.campaigns.definition import Definition
-from projections.campaign_report.reading import Figures
-from projections.engine.columns import EXACT
+from projections.engine.columns import CAMPAIGN
 from projections.engine.generations import Generation, current
-from projections.engine.projection import Known
+from projections.engine.paging import first_between
+from projections.engine.projection import Definitions
 from projections.engine.sums import stream
+from projections.figures import Figures, add_up
 from projections.recipients import RECIPIENTS
 from projections.recipients.days import Span, spans
 from projections.recipients.tables import recipient_receipts, recipients
@@ -69,7 +70,7 @@ class Until(NamedTuple):
 
 def received_between(
     connection: Connection,
-    known: Known,
+    definitions: Definitions,
     app_group: str,
     campaign_id: str,
     first: date,
@@ -83,11 +84,11 @@ def received_between(
     What is credited to receipts of these days is told by the series: conversions by variant and index, revenue by
     variant and currency.
     """
-    definition, own = known.definition(app_group, campaign_id), current(connection, RECIPIENTS)
-    zone = known.zone(app_group)
-    counted = _Counted(connection, _of_days(own, stream(app_group, campaign_id), spans(zone, first, last)))
+    definition, own = definitions.definition(app_group, campaign_id), current(connection, RECIPIENTS)
+    zone = definitions.zone(app_group)
+    counted = _Counts(connection, _of_days(own, stream(app_group, campaign_id), spans(zone, first, last)))
     receipts, users = counted.by_variant()
-    credited = _credited(definition, conversions, revenue)
+    credited = _credit(definition, conversions, revenue)
     variants = [
         VariantPeriod(key, each.control, Figures(receipts[key], users[key], *credited[key]))
         for key, each in definition.variants.items()
@@ -99,7 +100,11 @@ def received_between(
         last=last,
         time_zone=zone.key,
         position=own.position,
-        totals=_totals(variants, counted.users(definition.control), len(definition.conversion_events)),
+        totals=add_up(
+            (variant.figures for variant in variants if not variant.control),
+            counted.users(definition.control),
+            len(definition.conversion_events),
+        ),
         variants=variants,
     )
 
@@ -125,6 +130,31 @@ def receipts_until(connection: Connection, app_group: str, campaign_id: str, ins
     )
 
 
+def receipts_between(
+    connection: Connection, app_group: str, campaign_id: str, span: tuple[datetime, datetime], limit: int
+) -> tuple[Sequence[Row[Any]], int]:
+    """The first receipts after an instant, up to and including another; and how many.
+
+    Each has beside it the first ones of its user: of its variant, and of any but control.
+    """
+    own = current(connection, RECIPIENTS)
+    receipts, of_variant = own[recipient_receipts], own[recipients].alias("of_variant")
+    of_campaign, at = own[recipients].alias("of_campaign"), receipts.c
+
+    def of(whose: Any, variant_id: Any) -> Any:  # noqa: ANN401
+        same = (whose.c.stream_id == at.stream_id) & (whose.c.journey_id == at.journey_id)
+        return same & (whose.c.variant_id == variant_id)
+
+    joined = receipts.outerjoin(of_variant, of(of_variant, at.variant_id))
+    joined = joined.outerjoin(of_campaign, of(of_campaign, CAMPAIGN))
+    firsts = (
+        of_variant.c.first_receipt_id.label("first_of_variant"),
+        of_campaign.c.first_receipt_id.label("first_of_campaign"),
+    )
+    rows = select(receipts, *firsts).select_from(joined).where(at.stream_id == stream(app_group, campaign_id))
+    return first_between(connection, rows, receipts, at.received_at, span, limit)
+
+
 def _of_days(own: Generation, stream_id: str, days: Sequence[Span]) -> Subquery:
     """The receipts of a campaign in these spans."""
     at = own[recipient_receipts].c
@@ -134,7 +164,7 @@ def _of_days(own: Generation, stream_id: str, days: Sequence[Span]) -> Subquery:
 
 
 @dataclass(frozen=True)
-class _Counted:
+class _Counts:
     """Counts over some receipts."""
 
     connection: Connection
@@ -164,7 +194,7 @@ _Credited = tuple[list[int], dict[str, Decimal]]
 """Conversions by index, and revenue by currency."""
 
 
-def _credited(
+def _credit(
     definition: Definition,
     conversions: Mapping[tuple[str, int], int],
     revenue: Mapping[tuple[str, str], Decimal],
@@ -178,18 +208,3 @@ def _credited(
         )
         for variant_id in definition.variants
     }
-
-
-def _totals(variants: Iterable[VariantPeriod], users: int, conversion_events: int) -> Figures:
-    """The campaign's own figures: all variants but control (R9, R18)."""
-    counted = [variant.figures for variant in variants if not variant.control]
-    revenue: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for figures in counted:
-        for currency, amount in figures.revenue.items():
-            revenue[currency] = EXACT.add(revenue[currency], amount)
-    return Figures(
-        receipts=sum(figures.receipts for figures in counted),
-        unique_recipients=users,
-        conversions=[sum(figures.conversions[i] for figures in counted) for i in range(conversion_events)],
-        revenue=dict(revenue),
-    )

@@ -24,9 +24,6 @@ from sqlalchemy.engine import Dialect
 
 from projections.engine.columns import ExactDecimal, Id, Instant, read_models
 
-CAMPAIGN = ""
-"""The variant of rows that are the campaign's own: ids have a character at least."""
-
 
 class ExactSquares(ExactDecimal):
     """Sums of squares of money: twice the decimals, and in PostgreSQL NUMERIC of any length."""

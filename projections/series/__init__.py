@@ -1,6 +1,6 @@
 """The series by day (R20): receipts, unique recipients, conversions and revenue of each day, under two clocks.
 
-tables.py: what it owns. fold.py: how events change it. reading.py: the series of a campaign.
+tables.py: what it owns. clock.py: its two clocks. fold.py: how events change it. reading.py: the series of a campaign.
 """
 
 from typing import get_args
@@ -10,9 +10,11 @@ from sqlalchemy.engine import Connection
 from domain.facts import Received
 from domain.journey import decisions
 from projections.engine import row_counts
+from projections.engine.columns import CAMPAIGN
 from projections.engine.projection import Projection, Tables, Tally
 from projections.series import fold
-from projections.series.tables import CAMPAIGN, Clock, series_conversions, series_receipts, series_revenue
+from projections.series.clock import Clock
+from projections.series.tables import series_conversions, series_receipts, series_revenue
 
 
 def _expected(tally: Tally) -> dict[str, int]:

@@ -4,17 +4,9 @@ A day is a calendar date in the group's time zone. Rows are kept apart by the ca
 ids of 255 characters would be more than a row of an index holds in PostgreSQL.
 """
 
-from typing import Literal
-
 from sqlalchemy import BigInteger, Column, Date, Integer, PrimaryKeyConstraint, Table, Text
 
 from projections.engine.columns import ExactDecimal, Id, read_models
-
-Clock = Literal["conversion", "receipt"]
-"""The day it happened, the conversion or the purchase, or the day of the receipt it is credited to (R20)."""
-
-CAMPAIGN = ""
-"""In the place of a variant the campaign: any variant but control. No id is empty."""
 
 series_receipts = Table(
     "series_receipts",

@@ -14,13 +14,14 @@ from sqlalchemy import select
 from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
 from application.commands.intake import Verdict
-from application.ports import Announced, Transaction
+from application.ports import Announced, JourneyUnitOfWork
 from benchmarks import bulk
 from benchmarks.crowd import Crowd, campaigns
 from benchmarks.ledger import batches
 from benchmarks.workload import GROUP, Fact, write
 from domain.journey.state import JourneyState, Standing
-from infrastructure.composition import REPORTS, Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.database.schema import (
     identities,
     journey_facts,
@@ -29,8 +30,9 @@ from infrastructure.database.schema import (
     kept_aside,
 )
 from infrastructure.event_store.integrity import verify
-from infrastructure.journeys.store import STATE_EVERY
+from infrastructure.journeys.store import SNAPSHOT_EVERY
 from projections.campaign_report.reading import reports
+from projections.registry import WITH_IMPORTS
 from tests.support.ledgers import rows
 from tests.support.servers import UNSAFE_BUT_QUICK, running
 
@@ -100,7 +102,7 @@ def pair(urls: list[str], facts: list[Fact], tmp_path_factory: pytest.TempPathFa
     with Service(urls[0]) as service:
         service.campaigns.apply(read_campaigns(campaigns()), stamp())
         assert set(take(service, facts)) == {Verdict.ACCEPTED, Verdict.DUPLICATE}
-        service.projector.catch_up(*REPORTS)
+        service.projector.catch_up(*WITH_IMPORTS)
     # Opened anew: nothing is in memory.
     with Service(urls[0]) as imported, Service(urls[1]) as bulked:
         yield Pair(imported, bulked)
@@ -157,7 +159,7 @@ def states(service: Service) -> dict[str, tuple[int, JourneyState, dict[str, Sta
     definitions = {id_: service.ledger.existing_campaign(GROUP, id_).definition for id_ in named}
     asked: dict[str, list[Announced]] = {user_id: [] for user_id in users(service).values()}
 
-    def look(transaction: Transaction) -> NoReturn:
+    def look(transaction: JourneyUnitOfWork) -> NoReturn:
         for user_id, found in transaction.journeys(GROUP, asked, definitions).items():
             journey = found.journey
             standings = {id_: journey.standing(id_) for id_ in named}
@@ -167,7 +169,7 @@ def states(service: Service) -> dict[str, tuple[int, JourneyState, dict[str, Sta
         raise NothingToRecord
 
     with suppress(NothingToRecord):
-        service.ledgers.submit(stamp(), look)
+        service.writer.submit(stamp(), look)
     return loaded
 
 
@@ -213,7 +215,7 @@ def test_no_state_is_far_behind_its_stream(pair: Pair) -> None:
     }
     kept = {user_id: version for user_id, version, _ in by_user(pair.bulk, journey_states)}
     assert kept
-    assert all(version - kept.get(user_id, 0) < STATE_EVERY for user_id, version in versions.items())
+    assert all(version - kept.get(user_id, 0) < SNAPSHOT_EVERY for user_id, version in versions.items())
 
 
 def test_reports_are_equal_and_the_log_verifies(pair: Pair) -> None:
@@ -222,7 +224,7 @@ def test_reports_are_equal_and_the_log_verifies(pair: Pair) -> None:
     for service in (pair.imported, pair.bulk):
         with service.database.reading() as connection:
             said.append([report.as_json() for report in reports(connection, GROUP)])
-        assert verify(service.database, service.recorder, lambda _done, _newest: None).problem is None
+        assert verify(service.database, lambda _done, _newest: None).problem is None
     assert said[0] == said[1]
     assert (
         sum(sum(variant["conversions"]) for report in said[1] for variant in report["variants"]) > FACTS // 20

@@ -15,12 +15,13 @@ from eventsourcing.persistence import OperationalError
 
 from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.event_store.integrity import verify
-from infrastructure.event_store.reading import EventLog
-from infrastructure.journeys.unit_of_work import JourneyTransaction
-from infrastructure.read_models.worker import Projecting
+from infrastructure.event_store.log import EventLog
+from infrastructure.journeys.unit_of_work import JourneyUnitOfWork
+from infrastructure.read_models.worker import ProjectionWorker
 from tests.support.ledgers import databases, open_ledger, outcome, reported, take, url_of
 from tests.support.reference import judge
 from tests.support.servers import Server
@@ -72,11 +73,11 @@ def test_a_read_that_dies_after_the_decision_leaves_nothing_in_memory(
     """The unit is decided again from the database: no fact is called a duplicate of one never recorded."""
     with open_ledger(tmp_path, [CAMPAIGN]) as service:
         take(service, [receipt(1)])
-        once(monkeypatch, JourneyTransaction, "end", lambda self: terminate(on_server, self._connection))
+        once(monkeypatch, JourneyUnitOfWork, "end", lambda self: terminate(on_server, self._connection))
         answers = take(service, [receipt(2), receipt(3, "new")]).answers
         assert {answer.verdict.value for answer in answers} == {"accepted"}
         take(service, [receipt(4), receipt(5, "new")])
-        assert verify(service.database, service.recorder, lambda *_: None).problem is None
+        assert verify(service.database, lambda *_: None).problem is None
         facts = [receipt(1), receipt(2), receipt(3, "new"), receipt(4), receipt(5, "new")]
         assert outcome(service) == judge([CAMPAIGN], facts)
 
@@ -180,7 +181,7 @@ def test_backends_terminated_at_random_lose_nothing_and_double_nothing(
     campaigns = shop.CAMPAIGNS["campaigns"]
     with Service(url_of(tmp_path)) as one, Service(url_of(tmp_path)) as other:
         one.campaigns.apply(read_campaigns(shop.CAMPAIGNS), stamp())
-        projecting = [Projecting(each.database, each.projector) for each in (one, other)]
+        projecting = [ProjectionWorker(each.database, each.projector) for each in (one, other)]
         threads = [threading.Thread(target=each.run) for each in projecting]
         for thread in threads:
             thread.start()
@@ -195,7 +196,7 @@ def test_backends_terminated_at_random_lose_nothing_and_double_nothing(
         assert storm.refused == []
         assert max(storm.accepted.values()) == 1
         one.projector.catch_up()
-        assert verify(one.database, one.recorder, lambda *_: None).problem is None
+        assert verify(one.database, lambda *_: None).problem is None
         expected = judge(campaigns, [facts[number] for number in sorted(storm.sent)])
         assert outcome(one) == expected
         for campaign in campaigns:

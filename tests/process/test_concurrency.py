@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from application.commands.definitions import read_campaigns
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.event_store.integrity import Verification, verify
 from tests.support.commands import environment
@@ -67,6 +68,6 @@ def test_r14_eight_processes_send_overlapping_shuffled_repeated_slices(
     assert outcome(service) == expected
     for campaign in shop.CAMPAIGNS["campaigns"]:
         assert reported(service, campaign["id"], GROUP) == expected.report(campaign["id"])
-    assert verify(service.database, service.recorder, lambda *_: None) == Verification(
+    assert verify(service.database, lambda *_: None) == Verification(
         events=service.recorder.max_notification_id() or 0
     )

@@ -15,23 +15,23 @@ from sqlalchemy import select
 
 from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
-from application.queries.results import alike, decided_again, declare_winner, told
+from application.queries.reads import AskedCampaign
+from application.queries.results import check_declaration, declare_winner, read_results
 from domain.campaigns.evidence import DecidingTest
+from infrastructure.access.operator import stamp
 from infrastructure.audit.auditing import Options, audit_ledger
-from infrastructure.composition import Service, stamp
-from infrastructure.inbound.importing import Import
+from infrastructure.composition import Service
 from projections.campaign_report.reading import report, reports
 from projections.conversions import CONVERSIONS
 from projections.conversions.tables import conversions, counted_revenue
 from projections.engine import generations
 from projections.engine.users import users
 from projections.overlap.reading import overlap
+from projections.series.clock import Clock
 from projections.series.reading import series
-from projections.series.tables import Clock
-from tests.projections.test_recipients import everyone
-from tests.projections.test_series import by_day
 from tests.support import reference, reference_reports
 from tests.support.ledgers import url_of
+from tests.support.read_models import by_day, everyone
 
 OFFERS = Path(__file__).parents[3] / "shared" / "data" / "offers"
 FIRST_USERS = 100
@@ -131,7 +131,7 @@ def assert_read_models(service: Service) -> None:
 def assert_days_and_overlap(service: Service, campaign: reference.Campaign) -> None:
     """The series under both clocks, and the overlap, of one campaign."""
     campaigns, receipts, earned, counted, _ = judged()
-    known = service.projector.known
+    known = service.definitions
     with service.database.reading() as connection:
         for clock in get_args(Clock):
             days = by_day(series(connection, known, "offers", campaign["id"], clock))
@@ -147,7 +147,7 @@ def assert_days_and_overlap(service: Service, campaign: reference.Campaign) -> N
 @pytest.mark.usefixtures("each_database")
 def test_the_offers_as_they_stand(service: Service) -> None:
     """R6 to R11, R18, R19: every figure that two implementations computed elsewhere comes out."""
-    importing = Import(service, "offers", lambda rejected: pytest.fail(str(rejected)))
+    importing = service.start_import("offers", lambda rejected: pytest.fail(str(rejected)))
     totals = importing.run([str(OFFERS / "facts.jsonl.gz")], None, Silent())
     assert (totals.read, totals.accepted, totals.duplicates) == (323_534, 323_534, 0)
     assert_expected(service)
@@ -158,21 +158,21 @@ def test_the_offers_as_they_stand(service: Service) -> None:
 
 def assert_audited(service: Service) -> None:
     """The rules in SQL say the same."""
-    found = audit_ledger(service, Options(), lambda *_: None)
+    found = audit_ledger(service.database, service.projector, Options(), lambda *_: None)
     assert found.differs == 0, found.judged.differences[:3]
 
 
 def assert_winner(service: Service) -> None:
     """R21: the first wave's, with its evidence, and again from the position it was declared at."""
-    with service.database.reading() as connection:
-        found = told(service, connection, "offers", "wave-0", DecidingTest.SEQUENTIAL)
+    asked = AskedCampaign(service.reads_caught_up(), "offers", "wave-0")
+    found = read_results(asked, DecidingTest.SEQUENTIAL)
     assert found.results.decision.winner == "fafdcd668e3743c1bb461111dcafc2a4"
     against = {each.against: each.adjusted for each in found.results.decision.comparisons}
     assert against["control"] < 1e-4
-    declare_winner(service, found, stamp())
-    declared, again = decided_again(service, "offers", "wave-0")
-    assert alike(declared, again)
-    (counts,) = declared.evidence.periods
+    declare_winner(service.experiments, found, stamp())
+    checked = check_declaration(asked)
+    assert checked.is_same
+    (counts,) = checked.declared.evidence.periods
     wanted = json.loads((OFFERS / "expected.json").read_text())["campaigns"]["wave-0"]["variants"]
     assert {each.variant_id: each.recipients for each in counts} == {
         variant_id: figures["unique_recipients"] for variant_id, figures in wanted.items()
@@ -190,7 +190,9 @@ def test_r14_the_offers_shuffled_repeated_and_split(service: Service, tmp_path: 
         with gzip.open(path, "wb", compresslevel=1) as file:
             file.writelines(part)
         paths.append(str(path))
-    totals = Import(service, "offers", lambda rejected: pytest.fail(str(rejected))).run(paths, None, Silent())
+    totals = service.start_import("offers", lambda rejected: pytest.fail(str(rejected))).run(
+        paths, None, Silent()
+    )
     assert (totals.read, totals.accepted, totals.duplicates) == (388_241, 323_534, 64_707)
     assert_expected(service)
     assert_read_models(service)

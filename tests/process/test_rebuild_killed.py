@@ -18,12 +18,14 @@ from sqlalchemy import select
 from application.commands.definitions import read_campaigns
 from domain.facts import Received
 from domain.journey import decisions as d
-from infrastructure.composition import PROJECTIONS, Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.event_store.codec import decode
 from projections.campaign_report.reading import report
 from projections.engine.generations import checkpoints
 from projections.engine.rebuilding import roll_back
+from projections.registry import PROJECTIONS
 from tests.projections.test_rebuilding import dump
 from tests.support.commands import COMMAND, environment
 from tests.support.ledgers import rows, take

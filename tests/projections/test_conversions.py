@@ -1,16 +1,11 @@
-"""Conversions and counted purchases, one by one: judged by the reference, in any order and batches."""
+"""Conversions, what counts as revenue and its lines, by example; tests/laws judges them by the reference."""
 
-import pickle
-import tempfile
-from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import column, delete, inspect, select, table, text, update
 
 from application.ledger import UnknownCampaign
@@ -26,23 +21,17 @@ from projections.conversions.reading import (
     conversions_until,
     revenue_until,
 )
-from projections.conversions.tables import conversions as conversions_table
-from projections.conversions.tables import counted_revenue
-from projections.engine import generations, projector, rebuilding
+from projections.engine import generations
 from projections.engine.columns import ExactDecimal
-from projections.engine.rebuilding import Done, Rebuilding, Task, here, sweep
-from projections.engine.status import standings
-from tests.domain.journey.test_journey_laws import plans
-from tests.support import reference, reference_reports
-from tests.support.ledgers import GROUP, open_ledger, rows, take
-from tests.support.strategies import START
+from projections.engine.rebuilding import sweep
+from projections.engine.status import read_statuses
+from tests.support.ledgers import GROUP, open_ledger, rebuilt, rows, take
+from tests.support.read_models import check_verified
 
-pytestmark = pytest.mark.usefixtures("each_database")
+on_both = pytest.mark.usefixtures("each_database")
+"""Where what is asked of the database is written differently for the other, or compares, sorts or adds up."""
 
-COLUMNS = {"purchased_at": "occurred_at"}
-"""Columns that the reference has under another name."""
 
-LAWS = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SPRING = {
     "id": "spring",
     "variants": [{"id": "A"}, {"id": "B"}, {"id": "holdout", "control": True}],
@@ -57,7 +46,7 @@ def read(service: Service, campaign_id: str = "spring", **asked: Any) -> list[Co
     """A campaign's conversions as readers find them, everything acknowledged being in them."""
     service.projector.catch_up(CONVERSIONS)
     with service.database.reading() as connection:
-        return conversions(connection, service.projector.known, GROUP, campaign_id, **{"limit": 1000} | asked)
+        return conversions(connection, service.definitions, GROUP, campaign_id, **{"limit": 1000} | asked)
 
 
 def contents(service: Service) -> list[dict[tuple[Any, ...], dict[str, Any]]]:
@@ -70,119 +59,6 @@ def contents(service: Service) -> list[dict[tuple[Any, ...], dict[str, Any]]]:
         ]
 
 
-def check(service: Service, campaigns: Any, facts: Any) -> None:
-    """What stands is what the reference finds, and as much as the log lets one expect."""
-    service.projector.catch_up(CONVERSIONS)
-    with service.database.reading() as connection:
-        users = {row.journey_id: row.user_id for row in connection.execute(select(identities))}
-    expected: list[dict[Any, dict[str, Any]]] = [
-        reference_reports.conversions(campaigns, facts),
-        reference_reports.counted_purchases(campaigns, facts),
-    ]
-    names = [conversions_table.c.conversion_event.name, counted_revenue.c.fact_id.name]
-    *standing, lines = contents(service)
-    for found, told, name in zip(standing, expected, names, strict=True):
-        by_user = {(users[row["journey_id"]], row["campaign_id"], row[name]): row for row in found.values()}
-        assert by_user.keys() == told.keys()
-        for key, row in by_user.items():
-            assert {field: row[COLUMNS.get(field, field)] for field in told[key]} == told[key]
-            assert row["control"] == (row["variant_id"] == control_of(campaigns, row["campaign_id"]))
-    assert {
-        (users[journey_id], *rest): (row["product_id"], row["quantity"], row["price"])
-        for (journey_id, *rest), row in lines.items()
-    } == sold(facts)
-    check_verified(service)
-
-
-def sold(facts: Iterable[reference.Fact]) -> dict[tuple[Any, ...], tuple[str, int, Decimal | None]]:
-    """The lines of the purchases and orders that stand (R11, R17, R27), by user, fact and place."""
-    stand = reference.standing(facts)
-    lines = [(fact, [fact]) for fact in stand if fact["type"] == "purchase"]
-    lines += [(fact, fact.get("lines") or []) for fact in stand if fact["type"] == "order"]
-    return {
-        (fact["user_id"], fact["id"], place): (
-            line["product_id"],
-            int(line.get("quantity") or 1),
-            None if line.get("price") is None else Decimal(line["price"]),
-        )
-        for fact, of_fact in lines
-        for place, line in enumerate(of_fact)
-    }
-
-
-def control_of(campaigns: Any, campaign_id: str) -> str | None:
-    """The campaign's control group."""
-    return reference.control_of(reference_reports.campaign_named(campaigns, campaign_id))
-
-
-def check_verified(service: Service) -> None:
-    """What a rebuild would compare is equal."""
-    with service.database.reading() as connection:
-        log = service.projector.log
-        tally = log.tally(connection, 0, log.last_position(connection))
-        current = generations.current(connection, CONVERSIONS)
-        assert CONVERSIONS.expected(tally) == CONVERSIONS.held(connection, current)
-
-
-def rebuild_apart(service: Service) -> None:
-    """Build it anew: all ranges folded, each by itself and sent from elsewhere, before the first is written."""
-    fold_here = here(service.projector, [CONVERSIONS])
-
-    def folding(tasks: Iterable[Task]) -> Iterator[Done]:
-        yield from [pickle.loads(pickle.dumps(done)) for done in fold_here(tasks)]  # noqa: S301 - its own
-
-    Rebuilding(service.projector, [CONVERSIONS], folding).run(lambda *_: None)
-
-
-@LAWS
-@given(plan=plans())
-def test_r14_any_order_and_batches_give_what_the_reference_finds(plan: Any) -> None:
-    """R7, R9, R11, R12, R17: caught up after every batch, each row is the reference's."""
-    campaigns, facts, batches = plan
-    with tempfile.TemporaryDirectory() as directory, open_ledger(Path(directory), campaigns) as service:
-        for batch in batches:
-            take(service, batch)
-            service.projector.catch_up(CONVERSIONS)
-        check(service, campaigns, facts)
-
-
-@pytest.mark.parametrize("span", [1, 3, 20_000])
-@settings(LAWS, max_examples=5)
-@given(plan=plans())
-def test_r14_ranges_folded_apart_give_the_same_rows(plan: Any, span: int) -> None:
-    """R14: one event at a time, a few, or all; by one process or several: the same rows, whoever recorded them when."""
-    campaigns, facts, batches = plan
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        tempfile.TemporaryDirectory() as directory,
-        open_ledger(Path(directory), campaigns) as service,
-    ):
-        for module in (projector, rebuilding):
-            patch.setattr(module, "BATCH", span)
-        for batch in batches:
-            take(service, batch)
-        check(service, campaigns, facts)
-        caught_up = contents(service)
-        rebuild_apart(service)
-        assert contents(service) == caught_up
-        check_verified(service)
-
-
-@LAWS
-@given(plan=plans(), place=st.integers(0, 100), step=st.sampled_from([-1, 0, 1]))
-def test_r12_r17_what_was_true_by_an_instant_is_the_references(plan: Any, place: int, step: int) -> None:
-    """R12, R17: conversions and revenue up to some fact's instant, or a microsecond beside it."""
-    campaigns, facts, batches = plan
-    at = reference.instant(facts[place % len(facts)]) if facts else START
-    instant = at + timedelta(microseconds=step)
-    with tempfile.TemporaryDirectory() as directory, open_ledger(Path(directory), campaigns) as service:
-        for batch in batches:
-            take(service, batch)
-        service.projector.catch_up(CONVERSIONS)
-        for campaign in campaigns:
-            assert until(service, campaign["id"], instant) == true_as_of(campaigns, facts, campaign, instant)
-
-
 def until(service: Service, campaign_id: str, instant: datetime) -> tuple[Any, Any]:
     """Conversions and revenue by an instant, as readers find them."""
     with service.database.reading() as connection:
@@ -190,23 +66,6 @@ def until(service: Service, campaign_id: str, instant: datetime) -> tuple[Any, A
             conversions_until(connection, GROUP, campaign_id, instant),
             {key: net for key, (_, net) in revenue_until(connection, GROUP, campaign_id, instant).items()},
         )
-
-
-def true_as_of(campaigns: Any, facts: Any, campaign: Any, instant: datetime) -> tuple[Any, Any]:
-    """The same of the reference."""
-    variants = reference_reports.true_as_of(campaigns, facts, campaign["id"], instant)["variants"]
-    counts = {
-        (variant_id, index): count
-        for variant_id, figures in variants.items()
-        for index, count in enumerate(figures["conversions"])
-        if count
-    }
-    revenue = {
-        (variant_id, currency): net
-        for variant_id, figures in variants.items()
-        for currency, net in figures["revenue"].items()
-    }
-    return counts, revenue
 
 
 def at(day: int) -> str:
@@ -300,6 +159,7 @@ def test_example_10_a_withdrawn_conversion_has_no_row_until_it_is_recorded_again
         )
 
 
+@on_both
 def test_r9_control_is_marked_and_an_instant_is_inside(tmp_path: Path) -> None:
     """R9, R11: control's conversions and purchases stand by themselves; so far is up to the instant, itself inside."""
     with open_ledger(tmp_path, [SPRING]) as service:
@@ -335,6 +195,7 @@ def test_r12_a_purchase_refunded_in_full_counts_with_a_net_of_nothing(tmp_path: 
         assert contents(service) == [{}, {}, {}]
 
 
+@on_both
 def test_pages_come_one_after_the_other_in_the_order_of_their_keys(tmp_path: Path) -> None:
     """R7: page by page every conversion comes once, whatever the page's length; filters leave the others out."""
     with open_ledger(tmp_path, [SPRING]) as service:
@@ -397,6 +258,7 @@ def test_what_is_not_there_is_said_so(tmp_path: Path) -> None:
                 read(service, after=key)
 
 
+@on_both
 def test_views_show_users_and_null_for_those_erased(tmp_path: Path) -> None:
     """BI tools read user ids beside journeys; whose identity was erased has none, and still counts."""
     with open_ledger(tmp_path, [SPRING]) as service:
@@ -435,6 +297,7 @@ def counted_lines(service: Service) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(view.order_by(*columns[:5]))]
 
 
+@on_both
 def test_r27_an_order_counts_with_one_row_and_its_lines_can_be_joined_by_product(tmp_path: Path) -> None:
     """R11, R27: whole, with its net once; a purchase beside it has one line, an order without lines has none."""
     with open_ledger(tmp_path, [SPRING]) as service:
@@ -458,7 +321,7 @@ def test_r27_an_order_counts_with_one_row_and_its_lines_can_be_joined_by_product
             ("order", "o4"): Decimal(3),
         }
         assert {fact_id for _, fact_id, _ in lines} == {"p2", "o3", "o20"}
-        check_verified(service)
+        check_verified(service, CONVERSIONS)
 
 
 @pytest.mark.parametrize("at_once", [True, False])
@@ -476,8 +339,8 @@ def test_r17_a_voided_order_has_no_lines_and_counts_nowhere(tmp_path: Path, at_o
                 service.projector.catch_up(CONVERSIONS)
         assert [row[3:6] for row in counted_lines(service)] == [("o4", 0, "cup")]
         assert [fact_id for _, fact_id, _ in contents(service)[2]] == ["o4"]
-        check_verified(service)
-        rebuild_apart(service)
+        check_verified(service, CONVERSIONS)
+        rebuilt(service, CONVERSIONS)
         assert [fact_id for _, fact_id, _ in contents(service)[2]] == ["o4"]
 
 
@@ -490,6 +353,7 @@ def test_r14_a_receipt_that_comes_late_makes_lines_count_that_were_there_before(
         assert [row[3:6] for row in counted_lines(service)] == [("o2", 0, "tea")]
 
 
+@on_both
 def test_b7_a_quantity_of_many_digits_has_a_column_that_holds_it(tmp_path: Path) -> None:
     """R11: whole numbers up to 63 bits, where the price is small enough."""
     with open_ledger(tmp_path, [SPRING]) as service:
@@ -497,6 +361,7 @@ def test_b7_a_quantity_of_many_digits_has_a_column_that_holds_it(tmp_path: Path)
         assert [row[6] for row in counted_lines(service)] == [2**63 - 1]
 
 
+@on_both
 def test_after_an_upgrade_the_former_table_and_its_view_are_gone(tmp_path: Path) -> None:
     """What version 1 made can be told of, is no longer shown after a rebuild, and goes with its generation."""
     with open_ledger(tmp_path, [SPRING]) as service:
@@ -504,9 +369,9 @@ def test_after_an_upgrade_the_former_table_and_its_view_are_gone(tmp_path: Path)
         service.projector.catch_up(CONVERSIONS)
         as_version_1(service)
         with service.database.reading() as connection:
-            [stood] = standings(connection, service.projector.log, [CONVERSIONS], 0)
+            [stood] = read_statuses(connection, service.log, [CONVERSIONS], 0)
         assert (stood.version, stood.rows) == (1, 2)
-        rebuild_apart(service)
+        rebuilt(service, CONVERSIONS)
         with service.database.reading() as connection:
             assert "counted_purchases" not in inspect(connection).get_view_names()
             old, new = generations.all_of(connection, CONVERSIONS)
@@ -526,4 +391,4 @@ def as_version_1(service: Service) -> None:
         connection.execute(text("DROP TABLE sale_lines_1"))
         connection.execute(text("CREATE VIEW counted_purchases AS SELECT * FROM counted_purchases_1"))
         old = update(generations.checkpoints).where(generations.checkpoints.c.name == CONVERSIONS.name)
-        connection.execute(old.values(version=1, fingerprint="another"))
+        connection.execute(old.values(version=1))

@@ -1,27 +1,19 @@
-"""The overlap: which conversions share their behaviour with another campaign, judged by the reference."""
+"""The overlap, by example: which conversions share their behaviour with another campaign."""
 
-import pickle
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 
 from application.ledger import UnknownCampaign
 from infrastructure.composition import Service
-from projections.engine import generations, projector
-from projections.engine.folding import Folded, fold
 from projections.overlap import OVERLAP
-from projections.overlap.reading import Overlap, overlap
-from tests.domain.journey.test_journey_laws import plans
-from tests.support import reference_reports
 from tests.support.ledgers import GROUP, open_ledger, take
+from tests.support.read_models import check_verified, contents, read_overlap
 
-pytestmark = pytest.mark.usefixtures("each_database")
+on_both = pytest.mark.usefixtures("each_database")
+"""Where what is asked of the database is written differently for the other, or compares, sorts or adds up."""
 
-LAWS = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 PURCHASE = {"type": "makes_purchase", "deadline": "3d"}
 SIMPLE: list[dict[str, Any]] = [
@@ -57,104 +49,17 @@ def void(fact_id: str, user: str = "u1") -> dict[str, Any]:
     return {"type": "void", "id": f"void {fact_id}", "user_id": user, "at": at(9), "fact_id": fact_id}
 
 
-def read(service: Service, campaign_id: str) -> Overlap:
-    """The overlap as readers find it."""
-    with service.database.reading() as connection:
-        return overlap(connection, service.projector.known, GROUP, campaign_id)
-
-
 def counts(service: Service, campaign_id: str) -> list[tuple[int, int]]:
     """Conversions and overlapping ones by conversion event, everything acknowledged being in them."""
     service.projector.catch_up(OVERLAP)
-    return [(each.conversions, each.overlapping) for each in read(service, campaign_id).conversion_events]
+    return [
+        (each.conversions, each.overlapping) for each in read_overlap(service, campaign_id).conversion_events
+    ]
 
 
 def shared(service: Service, campaign_id: str) -> dict[str, int]:
     """Behaviours shared with other campaigns."""
-    return {each.campaign_id: each.behaviours for each in read(service, campaign_id).shared_with}
-
-
-def check(service: Service, campaigns: Sequence[Any], facts: Sequence[Any]) -> None:
-    """Everything read is the reference's, and as much as the log lets one expect."""
-    for campaign in campaigns:
-        own = campaign["id"]
-        found = [
-            (e["conversions"], e["overlapping"]) for e in reference_reports.overlap(campaigns, facts, own)
-        ]
-        assert counts(service, own) == found
-        assert shared(service, own) == reference_reports.overlap_with(campaigns, facts, own)
-    check_verified(service)
-
-
-def check_verified(service: Service) -> None:
-    """What a rebuild would compare is equal."""
-    with service.database.reading() as connection:
-        last = service.projector.log.last_position(connection)
-        tally = service.projector.log.tally(connection, 0, last)
-        assert OVERLAP.expected(tally) == OVERLAP.held(connection, generations.current(connection, OVERLAP))
-
-
-def contents(service: Service) -> list[set[tuple[Any, ...]]]:
-    """All rows of all its tables."""
-    with service.database.reading() as connection:
-        tables = generations.current(connection, OVERLAP)
-        return [{tuple(row) for row in connection.execute(tables[each].select())} for each in OVERLAP.tables]
-
-
-def sent(folded: Folded) -> Any:
-    """What comes of it in another process."""
-    return pickle.loads(pickle.dumps(folded))  # noqa: S301 - the test's own
-
-
-def fold_apart(service: Service, span: int) -> None:
-    """Build it as a rebuild does: ranges folded, each in a process that knows nothing of others, then written."""
-    known = service.projector.known
-    with service.database.writing() as connection:
-        built = generations.make(connection, OVERLAP, "building", 0)
-        last = service.projector.log.last_position(connection)
-        ranges = [(after, min(after + span, last)) for after in range(0, last, span)]
-        log = service.projector.log
-        folds = [sent(fold(log, connection, known, [OVERLAP], *each)) for each in ranges]
-        for folded, (_, position) in zip(folds, ranges, strict=True):
-            projector.write(
-                OVERLAP, folded[OVERLAP.name], service.projector.stores(connection, built), position
-            )
-        generations.become(connection, generations.current(connection, OVERLAP), "kept", 0)
-        generations.move(connection, built, last, 0)
-        generations.become(connection, built, "current", 0)
-
-
-@LAWS
-@given(plan=plans())
-def test_r8_any_order_and_batches_give_what_the_reference_finds(plan: Any) -> None:
-    """R8, R9, R14, R17: caught up after every batch, every campaign's overlap is the reference's."""
-    campaigns, facts, batches = plan
-    with tempfile.TemporaryDirectory() as directory, open_ledger(Path(directory), campaigns) as service:
-        for batch in batches:
-            take(service, batch)
-            service.projector.catch_up(OVERLAP)
-        check(service, campaigns, facts)
-
-
-@pytest.mark.parametrize("span", [1, 3, 20_000])
-@settings(LAWS, max_examples=8)
-@given(plan=plans())
-def test_r14_ranges_folded_apart_give_the_same_rows(plan: Any, span: int) -> None:
-    """R14: one event at a time, a few, or all; by one process or several: the same rows, and the reference's counts."""
-    campaigns, facts, batches = plan
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        tempfile.TemporaryDirectory() as directory,
-        open_ledger(Path(directory), campaigns) as service,
-    ):
-        patch.setattr(projector, "BATCH", span)
-        for batch in batches:
-            take(service, batch)
-        check(service, campaigns, facts)
-        caught_up = contents(service)
-        fold_apart(service, span)
-        assert contents(service) == caught_up
-        check(service, campaigns, facts)
+    return {each.campaign_id: each.behaviours for each in read_overlap(service, campaign_id).shared_with}
 
 
 def test_r8_a_behaviour_that_converts_on_two_campaigns_overlaps_in_both(tmp_path: Path) -> None:
@@ -190,12 +95,12 @@ def test_r9_control_conversions_overlap_with_nothing_until_they_leave_control(tm
         take(service, [received("spring"), received("autumn", variant="holdout"), bought(day=3)])
         assert counts(service, "spring") == [(1, 0), (0, 0)]
         assert counts(service, "autumn") == [(0, 0), (0, 0)]
-        check_verified(service)
+        check_verified(service, OVERLAP)
         take(service, [received("autumn", day=2, variant="A")])
         assert counts(service, "spring") == [(1, 1), (0, 0)]
         assert counts(service, "autumn") == [(1, 1), (1, 1)]
         assert shared(service, "spring") == {"autumn": 1}
-        check_verified(service)
+        check_verified(service, OVERLAP)
 
 
 def test_r17_a_void_takes_the_overlap_away_from_both(tmp_path: Path) -> None:
@@ -209,7 +114,7 @@ def test_r17_a_void_takes_the_overlap_away_from_both(tmp_path: Path) -> None:
         assert shared(service, "spring") == {}
         take(service, [void("p")])
         assert counts(service, "spring") == [(0, 0), (0, 0)]
-        assert contents(service) == [set(), set(), set()]
+        assert contents(service, OVERLAP) == [set(), set(), set()]
 
 
 def test_r14_a_conversion_restated_to_another_behaviour_parts_from_the_others(tmp_path: Path) -> None:
@@ -223,6 +128,7 @@ def test_r14_a_conversion_restated_to_another_behaviour_parts_from_the_others(tm
         assert shared(service, "summer") == {}
 
 
+@on_both
 def test_a_share_without_conversions_is_null_and_most_shared_comes_first(tmp_path: Path) -> None:
     """R8, R18: as JSON has it; without conversions there is no share, and not a share of 0."""
     with open_ledger(tmp_path, SIMPLE) as service:
@@ -230,7 +136,7 @@ def test_a_share_without_conversions_is_null_and_most_shared_comes_first(tmp_pat
         others = [received("summer", user="u2"), received("spring", user="u2"), bought(user="u2")]
         take(service, [*facts, *others])
         service.projector.catch_up(OVERLAP)
-        found = read(service, "spring")
+        found = read_overlap(service, "spring")
         assert found.as_json() == {
             "app_group": GROUP,
             "campaign_id": "spring",
@@ -248,9 +154,10 @@ def test_an_unknown_campaign_has_no_overlap_to_read(tmp_path: Path) -> None:
     with open_ledger(tmp_path, SIMPLE) as service:
         service.projector.catch_up(OVERLAP)
         with pytest.raises(UnknownCampaign):
-            read(service, "nowhere")
+            read_overlap(service, "nowhere")
 
 
+@on_both
 def test_the_view_shows_users_and_null_for_those_erased(tmp_path: Path) -> None:
     """BI tools read user ids beside journeys; whose identity was erased has none, and counts as before."""
     with open_ledger(tmp_path, SIMPLE) as service:

@@ -1,283 +1,294 @@
-"""Recipients: who received what and what they did for it, mature rates, and periods, judged by the reference."""
+"""What is read of recipients, by example: lists with filters and pages, mature rates and periods as JSON has them."""
 
-import pickle
-import tempfile
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlalchemy import select
 
-from application.commands.definitions import read_campaigns
-from infrastructure.composition import Service, stamp
-from projections.engine import generations, projector
-from projections.engine.folding import fold
-from projections.engine.users import users
-from projections.recipients import RECIPIENTS, reading, tables
-from tests.domain.journey.test_journey_laws import plans
-from tests.support import reference, reference_reports
+from application.ledger import UnknownCampaign
+from infrastructure.composition import Service
+from projections.engine import projector
+from projections.recipients import RECIPIENTS, reading
 from tests.support.ledgers import GROUP, open_ledger, take
-from tests.support.strategies import APP_GROUP
 
-pytestmark = pytest.mark.usefixtures("each_database")
+on_both = pytest.mark.usefixtures("each_database")
+"""Where what is asked of the database is written differently for the other, or compares, sorts or adds up."""
 
-LAWS = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-ZONES = ["UTC", "America/New_York", "Pacific/Kiritimati", "Asia/Kolkata"]
-HOUR = timedelta(hours=1)
-SECOND = timedelta(seconds=1)
-
-
-def in_zone(directory: str, campaigns: Sequence[dict[str, Any]], zone: str) -> Service:
-    """A ledger whose app group is in a time zone."""
-    service = open_ledger(Path(directory))
-    group = APP_GROUP | {"time_zone": zone, "campaigns": list(campaigns)}
-    service.campaigns.apply(read_campaigns(group), stamp())
-    return service
+CAMPAIGN: dict[str, Any] = {
+    "id": "spring",
+    "variants": [{"id": "A"}, {"id": "B"}, {"id": "holdout", "control": True}],
+    "conversion_events": [
+        {"type": "makes_purchase", "deadline": "3d"},
+        {"type": "starts_session", "deadline": "30m"},
+    ],
+}
 
 
-def everyone(service: Service) -> dict[Any, dict[str, Any]]:
-    """The rows of recipients and of their revenue, as the reference has them."""
+def at(day: int, time: str = "09:00:00") -> str:
+    """An instant of a day in March."""
+    return f"2024-03-{day:02}T{time}Z"
+
+
+def received(
+    variant: str, day: int = 1, user: str = "u1", time: str = "09:00:00", fact_id: str | None = None
+) -> dict[str, Any]:
+    """A receipt."""
+    fact = {"type": "received", "id": fact_id or f"r{day}", "user_id": user, "campaign_id": "spring"}
+    return fact | {"at": at(day, time), "variant_id": variant}
+
+
+def bought(day: int, price: str = "1", currency: str = "EUR", user: str = "u1") -> dict[str, Any]:
+    """A purchase."""
+    fact = {"type": "purchase", "id": f"p{day} {currency}", "user_id": user, "at": at(day)}
+    return fact | {"product_id": "x", "price": price, "currency": currency}
+
+
+def void(fact_id: str, user: str = "u1") -> dict[str, Any]:
+    """A void."""
+    return {"type": "void", "id": f"void {fact_id}", "user_id": user, "at": at(9), "fact_id": fact_id}
+
+
+def listed(service: Service, **wanted: Any) -> list[reading.RecipientRow]:
+    """A page of recipients, everything acknowledged being in them."""
+    service.projector.catch_up(RECIPIENTS)
     with service.database.reading() as connection:
-        own = generations.current(connection, RECIPIENTS)
-        table, revenue = own[tables.recipients], own[tables.recipient_revenue]
-        query = select(table, users.c.user_id).join(users, users.c.journey_id == table.c.journey_id)
-        found, of_user = {}, {}
-        for row in connection.execute(query):
-            of_user[row.journey_id] = row.user_id
-            flags = (row.converted_a, row.converted_b, row.converted_c, row.converted_d)
-            found[row.user_id, row.campaign_id, row.variant_id or None] = {
-                "receipts": row.receipts,
-                "first_receipt_id": row.first_receipt_id,
-                "first_received_at": row.first_received_at,
-                "last_receipt_id": row.last_receipt_id,
-                "last_received_at": row.last_received_at,
-                "converted": [index for index, flag in enumerate(flags) if flag],
-                "revenue": {},
-            }
-        for row in connection.execute(select(revenue)):
-            key = (of_user[row.journey_id], row.campaign_id, row.variant_id or None)
-            found[key]["revenue"][row.currency] = (row.purchases, row.amount)
-    return found
+        known = service.definitions
+        return reading.recipients(connection, known, GROUP, "spring", **({"limit": 10} | wanted))
 
 
-def listed(service: Service, campaign_id: str, limit: int = 1, **wanted: Any) -> list[reading.RecipientRow]:
-    """All pages of a campaign's recipients."""
-    found: list[reading.RecipientRow] = []
+def mature(service: Service, as_of: datetime) -> reading.Mature:
+    """Mature rates, everything acknowledged being in them."""
+    service.projector.catch_up(RECIPIENTS)
     with service.database.reading() as connection:
-        while True:
-            after = found[-1].key if found else None
-            known = service.projector.known
-            page = reading.recipients(
-                connection, known, GROUP, campaign_id, after=after, limit=limit, **wanted
-            )
-            found += page
-            if len(page) < limit:
-                return found
+        return reading.mature(connection, service.definitions, GROUP, "spring", as_of)
 
 
-def check(service: Service, campaigns: Sequence[Any], facts: Sequence[Any]) -> None:
-    """Rows and lists are the reference's, and as many as the log lets one expect."""
-    expected = reference_reports.recipients(campaigns, facts)
-    assert everyone(service) == expected
-    for campaign in campaigns:
-        own = {key: row for key, row in expected.items() if key[1] == campaign["id"] and key[2] is not None}
-        pages = listed(service, campaign["id"])
-        assert [row.key for row in pages] == sorted(row.key for row in pages)
-        assert {row.user_id for row in pages} == {key[0] for key in own}
-        for row in pages:
-            of_user = {key[2]: each for key, each in own.items() if key[0] == row.user_id}
-            assert {variant.variant_id: variant.receipts for variant in row.variants} == {
-                variant: each["receipts"] for variant, each in of_user.items()
-            }
-            credited = {index: variant for variant, each in of_user.items() for index in each["converted"]}
-            assert row.credited == [
-                credited.get(i) for i, _ in enumerate(reference.conversion_events_of(campaign))
-            ]
-            every = of_user.values()
-            assert row.first == min((each["first_received_at"], each["first_receipt_id"]) for each in every)
-            assert row.last == max((each["last_received_at"], each["last_receipt_id"]) for each in every)
-            currencies = {currency for each in every for currency in each["revenue"]}
-            assert row.revenue == {
-                currency: sum(each["revenue"].get(currency, (0, 0))[1] for each in every)
-                for currency in currencies
-            }
-    check_verified(service)
+def instant(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    """An instant of a day in March."""
+    return datetime(2024, 3, day, hour, minute, tzinfo=UTC)
 
 
-def check_verified(service: Service) -> None:
-    """What a rebuild would compare is equal."""
-    with service.database.reading() as connection:
-        last = service.projector.log.last_position(connection)
-        tally = service.projector.log.tally(connection, 0, last)
-        own = generations.current(connection, RECIPIENTS)
-        assert RECIPIENTS.expected(tally) == RECIPIENTS.held(connection, own)
+def test_r9_a_recipient_of_control_and_a_variant_as_json_has_it(tmp_path: Path) -> None:
+    """R9, R11, R18: each variant with its receipts, what converted and for which variant, and all revenue."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        facts = [received("holdout", 1), received("A", 10), bought(2, "20"), bought(11, "0.5")]
+        take(service, [*facts, bought(12, "0", "JPY")])
+        [row] = listed(service)
+        assert row.as_json() == {
+            "user_id": "u1",
+            "journey_id": row.key,
+            "variants": [
+                {"variant_id": "A", "control": False, "receipts": 1},
+                {"variant_id": "holdout", "control": True, "receipts": 1},
+            ],
+            "receipts": 2,
+            "first_receipt_id": "r1",
+            "first_received_at": "2024-03-01T09:00:00Z",
+            "last_receipt_id": "r10",
+            "last_received_at": "2024-03-10T09:00:00Z",
+            "conversion_events": [
+                {"index": 0, "letter": "A", "converted": True, "variant_id": "holdout"},
+                {"index": 1, "letter": "B", "converted": False, "variant_id": None},
+            ],
+            "revenue": {"EUR": "20.50", "JPY": "0"},
+        }
 
 
-def contents(service: Service) -> list[set[tuple[Any, ...]]]:
-    """All rows of all its tables."""
-    with service.database.reading() as connection:
-        own = generations.current(connection, RECIPIENTS)
-        return [{tuple(row) for row in connection.execute(own[each].select())} for each in RECIPIENTS.tables]
+@on_both
+def test_pages_of_any_size_hold_each_user_once_and_in_order(tmp_path: Path) -> None:
+    """A user of several variants is one row, and no page ends within them."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(
+            service,
+            [received(variant, day, f"u{n}") for n in range(5) for day, variant in enumerate("AB", 1)],
+        )
+        everyone = listed(service)
+        assert {row.user_id for row in everyone} == {f"u{n}" for n in range(5)}
+        for limit in (1, 2, 3):
+            found = listed(service, limit=limit)
+            while page := listed(service, limit=limit, after=found[-1].key):
+                found += page
+            assert found == everyone
 
 
-def fold_apart(service: Service, span: int) -> None:
-    """Build it as a rebuild does: ranges folded, each in a process that knows nothing of others, then written."""
-    known, log = service.projector.known, service.projector.log
-    with service.database.writing() as connection:
-        built = generations.make(connection, RECIPIENTS, "building", 0)
-        last = log.last_position(connection)
-        ranges = [(after, min(after + span, last)) for after in range(0, last, span)]
-        folds = [pickle.dumps(fold(log, connection, known, [RECIPIENTS], *each)) for each in ranges]
-        for sent, (_, position) in zip(folds, ranges, strict=True):
-            folded = pickle.loads(sent)[RECIPIENTS.name]  # noqa: S301 - the test's own
-            projector.write(RECIPIENTS, folded, service.projector.stores(connection, built), position)
-        generations.become(connection, generations.current(connection, RECIPIENTS), "kept", 0)
-        generations.move(connection, built, last, 0)
-        generations.become(connection, built, "current", 0)
+@on_both
+def test_filters_find_a_user_those_of_several_variants_and_those_who_converted(tmp_path: Path) -> None:
+    """R5, R9: control counts as a variant; a conversion counts whichever variant it is credited to."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A"), received("A", 5), bought(2), received("A", user="u2")])
+        take(service, [received("A", user="u3"), received("holdout", 4, user="u3"), bought(5, user="u3")])
+
+        def users(**wanted: Any) -> set[str | None]:
+            return {row.user_id for row in listed(service, **wanted)}
+
+        assert users(user_id="u2") == {"u2"}
+        assert users(user_id="u9") == set()
+        assert users(several_variants=True) == {"u3"}
+        assert users(converted_on=0) == {"u1", "u3"}
+        assert users(converted_on=1) == set()
+        assert users(converted_on=0, several_variants=True, user_id="u1") == set()
 
 
-@LAWS
-@given(plan=plans())
-def test_r14_any_order_and_batches_give_the_recipients_the_reference_finds(plan: Any) -> None:
-    """R7, R9, R11, R12, R14, R17, R18: caught up after every batch, each row is the reference's."""
-    campaigns, facts, batches = plan
-    with tempfile.TemporaryDirectory() as directory, open_ledger(Path(directory), campaigns) as service:
-        for batch in batches:
-            take(service, batch)
-            service.projector.catch_up(RECIPIENTS)
-        service.projector.catch_up(RECIPIENTS)
-        check(service, campaigns, facts)
-
-
-@pytest.mark.parametrize("span", [1, 3, 20_000])
-@settings(LAWS, max_examples=6)
-@given(plan=plans())
-def test_r14_ranges_folded_apart_give_the_same_rows(plan: Any, span: int) -> None:
-    """R14: a batch may end between a fact and its decisions: the same rows, hours too, by one process or several."""
-    campaigns, facts, batches = plan
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        tempfile.TemporaryDirectory() as directory,
-        open_ledger(Path(directory), campaigns) as service,
-    ):
-        for batch in batches:
-            take(service, batch)
-        service.projector.catch_up(RECIPIENTS)
-        at_once = contents(service)
-        fold_apart(service, span)
-        assert contents(service) == at_once
-        patch.setattr(projector, "BATCH", span)
-        with service.database.writing() as connection:
-            generations.drop(connection, RECIPIENTS, generations.current(connection, RECIPIENTS))
-        service.projector.catch_up(RECIPIENTS)
-        assert contents(service) == at_once
-        check(service, campaigns, facts)
-
-
-def ends(campaigns: Sequence[Any], facts: Sequence[Any], campaign: Any) -> list[datetime]:
-    """Where last windows of a campaign end."""
-    told = reference_reports.of_campaign(reference_reports.recipients(campaigns, facts), campaign["id"])
-    deadlines = [reference.deadline_of(event) for event in reference.conversion_events_of(campaign)]
-    found = {row["last_received_at"] + deadline for row in told.values() for deadline in deadlines}
-    return sorted(found) or [datetime(2024, 3, 1, tzinfo=UTC)]
-
-
-@LAWS
-@given(plan=plans(), data=st.data())
-def test_r6_mature_rates_are_exact_as_of_any_full_hour(plan: Any, data: st.DataObject) -> None:
-    """R6, R9, R18: at and around the ends of windows, the counts of an hour are those of every recipient looked at."""
-    campaigns, facts, batches = plan
-    with tempfile.TemporaryDirectory() as directory, open_ledger(Path(directory), campaigns) as service:
-        for batch in batches:
-            take(service, batch)
-            service.projector.catch_up(RECIPIENTS)
-        service.projector.catch_up(RECIPIENTS)
-        for campaign in campaigns:
-            end = data.draw(st.sampled_from(ends(campaigns, facts, campaign)))
-            as_of = end + data.draw(st.sampled_from([-HOUR, timedelta(0), HOUR, 2 * HOUR, 365 * 24 * HOUR]))
-            hour = as_of.replace(minute=0, second=0, microsecond=0)
-            expected = reference_reports.mature(campaigns, facts, campaign["id"], hour)
-            with service.database.reading() as connection:
-                known = service.projector.known
-                found = reading.mature(connection, known, GROUP, campaign["id"], as_of)
-            assert found.as_of == hour
-            rows = {None: found.totals} | {each.variant_id: each.conversion_events for each in found.variants}
-            assert {
-                variant: [
-                    {"recipients": each.recipients, "converted": each.converted, "open": each.open}
-                    for each in events
-                ]
-                for variant, events in rows.items()
-            } == expected
-
-
-def credited(report: Any, of: str) -> dict[tuple[str, Any], Any]:
-    """Conversions or revenue of a report of the reference, as the series tells them."""
-    found = {}
-    for variant, figures in report["variants"].items():
-        values = enumerate(figures[of]) if of == "conversions" else figures[of].items()
-        found.update({(variant, key): value for key, value in values})
-    return found
-
-
-def figures(each: Any) -> dict[str, Any]:
-    """Figures in the reference's shape."""
-    return {
-        "receipts": each.receipts,
-        "unique_recipients": each.unique_recipients,
-        "conversions": each.conversions,
-        "conversion_rates": each.conversion_rates,
-        "revenue": each.revenue,
-    }
-
-
-@LAWS
-@given(plan=plans(), zone=st.sampled_from(ZONES), data=st.data())
-def test_r20_a_period_counts_each_user_once_however_many_its_days(
-    plan: Any, zone: str, data: st.DataObject
+@pytest.mark.parametrize("batch", [1, 2, 20_000])
+def test_r17_where_the_first_or_last_receipt_is_voided_the_next_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
-    """R18, R19, R20: receipts and exact unique recipients of any days, in the group's time zone."""
-    campaigns, facts, batches = plan
-    days = sorted({reference_reports.day(reference.instant(fact), zone) for fact in facts}) or [date.today()]  # noqa: DTZ011
-    first, last = data.draw(st.sampled_from(days)), data.draw(st.sampled_from(days))
-    with tempfile.TemporaryDirectory() as directory, in_zone(directory, campaigns, zone) as service:
-        for batch in batches:
-            take(service, batch)
-        service.projector.catch_up(RECIPIENTS)
-        for campaign in campaigns:
-            own = campaign["id"]
-            expected = reference_reports.received_between(campaigns, facts, own, first, last, zone)
-            told = {name: credited(expected, name) for name in ("conversions", "revenue")}
-            with service.database.reading() as connection:
-                known = service.projector.known
-                found = reading.received_between(connection, known, GROUP, own, first, last, **told)
-            assert figures(found.totals) == expected["totals"]
-            assert {each.variant_id: figures(each.figures) for each in found.variants} == expected["variants"]
+    """R17: also where the void and what follows from it are folded apart; with the last receipt the user is gone."""
+    monkeypatch.setattr(projector, "BATCH", batch)
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A", 1), received("B", 2), received("A", 4), received("A", 8), bought(4)])
+
+        def ends() -> list[tuple[str, str]]:
+            return [(row.first[1], row.last[1]) for row in listed(service)]
+
+        assert ends() == [("r1", "r8")]
+        take(service, [void("r8")])
+        assert ends() == [("r1", "r4")]
+        take(service, [void("r1"), received("A", 3)])
+        assert ends() == [("r2", "r4")]
+        [totals, _] = mature(service, instant(8)).totals
+        assert (totals.recipients, totals.converted, totals.open) == (1, 1, 0)
+        take(service, [void("r2"), void("r3"), void("r4"), void("r7"), received("B", 7)])
+        assert ends() == []
+        [totals, _] = mature(service, instant(20)).totals
+        assert (totals.recipients, totals.converted, totals.open, totals.rate) == (0, 0, 0, None)
 
 
-@LAWS
-@given(plan=plans(), data=st.data())
-def test_r18_what_was_received_by_an_instant(plan: Any, data: st.DataObject) -> None:
-    """R17, R18: of all that stands, the receipts at or before the instant, and distinct users by their first."""
-    campaigns, facts, batches = plan
-    instants = sorted({reference.instant(fact) for fact in facts}) or [datetime(2024, 3, 1, tzinfo=UTC)]
-    at = data.draw(st.sampled_from(instants))
-    with tempfile.TemporaryDirectory() as directory, open_ledger(Path(directory), campaigns) as service:
-        for batch in batches:
-            take(service, batch)
+def test_r17_a_receipt_voided_before_it_comes_counts_for_no_one(tmp_path: Path) -> None:
+    """R17: beside receipts that were counted before, and alone."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A", 1)])
+        [before] = listed(service)
+        take(service, [void("r2"), received("A", 2), void("r3", "u2"), received("A", 3, "u2")])
+        assert listed(service) == [before]
+
+
+def test_r17_r9_controls_receipts_are_none_of_the_campaigns_after_a_void(tmp_path: Path) -> None:
+    """R9, R18: where all but control's are voided the campaign has a recipient less, and control keeps its own."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("holdout", 1), received("A", 2), received("B", 3), received("holdout", 4)])
         service.projector.catch_up(RECIPIENTS)
-        for campaign in campaigns:
-            expected = reference_reports.true_as_of(campaigns, facts, campaign["id"], at)
-            with service.database.reading() as connection:
-                elsewhere = at.astimezone(ZoneInfo("Asia/Kolkata"))
-                found = reading.receipts_until(connection, GROUP, campaign["id"], elsewhere)
-            assert found.unique_recipients[None] == expected["totals"]["unique_recipients"]
-            for variant, row in expected["variants"].items():
-                assert found.receipts[variant] == row["receipts"]
-                assert found.unique_recipients[variant] == row["unique_recipients"]
+        take(service, [void("r3")])
+        [totals, _] = mature(service, instant(5, 9)).totals
+        assert (totals.recipients, totals.open) == (0, 1)
+        [totals, _] = mature(service, instant(5, 10)).totals
+        assert (totals.recipients, totals.open) == (1, 0)
+        take(service, [void("r2")])
+        found = mature(service, instant(5, 10))
+        assert [each.recipients + each.open for each in found.totals] == [0, 0]
+        assert [each.conversion_events[0].open for each in found.variants] == [0, 0, 1]
+        [row] = listed(service)
+        assert [(variant.variant_id, variant.receipts) for variant in row.variants] == [("holdout", 2)]
+
+
+def test_r6_a_recipient_is_mature_after_the_end_of_the_last_window_and_not_at_it(tmp_path: Path) -> None:
+    """R6: the end, a full hour here, is inside the window: not yet mature as of it, and mature as of the next."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A", 1), bought(2), received("A", 1, "u2"), received("A", 2, "u2")])
+        take(service, [received("holdout", 1, "u3", "08:59:59.999999")])
+        found = mature(service, instant(4, 9, 59))
+        assert [(each.recipients, each.open) for each in found.totals] == [(0, 2), (2, 0)]
+        [_, _, control] = found.variants
+        assert [(each.recipients, each.open) for each in control.conversion_events] == [(1, 0), (1, 0)]
+        found = mature(service, instant(4, 10, 30))
+        assert found.as_json() == {
+            "as_of": "2024-03-04T10:00:00Z",
+            "position": str(found.position),
+            "totals": [
+                {"index": 0, "letter": "A", "recipients": 1, "converted": 1, "rate": 1.0, "open": 1},
+                {"index": 1, "letter": "B", "recipients": 2, "converted": 0, "rate": 0.0, "open": 0},
+            ],
+            "variants": [
+                {"variant_id": "A", "control": False, "conversion_events": found.as_json()["totals"]},
+                {
+                    "variant_id": "B",
+                    "control": False,
+                    "conversion_events": [
+                        {"index": 0, "letter": "A", "recipients": 0, "converted": 0, "rate": None, "open": 0},
+                        {"index": 1, "letter": "B", "recipients": 0, "converted": 0, "rate": None, "open": 0},
+                    ],
+                },
+                {
+                    "variant_id": "holdout",
+                    "control": True,
+                    "conversion_events": [
+                        {"index": 0, "letter": "A", "recipients": 1, "converted": 0, "rate": 0.0, "open": 0},
+                        {"index": 1, "letter": "B", "recipients": 1, "converted": 0, "rate": 0.0, "open": 0},
+                    ],
+                },
+            ],
+        }
+
+
+@on_both
+def test_r18_a_period_as_json_has_it(tmp_path: Path) -> None:
+    """R18, R20: whoever received on several of the days is one unique recipient; control is not in the totals."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A", 1), received("A", 2), received("B", 3), received("A", 4)])
+        take(service, [received("holdout", 2, "u2")])
+        service.projector.catch_up(RECIPIENTS)
+        days = (date(2024, 3, 1), date(2024, 3, 3))
+        told = {
+            "conversions": {("A", 0): 1},
+            "revenue": {("A", "EUR"): Decimal(3), ("holdout", "USD"): Decimal(0)},
+        }
+        with service.database.reading() as connection:
+            known = service.definitions
+            found = reading.received_between(connection, known, GROUP, "spring", *days, **told)  # type: ignore[arg-type]
+
+        def figures(receipts: int, users: int, conversions: int, revenue: dict[str, str]) -> dict[str, Any]:
+            return {
+                "receipts": receipts,
+                "unique_recipients": users,
+                "conversions": [conversions, 0],
+                "conversion_rates": [conversions / users, 0.0],
+                "revenue": revenue,
+            }
+
+        assert found.as_json() == {
+            "app_group": GROUP,
+            "campaign_id": "spring",
+            "from": "2024-03-01",
+            "to": "2024-03-03",
+            "time_zone": "UTC",
+            "position": str(found.position),
+            "totals": figures(3, 1, 1, {"EUR": "3.00"}),
+            "variants": [
+                {"variant_id": "A", "control": False} | figures(2, 1, 1, {"EUR": "3.00"}),
+                {"variant_id": "B", "control": False} | figures(1, 1, 0, {}),
+                {"variant_id": "holdout", "control": True} | figures(1, 1, 0, {"USD": "0.00"}),
+            ],
+        }
+
+
+def test_an_unknown_campaign_has_no_recipients_to_read(tmp_path: Path) -> None:
+    """It is said so, and not answered with nothing."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        service.projector.catch_up(RECIPIENTS)
+        known = service.definitions
+        with service.database.reading() as connection:
+            with pytest.raises(UnknownCampaign):
+                reading.recipients(connection, known, GROUP, "nowhere", limit=1)
+            with pytest.raises(UnknownCampaign):
+                reading.mature(connection, known, GROUP, "nowhere", instant(1))
+
+
+@on_both
+def test_lists_and_views_show_users_and_null_for_those_erased(tmp_path: Path) -> None:
+    """BI tools read user ids beside journeys; whose identity was erased has none, and counts as before."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A"), bought(2)])
+        assert [row.user_id for row in listed(service)] == ["u1"]
+        with service.database.writing() as connection:
+
+            def shown() -> list[list[str | None]]:
+                names = ("recipients", "recipient_receipts", "recipient_revenue")
+                queries = [f"SELECT user_id FROM {name}" for name in names]  # noqa: S608 - names of its own
+                return [[row.user_id for row in connection.exec_driver_sql(query)] for query in queries]
+
+            assert shown() == [["u1", "u1"], ["u1"], ["u1", "u1"]]
+            connection.exec_driver_sql("DELETE FROM identities")
+            assert shown() == [[None, None], [None], [None, None]]
+        assert [row.user_id for row in listed(service)] == [None]

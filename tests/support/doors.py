@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from infrastructure.access.keys import Scope
-from infrastructure.inbound.importing import Import, Rejected, Totals
+from infrastructure.inbound.importing import Rejected, Totals
 from tests.support.ledgers import GROUP
 from tests.support.serving import Api
 
@@ -55,7 +55,7 @@ def imported(api: Api, folder: Path, name: str, text: str) -> dict[str, Any]:
     path = folder / name
     path.write_text(text)
     rejected: list[Rejected] = []
-    importing = Import(api.service, GROUP, rejected.append)
+    importing = api.service.start_import(GROUP, rejected.append)
     totals = importing.run([str(path)], "currents" if "currents" in name else None, Silent())
     told = {"read": totals.read, "accepted": totals.accepted, "duplicates": totals.duplicates}
     return told | {"rejected": [(each.line, each.code, each.message) for each in rejected]}

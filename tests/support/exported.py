@@ -48,12 +48,24 @@ def exporting_of(
     """An export, wired as the command wires it; what it tells is put into a list."""
     asked = Asked(what, file_format, GROUP, campaign_id)
     tell = list[str]() if told is None else told
-    return Export(service.database, exports.source(service, asked), asked, to, lambda *_: None, tell.append)
+    return Export(
+        service.database,
+        exports.open_source(service.database, service.ledger, service.projector, asked),
+        asked,
+        to,
+        lambda *_: None,
+        tell.append,
+    )
 
 
 def read_back(service: Service, manifest: Manifest, to: Path) -> list[dict[str, Any]]:
     """The rows of all parts, each value as its column's kind has it."""
-    kinds = {column.name: column.kind for column in exports.source(service, manifest.asked).columns}
+    kinds = {
+        column.name: column.kind
+        for column in exports.open_source(
+            service.database, service.ledger, service.projector, manifest.asked
+        ).columns
+    }
     found: list[dict[str, Any]] = []
     for part in manifest.parts:
         raws = list(_raws(to / part.file))

@@ -13,11 +13,13 @@ from sqlalchemy import select
 from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
 from application.commands.intake import Outcome as Taken
+from application.queries.reads import AskedCampaign
 from domain.journey.decisions import JourneyEvent
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.database.schema import identities
 from infrastructure.event_store.codec import decode
-from infrastructure.event_store.recorder import Row
+from infrastructure.event_store.reading import Row, read_rows
 from projections.campaign_report.reading import report
 from projections.engine.generations import checkpoints
 from projections.engine.projection import Projection
@@ -88,7 +90,7 @@ def take(service: Service, raws: Iterable[dict[str, Any]], app_group: str = GROU
 def rows(service: Service) -> list[Row]:
     """The whole log."""
     with service.database.reading() as connection:
-        return service.recorder.rows(connection, 0, 10**9)
+        return read_rows(connection, 0, 10**9)
 
 
 def streams(service: Service) -> dict[str, list[JourneyEvent]]:
@@ -116,6 +118,11 @@ def reported(service: Service, campaign_id: str, app_group: str = GROUP) -> dict
         "totals": _figures(found.totals),
         "variants": {variant.variant_id: _figures(variant.figures) for variant in found.variants},
     }
+
+
+def ask_about(service: Service, campaign_id: str, app_group: str = GROUP) -> AskedCampaign:
+    """A campaign to ask about; read models are brought up to date first."""
+    return AskedCampaign(service.reads_caught_up(), app_group, campaign_id)
 
 
 def rebuilt(service: Service, *projections: Projection, keep_old: bool = False) -> list[Rebuilt]:

@@ -15,7 +15,8 @@ from eventsourcing.persistence import OperationalError
 
 from application.commands.facts import read_fact
 from infrastructure import logging
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.settings import read_settings
 
 PAUSE_SECONDS = 0.1

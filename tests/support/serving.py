@@ -19,7 +19,7 @@ from infrastructure.composition import Service
 from infrastructure.http.app import create
 from infrastructure.http.protocol import BoundedProtocol
 from infrastructure.http.settings import HttpSettings
-from infrastructure.read_models.worker import Projecting
+from infrastructure.read_models.worker import ProjectionWorker
 from tests.support.ledgers import GROUP, open_ledger
 
 
@@ -72,7 +72,7 @@ def serving(
                 timeout_graceful_shutdown=5,
             )
         )
-        projector = Projecting(service.database, service.projector)
+        projector = ProjectionWorker(service.database, service.projector)
         threads = [threading.Thread(target=server.run, kwargs={"sockets": [listening]})]
         if projecting:
             threads.append(threading.Thread(target=projector.run))

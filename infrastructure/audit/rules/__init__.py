@@ -1,7 +1,7 @@
 """The audit's own statement of the rules, in SQL that an auditor can read: one file for each group of rules.
 
 It knows nothing of the domain's code. Each file makes tables and views by `CREATE ... AS SELECT`, from those made
-before it and from what whoever runs it provides: `typed` (the log, by typed.sql), `streams` (whose versions are
+before it and from what whoever runs it provides: `typed` (the log, by archive/typed.sql), `streams` (whose versions are
 counted), `campaigns`, `variants`, `conversion_events`, `conversion_event_apps` and `zones` (what was stated of
 campaigns and app groups), `claims`, and `shown_conversions`, `shown_purchases`, `shown_recipients` (what read models
 hold); `other_streams` are those of campaigns and app groups.
@@ -24,12 +24,6 @@ class Statement(NamedTuple):
     query: str
     is_view: bool = False
     """Whether it is asked anew each time: what is read once, or is no more than a selection."""
-
-
-@cache
-def typed() -> str:
-    """The query that gives the log, `logged`, a column for each thing that the audit asks of a payload."""
-    return _text("typed.sql")
 
 
 @cache

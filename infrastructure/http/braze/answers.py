@@ -1,4 +1,4 @@
-"""Answers and failures in the shapes that Braze's clients read."""
+"""Answers and failures in the shapes that Braze's clients expect."""
 
 import time
 from collections.abc import Callable, Coroutine
@@ -24,7 +24,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class TrackError(BaseModel):
-    """What was not taken: why, in which array, and where in it; `code` is ours."""
+    """An item that was not taken: why, in which array, and at which index; `code` is this service's own."""
 
     type: str
     input_array: Literal["attributes", "events", "purchases"]
@@ -33,7 +33,7 @@ class TrackError(BaseModel):
 
 
 class Tracked(BaseModel):
-    """What became of a call to /users/track; a number is there where its array was."""
+    """The outcome of a call to /users/track. A number is present if the call had its array."""
 
     message: Literal["success"]
     attributes_processed: int | None = None
@@ -43,7 +43,7 @@ class Tracked(BaseModel):
 
 
 class Failed(BaseModel):
-    """Why nothing was done; `code` is ours."""
+    """Why nothing was done; `code` is this service's own."""
 
     message: str
     code: str
@@ -56,15 +56,15 @@ class Told(BaseModel):
     message: Annotated[Literal["success"], Field(description="The rest is in docs/braze.md.")]
 
 
-def told(value: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """The response with a value."""
+def respond(value: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """Answer with a value."""
     return Response(_encode(value), status, media_type=JSON)
 
 
 def _failed(problem: Problem) -> Response:
     headers = dict(problem.headers)
     if problem.status is HTTPStatus.TOO_MANY_REQUESTS:
-        # Clients wait until then, and try again at once where it is not said.
+        # Clients wait until this time. Without it they try again at once.
         headers["X-RateLimit-Reset"] = str(int(time.time()) + int(headers.get("Retry-After", 1)))
     content = _encode({"message": problem.detail, "code": problem.code} | problem.more)
     return Response(content, problem.status, headers=headers, media_type=JSON)
@@ -77,10 +77,10 @@ def _of_bad_query(error: RequestValidationError) -> Problem:
 
 
 class BrazeRoute(APIRoute):
-    """A route whose failures are told as Braze tells them, whoever found them."""
+    """A route that answers every failure in the shape of Braze's failures."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Handle a request, and whatever stands in its way."""
+        """Handle a request and its failures."""
         handle = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
@@ -91,10 +91,10 @@ class BrazeRoute(APIRoute):
             except RequestValidationError as error:
                 return _failed(_of_bad_query(error))
             except DomainError as error:
-                return _failed(problems.of_refusal(error))
+                return _failed(problems.from_refusal(error))
             except problems.FAILURES as error:
                 log.error("request.failed", error=type(error).__name__)  # noqa: TRY400 - never its own words
-                return _failed(problems.of_failure(error))
+                return _failed(problems.from_failure(error))
 
         return handled
 
@@ -108,10 +108,10 @@ _FAILURES = (
 )
 
 
-def answers(
+def describe_answers(
     model: type[BaseModel], *others: HTTPStatus, status: HTTPStatus = HTTPStatus.OK
 ) -> dict[int | str, Any]:
-    """What a route may answer, for /openapi.json."""
+    """Describe what a route may answer, for /openapi.json."""
     may: dict[int | str, Any] = {
         each.value: {"description": each.phrase, "model": Failed} for each in (*_FAILURES, *others)
     }

@@ -1,4 +1,4 @@
-"""Campaigns and canvases as Braze's clients read them: listed, and each with its variants and conversion events."""
+"""Campaigns and canvases in Braze's shapes: lists, and each one with its variants and conversion events."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,18 +9,18 @@ from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Response
-from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
+from application.queries.reads import Reads
 from domain.campaigns.campaign import Campaign, stream_id
 from domain.campaigns.events import Kind, Status
 from domain.instants import from_microseconds, microseconds, printed
-from infrastructure.database.schema import events
-from infrastructure.http.braze.answers import BrazeRoute, Told, answers, told
-from infrastructure.http.braze.times import instant
+from infrastructure.event_store.streams import Changed, read_changes
+from infrastructure.http.braze.answers import BrazeRoute, Told, describe_answers, respond
+from infrastructure.http.braze.times import read_instant
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
-from infrastructure.http.waiting import up_to_date
+from infrastructure.http.waiting import ask
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.reading import CampaignReport, reports
 from projections.series import SERIES
@@ -34,33 +34,23 @@ CampaignId = Annotated[str, Query(alias="campaign_id", description="The campaign
 CanvasId = Annotated[str, Query(alias="canvas_id", description="The canvas's id.")]
 
 _PAGE = 100
-_STREAMS_AT_ONCE = 500
 
 _CHANNELS = {"in_app": "in_app_message", "content_card": "content_cards"}
-"""Channels that have another name there."""
+"""Channels that have another name at Braze."""
 
 _UNSPECIFIED = "unspecified"
 
 
 @dataclass(frozen=True)
-class _Changed:
-    """Of a campaign's stream: the position it begins at, and when it was first and last changed, in microseconds."""
-
-    position: int
-    first: int
-    last: int
-
-
-@dataclass(frozen=True)
 class _Page:
-    """Which campaigns are listed, and in which order."""
+    """Which campaigns a list shows, and in which order."""
 
     number: int
     archived: bool
     newest_first: bool
     edited_after: int
 
-    def of(self, found: list[tuple[CampaignReport, _Changed]]) -> list[tuple[CampaignReport, _Changed]]:
+    def of(self, found: list[tuple[CampaignReport, Changed]]) -> list[tuple[CampaignReport, Changed]]:
         """The campaigns of the page."""
         wanted = [
             (report, changed)
@@ -81,16 +71,16 @@ def _page(
         str | None, Query(alias="last_edit.time[gt]", description="Only those changed after this instant.")
     ] = None,
 ) -> _Page:
-    after = microseconds(instant("last_edit.time[gt]", edited_after, UTC)) if edited_after else -1
+    after = microseconds(read_instant("last_edit.time[gt]", edited_after, UTC)) if edited_after else -1
     return _Page(page, include_archived, sort_direction == "desc", after)
 
 
 _AskedPage = Annotated[_Page, Depends(_page)]
 
 
-async def found(state: State, app_group: str, campaign_id: str, kind: Kind) -> Campaign:
-    """The campaign, where there is one of this kind; raises Problem."""
-    campaign = await asyncio.to_thread(state.service.ledger.campaign, app_group, campaign_id)
+async def find_campaign(state: State, app_group: str, campaign_id: str, kind: Kind) -> Campaign:
+    """Find a campaign of this kind; raises Problem if there is none."""
+    campaign = await asyncio.to_thread(state.ledger.campaign, app_group, campaign_id)
     if not campaign.version or campaign.kind is not kind:
         word = "Canvas" if kind is Kind.CANVAS else "campaign"
         place = "canvas_id" if kind is Kind.CANVAS else "campaign_id"
@@ -99,7 +89,7 @@ async def found(state: State, app_group: str, campaign_id: str, kind: Kind) -> C
 
 
 def channel_of(campaign: Campaign) -> str:
-    """The channel by its name there."""
+    """The channel of a campaign by its name at Braze."""
     channel = campaign.channel or _UNSPECIFIED
     return _CHANNELS.get(channel, channel)
 
@@ -108,66 +98,58 @@ def channel_of(campaign: Campaign) -> str:
     "/campaigns/list",
     summary="List campaigns as Braze does",
     response_class=Response,
-    responses=answers(Told),
+    responses=describe_answers(Told),
 )
 async def list_campaigns(state: Shared, caller: Reader, page: _AskedPage) -> Response:
     """List campaigns by when they were made, 100 on a page."""
     listed = await _listed(state, caller.app_group, Kind.CAMPAIGN, page)
     shown = [_line(report, changed) | {"is_api_campaign": False} for report, changed in listed]
-    return told({"message": "success", "campaigns": shown})
+    return respond({"message": "success", "campaigns": shown})
 
 
 @routes.get(
     "/canvas/list",
     summary="List canvases as Braze does",
     response_class=Response,
-    responses=answers(Told),
+    responses=describe_answers(Told),
 )
 async def list_canvases(state: Shared, caller: Reader, page: _AskedPage) -> Response:
     """List canvases by when they were made, 100 on a page."""
     listed = await _listed(state, caller.app_group, Kind.CANVAS, page)
-    return told({"message": "success", "canvases": [_line(*each) for each in listed]})
+    return respond({"message": "success", "canvases": [_line(*each) for each in listed]})
 
 
 async def _listed(
     state: State, app_group: str, kind: Kind, page: _Page
-) -> list[tuple[CampaignReport, _Changed]]:
-    def read(connection: Connection) -> list[tuple[CampaignReport, _Changed]]:
-        of_kind = [each for each in reports(connection, app_group) if each.kind == kind]
-        streams = {each.campaign_id: stream_id(app_group, each.campaign_id) for each in of_kind}
-        changed = _changed(connection, list(streams.values()))
-        return [(each, changed[streams[each.campaign_id]]) for each in of_kind]
+) -> list[tuple[CampaignReport, Changed]]:
+    def read(reads: Reads) -> list[tuple[CampaignReport, Changed]]:
+        with reads.up_to_date(CAMPAIGN_REPORT) as (connection, _):
+            return _read_kind(connection, app_group, kind)
 
-    return page.of(await up_to_date(state, read, CAMPAIGN_REPORT))
+    return page.of(await ask(state, read))
 
 
-def _line(report: CampaignReport, changed: _Changed) -> dict[str, Any]:
+def _read_kind(connection: Connection, app_group: str, kind: Kind) -> list[tuple[CampaignReport, Changed]]:
+    of_kind = [each for each in reports(connection, app_group) if each.kind == kind]
+    streams = {each.campaign_id: stream_id(app_group, each.campaign_id) for each in of_kind}
+    changed = read_changes(connection, list(streams.values()))
+    return [(each, changed[streams[each.campaign_id]]) for each in of_kind]
+
+
+def _line(report: CampaignReport, changed: Changed) -> dict[str, Any]:
     edited = printed(from_microseconds(changed.last))
     return {"id": report.campaign_id, "name": report.name, "last_edited": edited, "tags": []}
-
-
-def _changed(connection: Connection, streams: list[str]) -> dict[str, _Changed]:
-    found: dict[str, _Changed] = {}
-    stream, at = events.c.originator_id, events.c.recorded_at
-    for start in range(0, len(streams), _STREAMS_AT_ONCE):
-        query = (
-            select(stream, func.min(events.c.position), func.min(at), func.max(at))
-            .where(stream.in_(streams[start : start + _STREAMS_AT_ONCE]))
-            .group_by(stream)
-        )
-        found |= {row[0]: _Changed(*row[1:]) for row in connection.execute(query)}
-    return found
 
 
 @routes.get(
     "/campaigns/details",
     summary="Show a campaign as Braze does",
     response_class=Response,
-    responses=answers(Told, HTTPStatus.NOT_FOUND),
+    responses=describe_answers(Told, HTTPStatus.NOT_FOUND),
 )
 async def show_campaign(state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
     """Show a campaign: its variants as messages, and its conversion events with their windows in seconds."""
-    campaign = await found(state, caller.app_group, campaign_id, Kind.CAMPAIGN)
+    campaign = await find_campaign(state, caller.app_group, campaign_id, Kind.CAMPAIGN)
     first, last, common = await _common(state, campaign)
     channel = channel_of(campaign)
     messages = {
@@ -176,18 +158,18 @@ async def show_campaign(state: Shared, caller: Reader, campaign_id: CampaignId) 
         for each in campaign.variants
     }
     own = {"first_sent": first, "last_sent": last, "messages": messages}
-    return told(common | own | _behaviors(campaign))
+    return respond(common | own | _behaviors(campaign))
 
 
 @routes.get(
     "/canvas/details",
     summary="Show a canvas as Braze does",
     response_class=Response,
-    responses=answers(Told, HTTPStatus.NOT_FOUND),
+    responses=describe_answers(Told, HTTPStatus.NOT_FOUND),
 )
 async def show_canvas(state: Shared, caller: Reader, canvas_id: CanvasId) -> Response:
     """Show a canvas: its variants, and its conversion events with their windows in seconds."""
-    canvas = await found(state, caller.app_group, canvas_id, Kind.CANVAS)
+    canvas = await find_campaign(state, caller.app_group, canvas_id, Kind.CANVAS)
     first, last, common = await _common(state, canvas)
     variants = [
         {"id": each.id, "name": each.name or each.id, "first_step_ids": []}
@@ -195,24 +177,26 @@ async def show_canvas(state: Shared, caller: Reader, canvas_id: CanvasId) -> Res
         for each in canvas.variants
     ]
     own = {"first_entry": first, "last_entry": last, "variants": variants, "steps": []}
-    return told(common | own | _behaviors(canvas))
+    return respond(common | own | _behaviors(canvas))
 
 
 async def _common(state: State, campaign: Campaign) -> tuple[str | None, str | None, dict[str, Any]]:
     """The first and the last day with a receipt, and what campaigns and canvases have in common."""
     group, campaign_id = campaign.app_group, campaign.campaign_id
 
-    def read(connection: Connection) -> tuple[_Changed, date | None, date | None]:
+    def read(reads: Reads) -> tuple[Changed, date | None, date | None]:
         stream = stream_id(group, campaign_id)
-        return _changed(connection, [stream])[stream], *days_with_receipts(connection, group, campaign_id)
+        with reads.up_to_date(SERIES) as (connection, _):
+            days = days_with_receipts(connection, group, campaign_id)
+            return read_changes(connection, [stream])[stream], *days
 
-    changed, first, last = await up_to_date(state, read, SERIES)
-    zone = await asyncio.to_thread(state.service.projector.known.zone, group)
+    changed, first, last = await ask(state, read)
+    zone = await asyncio.to_thread(state.definitions.zone, group)
     return _begin(first, zone), _begin(last, zone), _stated(campaign, changed)
 
 
-def _stated(campaign: Campaign, changed: _Changed) -> dict[str, Any]:
-    """What campaigns and canvases have in common; what is not known here is empty."""
+def _stated(campaign: Campaign, changed: Changed) -> dict[str, Any]:
+    """What campaigns and canvases have in common; fields that this service does not know are empty."""
     return {
         "message": "success",
         "created_at": printed(from_microseconds(changed.first)),
@@ -231,7 +215,7 @@ def _stated(campaign: Campaign, changed: _Changed) -> dict[str, Any]:
 
 
 def _begin(day: date | None, zone: ZoneInfo) -> str | None:
-    """When a day begins, if there is one."""
+    """The instant at which a day begins, as ISO 8601; None without a day."""
     return None if day is None else datetime.combine(day, time.min, zone).isoformat()
 
 
@@ -240,7 +224,7 @@ def _behaviors(campaign: Campaign) -> dict[str, Any]:
 
 
 def _behavior(stated: Mapping[str, Any]) -> dict[str, Any]:
-    """A conversion event under Braze's names; no apps are all apps, and null there."""
+    """A conversion event under Braze's names; an event of all apps has null as its apps."""
     window = {"window": stated["deadline_seconds"]}
     match stated["type"]:
         case "makes_purchase":

@@ -1,4 +1,4 @@
-"""Campaigns and canvases by day as Braze's clients read them: under both clocks at once, revenue in US dollars."""
+"""Campaigns and canvases by day in Braze's shapes: under both clocks at once, revenue in US dollars."""
 
 import asyncio
 from datetime import date, timedelta, tzinfo
@@ -7,17 +7,17 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from sqlalchemy.engine import Connection
 
+from application.queries.reads import Reads
 from domain import money
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.events import Kind
-from infrastructure.http.braze.answers import BrazeRoute, Told, answers, told
-from infrastructure.http.braze.directory import CampaignId, CanvasId, channel_of, found
-from infrastructure.http.braze.times import instant
+from infrastructure.http.braze.answers import BrazeRoute, Told, describe_answers, respond
+from infrastructure.http.braze.directory import CampaignId, CanvasId, channel_of, find_campaign
+from infrastructure.http.braze.times import read_instant
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
-from infrastructure.http.waiting import up_to_date
+from infrastructure.http.waiting import ask
 from projections.series import SERIES
 from projections.series.reading import Day, DayFigures, VariantDay, series
 
@@ -28,7 +28,7 @@ _USD = "USD"
 
 EndingAt = Annotated[
     str | None,
-    Query(description="The last day is the one that this instant is in; today where it is left out."),
+    Query(description="The last day is the day of this instant; today if left out."),
 ]
 _BothClocks = list[tuple[Day, Day]]
 
@@ -37,7 +37,7 @@ _BothClocks = list[tuple[Day, Day]]
     "/campaigns/data_series",
     summary="Report a campaign by day as Braze does",
     response_class=Response,
-    responses=answers(Told, HTTPStatus.NOT_FOUND),
+    responses=describe_answers(Told, HTTPStatus.NOT_FOUND),
 )
 async def report_campaign(
     state: Shared,
@@ -47,42 +47,44 @@ async def report_campaign(
     ending_at: EndingAt = None,
 ) -> Response:
     """Report a campaign by day in the app group's time zone, each variant as a message of its channel."""
-    campaign = await found(state, caller.app_group, campaign_id, Kind.CAMPAIGN)
+    campaign = await find_campaign(state, caller.app_group, campaign_id, Kind.CAMPAIGN)
     last = _day(state, await _zone(state, campaign), "ending_at", ending_at)
     days = await _days(state, campaign, last - timedelta(days=length - 1), last)
-    return told({"message": "success", "data": [_campaign_day(campaign, *day) for day in days]})
+    return respond({"message": "success", "data": [_campaign_day(campaign, *day) for day in days]})
 
 
 @routes.get(
     "/canvas/data_series",
     summary="Report a canvas by day as Braze does",
     response_class=Response,
-    responses=answers(Told, HTTPStatus.NOT_FOUND),
+    responses=describe_answers(Told, HTTPStatus.NOT_FOUND),
 )
 async def report_canvas(
     state: Shared,
     caller: Reader,
     canvas_id: CanvasId,
     ending_at: EndingAt = None,
-    starting_at: Annotated[str | None, Query(description="The first day, where no length is given.")] = None,
+    starting_at: Annotated[
+        str | None, Query(description="The first day; only if no length is given.")
+    ] = None,
     length: Annotated[int | None, Query(ge=1, le=_MOST_DAYS_OF_CANVAS, description="How many days.")] = None,
     include_variant_breakdown: Annotated[bool, Query(description="Variants too.")] = False,  # noqa: FBT002
 ) -> Response:
-    """Report a canvas by day in the app group's time zone; there are no steps here, and so none are told."""
-    canvas = await found(state, caller.app_group, canvas_id, Kind.CANVAS)
+    """Report a canvas by day in the app group's time zone; this service has no steps, and reports none."""
+    canvas = await find_campaign(state, caller.app_group, canvas_id, Kind.CANVAS)
     zone = await _zone(state, canvas)
     last = _day(state, zone, "ending_at", ending_at)
     days = await _days(state, canvas, _first(state, zone, last, length, starting_at), last)
     stats = [_canvas_day(canvas, *day, variants=include_variant_breakdown) for day in days]
-    return told({"message": "success", "data": {"name": canvas.name, "stats": stats}})
+    return respond({"message": "success", "data": {"name": canvas.name, "stats": stats}})
 
 
 async def _zone(state: State, campaign: Campaign) -> tzinfo:
-    return await asyncio.to_thread(state.service.projector.known.zone, campaign.app_group)
+    return await asyncio.to_thread(state.definitions.zone, campaign.app_group)
 
 
 def _day(state: State, zone: tzinfo, name: str, text: str | None) -> date:
-    at = state.service.now().astimezone(zone) if text is None else instant(name, text, zone)
+    at = state.now().astimezone(zone) if text is None else read_instant(name, text, zone)
     return at.date()
 
 
@@ -94,21 +96,24 @@ def _first(state: State, zone: tzinfo, last: date, length: int | None, starting_
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed", detail, place="length")
     first = _day(state, zone, "starting_at", starting_at)
     if not 0 <= (last - first).days < _MOST_DAYS_OF_CANVAS:
-        detail = f"starting_at is not after ending_at, and they are at most {_MOST_DAYS_OF_CANVAS} days"
+        detail = (
+            f"starting_at must not be after ending_at, and both must be within {_MOST_DAYS_OF_CANVAS} days"
+        )
         raise Problem(HTTPStatus.BAD_REQUEST, "too_many_days", detail, place="starting_at")
     return first
 
 
 async def _days(state: State, campaign: Campaign, first: date, last: date) -> _BothClocks:
-    """Each day under the conversion clock and under the receipt clock, from one view of the read model."""
-    known, group, campaign_id = state.service.projector.known, campaign.app_group, campaign.campaign_id
+    """Read each day under the conversion clock and under the receipt clock, from one view of the read model."""
 
-    def read(connection: Connection) -> _BothClocks:
-        happened = series(connection, known, group, campaign_id, "conversion", first, last)
-        credited = series(connection, known, group, campaign_id, "receipt", first, last)
+    def read(reads: Reads) -> _BothClocks:
+        with reads.up_to_date(SERIES) as (connection, _):
+            of_campaign = (connection, reads.definitions, campaign.app_group, campaign.campaign_id)
+            happened = series(*of_campaign, "conversion", first, last)
+            credited = series(*of_campaign, "receipt", first, last)
         return list(zip(happened.days, credited.days, strict=True))
 
-    return await up_to_date(state, read, SERIES)
+    return await ask(state, read)
 
 
 def _campaign_day(campaign: Campaign, happened: Day, credited: Day) -> dict[str, Any]:
@@ -118,7 +123,7 @@ def _campaign_day(campaign: Campaign, happened: Day, credited: Day) -> dict[str,
 
 
 def _message(campaign: Campaign, happened: VariantDay, credited: VariantDay) -> dict[str, Any]:
-    """A variant as a message; the control group is enrolled, and gets none."""
+    """A variant as a message; users of the control group are enrolled, and are sent nothing."""
     got = "enrolled" if happened.control else "sent"
     return (
         {"variation_name": _name(campaign, happened), "variation_id": happened.variant_id}
@@ -148,7 +153,7 @@ def _name(campaign: Campaign, day: VariantDay) -> str:
 
 
 def _figures(happened: DayFigures, credited: DayFigures, clock: str) -> dict[str, Any]:
-    """Conversions under both clocks, the primary ones always; a letter has a number from 1 on."""
+    """Conversions under both clocks: always of the primary conversion event; the others are numbered from 1."""
     figures: dict[str, Any] = {"unique_recipients": happened.unique_recipients}
     numbers = zip(happened.conversions or [0], credited.conversions or [0], strict=True)
     for index, (by_day, by_receipt) in enumerate(numbers):

@@ -1,4 +1,4 @@
-"""Instants in queries as Braze's clients write them."""
+"""Instants in queries, in the forms that Braze's clients write."""
 
 import re
 from datetime import datetime, tzinfo
@@ -10,9 +10,9 @@ _UNQUOTED_PLUS = re.compile(r"(T\S*\d) (\d{1,2}(?::?\d\d)?)", re.ASCII)
 _SHORT_HOUR = re.compile(r"(?<=[+-])(?=\d:\d\d\Z)", re.ASCII)
 
 
-def instant(name: str, text: str, zone: tzinfo) -> datetime:
-    """An instant of ISO 8601 as the zone shows it, and in the zone where it has no offset; raises Problem."""
-    # A plus that was not quoted arrives as a space; Braze's own examples write -5:00.
+def read_instant(name: str, text: str, zone: tzinfo) -> datetime:
+    """Read an instant of ISO 8601, converted to the zone; without an offset it is in the zone. Raises Problem."""
+    # A plus sign that was not encoded arrives as a space; Braze's own examples write -5:00.
     written = _SHORT_HOUR.sub("0", _UNQUOTED_PLUS.sub(r"\1+\2", text.strip()))
     try:
         found = datetime.fromisoformat(written)

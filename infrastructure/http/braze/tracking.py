@@ -8,13 +8,13 @@ from fastapi import APIRouter, Request, Response
 
 from application.commands.intake import Verdict
 from infrastructure.http import metrics
-from infrastructure.http.bodies import body
-from infrastructure.http.braze.answers import BrazeRoute, Tracked, answers, told
+from infrastructure.http.bodies import read_body
+from infrastructure.http.braze.answers import BrazeRoute, Tracked, describe_answers, respond
 from infrastructure.http.braze.facts import MOST, Item, items
-from infrastructure.http.not_numbers import Decodable, decoded
+from infrastructure.http.not_numbers import Decodable, decode_with
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Sender, Shared
-from infrastructure.http.taking import Read, Taken, reading, take
+from infrastructure.http.taking import Read, Taken, read_off_loop, take
 
 routes = APIRouter(route_class=BrazeRoute)
 
@@ -82,7 +82,7 @@ _BODY = {
     summary="Take events and purchases as Braze does",
     response_class=Response,
     status_code=HTTPStatus.CREATED,
-    responses=answers(Tracked, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, status=HTTPStatus.CREATED),
+    responses=describe_answers(Tracked, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, status=HTTPStatus.CREATED),
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _BODY}}}},
 )
 async def track_users(request: Request, state: Shared, caller: Sender) -> Response:
@@ -90,8 +90,8 @@ async def track_users(request: Request, state: Shared, caller: Sender) -> Respon
 
     The same call sent again changes nothing. What cannot be taken is in `errors`, and the rest is taken.
     """
-    text = await body(request, state.settings.body_bytes)
-    sent, decodable = await reading(len(text), lambda: _sent(text))
+    text = await read_body(request, state.settings.body_bytes)
+    sent, decodable = await read_off_loop(len(text), lambda: _sent(text))
     events, purchases, attributes = sent.events or [], sent.purchases or [], len(sent.attributes or [])
     number = len(events) + len(purchases)
     if number > state.settings.facts:
@@ -103,15 +103,15 @@ async def track_users(request: Request, state: Shared, caller: Sender) -> Respon
         found.extend(items(map(decodable.original, events), map(decodable.original, purchases)))
         return [item.read for item in found]
 
-    taken = await take(state, caller, await reading(len(text), read_all), SOURCE)
+    taken = await take(state, caller, await read_off_loop(len(text), read_all), SOURCE)
     if attributes:
         metrics.IGNORED.labels(SOURCE, "attributes").inc(attributes)
-    return told(_answer(found, taken, attributes), HTTPStatus.CREATED)
+    return respond(_answer(found, taken, attributes), HTTPStatus.CREATED)
 
 
 def _sent(text: bytes) -> tuple[_Sent, Decodable]:
     try:
-        sent, decodable = decoded(_decode, text)
+        sent, decodable = decode_with(_decode, text)
     except (msgspec.DecodeError, RecursionError) as error:
         detail = f'the body is {{"attributes": [...], "events": [...], "purchases": [...]}}: {error}'
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed", detail) from None

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from domain.errors import FactRefused
-from infrastructure.http.not_numbers import Decodable, decoded
+from infrastructure.http.not_numbers import Decodable, decode_with
 from infrastructure.http.problems import Problem
 from infrastructure.inbound.files.json_lines import read_json
 from infrastructure.inbound.files.reading import kept
@@ -55,7 +55,7 @@ def batch(body: bytes) -> Call:
     """The messages of a batch; raises Problem for what is no JSON object."""
     try:
         body.decode()
-        found, sent = decoded(_batch, body)
+        found, sent = decode_with(_batch, body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(f'the body is {{"batch": [...]}}: {error}') from None
     write_key = _text(found.write_key)
@@ -69,7 +69,7 @@ def single(kind: str, body: bytes) -> Call:
     """The one message of a body; raises Problem for what is no JSON object."""
     try:
         body.decode()
-        found, _ = decoded(_single, body)
+        found, _ = decode_with(_single, body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(f"the body is a message, a JSON object: {error}") from None
     return Call([body], kind, _text(found.write_key))

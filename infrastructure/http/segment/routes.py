@@ -13,8 +13,8 @@ from domain.errors import DomainError
 from infrastructure.access.keys import Scope
 from infrastructure.http import metrics, problems, schemas
 from infrastructure.http.access import Caller
-from infrastructure.http.answers import answered
-from infrastructure.http.bodies import body
+from infrastructure.http.answers import respond
+from infrastructure.http.bodies import read_body
 from infrastructure.http.problems import Problem
 from infrastructure.http.segment import calls
 from infrastructure.http.segment.calls import Call
@@ -47,7 +47,7 @@ class _AsSegment(APIRoute):
             except Problem as problem:
                 raise _readable(problem) from None
             except DomainError as refusal:
-                raise _readable(problems.of_refusal(refusal)) from None
+                raise _readable(problems.from_refusal(refusal)) from None
 
         return told
 
@@ -83,14 +83,14 @@ def _single(kind: str) -> Callable[[Request, Shared], Awaitable[Response]]:
 
 async def _taken(request: Request, state: State, limit: int, parse: Callable[[bytes], Call]) -> Response:
     caller = await _by_header(request, state)
-    call = parse(await body(request, min(limit, state.settings.body_bytes)))
+    call = parse(await read_body(request, min(limit, state.settings.body_bytes)))
     caller = caller or await _by_body(request, state, call)
     if call.problem is not None:
         raise call.problem
-    origin = Origin(caller.key.app_id, state.service.now())
+    origin = Origin(caller.key.app_id, state.now())
     said = partial(meaning, call, origin)
     await _take(state, caller, said() if len(call.messages) <= _INLINE else await asyncio.to_thread(said))
-    return answered({"success": True})
+    return respond({"success": True})
 
 
 async def _by_header(request: Request, state: State) -> Caller | None:
@@ -139,7 +139,7 @@ def _add(path: str, summary: str, take_it: Callable[..., Any], schema: dict[str,
         methods=["POST"],
         summary=summary,
         response_class=Response,
-        responses=schemas.answers(Success, *_REFUSALS),
+        responses=schemas.describe_answers(Success, *_REFUSALS),
         openapi_extra={"requestBody": {"required": True, "content": content}},
     )
 

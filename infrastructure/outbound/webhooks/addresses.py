@@ -1,4 +1,8 @@
-"""Where webhooks may go: to public addresses, looked at where the connection is made, whatever its name said before."""
+"""Where webhooks may go: to public addresses only.
+
+An address is checked when the connection is made, and the connection goes to that very address: a name that stood for
+a public address a moment ago may stand for a private one now.
+"""
 
 import asyncio
 from collections.abc import Iterable
@@ -6,17 +10,16 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from typing import Any
 
 import httpcore
-import httpx
+from pydantic_core import Url
 
 from domain.errors import DomainError
 from infrastructure.outbound.webhooks.names import Names
 
 _LONGEST_URL = 2_048
-_PORTS = range(1, 65_536)
 
 _UNICAST = IPv6Network("2000::/3")
-"""What of IPv6 is given out for the public; addresses that hold others of IPv4 are outside, but for the next two."""
-_OTHERS = (ip_network("2001::/23"), ip_network("2002::/16"), ip_network("192.88.99.0/24"))
+"""The public part of IPv6. Most addresses that hold an IPv4 address are outside of it, but not the next ones."""
+_NOT_PUBLIC = (ip_network("2001::/23"), ip_network("2002::/16"), ip_network("192.88.99.0/24"))
 
 
 class BadUrl(DomainError):
@@ -30,33 +33,31 @@ class PrivateAddress(Exception):
 
 
 def is_public(text: str) -> bool:
-    """Whether an address is one of the public internet, and not of this machine or of a network of someone's own."""
+    """Whether an address is of the public internet, and not of this machine or of a private network."""
     address: IPv4Address | IPv6Address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     if isinstance(address, IPv6Address) and address not in _UNICAST:
         return False
-    if any(address in network for network in _OTHERS if network.version == address.version):
+    if any(address in network for network in _NOT_PUBLIC if network.version == address.version):
         return False
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
 def read_url(text: str, *, allow_private: bool) -> str:
-    """A URL in the form in which it is called; raises BadUrl."""
+    """Read a URL into the ASCII form in which it is called; raises BadUrl."""
     try:
-        url = httpx.URL(text)
-        # Read here: a host may turn out to be none only when it is asked for.
-        host, port = url.host, url.port
-    except (httpx.InvalidURL, UnicodeError, ValueError):
+        url = Url(text)
+    except ValueError:
         raise BadUrl("this is no URL", place="url") from None
-    if len(str(url)) > _LONGEST_URL or not host:
+    if len(str(url)) > _LONGEST_URL or not url.host:
         raise BadUrl(f"a URL has a host, and at most {_LONGEST_URL:,} characters", place="url")
     if url.scheme != "https" and not (allow_private and url.scheme == "http"):
         raise BadUrl("a webhook goes to https://...", place="url")
-    if url.userinfo or url.fragment or (port is not None and port not in _PORTS):
+    if url.username or url.password or url.fragment or url.port == 0:
         raise BadUrl("a webhook's URL has no user, no fragment, and a port from 1 to 65535", place="url")
-    if not allow_private and _is_private_literal(host):
-        raise BadUrl("this address is none of the public internet", place="url", code="private_address")
+    if not allow_private and _is_private_literal(url.host.strip("[]")):
+        raise BadUrl("this address is not of the public internet", place="url", code="private_address")
     return str(url)
 
 
@@ -64,12 +65,12 @@ def _is_private_literal(host: str) -> bool:
     try:
         return not is_public(host)
     except ValueError:
-        # A name: what it stands for is looked at whenever it is called.
+        # It is a name, and is looked up for every connection.
         return False
 
 
 class PublicBackend(httpcore.AsyncNetworkBackend):
-    """Connects to the very address it has looked at: a name that stands for another the next moment gains nothing."""
+    """Connects to the very address that it has checked, and not to a name, which could be looked up a second time."""
 
     def __init__(self, names: Names, *, allow_private: bool) -> None:
         self._names = names
@@ -80,7 +81,7 @@ class PublicBackend(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - as its base has it
+        timeout: float | None = None,  # noqa: ASYNC109 - its base class has the parameter
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
@@ -100,7 +101,7 @@ class PublicBackend(httpcore.AsyncNetworkBackend):
     async def connect_unix_socket(
         self,
         path: str,
-        timeout: float | None = None,  # noqa: ASYNC109 - as its base has it
+        timeout: float | None = None,  # noqa: ASYNC109 - its base class has the parameter
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         raise PrivateAddress("a webhook goes to no socket of this machine")

@@ -1,4 +1,10 @@
-"""Delivering: the log handed to lines, and the first event of each line sent until it is acknowledged."""
+"""Delivery: the log goes into per-user queues, and the first event of each queue is sent until it is acknowledged.
+
+One thread runs an event loop with rounds and calls. A round records results, enqueues events and begins calls. Its
+database work runs in another thread while it waits; calls read their events in threads too. Only rounds change which
+webhooks there are, which queues are busy and whether the lease is ours. A call reads that, and reports its results in
+`_results`, where they wait until a round has committed them: a transaction that fails loses none.
+"""
 
 import asyncio
 import secrets
@@ -13,15 +19,22 @@ from eventsourcing.persistence import PersistenceError
 from sqlalchemy import Row, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from infrastructure.composition import Service
+from infrastructure.database import Database
 from infrastructure.database.schema import webhooks
-from infrastructure.outbound.feed import Page, Teller, Telling
+from infrastructure.outbound.feed import Feed, OutgoingEvent, Page
 from infrastructure.outbound.webhooks import lease
 from infrastructure.outbound.webhooks.hooks import ACTIVE, MICROSECONDS, Webhook, clock, read, secrets_of
-from infrastructure.outbound.webhooks.lines import Due, Failure, Lines, Result, due, waiting
+from infrastructure.outbound.webhooks.queues import (
+    Due,
+    Failure,
+    Result,
+    UserQueues,
+    count_waiting,
+    find_due,
+)
 from infrastructure.outbound.webhooks.sending import Answer, Sender
 from infrastructure.outbound.webhooks.settings import WebhookSettings
-from infrastructure.outbound.webhooks.signing import signed
+from infrastructure.outbound.webhooks.signing import sign
 from projections.engine.projection import UnreadableLog
 
 log = structlog.get_logger()
@@ -29,32 +42,33 @@ log = structlog.get_logger()
 _AWAY = (PersistenceError, SQLAlchemyError)
 
 _IDLE_SECONDS = 1.0
-"""Between looks where there is no webhook, or another process delivers."""
+"""How often to look when there is no webhook, or when another process delivers."""
 _LOOK_SECONDS = 0.1
 _GATHER_SECONDS = 0.005
-"""Results of calls that end together are written down together."""
+"""How long to wait for results of other calls, to record them together."""
 _FINISH_SECONDS = 8.0
 _AGAIN_SECONDS = 60.0
 _FAR = 5_000
-"""Positions looked through without anything to tell, before it is written down how far that was."""
+"""Positions without a wanted event after which a webhook's position is recorded all the same."""
 _FACTOR = 3
 _MOST_FACTORS = 40
-"""Beyond them every pause is the longest, and in the end no float could hold it."""
+"""After so many factors every pause is the longest one; many more would overflow a float."""
 
 _random = secrets.SystemRandom()
 
 
-class Delivering:
-    """Delivers until it is told to end; beside others of its kind it waits until they do so no more."""
+class Deliverer:
+    """Delivers until `end` is called. Of several processes one delivers, and the others wait for its lease."""
 
-    def __init__(self, service: Service, settings: WebhookSettings) -> None:
-        self._database = service.database
+    def __init__(self, database: Database, feed: Feed, settings: WebhookSettings) -> None:
+        self._database = database
         self._settings = settings
-        self._teller = Teller(service)
-        self._lines = Lines(service.database)
+        self._feed = feed
+        self._queues = UserQueues(database)
         self._holder = uuid.uuid4().hex
         self._ending = threading.Event()
-        self._look = max(_LOOK_SECONDS, service.database.dialect.poll_seconds)
+        self._look = max(_LOOK_SECONDS, database.dialect.poll_seconds)
+        # Until this instant of the monotonic clock the lease is ours; 0 means that it is not.
         self._until = 0.0
         self._hooks: dict[str, tuple[Webhook, Row[Any]]] = {}
         self._seen: dict[str, tuple[int, int]] = {}
@@ -64,7 +78,7 @@ class Delivering:
         self._calls: set[asyncio.Task[None]] = set()
 
     def end(self) -> None:
-        """End once the calls that were begun are answered."""
+        """End once the calls under way are answered."""
         self._ending.set()
 
     def run(self) -> None:
@@ -90,17 +104,17 @@ class Delivering:
         self._wake.clear()
 
     async def _round(self) -> float:
-        """Write down results, hand over, begin calls; the seconds until the next round."""
+        """Record results, enqueue events, begin calls; returns the seconds until the next round."""
         results, self._results = self._results, []
         try:
-            seconds = await asyncio.to_thread(self._written, results)
-            turns = await asyncio.to_thread(self._turns)
+            seconds = await asyncio.to_thread(self._record, results)
+            turns = await asyncio.to_thread(self._find_turns)
         except lease.Lost:
             log.warning("delivery.lost")
             await self._stop()
             return _IDLE_SECONDS
         except _AWAY as error:
-            # What was told is in hand still, and written down as soon as the database is back.
+            # Keep the results, in order, until the database is back; recording one twice does no harm.
             self._results = results + self._results
             log.warning("delivery.waits", reason=type(error).__name__)
             return _IDLE_SECONDS
@@ -108,21 +122,22 @@ class Delivering:
             self._begin(each)
         return seconds
 
-    def _written(self, results: list[Result]) -> float:
+    def _record(self, results: list[Result]) -> float:
         with self._database.reading() as connection:
             rows = connection.execute(select(webhooks)).all()
         self._hooks = {row.webhook_id: (read(row), row) for row in rows}
-        if not (rows or results) or not self._is_mine():
+        if not (rows or results) or not self._has_lease():
             return _IDLE_SECONDS
         renewing = self._until - time.monotonic() < self._settings.lease_seconds / 2
-        pages = self._pages(renewing=renewing)
+        pages = self._read_pages(renewing=renewing)
         if results or pages or renewing:
+            # The clock is read before the transaction: we must believe in our lease no longer than others do.
             began, until = time.monotonic(), clock() + self._lease
             with self._database.projecting() as connection:
-                lease.keep(connection, self._holder, until)
-                self._lines.record(connection, results)
+                lease.renew(connection, self._holder, until)
+                self._queues.record(connection, results)
                 for hook, page in pages:
-                    self._lines.hand_over(connection, hook, page.told, page.position)
+                    self._queues.enqueue(connection, hook, page.events, page.position)
             self._until = began + self._settings.lease_seconds
         for each in results:
             if each.last:
@@ -133,8 +148,8 @@ class Delivering:
     def _lease(self) -> int:
         return int(self._settings.lease_seconds * MICROSECONDS)
 
-    def _is_mine(self) -> bool:
-        """Whether this process is the one that delivers."""
+    def _has_lease(self) -> bool:
+        """Whether this process has the lease; it takes a free one. Raises Lost if calls are under way without it."""
         began, now = time.monotonic(), clock()
         if began >= self._until:
             with self._database.projecting() as connection:
@@ -144,46 +159,48 @@ class Delivering:
                 raise lease.Lost
         return self._until > 0
 
-    def _pages(self, *, renewing: bool) -> list[tuple[Webhook, Page]]:
-        """What is to be written down of the log for each webhook that is behind and has room."""
-        newest = self._teller.newest()
+    def _read_pages(self, *, renewing: bool) -> list[tuple[Webhook, Page]]:
+        """Read what comes next in the log for each webhook that is behind it and has room in its queues."""
+        newest = self._feed.newest()
         active = [hook for hook, _ in self._hooks.values() if hook.status == ACTIVE]
-        # What nothing is told of is written down together with the lease, and not for itself.
-        behind = [hook for hook in active if (hook.position if renewing else self._at(hook)) < newest]
+        # Positions without a wanted event are recorded together with the lease, which saves transactions.
+        behind = [
+            hook for hook in active if (hook.position if renewing else self._position_of(hook)) < newest
+        ]
         if not behind:
             return []
         with self._database.reading() as connection:
-            numbers = waiting(connection)
+            numbers = count_waiting(connection)
         most = self._settings.waiting_events
         room = [hook for hook in behind if numbers.get(hook.webhook_id, 0) < most]
-        pages = [(hook, self._page(hook, renewing=renewing)) for hook in room]
+        pages = [(hook, self._read_page(hook, renewing=renewing)) for hook in room]
         return [(hook, page) for hook, page in pages if page is not None]
 
-    def _at(self, hook: Webhook) -> int:
-        """How far the log was looked through: that is written down seldom where there was nothing to tell."""
+    def _position_of(self, hook: Webhook) -> int:
+        """The position up to which the log was read for a webhook; it may be ahead of the recorded one."""
         replays, position = self._seen.get(hook.webhook_id, (-1, 0))
         return max(position, hook.position) if replays == hook.replays else hook.position
 
-    def _page(self, hook: Webhook, *, renewing: bool) -> Page | None:
+    def _read_page(self, hook: Webhook, *, renewing: bool) -> Page | None:
         if self._unreadable.get(hook.webhook_id, 0.0) > time.monotonic():
             return None
         try:
-            page = self._teller.page(hook.wanted, self._at(hook))
+            page = self._feed.page(hook.wanted, self._position_of(hook))
         except UnreadableLog as error:
             log.error("webhook.stopped", webhook=hook.webhook_id, position=error.position)  # noqa: TRY400
             self._unreadable[hook.webhook_id] = time.monotonic() + _AGAIN_SECONDS
             return None
-        # Not with what is told: whether that is written down is not yet certain.
-        if page.told or renewing or page.position - hook.position > _FAR:
+        # `_seen` must not pass events that are not recorded yet: the transaction may still fail.
+        if page.events or renewing or page.position - hook.position > _FAR:
             return page
         self._seen[hook.webhook_id] = (hook.replays, page.position)
         return None
 
-    def _turns(self) -> list[Due]:
+    def _find_turns(self) -> list[Due]:
         if time.monotonic() >= self._until or len(self._calls) >= self._settings.calls_at_once:
             return []
         with self._database.reading() as connection:
-            turns = due(connection, self._busy, clock(), self._settings.users_at_once)
+            turns = find_due(connection, self._busy, clock(), self._settings.users_at_once)
         _random.shuffle(turns)
         return turns
 
@@ -195,58 +212,58 @@ class Delivering:
             task.add_done_callback(self._calls.discard)
 
     async def _deliver(self, turn: Due, hook: Webhook) -> None:
-        """Send a line's events one after the other, until one is not acknowledged; whatever happens, tell the end."""
+        """Send the events of a queue, one after the other, until one is not acknowledged; always report the end."""
         failure: Failure | None = None
         first = True
         try:
-            for each in await asyncio.to_thread(self._teller.at, hook.wanted.app_group, turn.positions):
-                if not self._may_go_on(hook):
+            for each in await asyncio.to_thread(self._feed.at, hook.wanted.app_group, turn.positions):
+                if not self._may_continue(hook):
                     break
                 answer = await self._send(hook, each)
                 if answer.reason is not None:
-                    failure = self._failure(turn, answer, first=first)
+                    failure = self._plan_retry(turn, answer, first=first)
                     break
-                self._tell(Result(turn, hook.replays, (each.position,)))
+                self._report(Result(turn, hook.replays, (each.position,)))
                 first = False
         except UnreadableLog as error:
-            failure = self._failure(turn, Answer(f"the log cannot be read: {error}"), first=first)
+            failure = self._plan_retry(turn, Answer(f"the log cannot be read: {error}"), first=first)
         except _AWAY as error:
             log.warning("delivery.waits", reason=type(error).__name__)
-        except Exception as error:  # noqa: BLE001 - a line whose end is not told would be taken for ever
-            failure = self._failure(turn, _unforeseen(error), first=first)
-        self._tell(Result(turn, hook.replays, failure=failure, last=True))
+        except Exception as error:  # noqa: BLE001 - a queue without a last result would stay busy for ever
+            failure = self._plan_retry(turn, _describe_unforeseen(error), first=first)
+        self._report(Result(turn, hook.replays, failure=failure, last=True))
 
-    async def _send(self, hook: Webhook, told: Telling) -> Answer:
-        body = await asyncio.to_thread(self._teller.envelope, told)
+    async def _send(self, hook: Webhook, outgoing: OutgoingEvent) -> Answer:
+        body = await asyncio.to_thread(self._feed.envelope, outgoing)
         current, row = self._hooks.get(hook.webhook_id, (hook, None))
         if row is None:
             return Answer("the webhook was removed")
         now = clock()
-        message_id = f"{hook.webhook_id}-{told.position}"
+        message_id = f"{hook.webhook_id}-{outgoing.position}"
         headers = {
             "content-type": "application/cloudevents+json",
             "user-agent": "conversion-ledger",
-            **signed(message_id, now // MICROSECONDS, body, secrets_of(row, now)),
+            **sign(message_id, now // MICROSECONDS, body, secrets_of(row, now)),
         }
         return await self._sender.send(current.webhook_id, current.url, headers, body)
 
-    def _may_go_on(self, hook: Webhook) -> bool:
+    def _may_continue(self, hook: Webhook) -> bool:
         current, _ = self._hooks.get(hook.webhook_id, (None, None))
         unchanged = current is not None and (current.status, current.replays) == (ACTIVE, hook.replays)
         return unchanged and time.monotonic() < self._until and not self._ending.is_set()
 
-    def _tell(self, result: Result) -> None:
+    def _report(self, result: Result) -> None:
         self._results.append(result)
         self._wake.set()
 
-    def _failure(self, turn: Due, answer: Answer, *, first: bool) -> Failure:
-        """When an event is tried again, or that its line is parked; `first` in its line it has a past."""
+    def _plan_retry(self, turn: Due, answer: Answer, *, first: bool) -> Failure:
+        """Decide when to try an event again, or to park its queue; only the `first` of a turn has failed before."""
         now, settings = clock(), self._settings
         attempts = (turn.attempts if first else 0) + 1
         since = (turn.failing_since if first else None) or now
         factors = min(attempts - 1, _MOST_FACTORS)
         pause = min(settings.longest_pause_seconds, settings.first_pause_seconds * _FACTOR**factors)
-        # Those that failed together do not all come again together.
+        # At random, so that events that failed together are not all sent together again.
         pause = max(pause * _random.uniform(0.5, 1.0), answer.pause)
         spent = attempts >= settings.attempts or now - since >= settings.budget_seconds * MICROSECONDS
         parked = spent and not answer.gone
@@ -257,36 +274,36 @@ class Delivering:
         return Failure(str(answer.reason), attempts, since, next_at, now if parked else None, answer.gone)
 
     async def _stop(self) -> None:
-        """Let go of everything: another process delivers, and knows what is to be done."""
-        await self._break_off()
+        """Drop everything: the process that has the lease now reads what is to be done from the database."""
+        await self._cancel_calls()
         self._until, self._results, self._busy = 0.0, [], {}
 
-    async def _break_off(self) -> None:
+    async def _cancel_calls(self) -> None:
         calls = list(self._calls)
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
 
     async def _finish(self) -> None:
-        """Wait for the calls that were begun, write down what became of them, and let another process deliver."""
+        """Wait for the calls under way, record their results, and let another process deliver."""
         if self._calls:
             await asyncio.wait(self._calls, timeout=_FINISH_SECONDS)
-        await self._break_off()
+        await self._cancel_calls()
         if self._until:
             await asyncio.to_thread(self._give_back, self._results)
 
     def _give_back(self, results: list[Result]) -> None:
         try:
             with self._database.projecting() as connection:
-                lease.keep(connection, self._holder, clock())
-                self._lines.record(connection, results)
+                lease.renew(connection, self._holder, clock())
+                self._queues.record(connection, results)
                 lease.give_back(connection, self._holder)
         except (lease.Lost, *_AWAY) as error:
             log.warning("delivery.waits", reason=type(error).__name__)
 
 
-def _unforeseen(error: Exception) -> Answer:
-    # Where it arose, and no values: those may be secrets.
+def _describe_unforeseen(error: Exception) -> Answer:
+    # The places of the code only: values may be secrets.
     trace = traceback.format_tb(error.__traceback__)
     log.error("delivery.failed", reason=type(error).__name__, trace=trace)
     return Answer(f"unforeseen error ({type(error).__name__}): the log of the deliverer says more")

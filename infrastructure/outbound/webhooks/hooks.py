@@ -1,4 +1,4 @@
-"""Webhooks as they are made, changed and listed; each belongs to an app group, and no other can name it."""
+"""Webhooks in the database. Each belongs to an app group, and no other app group can name it."""
 
 import time
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from sqlalchemy.engine import Connection
 
 from domain.errors import DomainError
 from domain.instants import from_microseconds, printed
-from infrastructure.database.schema import webhook_events, webhook_lines, webhooks
+from infrastructure.database.schema import webhook_events, webhook_queues, webhooks
 from infrastructure.outbound.feed import Wanted
 from infrastructure.outbound.webhooks.signing import new_secret
 
 ACTIVE, DISABLED = "active", "disabled"
 
 GONE, BY_CALLER = "gone", "by_caller"
-"""Why a webhook is disabled: its receiver answered 410, or someone said so."""
+"""Why a webhook is disabled: its receiver answered 410, or somebody disabled it."""
 
 MICROSECONDS = 1_000_000
 
@@ -30,13 +30,13 @@ class TooManyWebhooks(DomainError):
 
 
 def clock() -> int:
-    """Microseconds since 1970: receivers compare the time of a signature with their own."""
+    """Read the time, in microseconds since 1970: receivers compare the time of a signature with their own."""
     return time.time_ns() // 1_000
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """A webhook without its secrets; `replays` counts how often the log was handed over again."""
+    """A webhook without its secrets; `replays` counts how often somebody had it start again from a position."""
 
     webhook_id: str
     url: str
@@ -65,7 +65,7 @@ class Webhook:
 def create(
     connection: Connection, webhook_id: str, url: str, wanted: Wanted, position: int, most: int
 ) -> str:
-    """Make a webhook that is told what comes after a position; its secret. Raises TooManyWebhooks."""
+    """Make a webhook that gets what comes after a position; returns its secret. Raises TooManyWebhooks."""
     own = select(func.count()).select_from(webhooks).where(_at.app_group == wanted.app_group)
     if (connection.execute(own).scalar() or 0) >= most:
         raise TooManyWebhooks(f"an app group has at most {most} webhooks")
@@ -83,14 +83,14 @@ def create(
     return secret
 
 
-def found(connection: Connection, app_group: str, webhook_id: str) -> Webhook | None:
-    """A webhook of an app group."""
+def find(connection: Connection, app_group: str, webhook_id: str) -> Webhook | None:
+    """Find a webhook of an app group."""
     row = connection.execute(select(webhooks).where(*_named(app_group, webhook_id))).one_or_none()
     return None if row is None else read(row)
 
 
-def listed(connection: Connection, app_group: str, after: str = "", limit: int = 1_000) -> list[Webhook]:
-    """Those of an app group by id, by pages."""
+def list_all(connection: Connection, app_group: str, after: str = "", limit: int = 1_000) -> list[Webhook]:
+    """List the webhooks of an app group by id, by pages."""
     query = select(webhooks).where(_at.app_group == app_group, _at.webhook_id > after)
     return [read(row) for row in connection.execute(query.order_by(_at.webhook_id).limit(limit))]
 
@@ -98,7 +98,7 @@ def listed(connection: Connection, app_group: str, after: str = "", limit: int =
 def change(
     connection: Connection, app_group: str, webhook_id: str, url: str, wanted: Wanted, *, active: bool
 ) -> None:
-    """Change where a webhook goes and what it is told; one that is active again goes on where it was."""
+    """Change where a webhook goes and what it gets. One that is made active again continues where it was."""
     status, reason = (ACTIVE, None) if active else (DISABLED, BY_CALLER)
     own = _named(app_group, webhook_id)
     disabled_before = connection.execute(select(_at.status).where(*own)).scalar() == DISABLED
@@ -107,21 +107,21 @@ def change(
     )
     connection.execute(update(webhooks).where(*own).values(values))
     if active and disabled_before:
-        again = (webhook_lines.c.webhook_id == webhook_id, webhook_lines.c.parked_at.is_(None))
-        connection.execute(update(webhook_lines).where(*again).values(next_at=clock()))
+        again = (webhook_queues.c.webhook_id == webhook_id, webhook_queues.c.parked_at.is_(None))
+        connection.execute(update(webhook_queues).where(*again).values(next_at=clock()))
 
 
 def remove(connection: Connection, app_group: str, webhook_id: str) -> bool:
-    """Remove a webhook and all that waits for it: whether there was one."""
+    """Remove a webhook and all that waits for it; returns whether there was one."""
     removed = connection.execute(delete(webhooks).where(*_named(app_group, webhook_id))).rowcount
     if removed:
-        for table in (webhook_events, webhook_lines):
+        for table in (webhook_events, webhook_queues):
             connection.execute(delete(table).where(table.c.webhook_id == webhook_id))
     return bool(removed)
 
 
 def rotate(connection: Connection, app_group: str, webhook_id: str, seconds: float) -> str | None:
-    """Give a webhook a new secret, beside which the one before signs for so many seconds; None where there is none."""
+    """Give a webhook a new secret; the previous one signs too for some seconds. None if there is no such webhook."""
     secret = new_secret()
     values = {
         "secret": secret,
@@ -133,20 +133,20 @@ def rotate(connection: Connection, app_group: str, webhook_id: str, seconds: flo
 
 
 def replay(connection: Connection, app_group: str, webhook_id: str, after: int) -> bool:
-    """Let everything after a position be told again, in order; what waits from before stays. Whether there is one."""
+    """Have everything after a position sent again, in order; events that wait stay. Returns whether there is one."""
     values = {"position": after, "replays": _at.replays + 1}
     changed = connection.execute(update(webhooks).where(*_named(app_group, webhook_id)).values(values))
     return bool(changed.rowcount)
 
 
 def secrets_of(row: Row[Any], now: int) -> list[str]:
-    """The secrets that sign now."""
+    """Return the secrets that sign now, the newest first."""
     previous = row.previous_secret is not None and row.previous_until > now
     return [row.secret, row.previous_secret] if previous else [row.secret]
 
 
 def read(row: Row[Any]) -> Webhook:
-    """A webhook as it is stored, but for its secrets."""
+    """Read a webhook from its row, without its secrets."""
     types = None if row.types is None else frozenset(row.types.split())
     wanted = Wanted(row.app_group, types, row.campaign_id)
     return Webhook(

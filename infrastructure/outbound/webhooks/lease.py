@@ -1,4 +1,8 @@
-"""Which process delivers: one at a time for a database, however many run."""
+"""The lease of delivery: one process at a time delivers for a database, however many of them run.
+
+Two processes that delivered at once would send one user's events out of order. The holder renews the lease in the
+transaction that records its results, so a process that has lost the lease can record nothing.
+"""
 
 from sqlalchemy import or_, update
 from sqlalchemy.engine import Connection
@@ -10,23 +14,23 @@ _DELIVERY = _lease.name == "delivery"
 
 
 class Lost(Exception):
-    """Another process delivers now."""
+    """Another process has the lease."""
 
 
 def take(connection: Connection, holder: str, now: int, until: int) -> bool:
-    """Be the one that delivers until an instant, if no other is: whether it is so."""
+    """Take the lease until an instant if it is free or ours; returns whether we have it."""
     free = or_(_lease.holder == holder, _lease.until <= now)
     taken = update(webhook_leases).where(_DELIVERY, free).values(holder=holder, until=until)
     return bool(connection.execute(taken).rowcount)
 
 
-def keep(connection: Connection, holder: str, until: int) -> None:
-    """Go on delivering until an instant, in the transaction that writes down what was done; raises Lost."""
-    kept = update(webhook_leases).where(_DELIVERY, _lease.holder == holder).values(until=until)
-    if not connection.execute(kept).rowcount:
+def renew(connection: Connection, holder: str, until: int) -> None:
+    """Renew the lease until an instant, in the transaction that records what was done; raises Lost."""
+    renewed = update(webhook_leases).where(_DELIVERY, _lease.holder == holder).values(until=until)
+    if not connection.execute(renewed).rowcount:
         raise Lost
 
 
 def give_back(connection: Connection, holder: str) -> None:
-    """Let another process deliver at once."""
+    """Let another process take the lease at once."""
     connection.execute(update(webhook_leases).where(_DELIVERY, _lease.holder == holder).values(until=0))

@@ -1,4 +1,4 @@
-"""What names stand for, asked where no other work waits for the answer."""
+"""Look-ups of names, in threads of their own: the system's resolver may take long, and nothing else waits for it."""
 
 import asyncio
 import socket
@@ -8,13 +8,13 @@ from contextvars import ContextVar
 _AT_ONCE = 64
 
 CALLED: ContextVar[str] = ContextVar("called")
-"""The webhook that is called: who opens a connection is told a host and a port, and nothing else."""
+"""The webhook that is called. The pool gives the network backend a host and a port only; this tells it the rest."""
 
 
 class Names:
-    """Looks names up in threads of its own, one at a time for a webhook: a slow one holds up no other webhook's calls.
+    """Looks names up, one at a time for each webhook: a slow name holds up its own webhook's calls only.
 
-    A look-up cannot be broken off: one that its call no longer waits for takes its webhook's turn until it is answered.
+    A look-up cannot be cancelled. If its call gives up first, the webhook's next look-up waits for the answer.
     """
 
     def __init__(self) -> None:
@@ -22,25 +22,25 @@ class Names:
         self._under_way: dict[str, tuple[str, asyncio.Future[list[str]]]] = {}
 
     async def addresses(self, host: str) -> list[str]:
-        """The addresses that a name stands for now, for the webhook that is called; none where it is not known."""
+        """Look up the addresses of a name, for the webhook that is called; none if the name is unknown."""
         webhook_id = CALLED.get()
         while webhook_id in self._under_way:
             name, answer = self._under_way[webhook_id]
             await asyncio.wait([answer])
             if name == host:
                 return answer.result()
-        answer = asyncio.get_running_loop().run_in_executor(self._threads, _looked_up, host)
+        answer = asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host)
         self._under_way[webhook_id] = host, answer
         answer.add_done_callback(lambda _: self._under_way.pop(webhook_id))
         await asyncio.wait([answer])
         return answer.result()
 
     def close(self) -> None:
-        """Look nothing up any more; what is under way is not waited for."""
+        """Start no further look-up, and wait for none."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _looked_up(host: str) -> list[str]:
+def _look_up(host: str) -> list[str]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

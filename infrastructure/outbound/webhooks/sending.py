@@ -1,4 +1,4 @@
-"""One call of a webhook: bounded in time and in what is read of the answer, and what the answer means."""
+"""One call of a webhook, and what the answer means; the time and the bytes that are read are bounded."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 import httpcore
-import httpx
 
 from infrastructure.outbound.webhooks.addresses import PrivateAddress, PublicBackend
 from infrastructure.outbound.webhooks.names import CALLED, Names
@@ -18,9 +17,9 @@ _LONGEST_RETRY_AFTER = 86_400
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a call: `reason` is None where it was acknowledged; `pause` is what the receiver asked for.
+    """What became of a call: `reason` is None if it was acknowledged; `pause` is in seconds, as the receiver asked.
 
-    `gone` is the URL that was called, where there is nothing any more.
+    `gone` is the URL that was called, if the receiver answered that it is gone.
     """
 
     reason: str | None
@@ -29,7 +28,7 @@ class Answer:
 
 
 class Sender:
-    """Calls webhooks; connections are kept and used again."""
+    """Calls webhooks; it keeps connections and uses them again."""
 
     def __init__(self, settings: WebhookSettings) -> None:
         self._seconds = settings.call_seconds
@@ -42,11 +41,11 @@ class Sender:
         )
 
     async def send(self, webhook_id: str, url: str, headers: dict[str, str], body: bytes) -> Answer:
-        """Make the call; redirects are not followed, and what goes wrong on the way is an answer too."""
+        """Make the call, without following redirects; a call that fails on the way gives an Answer too."""
         CALLED.set(webhook_id)
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._sent(url, list(headers.items()), body)
+                return await self._post(url, list(headers.items()), body)
         except (TimeoutError, httpcore.TimeoutException):
             return Answer(f"no answer within {self._seconds:g} s")
         except PrivateAddress:
@@ -54,20 +53,17 @@ class Sender:
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             return Answer(type(error).__name__)
 
-    async def _sent(
+    async def _post(
         self, url: str, headers: Sequence[tuple[bytes | str, bytes | str]], body: bytes
     ) -> Answer:
-        to = httpx.URL(url)
-        # It may have been made when private addresses were allowed.
-        if not self._allow_private and to.scheme != "https":
+        target = httpcore.URL(url)
+        # The webhook may have been made when private addresses were allowed.
+        if not self._allow_private and target.scheme != b"https":
             return Answer("the URL is not https: change it to one that is")
-        target = httpcore.URL(
-            scheme=to.raw_scheme, host=to.raw_host, port=to.port, target=to.raw_path or b"/"
-        )
         async with self._pool.stream("POST", target, headers=headers, content=body) as response:
-            answer = _meaning(response, url)
+            answer = _read_answer(response, url)
             read = 0
-            # Read to its end, the connection can be used again; beyond a bound it is closed.
+            # A connection can be used again only when the answer is read to its end; a long one closes it.
             async for part in response.aiter_stream():
                 read += len(part)
                 if read > _MOST_READ:
@@ -75,12 +71,12 @@ class Sender:
         return answer
 
     async def close(self) -> None:
-        """Close all connections, and wait for no name."""
+        """Close all connections, without waiting for look-ups of names."""
         await self._pool.aclose()
         self._names.close()
 
 
-def _meaning(response: httpcore.Response, url: str) -> Answer:
+def _read_answer(response: httpcore.Response, url: str) -> Answer:
     if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
         return Answer(None)
     reason = f"status {response.status}"

@@ -28,7 +28,7 @@ class WebhookSettings(BaseSettings):
     calls_at_once: Annotated[int, Field(ge=1, le=1_024)] = 64
     """Calls that are made at a time, to all webhooks."""
     waiting_events: Annotated[int, Field(ge=1)] = 2_000
-    """Events that may wait for one webhook before no more of the log are handed over."""
+    """Events that may wait for one webhook; while there are more, no further part of the log is enqueued."""
     call_seconds: Annotated[float, Field(gt=0, le=120)] = 15.0
     """How long a call may take, from its beginning to the end of the answer."""
     first_pause_seconds: Annotated[float, Field(gt=0)] = 5.0
@@ -36,17 +36,17 @@ class WebhookSettings(BaseSettings):
     longest_pause_seconds: Annotated[float, Field(gt=0)] = 6 * 3_600.0
     """The longest of these pauses."""
     attempts: Annotated[int, Field(ge=1)] = 12
-    """How often an event is tried before its user's line is parked."""
+    """How often an event is sent before its user's queue is parked."""
     budget_seconds: Annotated[float, Field(gt=0)] = 3 * 86_400.0
-    """How long an event is tried before its user's line is parked."""
+    """How long an event is sent again before its user's queue is parked."""
     both_secrets_seconds: Annotated[float, Field(ge=0)] = 86_400.0
-    """How long the secret before signs too, after a new one was made."""
+    """How long the previous secret signs too, after a new one was made."""
     lease_seconds: Annotated[float, Field(ge=1)] = 15.0
-    """How long a process that delivers may be silent before another goes on in its place."""
+    """How long the process that delivers may be silent before another takes its place."""
 
 
 def webhook_settings() -> WebhookSettings:
-    """What the environment sets; raises BadSetting."""
+    """Read the settings from the environment; raises BadSetting."""
     try:
         return WebhookSettings()
     except ValidationError as error:

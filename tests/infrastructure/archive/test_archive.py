@@ -14,11 +14,19 @@ import pytest
 from pyarrow import parquet
 from sqlalchemy import delete, select
 
-from infrastructure.archive import Archiving, BadArchive, Manifest, archiving, engine, reading, store
-from infrastructure.archive.reading import LOGGED, logged
+from infrastructure.archive import (
+    Archiver,
+    BadArchive,
+    Manifest,
+    archiving,
+    batches,
+    open_location,
+    parquet_files,
+)
+from infrastructure.archive.batches import EVENTS, read_events
 from infrastructure.composition import Service
 from infrastructure.database.schema import identities, kept_aside
-from infrastructure.event_store.recorder import Row
+from infrastructure.event_store.reading import Row
 from infrastructure.migrations import HEAD
 from projections.engine.projection import UnreadableLog
 from tests.infrastructure.event_store.test_verification import tamper
@@ -41,8 +49,8 @@ SOMEBODY = "somebody@example.org"
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts and batches of few events, that do not end together; no test cuts the power."""
     monkeypatch.setattr(archiving, "PART_POSITIONS", PART_POSITIONS)
-    monkeypatch.setattr(reading, "_STRETCH", 15)
-    monkeypatch.setattr(reading, "_ROWS", 7)
+    monkeypatch.setattr(batches, "_STRETCH", 15)
+    monkeypatch.setattr(batches, "_ROWS", 7)
     monkeypatch.setattr(os, "fsync", lambda _file: None)
 
 
@@ -70,7 +78,9 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 def archive(service: Service, to: Path | str) -> Manifest:
     """Archive, or go on with it."""
-    return Archiving(service, store(str(to)), lambda *_: None).run()
+    return Archiver(
+        service.database, service.recorder, service.now, open_location(str(to)), lambda *_: None
+    ).run()
 
 
 def archived(to: Path, kind: str = "events") -> list[dict[str, Any]]:
@@ -97,9 +107,9 @@ def test_the_log_is_read_in_order_with_every_byte(service: Service) -> None:
     """From any position to any other; payloads and hashes are as they are stored."""
     whole = rows(service)
     for after, last in ((0, len(whole)), (3, 4), (10, 41), (5, 5)):
-        found = [row for batch in logged(service, after, last) for row in batch.to_pylist()]
+        found = [row for batch in read_events(service.database, after, last) for row in batch.to_pylist()]
         assert as_rows(found) == whole[after:last]
-    assert next(iter(logged(service, 0, 1))).schema == LOGGED
+    assert next(iter(read_events(service.database, 0, 1))).schema == EVENTS
 
 
 @pytest.mark.usefixtures("each_database")
@@ -172,7 +182,7 @@ def test_parts_are_sorted_by_topic_and_stream_so_that_engines_prune(
 ) -> None:
     """Row groups hold one topic's streams beside each other: of most of them, no row is read for one user."""
     monkeypatch.setattr(archiving, "PART_POSITIONS", 1_000_000)
-    monkeypatch.setattr(engine, "ROW_GROUP", 2_048)
+    monkeypatch.setattr(parquet_files, "ROW_GROUP", 2_048)
     more = ({"type": "session_started", "id": f"s{n}", "user_id": f"u{n % 500}", "app_id": "ios", "at": "2024-03-01T09:00:00Z"} for n in range(9_000))  # fmt: skip
     take(service, more)
     manifest = archive(service, tmp_path / "archive")
@@ -305,7 +315,7 @@ def test_a_missing_event_ends_the_archive_and_is_named(service: Service, tmp_pat
     assert "manifest.json" not in files(tmp_path / "new")
     beyond = int(service.recorder.max_notification_id() or 0) + 1
     with pytest.raises(UnreadableLog, match=f"position {beyond}: the event is missing"):
-        list(logged(service, 58, 10**12))
+        list(read_events(service.database, 58, 10**12))
 
 
 def test_another_ledger_is_refused(service: Service, tmp_path: Path) -> None:
@@ -339,6 +349,6 @@ def test_a_place_that_holds_something_else_is_refused(service: Service, tmp_path
 
 def test_two_archives_in_one_directory_do_not_meet(service: Service, tmp_path: Path) -> None:
     """The second is refused while the first is at it."""
-    with store(str(tmp_path / "archive")).held(), pytest.raises(BadArchive) as refused:
+    with open_location(str(tmp_path / "archive")).hold(), pytest.raises(BadArchive) as refused:
         archive(service, tmp_path / "archive")
     assert refused.value.code == "archive_busy"

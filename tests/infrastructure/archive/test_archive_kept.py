@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.archive import Archiving, BadArchive, archiving, store
+from infrastructure.archive import Archiver, BadArchive, archiving, open_location
 from infrastructure.composition import Service
 from tests.infrastructure.archive.test_archive import PART_POSITIONS, archive, archived, files, private_facts
 from tests.infrastructure.archive.test_archive_restore import restored
@@ -75,6 +75,7 @@ def test_the_ledger_of_a_lost_manifest_is_archived_anew(service: Service, tmp_pa
     assert set(files(tmp_path / "archive")) == {"manifest.json", *(part.file for part in manifest.parts)}
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_a_first_archive_killed_at_any_step_is_made_by_the_same_command(
     service: Service, tmp_path: Path
@@ -130,7 +131,9 @@ def test_what_another_run_made_meanwhile_is_not_removed(service: Service, tmp_pa
     def watch(*_: object) -> None:
         beside.write_bytes(b"of another run")
 
-    Archiving(service, store(str(tmp_path / "archive")), watch).run()
+    Archiver(
+        service.database, service.recorder, service.now, open_location(str(tmp_path / "archive")), watch
+    ).run()
     assert beside.read_bytes() == b"of another run"
     assert refused(service, tmp_path / "archive") == "not_empty"
 
@@ -159,11 +162,11 @@ def test_only_the_owner_reads_who_users_are_and_what_they_said(service: Service,
 
     umask = os.umask(0o022)
     try:
-        place = store(str(tmp_path / "archive"))
-        with place.held(), place.making("identities/identities-1.parquet") as path:
+        place = open_location(str(tmp_path / "archive"))
+        with place.hold(), place.create("identities/identities-1.parquet") as path:
             assert path.stat().st_mode & 0o777 == 0o600
             path.write_bytes(b"")
-        Archiving(service, place, watch).run()
+        Archiver(service.database, service.recorder, service.now, place, watch).run()
         watch()
     finally:
         os.umask(umask)

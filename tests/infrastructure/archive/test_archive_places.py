@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from moto.server import ThreadedMotoServer
 
-from infrastructure.archive import BadArchive, archiving, reading, store
+from infrastructure.archive import BadArchive, archiving, batches, open_location
 from infrastructure.composition import Service
 from infrastructure.database import Database
 from infrastructure.database.failures import ConnectionLost
@@ -49,7 +49,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     try:
         # Of its own: the servers of one process share what they hold.
         name = f"ledgers-{uuid4().hex}"
-        place: Any = store(f"s3://{name}")
+        place: Any = open_location(f"s3://{name}")
         place._system.mkdir(name)
         yield f"s3://{name}/shop"
     finally:
@@ -61,8 +61,8 @@ def test_an_object_store_holds_the_same_archive(service: Service, bucket: str, t
     archive(service, bucket)
     one_more(service)
     manifest = archive(service, bucket)
-    place = store(bucket)
-    assert list(place.files()) == sorted(["manifest.json", *(part.file for part in manifest.parts)])
+    place = open_location(bucket)
+    assert list(place.list_files()) == sorted(["manifest.json", *(part.file for part in manifest.parts)])
     assert [part.file for part in manifest.identities] == ["identities/identities-2.parquet"]
     alike = archive(service, tmp_path / "archive")
     assert sum(part.rows for part in alike.events) == sum(part.rows for part in manifest.events)
@@ -76,7 +76,7 @@ def test_an_object_store_holds_the_same_archive(service: Service, bucket: str, t
 
 def test_a_damaged_object_is_told(service: Service, bucket: str, tmp_path: Path) -> None:
     """What was changed or removed in the store, or is no archive at all."""
-    place = store(bucket)
+    place = open_location(bucket)
     (tmp_path / "new").mkdir()
     with open_ledger(tmp_path / "new") as new:
         with pytest.raises(BadArchive) as bad:
@@ -100,22 +100,22 @@ def test_an_archive_that_lacks_an_object_is_not_gone_on_with(service: Service, b
     """Where two runs were at once, one may have removed what the other names: the next one says so."""
     part = archive(service, bucket).events[0]
     one_more(service)
-    place = store(bucket)
+    place = open_location(bucket)
     changes: list[tuple[Callable[[], None], str]] = [
         (lambda: place.write(part.file, b"x"), "damaged_file"),
         (lambda: place.remove(part.file), "missing_file"),
     ]
     for change, code in changes:
         change()
-        before = place.files()
+        before = place.list_files()
         with pytest.raises(BadArchive, match=f"{part.file} .*put it back as it was, or") as refused:
             archive(service, bucket)
-        assert (refused.value.code, place.files()) == (code, before)
+        assert (refused.value.code, place.list_files()) == (code, before)
 
 
 def test_an_object_that_is_gone_already_is_removed(service: Service, bucket: str) -> None:
     """By another run, say."""
-    place = store(bucket)
+    place = open_location(bucket)
     place.remove("identities/identities-1.parquet")
     archive(service, bucket)
 
@@ -123,19 +123,19 @@ def test_an_object_that_is_gone_already_is_removed(service: Service, bucket: str
 def test_objects_of_a_lost_manifest_stay(service: Service, bucket: str, tmp_path: Path) -> None:
     """An empty ledger is not archived over them; the ledger that they are of is archived anew."""
     manifest = archive(service, bucket)
-    place = store(bucket)
+    place = open_location(bucket)
     place.remove("manifest.json")
     (tmp_path / "empty").mkdir()
     with open_ledger(tmp_path / "empty") as empty, pytest.raises(BadArchive) as refused:
         archive(empty, bucket)
     assert refused.value.code == "not_empty"
-    assert set(place.files()) == {part.file for part in manifest.parts}
+    assert set(place.list_files()) == {part.file for part in manifest.parts}
     assert archive(service, bucket).events == manifest.events
 
 
 def test_a_store_that_holds_something_else_or_is_not_there_is_told(service: Service, bucket: str) -> None:
     """Objects of others are not touched; a store that is away is an error of files."""
-    place = store(bucket)
+    place = open_location(bucket)
     place.write("mine.txt", b"mine")
     with pytest.raises(BadArchive, match=r"holds 'mine\.txt' and no archive"):
         archive(service, bucket)
@@ -147,7 +147,7 @@ def test_a_store_that_holds_something_else_or_is_not_there_is_told(service: Serv
 def test_a_server_that_is_away_is_told_without_its_password() -> None:
     """Whole columns are read by a driver of their own, whose errors bear the ledger's names."""
     database = Database("postgresql+psycopg://nobody:secret@127.0.0.1:1/ledger")
-    with pytest.raises(ConnectionLost) as lost, reading.viewing(database):
+    with pytest.raises(ConnectionLost) as lost, batches.open_view(database):
         pass
     assert "secret" not in str(lost.value)
     database.close()
@@ -156,14 +156,14 @@ def test_a_server_that_is_away_is_told_without_its_password() -> None:
 def test_addresses_that_nobody_knows_are_refused() -> None:
     """Only the scheme is said again: there may be a password in the rest."""
     with pytest.raises(BadArchive, match="there are no ledger:// addresses") as bad:
-        store("ledger://user:secret@place")
+        open_location("ledger://user:secret@place")
     assert bad.value.code == "bad_address"
     assert "secret" not in str(bad.value)
 
 
 def test_without_the_extra_an_object_store_is_refused_with_what_to_install() -> None:
     """Archives in directories need nothing of it."""
-    program = "import sys; sys.modules['s3fs'] = None; from infrastructure.archive import store; store('s3://ledgers/shop')"
+    program = "import sys; sys.modules['s3fs'] = None; from infrastructure.archive import open_location; open_location('s3://ledgers/shop')"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )

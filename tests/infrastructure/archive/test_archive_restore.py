@@ -18,13 +18,15 @@ from pyarrow import parquet
 from sqlalchemy import delete, select
 
 from domain.app_group import AppGroup, AppGroupMade, DefaultCurrencyChanged
-from infrastructure.archive import BadArchive, Restored, Restoring, archiving, restoring, store
-from infrastructure.composition import PROJECTIONS, Service
+from infrastructure.archive import BadArchive, Restored, Restorer, archiving, open_location, restoring
+from infrastructure.composition import Service
 from infrastructure.database.schema import identities, journey_facts, journey_lanes, kept_aside
 from infrastructure.event_store.codec import decode
 from infrastructure.event_store.integrity import Verification, verify
+from infrastructure.event_store.reading import event_hash
 from infrastructure.journeys import store as journeys_store
 from projections.engine import generations
+from projections.registry import PROJECTIONS
 from tests.domain.journey.test_journey_laws import plans
 from tests.infrastructure.archive.test_archive import (
     PART_POSITIONS,
@@ -57,7 +59,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 def restore(service: Service, of: Path | str) -> Restored:
     """Restore an archive into a ledger."""
-    return Restoring(service, store(str(of)), lambda *_: None).run()
+    return Restorer(service.database, service.recorder, open_location(str(of)), lambda *_: None).run()
 
 
 @contextmanager
@@ -113,7 +115,7 @@ def test_a_restored_ledger_equals_the_one_that_was_archived(service: Service, tm
         assert rows(new) == rows(service)
         assert index(new) == index(service)
         assert read_models(new) == read_models(service)
-        assert verify(new.database, new.recorder, lambda *_: None) == Verification(int(manifest.position))
+        assert verify(new.database, lambda *_: None) == Verification(int(manifest.position))
         with new.database.reading() as one, service.database.reading() as other:
             keys = [{row.key for row in each.execute(select(identities))} for each in (one, other)]
     assert not keys[0] & keys[1]
@@ -144,7 +146,7 @@ def test_r13_r14_archived_and_restored_nothing_is_different(state_every: int, pl
     """R6 to R19: in the middle of any story; what comes afterwards is judged alike, whatever was put away before."""
     campaigns, facts, batches = plan
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patched, ExitStack() as stack:
-        patched.setattr(journeys_store, "STATE_EVERY", state_every)
+        patched.setattr(journeys_store, "SNAPSHOT_EVERY", state_every)
         (old := Path(name, "old")).mkdir()
         original = stack.enter_context(open_ledger(old, campaigns))
         half = len(batches) // 2
@@ -244,7 +246,7 @@ def test_an_archive_run_that_ends_beside_a_restore_does_not_end_it(
 
     (tmp_path / "new").mkdir()
     with open_ledger(tmp_path / "new") as new:
-        Restoring(new, store(str(tmp_path / "archive")), watch).run()
+        Restorer(new.database, new.recorder, open_location(str(tmp_path / "archive")), watch).run()
         assert ended == [2]
         assert rows(new) == rows(service)
         assert index(new) == index(service)
@@ -252,11 +254,16 @@ def test_an_archive_run_that_ends_beside_a_restore_does_not_end_it(
 
 def test_a_restore_does_not_begin_anew_for_ever(service: Service, tmp_path: Path) -> None:
     """Where a run ends beside each of its attempts, it says in the end what is missing."""
-    to, ended = store(str(tmp_path / "archive")), list[int]()
+    to, ended = open_location(str(tmp_path / "archive")), list[int]()
     archive(service, tmp_path / "archive")
     (tmp_path / "new").mkdir()
     with open_ledger(tmp_path / "new") as new, pytest.raises(BadArchive) as refused:
-        Restoring(new, to, lambda *_: ended.append(archive(service, tmp_path / "archive").number)).run()
+        Restorer(
+            new.database,
+            new.recorder,
+            to,
+            lambda *_: ended.append(archive(service, tmp_path / "archive").number),
+        ).run()
     assert (refused.value.code, ended) == ("missing_file", [2, 3, 4, 5, 6])
 
 
@@ -318,7 +325,7 @@ def rewritten(to: Path, kind: str, change: Callable[[dict[str, Any]], None]) -> 
 def with_its_hash(row: dict[str, Any]) -> None:
     """Another actor, and the hash that goes with it."""
     row["actor"] = "somebody else"
-    row["hash"] = as_rows([row])[0].computed_hash()
+    row["hash"] = event_hash(*as_rows([row])[0][:-1])
 
 
 def test_an_event_that_was_changed_in_a_file_is_told(service: Service, tmp_path: Path) -> None:
@@ -397,7 +404,7 @@ def test_an_event_of_a_newer_version_is_told(service: Service, tmp_path: Path) -
 
     def newer(row: dict[str, Any]) -> None:
         row["topic"] = "journey.teleported"
-        row["hash"] = as_rows([row])[0].computed_hash()
+        row["hash"] = event_hash(*as_rows([row])[0][:-1])
 
     rewritten(tmp_path / "archive", "events", newer)
     assert refused(tmp_path / "archive", tmp_path / "new") == "unreadable_event"
@@ -422,7 +429,7 @@ def test_r11_app_groups_of_an_earlier_version_keep_dollars_when_they_are_restore
         changed = decode(adopted.topic, adopted.state)
         assert changed == DefaultCurrencyChanged("USD", by_upgrade=True)
         assert (adopted.app_group, adopted.actor) == (GROUP, "upgrade")
-        assert verify(new.database, new.recorder, lambda *_: None) == Verification(adopted.position)
+        assert verify(new.database, lambda *_: None) == Verification(adopted.position)
         assert set(verdicts(new, private_facts())) == {"duplicate"}
         assert verdicts(new, [private_facts()[2] | {"id": "later"}]) == ["accepted"]
         again = archive(new, tmp_path / "archive")

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Connection, text
 
 from infrastructure.audit.auditing import NoSuchCampaign, Options, audit_ledger
-from infrastructure.audit.outcome import UNREADABLE, Audited, Difference, Judged, Story
+from infrastructure.audit.outcome import UNREADABLE, AuditResult, Difference, Judged, Story
 from infrastructure.audit.rules import statements
-from infrastructure.audit.stories import problem_of, story_of, thing_of
+from infrastructure.audit.wording import describe_problem, describe_story, describe_thing
 from infrastructure.composition import Service
 from infrastructure.event_store.codec import TOPICS
 from tests.support.ledgers import databases, open_ledger, take
@@ -108,11 +108,11 @@ def service(tmp_path: Path) -> Iterator[Service]:
         yield service
 
 
-def audited(service: Service, campaign_id: str | None = None) -> Audited:
-    return audit_ledger(service, Options(campaign_id), lambda *_: None)
+def audited(service: Service, campaign_id: str | None = None) -> AuditResult:
+    return audit_ledger(service.database, service.projector, Options(campaign_id), lambda *_: None)
 
 
-def kinds(found: Audited) -> set[tuple[str, str, str]]:
+def kinds(found: AuditResult) -> set[tuple[str, str, str]]:
     return set(found.judged.counts)
 
 
@@ -602,7 +602,8 @@ def test_a_planted_fault_is_found_and_told_apart(service: Service, fault: str) -
     assert kinds(found) == told, found.judged.differences
     assert all(difference.as_json() for difference in found.judged.differences)
     assert all(
-        thing_of(each) and problem_of(each.problem) != each.problem for each in found.judged.differences
+        describe_thing(each) and describe_problem(each.problem) != each.problem
+        for each in found.judged.differences
     )
 
 
@@ -669,15 +670,18 @@ def test_no_kind_of_difference_hides_the_others() -> None:
     for subject, number in (("figure", 700), ("conversion", 700), ("event", 1)):
         for each in range(number):
             story = Story(net=Decimal(each))
-            judged.tell(Difference(subject, "missing", "streams", "shop", None, None, "", story, Story()))
-    found = Audited("ledger", "duckdb", 0, None, ("streams",), 0, judged, 0.0)
+            judged.note(Difference(subject, "missing", "streams", "shop", None, None, "", story, Story()))
+    found = AuditResult("ledger", "duckdb", 0, None, ("streams",), 0, judged, 0.0)
     assert found.differs == 1_401
-    assert [each.subject for each in found.told] == ["event", *["conversion"] * 100, *["figure"] * 100]
+    assert [each.subject for each in found.listed] == ["event", *["conversion"] * 100, *["figure"] * 100]
 
 
 def test_what_cannot_be_read_is_told_as_that() -> None:
     """No instant before 1970 and no amount below 0 that nobody ever wrote."""
     story = Story(id="p1", at=UNREADABLE, net=Decimal(UNREADABLE))
     difference = Difference("revenue", "other_net", "conversions", "shop", "j", "c", "p1", Story(), story)
-    assert story_of(difference, story) == "p1 at an instant that cannot be read an amount that cannot be read"
+    assert (
+        describe_story(difference, story)
+        == "p1 at an instant that cannot be read an amount that cannot be read"
+    )
     assert story.as_json() == {"id": "p1", "at": "unreadable", "net": "unreadable"}

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 from sqlalchemy import text
 
-from infrastructure.archive.archiving import sha256_of
+from infrastructure.archive.archiving import hash_file
 from infrastructure.composition import Service
 from tests.infrastructure.audit.test_audit import make
 from tests.support.commands import run
@@ -118,7 +118,7 @@ def test_typed_columns_of_another_version_are_not_believed(ledger: Path) -> None
     table = parquet.read_table(file)
     nothing = pa.nulls(table.num_rows, pa.string())
     parquet.write_table(table.set_column(table.column_names.index("fact_id"), "fact_id", nothing), file)
-    part |= {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
+    part |= {"bytes": file.stat().st_size, "sha256": hash_file(file)}
     for columns, status in ((part["columns"], 1), ("of another version", 0)):
         part["columns"] = columns
         (place / "manifest.json").write_text(json.dumps(manifest))

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from infrastructure.archive.archiving import Archiving
-from infrastructure.archive.store import store
+from infrastructure.archive.archiving import Archiver
+from infrastructure.archive.location import open_location
 from infrastructure.audit import ranges
 from infrastructure.audit.auditing import Options, audit_archive, audit_ledger
-from infrastructure.audit.outcome import Audited
+from infrastructure.audit.outcome import AuditResult
 from tests.domain.journey.test_journey_laws import plans
 from tests.infrastructure.audit.test_audit import FACTS, make
 from tests.support.ledgers import open_ledger, take
@@ -26,7 +26,7 @@ def quiet(*_: object) -> None:
     """Nobody watches."""
 
 
-def figures(found: Audited, campaign_id: str) -> dict[str, Any]:
+def figures(found: AuditResult, campaign_id: str) -> dict[str, Any]:
     """The figures of a campaign by variant, as sums over days; '' is the campaign."""
     by_variant: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for key, number in found.judged.figures.items():
@@ -60,7 +60,7 @@ def test_r2_to_r20_the_rules_in_sql_find_what_the_reference_finds(plan: Any) -> 
     with tempfile.TemporaryDirectory() as directory, open_ledger(Path(directory), campaigns) as service:
         for batch in batches:
             take(service, batch)
-        found = audit_ledger(service, Options(), quiet)
+        found = audit_ledger(service.database, service.projector, Options(), quiet)
     assert found.differs == 0, found.judged.differences
     reference = judge(campaigns, facts)
     for campaign in campaigns:
@@ -80,10 +80,13 @@ def test_ranges_of_journeys_change_nothing(
     """Judged few at a time, the totals, the figures and the checksum are those of all at once."""
     spans: list[object] = []
     with make(tmp_path) as service:
-        whole = audit_ledger(service, Options(), quiet)
+        whole = audit_ledger(service.database, service.projector, Options(), quiet)
         monkeypatch.setattr(ranges, "EVENTS", at_a_time)
         parts = audit_ledger(
-            service, Options(), lambda what, done, _: spans.append(done) if what == "judging" else None
+            service.database,
+            service.projector,
+            Options(),
+            lambda what, done, _: spans.append(done) if what == "judging" else None,
         )
     assert len(spans) > 5
     assert (parts.checksum, parts.judged) == (whole.checksum, whole.judged)
@@ -105,25 +108,31 @@ def test_an_audit_that_was_stopped_goes_on_after_the_ranges_that_are_judged(
                 raise KeyboardInterrupt
 
     with make(files) as service:
-        whole = audit_ledger(service, Options(), quiet)
+        whole = audit_ledger(service.database, service.projector, Options(), quiet)
         with pytest.raises(KeyboardInterrupt):
-            audit_ledger(service, Options(work=work), stopping)
+            audit_ledger(service.database, service.projector, Options(work=work), stopping)
         (kept,) = work.iterdir()
         judged = {file.name: file.stat().st_mtime_ns for file in kept.iterdir()}
         assert len(judged) == 3
         with monkeypatch.context() as within:
-            within.setattr("infrastructure.audit.keeping.Kept.end", quiet)
-            again = audit_ledger(service, Options(work=work), quiet)
+            within.setattr("infrastructure.audit.resuming.JudgedRanges.end", quiet)
+            again = audit_ledger(service.database, service.projector, Options(work=work), quiet)
         assert judged.items() <= {file.name: file.stat().st_mtime_ns for file in kept.iterdir()}.items()
-        assert audit_ledger(service, Options(work=work), quiet).judged == again.judged == whole.judged
+        assert (
+            audit_ledger(service.database, service.projector, Options(work=work), quiet).judged
+            == again.judged
+            == whole.judged
+        )
     assert list(work.iterdir()) == []
 
 
 def test_an_archive_is_audited_alike(tmp_path: Path) -> None:
     """From an archive the same stands, with the same checksum; its streams are compared."""
     with make(tmp_path) as service:
-        ledger = audit_ledger(service, Options(), quiet)
-        Archiving(service, store(str(tmp_path / "archive")), quiet).run()
+        ledger = audit_ledger(service.database, service.projector, Options(), quiet)
+        Archiver(
+            service.database, service.recorder, service.now, open_location(str(tmp_path / "archive")), quiet
+        ).run()
     archive = audit_archive(str(tmp_path / "archive"), Options(), quiet)
     assert archive.differs == 0
     assert archive.claims == ("streams",)

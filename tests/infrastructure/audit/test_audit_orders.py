@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from infrastructure.archive import Archiving, archiving, store
+from infrastructure.archive import Archiver, open_location, typed_columns
 from infrastructure.audit.auditing import Options, audit_archive, audit_ledger
-from infrastructure.audit.outcome import Audited, Difference, Story
-from infrastructure.audit.stories import problem_of, thing_of
+from infrastructure.audit.outcome import AuditResult, Difference, Story
+from infrastructure.audit.wording import describe_problem, describe_thing
 from infrastructure.composition import Service
 from tests.infrastructure.archive.test_archive_restore import restored
 from tests.infrastructure.audit.test_audit import Fault, alter, audited, put, remove
@@ -272,7 +272,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def judged(made: Path) -> tuple[Audited, Outcome]:
+def judged(made: Path) -> tuple[AuditResult, Outcome]:
     """What an audit finds in the examples, and what stands according to their streams."""
     with open_ledger(made) as service:
         return audited(service), outcome(service)
@@ -280,7 +280,7 @@ def judged(made: Path) -> tuple[Audited, Outcome]:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_r27_an_example_is_decided_as_the_rules_in_sql_have_it(
-    judged: tuple[Audited, Outcome], example: str
+    judged: tuple[AuditResult, Outcome], example: str
 ) -> None:
     """What is left of it and what it converts, by the streams; and the audit says the same."""
     found, stands = judged
@@ -297,7 +297,7 @@ def test_r27_an_example_is_decided_as_the_rules_in_sql_have_it(
 
 
 def test_r27_the_examples_are_judged_alike_on_postgresql(
-    tmp_path: Path, postgresql: Server, template: str, judged: tuple[Audited, Outcome]
+    tmp_path: Path, postgresql: Server, template: str, judged: tuple[AuditResult, Outcome]
 ) -> None:
     """Nothing differs there either, and as much stands."""
     with databases.on(postgresql, template), make(tmp_path) as service:
@@ -426,7 +426,7 @@ def test_r27_a_fault_planted_in_orders_is_found_and_told_apart(
             plant(connection)
         found = audited(service)
     assert {kind for kind in found.judged.counts if kind[2] == "streams"} == told, found.judged.differences
-    assert all(problem_of(each.problem) != each.problem for each in found.judged.differences)
+    assert all(describe_problem(each.problem) != each.problem for each in found.judged.differences)
 
 
 def test_an_order_is_called_an_order() -> None:
@@ -434,9 +434,9 @@ def test_an_order_is_called_an_order() -> None:
     of = Difference(
         "revenue", "missing", "streams", "shop", "j", "spring", "o1", Story(), Story(), is_order=True
     )
-    assert thing_of(of) == "order o1 for campaign spring"
+    assert describe_thing(of) == "order o1 for campaign spring"
     assert of.as_json()["is_order"] is True
-    assert thing_of(of._replace(is_order=None)) == "purchase o1 for campaign spring"
+    assert describe_thing(of._replace(is_order=None)) == "purchase o1 for campaign spring"
 
 
 def test_r27_archives_of_an_earlier_version_are_audited_and_restored(
@@ -447,12 +447,22 @@ def test_r27_archives_of_an_earlier_version_are_audited_and_restored(
     columns = "lines, order_id, total, previous_version, is_order"
     with make(tmp_path) as service:
         with monkeypatch.context() as earlier:
-            earlier.setattr(archiving, "TYPED", f"SELECT * EXCLUDE ({columns}) FROM ({archiving.TYPED})")
-            earlier.setattr(archiving, "COLUMNS", "of an earlier version")
-            Archiving(service, store(str(tmp_path / "archive")), quiet).run()
+            earlier.setattr(
+                typed_columns, "SORTED", f"SELECT * EXCLUDE ({columns}) FROM ({typed_columns.SORTED})"
+            )
+            earlier.setattr(typed_columns, "MARK", "of an earlier version")
+            Archiver(
+                service.database,
+                service.recorder,
+                service.now,
+                open_location(str(tmp_path / "archive")),
+                quiet,
+            ).run()
         take(service, later)
-        Archiving(service, store(str(tmp_path / "archive")), quiet).run()
-        ledger, stands = audit_ledger(service, Options(), quiet), outcome(service)
+        Archiver(
+            service.database, service.recorder, service.now, open_location(str(tmp_path / "archive")), quiet
+        ).run()
+        ledger, stands = audit_ledger(service.database, service.projector, Options(), quiet), outcome(service)
     found = audit_archive(str(tmp_path / "archive"), Options(), quiet)
     assert found.differs == 0, found.judged.differences
     assert (found.checksum, found.position) == (ledger.checksum, ledger.position)

@@ -16,16 +16,18 @@ from sqlalchemy import text
 from application.commands.definitions import read_campaigns
 from benchmarks.crowd import Crowd, campaigns
 from benchmarks.workload import GROUP, Fact
-from infrastructure.archive import Archiving, store
-from infrastructure.archive.reading import LOGGED, logged
+from infrastructure.access.operator import stamp
+from infrastructure.archive import Archiver, open_location
+from infrastructure.archive.batches import EVENTS, read_events
 from infrastructure.audit import auditing
-from infrastructure.audit import claims as read_models
+from infrastructure.audit import read_model_rows as read_models
 from infrastructure.audit.auditing import Options, audit_archive, audit_ledger
-from infrastructure.audit.engine import DuckDB, quoted
-from infrastructure.audit.outcome import Audited, Judged
+from infrastructure.audit.duckdb_engine import DuckDB, quote
+from infrastructure.audit.outcome import AuditResult, Judged
 from infrastructure.audit.rules import statements
-from infrastructure.audit.spark import NoSpark, Spark, begun, mebibytes
-from infrastructure.composition import Service, stamp
+from infrastructure.audit.spark_engine import Spark
+from infrastructure.audit.spark_session import NoSpark, start_session, to_mebibytes
+from infrastructure.composition import Service
 from tests.infrastructure.audit import test_audit_orders
 from tests.infrastructure.audit.test_audit import FAULTS, make
 from tests.support.commands import run
@@ -71,7 +73,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_HOME", str(home))
         patch.setenv("SPARK_MASTER", f"local-cluster[{EXECUTORS},1,1024]")
-        session = begun(home, "1GiB")
+        session = start_session(home, "1GiB")
         yield session
         end(session)
 
@@ -94,11 +96,11 @@ def silent(*_: object) -> None:
 
 def found_by(engine: DuckDB | Spark, service: Service) -> tuple[Judged, dict[str, Counter[tuple[Any, ...]]]]:
     """What an engine judges of a ledger, and the rows of the tables that it made."""
-    with auditing._standing(service) as (view, position, current):
-        read_models.show(engine, view, current)
-    engine.take(logged(service, 0, position), LOGGED)
+    with auditing._hold_read_models(service.database, service.projector) as (view, position, current):
+        read_models.fill_rows(engine, view, current)
+    engine.take(read_events(service.database, 0, position), EVENTS)
     asked = ("streams", *read_models.ROWS)
-    judged, _ = auditing._judged(engine, Options(), asked, silent, ())
+    judged, _ = auditing._judge_all(engine, Options(), asked, silent, ())
     rows = {table: Counter(engine.rows(f"SELECT * FROM {table}")) for table in OUTCOMES}
     engine.close()
     return judged, rows
@@ -119,12 +121,12 @@ def comparable(judged: Judged) -> Judged:
     return replace(judged, differences=sorted(judged.differences, key=str))
 
 
-def told(found: Audited) -> Audited:
+def told(found: AuditResult) -> AuditResult:
     """An audit, but for who made it, when, and how long that took."""
     return replace(found, engine="", made_at="", seconds=0.0, judged=comparable(found.judged))
 
 
-def both(audit: Any, of: Any) -> tuple[Audited, Audited]:
+def both(audit: Any, of: Any) -> tuple[AuditResult, AuditResult]:
     """The same audit by both engines."""
     by_spark, by_duckdb = (audit(of, Options(engine=engine), silent) for engine in auditing.ENGINES[::-1])
     assert (by_spark.engine, by_duckdb.engine) == ("spark", "duckdb")
@@ -188,7 +190,13 @@ class TestSpark:
     def test_an_archive_is_audited_alike(self, tmp_path: Path) -> None:
         """The files of an archive are read where they lie."""
         with make(tmp_path) as service:
-            Archiving(service, store(str(tmp_path / "archive")), silent).run()
+            Archiver(
+                service.database,
+                service.recorder,
+                service.now,
+                open_location(str(tmp_path / "archive")),
+                silent,
+            ).run()
         by_spark, by_duckdb = both(audit_archive, str(tmp_path / "archive"))
         assert by_spark.differs == 0
         assert told(by_spark) == told(by_duckdb)
@@ -199,7 +207,7 @@ class TestSpark:
         texts = ["it's", "a\\b", "\\", "\\'", "\\\\n", "a\nb\t", "%_", "-- no", "/*", "\u2028", 'x"y', "${y}"]
         spark = Spark(tmp_path, "1GB")
         for each in texts:
-            assert list(spark.rows(f"SELECT {quoted(each)} AS same")) == [(each,)]
+            assert list(spark.rows(f"SELECT {quote(each)} AS same")) == [(each,)]
 
     @pytest.mark.usefixtures("session")
     def test_what_does_not_fit_is_an_error(self, tmp_path: Path) -> None:
@@ -277,7 +285,7 @@ def test_there_is_no_other_engine(tmp_path: Path) -> None:
 
 def test_memory_is_written_as_for_duckdb() -> None:
     """In mebibytes, which is how Java has it; what is no size is refused."""
-    assert [mebibytes(size) for size in ("1GiB", "512 MB", "2g", "1.5GB", "1048576")] == [
+    assert [to_mebibytes(size) for size in ("1GiB", "512 MB", "2g", "1.5GB", "1048576")] == [
         1024,
         488,
         1907,
@@ -285,5 +293,5 @@ def test_memory_is_written_as_for_duckdb() -> None:
         1,
     ]
     with pytest.raises(NoSpark) as refused:
-        mebibytes("much")
+        to_mebibytes("much")
     assert refused.value.code == "bad_memory"

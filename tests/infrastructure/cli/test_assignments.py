@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from application.commands.definitions import read_campaigns
 from application.queries.assignments import MOST_USER_IDS, Assignments
 from infrastructure.access.keys import Scope
-from infrastructure.composition import stamp
-from infrastructure.journeys.receipts import IndexedReceipts
+from infrastructure.access.operator import stamp
+from infrastructure.journeys.reading import IndexedReceipts
 from tests.infrastructure.http.test_http import RECEIPT, SALE, post, problem
 from tests.support.commands import run
 from tests.support.ledgers import GROUP, open_ledger, rows, take

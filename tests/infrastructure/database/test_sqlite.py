@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.event_store.integrity import verify
 from tests.process.test_concurrency import GROUP
@@ -95,7 +96,7 @@ def test_what_was_acknowledged_survives_a_process_killed_right_afterwards(tmp_pa
         sender.communicate()
     assert len(acknowledged) > KILLS * 50
     with Service(url_of(tmp_path)) as service:
-        assert verify(service.database, service.recorder, lambda *_: None).problem is None
+        assert verify(service.database, lambda *_: None).problem is None
         commands = [read_fact(facts[number]) for number in acknowledged]
         answers = service.intake.record(GROUP, commands, stamp()).answers
     assert {answer.verdict.value for answer in answers} == {"duplicate"}

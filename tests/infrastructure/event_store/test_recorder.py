@@ -20,7 +20,8 @@ from sqlalchemy import select, text
 from application.ports import Stamp
 from infrastructure.database import Database
 from infrastructure.database.schema import events as events_table
-from infrastructure.event_store.recorder import Recorder, Unit
+from infrastructure.event_store.reading import read_rows
+from infrastructure.event_store.recorder import DecidedEvents, Recorder
 from infrastructure.migrations import migrate
 from tests.support.ledgers import databases, rows, take, url_of
 from tests.support.ledgers import open_ledger as opened
@@ -140,7 +141,7 @@ def test_a_clock_that_steps_back_does_not_move_recorded_time_back(
     monkeypatch.setattr("time.time_ns", lambda: 1_000)
     recorder.insert_events(events(2))
     with recorder.database.reading() as connection:
-        before, after = (row.recorded_at for row in recorder.rows(connection, 0, 10))
+        before, after = (row.recorded_at for row in read_rows(connection, 0, 10))
     assert before == after
 
 
@@ -161,7 +162,7 @@ def test_the_database_itself_refuses_to_change_recorded_events(
 
 def test_an_error_in_a_transaction_leaves_nothing_behind(recorder: Recorder) -> None:
     """What was recorded before the error in the same transaction is gone with it."""
-    unit = Unit(Stamp("c", "a"), [("shop", "s", 1, "t", "{}")])
+    unit = DecidedEvents(Stamp("c", "a"), [("shop", "s", 1, "t", "{}")])
     with suppress(ZeroDivisionError), recorder.writing() as writing:
         assert list(recorder.write(writing, [unit])) == [1]
         raise ZeroDivisionError

@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 
 from infrastructure.composition import Service
 from infrastructure.event_store.integrity import Verification, verify
-from infrastructure.event_store.recorder import HASH_DIFFERS
+from infrastructure.event_store.reading import HASH_DIFFERS
 from projections.engine.generations import checkpoints
 from projections.engine.projection import ProjectionStopped
 from tests.support.ledgers import databases, open_ledger, position_of, reported, rows, take
@@ -61,7 +61,7 @@ def tamper(service: Service, statement: str) -> None:
 
 def checked(service: Service) -> Verification:
     """What verify finds."""
-    return verify(service.database, service.recorder, lambda _done, _newest: None)
+    return verify(service.database, lambda _done, _newest: None)
 
 
 def test_an_untouched_log_is_as_it_was_recorded(service: Service) -> None:

@@ -22,9 +22,10 @@ from sqlalchemy import delete
 from application.ledger import UnknownCampaign
 from infrastructure.composition import Service
 from infrastructure.database.schema import identities
-from infrastructure.export import FORMATS, WHAT, BadExport, Manifest, events, exporting, pages
+from infrastructure.export import FORMATS, WHAT, BadExport, Manifest, events, exporting
 from infrastructure.export.directory import Directory
 from projections.conversions import CONVERSIONS
+from projections.engine import paging
 from projections.engine.projection import UnreadableLog
 from projections.recipients import RECIPIENTS
 from projections.series import SERIES
@@ -88,7 +89,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages and parts of few rows, that do not end together; no test cuts the power."""
     monkeypatch.setattr(exporting, "PART_ROWS", PART_ROWS)
     monkeypatch.setattr(os, "fsync", lambda _file: None)
-    for module in (pages, events, exporting):
+    for module in (paging, events, exporting):
         monkeypatch.setattr(module, "PAGE_ROWS", 2)
 
 
@@ -263,6 +264,7 @@ def command(tmp_path: Path, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.process
 def struck(exporting: "subprocess.Popen[str]", by: signal.Signals, at: Path) -> tuple[int, str]:
     """Send a process a signal once it has made a file: how it ended, and what it said."""
     while not at.exists() and exporting.poll() is None:

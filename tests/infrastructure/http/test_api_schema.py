@@ -15,14 +15,14 @@ from schemathesis.specs.openapi import checks
 from infrastructure.access.keys import Scope
 from infrastructure.http.app import VERSION, create
 from infrastructure.http.reference import markdown
-from infrastructure.http.schemas import described
+from infrastructure.http.schemas import describe
 from tests.infrastructure.http.test_http import PURCHASE, RECEIPT, SALE, post
 from tests.support.commands import ROOT
 from tests.support.serving import Api, serving
 
 load_all_checks()
 
-DESCRIBED = described(create("sqlite:///nowhere.db"), VERSION)
+DESCRIBED = describe(create("sqlite:///nowhere.db"), VERSION)
 SCHEMA = schemathesis.openapi.from_dict(DESCRIBED).exclude(path="/v1/stream")
 """But for the stream, which has no end: tests/infrastructure/outbound/test_stream.py."""
 

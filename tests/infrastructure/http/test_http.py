@@ -32,9 +32,10 @@ from infrastructure.database.schema import kept_aside
 from infrastructure.http import access, bodies, protocol
 from infrastructure.http import app as app_module
 from infrastructure.http.idempotency import Answer, once
-from infrastructure.http.not_numbers import decoded
+from infrastructure.http.idempotency_keys import IdempotencyKeys
+from infrastructure.http.not_numbers import decode_with
 from infrastructure.inbound import rejects
-from infrastructure.inbound.queue import Gathering
+from infrastructure.inbound.queue import FactQueue
 from tests.support.ledgers import GROUP, rows
 from tests.support.serving import Api, serving
 
@@ -178,7 +179,7 @@ def test_a_body_of_nothing_but_quotes_and_tokens_takes_no_time() -> None:
     before = time.process_time()
     for many in (b'\\"', b"-", b"\\", b"Infinit", b"NaN", b'"",'):
         with pytest.raises(msgspec.DecodeError, match="invalid character"):
-            decoded(msgspec.json.decode, b"[NaN," + many * 200_000 + b'"')
+            decode_with(msgspec.json.decode, b"[NaN," + many * 200_000 + b'"')
     assert time.process_time() - before < 5
 
 
@@ -232,7 +233,7 @@ def test_two_lists_of_facts_are_refused_whole(api: Api) -> None:
     told = problem(
         api.client().post("/v1/facts", content=f'{{"facts":{facts},"facts":{facts}}}'), 400, "malformed"
     )
-    assert "'facts' stands more than once" in told["detail"]
+    assert "has the key 'facts' more than once" in told["detail"]
     assert api.client().get("/v1/users/u1/journey").status_code == 404
 
 
@@ -450,20 +451,21 @@ def test_what_is_done_is_kept_though_the_same_request_was_refused_beside_it(
 ) -> None:
     """The refusal sets the key free while the other is carried out; whoever claims it meanwhile has it."""
     asked = {"id": "once"}
+    idempotency_keys = IdempotencyKeys(api.service.database, lambda: microseconds(api.service.now()))
 
     def refuse(_: str) -> Answer:
         raise CampaignExists("there is one")
 
     def slow(command_id: str) -> Answer:
         with pytest.raises(CampaignExists):
-            once(api.service, GROUP, "k1", asked, refuse)
+            once(idempotency_keys, GROUP, "k1", asked, refuse)
         if another is not None:
-            assert once(api.service, GROUP, "k1", another, lambda _: (201, another)) == (201, another)
+            assert once(idempotency_keys, GROUP, "k1", another, lambda _: (201, another)) == (201, another)
         return 201, {"by": command_id}
 
-    status, made = once(api.service, GROUP, "k1", asked, slow)
+    status, made = once(idempotency_keys, GROUP, "k1", asked, slow)
     assert status == 201
-    again = once(api.service, GROUP, "k1", another or asked, refuse)
+    again = once(idempotency_keys, GROUP, "k1", another or asked, refuse)
     assert again == (201, another or made)
 
 
@@ -846,8 +848,8 @@ def test_what_is_recorded_is_acknowledged_though_rejects_cannot_be_kept(
 def test_a_caller_that_goes_away_leaves_the_others_their_answers(api: Api) -> None:
     """A future that was cancelled by whoever waited for it is no one else's trouble."""
     intake, stamped = api.service.intake, Stamp("c", "test")
-    with Gathering(intake, 100) as gathering, api.service.recorder.writing(alone=True):
-        calls = [gathering.submit(GROUP, [read_fact(RECEIPT | {"id": f"r{n}"})], stamped) for n in range(5)]
+    with FactQueue(intake, 100) as queue, api.service.recorder.writing(alone=True):
+        calls = [queue.submit(GROUP, [read_fact(RECEIPT | {"id": f"r{n}"})], stamped) for n in range(5)]
         assert not any(each.cancel() for each in calls)
     assert {len(each.result(30).answers) for each in calls} == {1}
 

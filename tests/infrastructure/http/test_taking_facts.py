@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from application.commands.definitions import AppGroupCommand
-from application.commands.facts import Notes, OrderUpdatedCommand, read_fact
+from application.commands.facts import OrderUpdatedCommand, read_fact
 from application.commands.intake import Answer, Verdict
+from application.commands.values import Notes
 from domain.errors import DomainError
 from domain.journey.decisions import ConversionRecorded, ConversionRestated
-from infrastructure.composition import Service, stamp
-from infrastructure.inbound.importing import Import
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from tests.infrastructure.inbound.test_importing import unexpected
 from tests.process.test_offers import Silent
 from tests.support.ledgers import GROUP, open_ledger, outcome, reported, streams, take
@@ -171,7 +172,7 @@ def test_r11_an_import_says_how_many_amounts_were_rounded(service: Service, tmp_
     ]
     path = tmp_path / "facts.jsonl"
     path.write_text("".join(json.dumps(each) + "\n" for each in facts))
-    totals = Import(service, GROUP, unexpected).run([str(path)], None, Silent())
+    totals = service.start_import(GROUP, unexpected).run([str(path)], None, Silent())
     assert (totals.accepted, totals.rejected, totals.rounded) == (3, 0, 2)
     assert reported(service, "spring")["totals"]["revenue"] == {"EUR": 0}
 

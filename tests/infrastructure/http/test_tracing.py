@@ -63,4 +63,4 @@ def test_an_exporter_without_its_packages_is_said(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setattr(tracing, "_exporting", missing)
     with pytest.raises(tracing.NoTracing, match=r"install conversion-ledger\[opentelemetry\]"):
-        tracing.tracing()
+        tracing.start_tracing()

@@ -11,10 +11,11 @@ from typing import Any
 import fastavro
 import pytest
 
-from application.commands.facts import Notes, read_fact
+from application.commands.facts import read_fact
+from application.commands.values import Notes
 from domain.errors import FactRefused
 from infrastructure.inbound.files import UnreadableFile, open_facts
-from infrastructure.inbound.importing import Import, Rejected, Totals
+from infrastructure.inbound.importing import Rejected, Totals
 from tests.support.commands import run
 from tests.support.ledgers import GROUP, open_ledger, reported
 
@@ -88,7 +89,7 @@ class Silent:
 def imported(service: Any, *paths: str) -> tuple[Totals, list[Rejected]]:
     """What an import did."""
     rejected: list[Rejected] = []
-    return Import(service, GROUP, rejected.append).run(paths, "currents", Silent()), rejected
+    return service.start_import(GROUP, rejected.append).run(paths, "currents", Silent()), rejected
 
 
 def test_an_export_ends_in_a_right_report_and_again_changes_nothing(tmp_path: Path) -> None:
@@ -319,7 +320,7 @@ def test_of_a_broken_file_what_came_before_stays(tmp_path: Path) -> None:
     whole = avro([SEND | {"id": f"s{number}"} for number in range(100)])
     path = put(tmp_path, "users.messages.email.Send", whole[: len(whole) * 2 // 3])
     with open_ledger(tmp_path, [SALE]) as service:
-        importing = Import(service, GROUP, lambda _: None)
+        importing = service.start_import(GROUP, lambda _: None)
         with pytest.raises(UnreadableFile, match="the data is damaged"):
             importing.run([path], "currents", Silent())
         assert 0 < importing.totals.accepted < 100

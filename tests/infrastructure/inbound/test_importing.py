@@ -10,7 +10,7 @@ import pytest
 from infrastructure.composition import Service
 from infrastructure.inbound import importing
 from infrastructure.inbound.files import FactFile, UnreadableFile
-from infrastructure.inbound.importing import Import, Totals
+from infrastructure.inbound.importing import Totals
 from tests.process.test_offers import Silent
 from tests.support.ledgers import GROUP, open_ledger
 
@@ -67,7 +67,9 @@ def test_a_batch_of_large_facts_ends_by_its_bytes(
     ]
     batches = Batches()
     with service:
-        totals = Import(service, GROUP, unexpected).run([write(tmp_path / "f.jsonl", facts)], None, batches)
+        totals = service.start_import(GROUP, unexpected).run(
+            [write(tmp_path / "f.jsonl", facts)], None, batches
+        )
     assert totals.accepted == 9
     assert batches.ends == [4, 8, 9]
 
@@ -81,7 +83,7 @@ def test_what_came_before_a_break_in_a_file_is_taken_and_reported(
     path = tmp_path / "facts.jsonl.gz"
     packed = gzip.compress(plain)
     path.write_bytes(packed[: len(packed) // 2])
-    running = Import(service, GROUP, unexpected)
+    running = service.start_import(GROUP, unexpected)
     with service, pytest.raises(UnreadableFile, match="get the whole file and import it again"):
         running.run([str(path)], None, Silent())
     assert 100 < running.totals.accepted < 20_000
@@ -96,6 +98,6 @@ def test_every_file_is_read_and_the_totals_add_up(service: Service, tmp_path: Pa
     ]
     rejected: list[importing.Rejected] = []
     with service:
-        totals = Import(service, GROUP, rejected.append).run(paths, None, Silent())
+        totals = service.start_import(GROUP, rejected.append).run(paths, None, Silent())
     assert (totals.read, totals.accepted, totals.duplicates, totals.rejected) == (4, 2, 1, 1)
     assert [(each.path, each.line, each.code) for each in rejected] == [(paths[1], 2, "unknown_app")]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from application.commands.definitions import read_campaigns
-from infrastructure.composition import Service, stamp
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
 from tests.support.ledgers import GROUP, open_ledger, outcome, reported, take
 from tests.support.reference import judge
 

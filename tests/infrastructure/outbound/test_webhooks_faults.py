@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, select, update
 
-from infrastructure.database.schema import webhook_lines, webhooks
+from infrastructure.database.schema import webhook_queues, webhooks
 from infrastructure.outbound import feed
 from infrastructure.outbound.webhooks import addresses
 from tests.infrastructure.http.test_http import PURCHASE, RECEIPT, SALE, eventually, problem
@@ -74,7 +74,7 @@ def test_an_event_may_be_tried_any_number_of_times(api: Api) -> None:
         converting(api, "u1")
         with delivering(api.service, attempts=100_000):
             eventually(lambda: standing(client, hook)["failing"] == "status 500")
-        stored(api, webhook_lines, attempts=5_000)
+        stored(api, webhook_queues, attempts=5_000)
         with delivering(api.service, attempts=100_000):
             eventually(lambda: attempts(api) > 5_001)
             broken.clear()
@@ -84,7 +84,7 @@ def test_an_event_may_be_tried_any_number_of_times(api: Api) -> None:
 def attempts(api: Api) -> int:
     """How often the first event of the only line was tried."""
     with api.service.database.reading() as connection:
-        tried: int = connection.execute(select(webhook_lines.c.attempts)).scalar_one()
+        tried: int = connection.execute(select(webhook_queues.c.attempts)).scalar_one()
     return tried
 
 

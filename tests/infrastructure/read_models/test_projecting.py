@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from application.commands.definitions import read_campaigns
-from infrastructure.composition import Service, stamp
-from infrastructure.read_models.worker import Projecting
+from infrastructure.access.operator import stamp
+from infrastructure.composition import Service
+from infrastructure.read_models.worker import ProjectionWorker
 from tests.infrastructure.event_store.test_verification import tamper
 from tests.support.commands import COMMAND, environment
 from tests.support.ledgers import NOW, open_ledger, position_of, reported, rows, take, url_of
@@ -61,7 +62,7 @@ def eventually(holds: Callable[[], bool]) -> bool:
 def current(service: Service) -> bool:
     """Whether the report holds all that was acknowledged."""
     with service.database.reading() as connection:
-        newest = service.projector.log.last_position(connection)
+        newest = service.log.last_position(connection)
     return position_of(service, "campaign_report") == newest
 
 
@@ -122,7 +123,7 @@ def test_it_waits_for_a_server_that_restarts(tmp_path: Path) -> None:
 def test_several_projectors_count_every_event_once(tmp_path: Path) -> None:
     """The checkpoint's row lock lets one at a time apply a batch."""
     with open_ledger(tmp_path, [CAMPAIGN]) as service:
-        others = [Projecting(service.database, service.projector) for _ in range(4)]
+        others = [ProjectionWorker(service.database, service.projector) for _ in range(4)]
         threads = [threading.Thread(target=each.run) for each in others]
         for thread in threads:
             thread.start()
@@ -135,3 +136,18 @@ def test_several_projectors_count_every_event_once(tmp_path: Path) -> None:
             thread.join()
         assert reported(service, "spring")["totals"]["unique_recipients"] == 60
         assert reported(service, "spring")["totals"]["receipts"] == 60
+
+
+def test_it_sweeps_step_by_step_and_then_waits_a_minute(tmp_path: Path) -> None:
+    """A step lies between two rounds of projecting, so that neither holds up the other."""
+    left = [True, True, False]
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        worker = ProjectionWorker(service.database, service.projector, lambda: left.pop(0))
+        thread = threading.Thread(target=worker.run)
+        thread.start()
+        assert eventually(lambda: not left)
+        take(service, [receipt(1)])
+        assert eventually(lambda: current(service))
+        worker.end()
+        thread.join(PATIENCE)
+    assert not thread.is_alive()
