@@ -25,6 +25,7 @@ from benchmarks import (
     postgresql,
     rebuild,
     selection_simulations,
+    start,
     stock,
 )
 from benchmarks.ledger import SQLITE
@@ -73,6 +74,7 @@ class Part(StrEnum):
     ASSIGNMENTS = "assignments"
     EXPERIMENTS = "experiments"
     SELECTION = "selection"
+    START = "start"
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,10 @@ def _selection(bench: Bench) -> Iterator[Table]:
     yield from selection_simulations.measure(bench.progress)
 
 
+def _start(bench: Bench) -> Iterator[Table]:
+    yield from start.measure(bench.progress)
+
+
 _PARTS: dict[Part, Callable[[Bench], Iterator[Table]]] = {
     Part.INTAKE: _intake,
     Part.STOCK: _stock,
@@ -192,8 +198,9 @@ _PARTS: dict[Part, Callable[[Bench], Iterator[Table]]] = {
     Part.ASSIGNMENTS: _assignments,
     Part.EXPERIMENTS: _experiments,
     Part.SELECTION: _selection,
+    Part.START: _start,
 }
-_ON_POSTGRESQL = {*Part} - {Part.INTAKE, Part.STOCK, Part.FLAT, Part.EXPERIMENTS, Part.SELECTION}
+_ON_POSTGRESQL = {*Part} - {Part.INTAKE, Part.STOCK, Part.FLAT, Part.EXPERIMENTS, Part.SELECTION, Part.START}
 
 if __name__ == "__main__":
     typer.run(main)
