@@ -25,8 +25,8 @@ from infrastructure.cli.console import (
 )
 from infrastructure.cli.figures import NO_FIGURE
 from infrastructure.cli.options import bad_option
-from infrastructure.inbound.files.lines import Overlong, lines_of
-from infrastructure.inbound.files.source import Source
+from infrastructure.inbound.files.byte_lines import Overlong, read_lines
+from infrastructure.inbound.files.byte_source import ByteSource
 
 _MOST_ROWS = 1_000
 """More assignments are printed as lines with tabs: a table of many takes minutes to set."""
@@ -86,8 +86,8 @@ def _pages(user_ids: Iterable[str]) -> Iterator[list[str]]:
 
 def _of_file(path: str) -> Iterator[str]:
     """The ids in a file, compressed or not; empty lines are skipped. Raises UnreadableFile, and BadUserId by line."""
-    with closing(Source(path)) as source:
-        for number, line in enumerate(lines_of(source), 1):
+    with closing(ByteSource(path)) as source:
+        for number, line in enumerate(read_lines(source), 1):
             place = f"line {number}"
             if isinstance(line, Overlong):
                 raise BadUserId("this line is too long for a user id; write an id a line", place=place)

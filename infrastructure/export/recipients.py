@@ -1,4 +1,4 @@
-"""Recipients, a row for each variant they received and one for the campaign, with their revenue by currency."""
+"""The rows of an export of recipients: one for each variant and one for the campaign, with revenue by currency."""
 
 from collections.abc import Iterator, Sequence
 
@@ -30,7 +30,7 @@ COLUMNS = (
     *_REST,
     Column("revenue", "json"),
 )
-"""`variant_id` is empty for the campaign: any variant but control."""
+"""`variant_id` is empty for the campaign, which means any variant but control."""
 
 
 def _key(row: Row) -> Key:

@@ -10,8 +10,8 @@ from infrastructure.http.segment import earlier, events, orders
 from infrastructure.http.segment.calls import MESSAGE_BYTES, Call
 from infrastructure.http.segment.messages import Message, Origin, mapping
 from infrastructure.http.taking import Read, read
+from infrastructure.inbound.files.fact_rows import without_context
 from infrastructure.inbound.files.json_lines import read_json
-from infrastructure.inbound.files.reading import kept
 
 IGNORED = ("identify", "page", "screen", "group", "alias")
 """Kinds of messages that mean nothing to the ledger."""
@@ -33,7 +33,7 @@ def meaning(call: Call, origin: Origin) -> Meaning:
         try:
             message = _message(raw, call, origin, found.ignored)
         except FactRefused as refusal:
-            found.facts.append(read(kept(refusal)))
+            found.facts.append(read(without_context(refusal)))
             continue
         if message.kind in IGNORED:
             found.ignored[message.kind] += 1
@@ -58,7 +58,7 @@ def _fact(message: Message, size: int) -> Read:
     try:
         return _mapping(message, size)(message)
     except FactRefused as refusal:
-        return Read(message.kept, kept(refusal))
+        return Read(message.kept, without_context(refusal))
 
 
 def _mapping(message: Message, size: int) -> Callable[[Message], Read]:

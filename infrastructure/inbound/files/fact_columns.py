@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from application.commands.facts import FIELDS, FactCommand
-from infrastructure.inbound.files.reading import UnreadableFile
+from infrastructure.inbound.files.fact_rows import UnreadableFile
 
 _NEEDED = frozenset({"type", *FactCommand.model_fields})
 
