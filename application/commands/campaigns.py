@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from application.commands.definitions import AppGroupCommand, ApplyCampaigns, CampaignCommand
-from application.ledger import Ledger
-from application.ports import Ledgers, Stamp
+from application.ports import Stamp, Writer
 from domain.app_group import AppGroup
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.events import Kind, Status
@@ -34,25 +33,24 @@ class Applied:
 class Campaigns:
     """Handles the commands about campaigns."""
 
-    def __init__(self, ledger: Ledger, ledgers: Ledgers) -> None:
-        self._ledger = ledger
-        self._ledgers = ledgers
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
 
     def apply(self, command: ApplyCampaigns, stamp: Stamp) -> list[Applied]:
         """Bring the group and its campaigns to what is stated; raises DomainError, and then nothing was applied."""
-        with self._ledgers.writing(stamp):
-            group = self._ledger.app_group(command.app_group)
+        with self._writer.alone(stamp) as unit:
+            group = unit.aggregates.app_group(command.app_group)
             _state(group, command)
             applied, campaigns = [], []
             stated = command.campaigns or []
             _refuse_repeated([each.id for each in stated])
             for place, each in enumerate(stated):
-                campaign = self._ledger.campaign(command.app_group, each.id)
+                campaign = unit.aggregates.campaign(command.app_group, each.id)
                 with _placed(f"campaigns[{place}]"):
                     change = _apply(group, campaign, each)
                 campaigns.append(campaign)
                 applied.append(Applied(each.id, change, campaign.status.value))
-            self._ledger.save(group, *campaigns, app_group=command.app_group)
+            unit.record(command.app_group, group, *campaigns)
         log.info("campaigns.applied", app_group=command.app_group, campaigns=len(applied))
         return applied
 
@@ -61,14 +59,14 @@ class Campaigns:
 
         Raises CampaignExists, also where it was made by an earlier command; DomainError for what the rules refuse.
         """
-        with self._ledgers.writing(stamp):
-            group = self._ledger.app_group(app_group)
+        with self._writer.alone(stamp) as unit:
+            group = unit.aggregates.app_group(app_group)
             group.make(None)
-            campaign = self._ledger.campaign(app_group, command.id)
+            campaign = unit.aggregates.campaign(app_group, command.id)
             if campaign.version:
                 raise CampaignExists(f"there is a campaign {command.id!r} already", place="id")
             _draft(group, campaign, command)
-            self._ledger.save(group, campaign, app_group=app_group)
+            unit.record(app_group, group, campaign)
         log.info(
             "campaign.created", app_group=app_group, campaign_id=command.id, status=campaign.status.value
         )
@@ -76,20 +74,20 @@ class Campaigns:
 
     def change(self, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
         """Change what is stated of a campaign; what is left out stays. Raises UnknownCampaign, or DomainError."""
-        with self._ledgers.writing(stamp):
-            group = self._ledger.existing_app_group(app_group)
-            campaign = self._ledger.existing_campaign(app_group, command.id)
+        with self._writer.alone(stamp) as unit:
+            group = unit.aggregates.existing_app_group(app_group)
+            campaign = unit.aggregates.existing_campaign(app_group, command.id)
             change = _apply(group, campaign, command)
-            self._ledger.save(group, campaign, app_group=app_group)
+            unit.record(app_group, group, campaign)
         log.info("campaign.changed", app_group=app_group, campaign_id=command.id, change=change)
         return campaign
 
     def change_group(self, app_group: str, command: AppGroupCommand, stamp: Stamp) -> AppGroup:
         """Bring an app group, made where it is new, to what is stated of it; raises DomainError."""
-        with self._ledgers.writing(stamp):
-            group = self._ledger.app_group(app_group)
+        with self._writer.alone(stamp) as unit:
+            group = unit.aggregates.app_group(app_group)
             _state(group, command)
-            self._ledger.save(group, app_group=app_group)
+            unit.record(app_group, group)
         return group
 
     def launch(self, app_group: str, campaign_id: str, stamp: Stamp) -> Campaign:
@@ -107,10 +105,10 @@ class Campaigns:
     def _change(
         self, app_group: str, campaign_id: str, stamp: Stamp, decide: Callable[[Campaign], None]
     ) -> Campaign:
-        with self._ledgers.writing(stamp):
-            campaign = self._ledger.existing_campaign(app_group, campaign_id)
+        with self._writer.alone(stamp) as unit:
+            campaign = unit.aggregates.existing_campaign(app_group, campaign_id)
             decide(campaign)
-            self._ledger.save(campaign, app_group=app_group)
+            unit.record(app_group, campaign)
         log.info(
             "campaign.changed", app_group=app_group, campaign_id=campaign_id, status=campaign.status.value
         )

@@ -1,17 +1,19 @@
-"""Experiments as they stand: what was counted, the results that follow, and how both are told as JSON."""
+"""The results of an experiment: what was counted, what follows from it, and the JSON of both (R21)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from math import isclose, isfinite
+from math import inf, isclose, isfinite
 from typing import Any
 
 import msgspec
 from sqlalchemy.engine import Connection
 
+from application.commands.experiments import Experiments
 from application.ports import Stamp
+from application.queries.reads import AskedCampaign, BadQuestion, Reads
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.events import WinnerDeclared
@@ -23,21 +25,21 @@ from domain.experiment.proportions import Interval, Proportion
 from domain.experiment.results import UPLIFT, Experiment, Observed, Results
 from domain.experiment.winner import SIGNIFICANCE, Periods
 from domain.instants import from_microseconds, microseconds, printed
-from infrastructure.composition import Service
 from projections.experiments.counted import Experiment as Counted
 from projections.experiments.counted import experiment, experiment_at
-from projections.experiments.weights import Period, closed, shared, strata, weights_in_force
+from projections.experiments.weights import Period, count_shared, keep_closed, strata, weights_in_force
+from projections.recipients import RECIPIENTS
 
 
 class NoWinnerDeclared(DomainError):
-    """There is nothing to decide again."""
+    """The campaign has no declared winner to check."""
 
     code = "no_winner_declared"
 
 
 @dataclass(frozen=True)
-class Standing:
-    """An experiment as it stands at a position of the log; windows are open or over as of a full hour."""
+class ExperimentSnapshot:
+    """An experiment at a position of the log; windows are open or over as of a full hour."""
 
     campaign: Campaign
     position: int
@@ -46,21 +48,21 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Told:
-    """The results of an experiment, with what was declared of it before."""
+class ExperimentResults:
+    """The results of an experiment, and the snapshot that they follow from."""
 
-    standing: Standing
+    snapshot: ExperimentSnapshot
     results: Results
 
     def as_json(self) -> dict[str, Any]:
         """As docs/statistics.md has it."""
-        campaign, results = self.standing.campaign, plain(self.results)
+        campaign, results = self.snapshot.campaign, as_plain(self.results)
         stated = [event.stated() for event in campaign.conversion_events]
         return {
             "app_group": campaign.app_group,
             "campaign_id": campaign.campaign_id,
-            "position": str(self.standing.position),
-            "as_of": printed(self.standing.as_of),
+            "position": str(self.snapshot.position),
+            "as_of": printed(self.snapshot.as_of),
             "test": results["test"],
             "significance": SIGNIFICANCE,
             "against": results["against"],
@@ -75,18 +77,18 @@ class Told:
         }
 
     def winner(self) -> dict[str, Any]:
-        """The decision by itself, with what makes it not to be believed."""
+        """The decision by itself, with the health of the experiment."""
         return {
-            "campaign_id": self.standing.campaign.campaign_id,
-            "position": str(self.standing.position),
+            "campaign_id": self.snapshot.campaign.campaign_id,
+            "position": str(self.snapshot.position),
             "test": self.results.test.value,
             **self.decision(),
-            "health": plain(self.results.health),
+            "health": as_plain(self.results.health),
         }
 
     def too_little(self) -> list[str]:
-        """The winner and control, where their counts on the primary conversion event are too small to go by."""
-        of = {self.results.decision.winner, self.standing.experiment.control}
+        """The winner and control, if their counts on the primary conversion event are too small to rely on."""
+        of = {self.results.decision.winner, self.snapshot.experiment.control}
         primary = self.results.conversion_events[:1]
         return [
             each.variant_id
@@ -96,7 +98,7 @@ class Told:
         ]
 
     def decision(self) -> dict[str, Any]:
-        """The winner by the test, and the one that was declared."""
+        """The winner by the test, and the declared one."""
         decision = self.results.decision
         return {
             "variant_id": decision.winner,
@@ -108,80 +110,92 @@ class Told:
             "worse": list(decision.worse),
             "compared": decision.compared if decision.comparisons else None,
             "comparisons": msgspec.to_builtins(decision.comparisons),
-            "declared": declared(self.standing.campaign),
+            "declared": _declared(self.snapshot.campaign),
         }
 
     def evidence(self) -> WinnerEvidence:
-        """What the winner is declared on."""
+        """The evidence for a declaration."""
         test = self.results.test
         return WinnerEvidence(
-            position=self.standing.position,
+            position=self.snapshot.position,
             test=test.value,
             significance=SIGNIFICANCE,
-            periods=tuple(tuple(period) for period in self.standing.experiment.counted(test)[0]),
+            periods=tuple(tuple(period) for period in self.snapshot.experiment.counted(test)[0]),
             comparisons=self.results.decision.comparisons,
-            as_of=microseconds(self.standing.as_of) if test is DecidingTest.ANYTIME else None,
+            as_of=microseconds(self.snapshot.as_of) if test is DecidingTest.ANYTIME else None,
         )
 
 
-def told(
-    service: Service,
-    connection: Connection,
-    app_group: str,
-    campaign_id: str,
-    test: DecidingTest,
-    uplift: float = UPLIFT,
-) -> Told:
-    """The results of a campaign's experiment, as the read model has it; raises UnknownCampaign."""
-    campaign = service.ledger.existing_campaign(app_group, campaign_id)
-    known = service.definitions
-    found = experiment(connection, known, app_group, campaign_id, service.now())
-    standing = _standing(service, connection, campaign, found)
-    return Told(standing, results(standing.experiment, test, uplift))
+def read_results(asked: AskedCampaign, test: DecidingTest, uplift: float = UPLIFT) -> ExperimentResults:
+    """The results of a campaign's experiment; `uplift` is the one for which recipients needed are computed.
+
+    Raises UnknownCampaign, and BadQuestion for an impossible uplift.
+    """
+    if not -1 < uplift < inf or uplift == 0:
+        message = f"{uplift} is no uplift to look for: it is a share above -1 and not 0; 0.1 is 10 % more"
+        raise BadQuestion(message, code="bad_uplift", place="uplift")
+    reads = asked.reads
+    asked.definition()
+    with reads.up_to_date(RECIPIENTS) as (connection, _):
+        counted = experiment(connection, reads.definitions, *asked.key, reads.now())
+        campaign = asked.campaign()
+        snapshot = _snapshot(reads, connection, campaign, counted)
+    return ExperimentResults(snapshot, results(snapshot.experiment, test, uplift))
 
 
-def declare_winner(service: Service, found: Told, stamp: Stamp) -> Told:
+def declare_winner(experiments: Experiments, found: ExperimentResults, stamp: Stamp) -> ExperimentResults:
     """Declare the winner that was found, with its evidence; raises DomainError."""
-    campaign, winner = found.standing.campaign, found.results.decision.winner
+    campaign, winner = found.snapshot.campaign, found.results.decision.winner
     if winner is None:
         return found
-    declaring = (campaign.app_group, campaign.campaign_id, winner, found.evidence(), stamp)
-    return replace(found, standing=replace(found.standing, campaign=service.experiments.declare(*declaring)))
+    declared = experiments.declare(campaign.app_group, campaign.campaign_id, winner, found.evidence(), stamp)
+    return replace(found, snapshot=replace(found.snapshot, campaign=declared))
 
 
-def decided_again(
-    service: Service, app_group: str, campaign_id: str
-) -> tuple[WinnerDeclared, WinnerDeclared | None]:
-    """What was declared, and what the same test says of the log up to the same position, folded anew.
+@dataclass(frozen=True)
+class DeclarationCheck:
+    """A declared winner, and what the same test says of the log up to the same position."""
 
-    Raises NoWinnerDeclared, and UnknownCampaign.
+    campaign_id: str
+    declared: WinnerDeclared
+    again: WinnerDeclared | None
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both name the same winner, counts and p."""
+        return is_alike(self.declared, self.again)
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/statistics.md has it."""
+        position = str(self.declared.evidence.position)
+        return {"campaign_id": self.campaign_id, "position": position, "same": self.is_same}
+
+
+def check_declaration(asked: AskedCampaign) -> DeclarationCheck:
+    """Decide a declared winner again, from the log up to the same position.
+
+    Raises NoWinnerDeclared, UnknownCampaign and UnreadableLog.
     """
-    campaign = service.ledger.existing_campaign(app_group, campaign_id)
+    reads, campaign = asked.reads, asked.campaign()
     if campaign.winner is None:
         raise NoWinnerDeclared(
-            f"no winner of {campaign_id!r} was declared; `conversions winner --declare` does"
+            f"no winner of {asked.campaign_id!r} was declared; `conversions winner --declare` does"
         )
     evidence = campaign.winner.evidence
-    as_of = service.now() if evidence.as_of is None else from_microseconds(evidence.as_of)
-    with service.database.reading() as connection:
-        found = experiment_at(
-            connection,
-            service.log,
-            service.definitions,
-            app_group,
-            campaign_id,
-            evidence.position,
-            as_of,
-        )
-        standing = _standing(service, connection, campaign, found)
-    again = Told(standing, results(standing.experiment, DecidingTest(evidence.test)))
+    as_of = reads.now() if evidence.as_of is None else from_microseconds(evidence.as_of)
+    at = (*asked.key, evidence.position, as_of)
+    with reads.recorded() as connection:
+        counted = experiment_at(connection, reads.log, reads.definitions, *at)
+        snapshot = _snapshot(reads, connection, campaign, counted)
+    again = ExperimentResults(snapshot, results(snapshot.experiment, DecidingTest(evidence.test)))
     winner = again.results.decision.winner
-    return campaign.winner, None if winner is None else WinnerDeclared(winner, again.evidence())
+    now = None if winner is None else WinnerDeclared(winner, again.evidence())
+    return DeclarationCheck(asked.campaign_id, campaign.winner, now)
 
 
-def _standing(service: Service, connection: Connection, campaign: Campaign, found: Counted) -> Standing:
-    periods = weights_in_force(connection, service.log, found.app_group, found.campaign_id, found.position)
-    users = shared(found, periods)
+def _snapshot(reads: Reads, connection: Connection, campaign: Campaign, found: Counted) -> ExperimentSnapshot:
+    periods = weights_in_force(connection, reads.log, found.app_group, found.campaign_id, found.position)
+    users = count_shared(found, periods)
     observed = [
         Observed(
             each.variant_id,
@@ -197,8 +211,8 @@ def _standing(service: Service, connection: Connection, campaign: Campaign, foun
     ]
     events = list(enumerate(campaign.conversion_events))
     counts = [_by_period(found, periods, index) for index, _ in events]
-    over = [_by_period(closed(found, event.deadline), periods, index) for index, event in events]
-    return Standing(
+    over = [_by_period(keep_closed(found, event.deadline), periods, index) for index, event in events]
+    return ExperimentSnapshot(
         campaign,
         found.position,
         found.as_of,
@@ -216,8 +230,8 @@ def _by_period(found: Counted, periods: Sequence[Period], index: int) -> Periods
     ]
 
 
-def declared(campaign: Campaign) -> dict[str, Any] | None:
-    """The winner that was declared of a campaign, with its evidence."""
+def _declared(campaign: Campaign) -> dict[str, Any] | None:
+    """The declared winner of a campaign, with its evidence."""
     if campaign.winner is None:
         return None
     evidence = msgspec.to_builtins(campaign.winner.evidence)
@@ -225,30 +239,30 @@ def declared(campaign: Campaign) -> dict[str, Any] | None:
     return {"variant_id": campaign.winner.variant_id, "evidence": evidence}
 
 
-def alike(one: Any, other: Any) -> bool:  # noqa: ANN401
-    """Whether two events say the same: all of it exactly, estimates to 1e-9, as far as any two machines agree."""
+def is_alike(one: Any, other: Any) -> bool:  # noqa: ANN401
+    """Whether two events say the same: exactly, but for estimates, on which machines agree to 1e-9 (relative)."""
     one, other = msgspec.to_builtins(one), msgspec.to_builtins(other)
     if isinstance(one, float) and isinstance(other, float):
         return isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(alike(each, other[name]) for name, each in one.items())
+        return one.keys() == other.keys() and all(is_alike(each, other[name]) for name, each in one.items())
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(alike, one, other))
+        return len(one) == len(other) and all(map(is_alike, one, other))
     return bool(one == other)
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401
-    """Results as JSON has them: an interval as its two ends, null where it has none; estimates as numbers."""
+def as_plain(value: Any) -> Any:  # noqa: ANN401
+    """Results as JSON has them: an interval as its two ends, null for an end at infinity; estimates as numbers."""
     if isinstance(value, Interval):
         return [end if isfinite(end) else None for end in value]
     if hasattr(value, "_asdict"):
-        return {name: plain(each) for name, each in value._asdict().items()}
+        return {name: as_plain(each) for name, each in value._asdict().items()}
     if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
+        return [as_plain(each) for each in value]
     return value

@@ -12,6 +12,12 @@ from projections.series.reading import DayFigures, Series
 
 Row = tuple[Any, ...]
 
+
+def control_cell(control: bool) -> str:  # noqa: FBT001
+    """Whether a variant is control, as a cell has it."""
+    return str(control).lower()
+
+
 _FIGURE = ("figure", "conversion_event")
 
 
@@ -19,7 +25,7 @@ def report_rows(found: CampaignReport, mature: Mature | None = None) -> Iterator
     """A head, then campaign or variant, what is counted, of which conversion event or currency, and how much."""
     yield ("campaign_id", "variant_id", "control", *_FIGURE, "currency", "value")
     rows = [("", "", found.totals)]
-    rows += [(each.variant_id, str(each.control).lower(), each.figures) for each in found.variants]
+    rows += [(each.variant_id, control_cell(each.control), each.figures) for each in found.variants]
     for variant_id, control, figures in rows:
         for cells in _report_cells(found, figures):
             yield (found.campaign_id, variant_id, control, *cells)
@@ -33,7 +39,7 @@ def series_rows(found: Series, *, totals: bool = True) -> Iterator[Row]:
     yield ("campaign_id", "clock", "date", "variant_id", "control", *_FIGURE, "currency", "value")
     for day in found.days:
         rows = [("", "", day.totals)] if totals else []
-        rows += [(each.variant_id, str(each.control).lower(), each.figures) for each in day.variants]
+        rows += [(each.variant_id, control_cell(each.control), each.figures) for each in day.variants]
         for variant_id, control, figures in rows:
             for cells in _day_cells(figures):
                 yield (found.campaign_id, found.clock, day.date.isoformat(), variant_id, control, *cells)
@@ -54,15 +60,14 @@ def _mature_cells(mature: Mature) -> Iterator[tuple[tuple[str, str], Row]]:
     yield ("", ""), ("mature_as_of", "", "", printed(mature.as_of))
     rows = [(("", ""), mature.totals)]
     rows += [
-        ((each.variant_id, str(each.control).lower()), each.conversion_events) for each in mature.variants
+        ((each.variant_id, control_cell(each.control)), each.conversion_events) for each in mature.variants
     ]
     for place, events in rows:
         for each in events:
-            told = each.as_json()
-            yield place, ("mature_recipients", told["letter"], "", each.recipients)
-            yield place, ("mature_converted", told["letter"], "", each.converted)
-            yield place, ("mature_rate", told["letter"], "", "" if each.rate is None else each.rate)
-            yield place, ("open", told["letter"], "", each.open)
+            yield place, ("mature_recipients", LETTERS[each.index], "", each.recipients)
+            yield place, ("mature_converted", LETTERS[each.index], "", each.converted)
+            yield place, ("mature_rate", LETTERS[each.index], "", "" if each.rate is None else each.rate)
+            yield place, ("open", LETTERS[each.index], "", each.open)
 
 
 def _day_cells(figures: DayFigures) -> Iterator[Row]:

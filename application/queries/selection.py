@@ -1,44 +1,54 @@
-"""Intelligent selection at work: weights of campaigns that are due, chosen and recorded with their evidence.
+"""Intelligent selection: which campaigns are due, and the weights that follow from their conversions.
 
-Whoever comes second changes nothing: the campaign refuses a second adjustment within twelve hours, and one that
-follows from weights which are no longer in force, in the same transaction that would record it. So it is safe to run at
-the same time, by hand and by the service.
+It is safe to run twice and at the same time, by hand and by the service. A campaign refuses a second adjustment within
+twelve hours, and one that follows from weights which are no longer in force, in the transaction that would record it.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy.engine import Connection
 
+from application.commands.experiments import Experiments
 from application.ports import Stamp
+from application.queries.reads import AskedCampaign, Reads
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.definition import Weights
 from domain.campaigns.events import WeightsAdjusted
 from domain.campaigns.evidence import SelectionEvidence, Share
-from domain.experiment.selection import Chosen, Cohort, choose, weights
-from domain.instants import from_microseconds, microseconds
-from infrastructure.composition import Service
-from infrastructure.serving.scheduling import due
+from domain.errors import DomainError
+from domain.instants import from_microseconds, full_hour, microseconds
+from projections.campaign_report import CAMPAIGN_REPORT
+from projections.campaign_report.reading import launched_campaigns
 from projections.engine.sums import stream
 from projections.experiments.counted import Delay, Experiment, experiment, experiment_at
+from projections.recipients import RECIPIENTS
+
+if TYPE_CHECKING:
+    from domain.experiment.selection import Chosen
 
 _HOUR = timedelta(hours=1)
 
 
+class NotSelected(DomainError):
+    """The campaign's weights do not follow conversions."""
+
+    code = "not_selected"
+
+
 @dataclass(frozen=True)
 class Adjustment:
-    """What intelligent selection makes of a campaign: its weights from now on, and on what evidence."""
+    """New weights of a campaign, and the evidence that they follow from."""
 
     app_group: str
     campaign_id: str
     weights: Weights
     evidence: SelectionEvidence
     before: Weights
-    """The weights that were in force."""
+    """The weights that are in force."""
     last: bool
 
     def as_json(self) -> dict[str, Any]:
@@ -54,62 +64,103 @@ class Adjustment:
         }
 
 
-Reading = Callable[[], AbstractContextManager[tuple[Connection, int]]]
-"""A read transaction in which the campaign report and recipients are up to date."""
+@dataclass(frozen=True)
+class SelectionCheck:
+    """The recorded adjustments of a campaign, and how many and which follow no longer from the log."""
 
+    campaign_id: str
+    adjustments: list[tuple[WeightsAdjusted, WeightsAdjusted]]
+    """Each as it was recorded, and as it is chosen again."""
 
-def run_due(service: Service, stamp: Callable[[], Stamp], reading: Reading) -> list[Adjustment]:
-    """Adjust every campaign that is due, and tell what was adjusted; each is a command of its own."""
-    with reading() as (connection, _):
-        found = [
-            adjustment(service, connection, campaign) for campaign in due(service, connection, service.now())
+    def different_at(self) -> list[str]:
+        """The positions of the adjustments that are chosen otherwise."""
+        from application.queries.results import is_alike  # noqa: PLC0415 - scipy takes long to load
+
+        return [
+            str(recorded.evidence.position)
+            for recorded, again in self.adjustments
+            if not is_alike(recorded, again)
         ]
-    return [each for each in found if record(service, each, stamp())]
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/statistics.md has it."""
+        return {
+            "campaign_id": self.campaign_id,
+            "adjustments": len(self.adjustments),
+            "different_at": self.different_at(),
+        }
 
 
-def adjustment(service: Service, connection: Connection, campaign: Campaign) -> Adjustment:
-    """What the read model makes of a campaign's weights now; nothing is recorded."""
-    known = service.definitions
-    found = experiment(connection, known, campaign.app_group, campaign.campaign_id, service.now())
-    return _chosen(campaign, found, campaign.weights)
+def find_due(reads: Reads, connection: Connection) -> Iterator[Campaign]:
+    """The campaigns that are launched, follow conversions, and were not adjusted within twelve hours."""
+    as_of = microseconds(full_hour(reads.now()))
+    for app_group, campaign_id in launched_campaigns(connection):
+        campaign = reads.ledger.existing_campaign(app_group, campaign_id)
+        if campaign.adjustable(as_of):
+            yield campaign
 
 
-def record(service: Service, found: Adjustment, stamp: Stamp) -> bool:
-    """Adjust, and tell whether it was time to."""
+def adjust_due(reads: Reads, experiments: Experiments, make_stamp: Callable[[], Stamp]) -> list[Adjustment]:
+    """Adjust every campaign that is due, each by a command of its own; what was adjusted."""
+    with reads.up_to_date(CAMPAIGN_REPORT, RECIPIENTS) as (connection, _):
+        found = [_choose_now(reads, connection, campaign) for campaign in find_due(reads, connection)]
+    return [each for each in found if adjust(experiments, each, make_stamp())]
+
+
+def choose_weights(reads: Reads, campaign: Campaign) -> Adjustment:
+    """The weights that follow from a campaign's conversions now; nothing is recorded. Raises NotSelected."""
+    _refuse_unselected(campaign)
+    with reads.up_to_date(RECIPIENTS) as (connection, _):
+        return _choose_now(reads, connection, campaign)
+
+
+def adjust(experiments: Experiments, found: Adjustment, stamp: Stamp) -> bool:
+    """Adjust weights, and say whether it was time to."""
     of = (found.app_group, found.campaign_id)
-    return service.experiments.adjust(
-        *of, found.weights, found.evidence, found.before, stamp, last=found.last
+    return experiments.adjust(*of, found.weights, found.evidence, found.before, stamp, last=found.last)
+
+
+def check_adjustments(asked: AskedCampaign) -> SelectionCheck:
+    """Choose every recorded adjustment again, from the log up to its position.
+
+    Raises UnknownCampaign and UnreadableLog.
+    """
+    reads, campaign, found = asked.reads, asked.campaign(), []
+    with reads.recorded() as connection:
+        last = reads.log.last_position(connection)
+        before: Weights = {}
+        for logged in list(reads.log.of_stream(connection, stream(*asked.key), last)):
+            event = logged.event
+            if isinstance(event, WeightsAdjusted):
+                evidence = event.evidence
+                at = (*asked.key, evidence.position, from_microseconds(evidence.as_of))
+                counted = experiment_at(connection, reads.log, reads.definitions, *at)
+                again = _choose(campaign, counted, before, evidence.floor)
+                found.append((event, WeightsAdjusted(again.weights, again.evidence)))
+            before = getattr(event, "weights", before)
+    return SelectionCheck(asked.campaign_id, found)
+
+
+def _refuse_unselected(campaign: Campaign) -> None:
+    if campaign.selection is not None:
+        return
+    if campaign.floor_applied is not None:
+        message = f"intelligent selection of {campaign.campaign_id!r} has ended: going on would hardly improve the rate"
+        raise NotSelected(message, code="selection_ended")
+    raise NotSelected(
+        f"{campaign.campaign_id!r} does not follow conversions; `intelligent_selection: true` in its file does"
     )
 
 
-def adjusted_again(
-    service: Service, app_group: str, campaign_id: str
-) -> list[tuple[WeightsAdjusted, WeightsAdjusted]]:
-    """Every adjustment that was recorded, and what the log up to its position says anew; raises UnknownCampaign."""
-    campaign = service.ledger.existing_campaign(app_group, campaign_id)
-    found = []
-    with service.database.reading() as connection:
-        log, last = service.log, service.log.last_position(connection)
-        before: Weights = {}
-        for logged in list(log.of_stream(connection, stream(app_group, campaign_id), last)):
-            event = logged.event
-            if isinstance(event, WeightsAdjusted):
-                of, evidence = (app_group, campaign_id), event.evidence
-                counted = experiment_at(
-                    connection,
-                    log,
-                    service.definitions,
-                    *of,
-                    evidence.position,
-                    from_microseconds(evidence.as_of),
-                )
-                again = _chosen(campaign, counted, before, evidence.floor)
-                found.append((event, WeightsAdjusted(again.weights, again.evidence)))
-            before = getattr(event, "weights", before)
-    return found
+def _choose_now(reads: Reads, connection: Connection, campaign: Campaign) -> Adjustment:
+    found = experiment(connection, reads.definitions, campaign.app_group, campaign.campaign_id, reads.now())
+    return _choose(campaign, found, campaign.weights)
 
 
-def _chosen(campaign: Campaign, found: Experiment, before: Weights, floor: float | None = None) -> Adjustment:
+def _choose(campaign: Campaign, found: Experiment, before: Weights, floor: float | None = None) -> Adjustment:
+    # scipy, behind this module, takes long to load; the service looks every ten minutes, and mostly nothing is due.
+    from domain.experiment.selection import Cohort, choose, weights  # noqa: PLC0415
+
     if floor is None:
         floor = 0.0 if campaign.selection is None else campaign.selection.floor
     cohorts = {
@@ -141,7 +192,7 @@ def _by_hour(delays: Sequence[Delay]) -> list[int]:
     return [counts.get(hour, 0) for hour in range(max(counts, default=-1) + 1)]
 
 
-def _evidence(chosen: Chosen, found: Experiment, floor: float) -> SelectionEvidence:
+def _evidence(chosen: "Chosen", found: Experiment, floor: float) -> SelectionEvidence:
     shares = tuple(
         Share(name, chosen.recipients[name], chosen.counted[name], chosen.converted[name], chosen.best[name])
         for name in chosen.shares

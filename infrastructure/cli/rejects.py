@@ -168,9 +168,11 @@ def _tell(app_group: str, totals: Counter[str], reasons: Counter[str], *, json_o
 def _again(service: Service, app_group: str, page: list[Reject]) -> tuple[Counter[str], Counter[str]]:
     """Try a page again: how many have which verdict, and how many were rejected for which reason."""
     sent = [_read(each) for each in page]
-    known = service.earlier.answers_of_parts(app_group, sent) | service.earlier.answers(app_group, sent)
-    outcome = service.intake.record(app_group, earlier.to_take(sent, known), stamp())
-    answers = earlier.answered(sent, known, outcome.answers)
+    known = service.earlier.find_parts_of_orders(app_group, sent) | service.earlier.find_answers(
+        app_group, sent
+    )
+    outcome = service.intake.record(app_group, earlier.select_new(sent, known), stamp())
+    answers = earlier.merge_answers(sent, known, outcome.answers)
     tried = {
         each.reject_id: answer
         for place, (each, was, answer) in enumerate(zip(page, sent, answers, strict=True))

@@ -6,13 +6,14 @@ from textwrap import wrap
 from typing import Final, NamedTuple
 from xml.sax.saxutils import escape
 
-from application.queries.results import Told
+from application.queries.results import ExperimentResults
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment.proportions import Interval
 from domain.experiment.results import EventResults
 from infrastructure.cli.console import UNREADABLE, Refused, plain
 from infrastructure.cli.figures import conversion_event, deadline
-from infrastructure.cli.result_tables import FARTHEST, deciding_interval, ends, few, mismatch
+from infrastructure.cli.result_tables import FARTHEST, deciding_interval, ends
+from infrastructure.cli.result_words import describe_mismatch, few
 
 _WIDTH: Final = 900
 _LEFT: Final = 255
@@ -33,24 +34,24 @@ class _Row(NamedTuple):
     figure: str
 
 
-def write(told: Told, file: Path) -> None:
+def write(found: ExperimentResults, file: Path) -> None:
     """Write the picture; raises Refused where the file cannot be written."""
     try:
-        file.write_text(picture(told), encoding="utf-8")
+        file.write_text(picture(found), encoding="utf-8")
     except OSError as error:
         message = f"cannot write {file}: {error.strerror}"
         raise Refused(message, code="unwritable_file", place="--svg", status=UNREADABLE) from error
 
 
-def picture(told: Told) -> str:
+def picture(found: ExperimentResults) -> str:
     """The picture as SVG: nothing in it is loaded from anywhere."""
-    campaign = told.standing.campaign
+    campaign = found.snapshot.campaign
     parts, top = [_text(20, 34, _cut(campaign.name, 80), size=17)], 34
-    for line, ink in _said(told):
+    for line, ink in _said(found):
         top += 22
         parts.append(_text(20, top, line, ink=ink))
-    for event in told.results.conversion_events:
-        for title, rows in _charts(event, told):
+    for event in found.results.conversion_events:
+        for title, rows in _charts(event, found):
             top += 44
             parts.append(_text(20, top, title, size=14))
             parts += _chart(rows, top + 8)
@@ -63,20 +64,20 @@ def picture(told: Told) -> str:
     )
 
 
-def _said(told: Told) -> Iterator[tuple[str, str]]:
+def _said(found: ExperimentResults) -> Iterator[tuple[str, str]]:
     """The decision and what speaks against it, in lines of their colours."""
-    health = told.results.health
-    said = [(f"{told.results.decision.sentence} ({told.results.test.value} test)", _INK)]
-    if little := told.too_little():
-        said.append((f"{few(told)}: {', '.join(little)}.", _WARNING))
+    health = found.results.health
+    said = [(f"{found.results.decision.sentence} ({found.results.test.value} test)", _INK)]
+    if little := found.too_little():
+        said.append((f"{few(found)}: {', '.join(little)}.", _WARNING))
     if health.suspicious:
-        said.append((f"Sample ratio mismatch: {mismatch(health)}", _WARNING))
+        said.append((f"Sample ratio mismatch: {describe_mismatch(health)}", _WARNING))
     for text, ink in said:
         yield from ((line, ink) for line in wrap(text, _LETTERS_OF_A_LINE))
 
 
-def _charts(event: EventResults, told: Told) -> Iterator[tuple[str, list[_Row]]]:
-    stated = told.standing.campaign.conversion_events[event.index].stated()
+def _charts(event: EventResults, found: ExperimentResults) -> Iterator[tuple[str, list[_Row]]]:
+    stated = found.snapshot.campaign.conversion_events[event.index].stated()
     hope = f"{'ABCD'[event.index]}  {conversion_event(stated)} within {deadline(stated['deadline_seconds'])}"
     rates = [
         _Row(
@@ -88,7 +89,7 @@ def _charts(event: EventResults, told: Told) -> Iterator[tuple[str, list[_Row]]]
         for each in event.variants
     ]
     yield f"{hope}: conversion rate, 95 %", rates
-    test = told.results.test
+    test = found.results.test
     uplifts = [
         _Row(_label(each.variant_id), each.uplift, interval, _figure(each.uplift, interval, plus=True))
         for each in event.comparisons
@@ -96,7 +97,7 @@ def _charts(event: EventResults, told: Told) -> Iterator[tuple[str, list[_Row]]]
     ]
     if uplifts:
         when = "at one look" if test is DecidingTest.FIXED else "on any day"
-        yield f"Uplift against {_cut(told.results.against, 40)}, 95 % {when}", uplifts
+        yield f"Uplift against {_cut(found.results.against, 40)}, 95 % {when}", uplifts
 
 
 def _label(variant_id: str, *, control: bool = False) -> str:

@@ -25,18 +25,25 @@ def respond_tagged(
     request: Request,
     value: Any,  # noqa: ANN401
     *,
-    apart_from: str = "position",
     csv: Callable[[], Response] | None = None,
 ) -> Response:
     """Answer with a value, or with CSV, and an entity tag; answer 304 if the caller has the same value already.
 
-    The tag leaves one field out: a report with the same figures at a later position is the same report.
+    The tag leaves positions out: a report with the same figures at a later position is the same report.
     """
-    compared = {name: each for name, each in value.items() if name != apart_from}
-    tag = f'W/"{hashlib.sha256(encode(compared)).hexdigest()[:32]}{"-csv" if csv else ""}"'
+    tag = f'W/"{hashlib.sha256(encode(_without_position(value))).hexdigest()[:32]}{"-csv" if csv else ""}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     response = csv() if csv else respond(value)
     response.headers.update(headers)
     return response
+
+
+def _without_position(value: dict[str, Any]) -> dict[str, Any]:
+    """A value without its position, nor those of the values in it."""
+    return {
+        name: _without_position(each) if isinstance(each, dict) else each
+        for name, each in value.items()
+        if name != "position"
+    }

@@ -12,7 +12,9 @@ from pydantic import AfterValidator
 from application.commands.campaigns import CampaignExists, Campaigns
 from application.commands.definitions import AppGroupCommand, CampaignCommand, read_command
 from application.ports import Stamp
-from domain.app_group import AppGroup
+from application.queries import campaigns as queries
+from application.queries.app_groups import app_group_as_json
+from application.queries.campaigns import campaign_as_filed
 from domain.campaigns.campaign import Campaign, stream_id
 from domain.errors import FactRefused
 from infrastructure.http import schemas
@@ -22,10 +24,8 @@ from infrastructure.http.idempotency import once
 from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Manager, Reader, Shared, State, new_command_id, unquote_id
-from infrastructure.http.waiting import up_to_date
+from infrastructure.http.waiting import ask
 from infrastructure.inbound.files.json_lines import read_json
-from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.reading import CampaignReport, headlines
 
 routes = APIRouter(tags=["campaigns"])
 
@@ -50,7 +50,7 @@ _REFUSED = (
 async def show_app_group(request: Request, state: Shared, caller: Reader) -> Response:
     """Show the app group of the key: its time zone, default currency, apps and known custom events."""
     group = await asyncio.to_thread(state.ledger.existing_app_group, caller.app_group)
-    return respond_tagged(request, _group(group))
+    return respond_tagged(request, app_group_as_json(group))
 
 
 @routes.patch(
@@ -68,7 +68,7 @@ async def change_app_group(request: Request, state: Shared, caller: Manager) -> 
     command = read_command(AppGroupCommand, await _object(request, state))
     stamp = caller.stamp(new_command_id())
     group = await asyncio.to_thread(state.campaigns.change_group, caller.app_group, command, stamp)
-    return respond(_group(group))
+    return respond(app_group_as_json(group))
 
 
 @routes.post(
@@ -91,7 +91,7 @@ async def make_campaign(request: Request, state: Shared, caller: Manager) -> Res
 
     def make(command_id: str) -> tuple[HTTPStatus, dict[str, Any]]:
         stamp = caller.stamp(command_id)
-        return HTTPStatus.CREATED, _campaign(_create(state, caller.app_group, command, stamp))
+        return HTTPStatus.CREATED, campaign_as_filed(_create(state, caller.app_group, command, stamp))
 
     key = request.headers.get("idempotency-key")
     status, value = await asyncio.to_thread(once, state.idempotency_keys, caller.app_group, key, raw, make)
@@ -126,21 +126,8 @@ async def list_campaigns(
 ) -> Response:
     """List campaigns by id, with their headline figures."""
     most, after = read_limit(limit), read_cursor(cursor, str)
-    await asyncio.to_thread(state.ledger.existing_app_group, caller.app_group)
-    position, found = await up_to_date(
-        state,
-        lambda connection: headlines(connection, caller.app_group, after=after, limit=most + 1),
-        CAMPAIGN_REPORT,
-    )
-    further = make_cursor(found[most - 1].campaign_id) if len(found) > most else None
-    return respond(
-        {
-            "app_group": caller.app_group,
-            "position": str(position),
-            "campaigns": [_headline(each) for each in found[:most]],
-            "next_cursor": further,
-        }
-    )
+    page = await ask(state, lambda reads: queries.list_campaigns(reads, caller.app_group, most, after))
+    return respond(page.as_json() | {"next_cursor": make_cursor(page.after)})
 
 
 @routes.get(
@@ -153,7 +140,9 @@ async def show_campaign(request: Request, state: Shared, caller: Reader, campaig
     """Show the definition of a campaign."""
     return respond_tagged(
         request,
-        _campaign(await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)),
+        campaign_as_filed(
+            await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)
+        ),
     )
 
 
@@ -175,7 +164,7 @@ async def change_campaign(
     command = read_command(CampaignCommand, stated)
     stamp = caller.stamp(new_command_id())
     changed = await asyncio.to_thread(state.campaigns.change, caller.app_group, command, stamp)
-    return respond(_campaign(changed))
+    return respond(campaign_as_filed(changed))
 
 
 def _add_step(name: str, summary: str, decide: Callable[[Campaigns, str, str, Stamp], Campaign]) -> None:
@@ -192,7 +181,9 @@ def _add_step(name: str, summary: str, decide: Callable[[Campaigns, str, str, St
     async def step(state: Shared, caller: Manager, campaign_id: CampaignId) -> Response:
         stamp = caller.stamp(new_command_id())
         change = partial(decide, state.campaigns)
-        return respond(_campaign(await asyncio.to_thread(change, caller.app_group, campaign_id, stamp)))
+        return respond(
+            campaign_as_filed(await asyncio.to_thread(change, caller.app_group, campaign_id, stamp))
+        )
 
 
 _add_step("launch", "Launch a draft, or a stopped campaign again", Campaigns.launch)
@@ -208,50 +199,3 @@ async def _object(request: Request, state: State) -> dict[str, Any]:
         return read_json(sent)
     except FactRefused as refusal:
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed", refusal.message) from None
-
-
-def _group(group: AppGroup) -> dict[str, Any]:
-    return {
-        "app_group": group.app_group,
-        "time_zone": group.time_zone,
-        "default_currency": group.default_currency,
-        "apps": sorted(group.apps),
-        "custom_events": sorted(group.custom_events),
-    }
-
-
-def _campaign(campaign: Campaign) -> dict[str, Any]:
-    return {
-        "app_group": campaign.app_group,
-        "id": campaign.campaign_id,
-        "name": campaign.name,
-        "kind": campaign.kind.value,
-        "channel": campaign.channel,
-        "status": campaign.status.value,
-        "variants": [
-            {
-                "id": each.id,
-                "name": each.name,
-                "weight": campaign.weights[each.id],
-                "control": each.control,
-            }
-            for each in campaign.variants
-        ],
-        "conversion_events": [_event(each.stated()) for each in campaign.conversion_events],
-        "intelligent_selection": None if campaign.selection is None else {"floor": campaign.selection.floor},
-    }
-
-
-def _event(stated: dict[str, Any]) -> dict[str, Any]:
-    """A conversion event in the shape of the campaigns file, without the filters that are not set."""
-    deadline = stated.pop("deadline_seconds")
-    return {"deadline": deadline} | {name: value for name, value in stated.items() if value is not None}
-
-
-def _headline(report: CampaignReport) -> dict[str, Any]:
-    return {
-        "campaign_id": report.campaign_id,
-        "name": report.name,
-        "kind": report.kind,
-        "status": report.status,
-    } | report.totals.as_json()

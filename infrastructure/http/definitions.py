@@ -102,6 +102,7 @@ class CampaignShape(Shape):
 
     app_group: str
     id: str
+    campaign_id: Annotated[str, Field(description="The same as `id`.")]
     name: str
     kind: Literal["campaign", "canvas"]
     channel: str | None
@@ -109,6 +110,8 @@ class CampaignShape(Shape):
     variants: list[VariantShape]
     conversion_events: list[AnyConversionEventShape]
     intelligent_selection: IntelligentSelectionCommand | None
+    selection_ended: bool
+    winner: Annotated[str | None, Field(description="The variant that was declared the winner.")]
 
 
 class NewCampaign(CampaignCommand):

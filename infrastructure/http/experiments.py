@@ -2,27 +2,23 @@
 
 import asyncio
 from http import HTTPStatus
-from math import inf
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from domain.campaigns.evidence import DecidingTest
 from infrastructure.http import schemas
-from infrastructure.http.access import Caller
 from infrastructure.http.answers import respond, respond_tagged
 from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.problems import Problem
-from infrastructure.http.reports import WaitFor
-from infrastructure.http.state import Manager, Reader, Shared, State, new_command_id
-from infrastructure.http.waiting import up_to_date
+from infrastructure.http.reports import CampaignQuestions, Questions
+from infrastructure.http.state import Manager, Shared, new_command_id
 from infrastructure.settings import Settings
-from projections.recipients import RECIPIENTS
 
 if TYPE_CHECKING:
-    from application.queries.results import Told
+    from application.queries.results import ExperimentResults
 
-routes = APIRouter(tags=["experiments"])
+routes = APIRouter(prefix="/v1/campaigns/{campaign_id}", tags=["experiments"])
 
 TestAsked = Annotated[
     str | None,
@@ -34,33 +30,25 @@ TestAsked = Annotated[
 
 
 @routes.get(
-    "/v1/campaigns/{campaign_id}/results",
+    "/results",
     summary="Compare a campaign's variants",
     response_class=Response,
     responses=schemas.describe_answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def results(
     request: Request,
-    state: Shared,
-    caller: Reader,
-    campaign_id: CampaignId,
+    questions: Questions,
     test: TestAsked = None,
     uplift: Annotated[
         float, Query(description="The uplift to detect; the answer says how many recipients that needs.")
     ] = 0.1,
-    wait_for: WaitFor = None,
 ) -> Response:
     """Compare variants with control, on each conversion event and in revenue: rates, uplift, health, and the winner."""
-    if not -1 < uplift < inf or uplift == 0:
-        detail = "uplift is a share above -1 and not 0: 0.1 is 10 % more"
-        raise Problem(HTTPStatus.BAD_REQUEST, "bad_uplift", detail, place="uplift")
-    return respond_tagged(
-        request, (await _told(state, caller, campaign_id, _test(test), uplift, wait_for)).as_json()
-    )
+    return respond_tagged(request, (await _read_results(questions, _test(test), uplift)).as_json())
 
 
 @routes.post(
-    "/v1/campaigns/{campaign_id}/winner",
+    "/winner",
     summary="Declare the winner",
     response_class=Response,
     responses=schemas.describe_answers(
@@ -74,25 +62,19 @@ async def declare_winner(
     # The statistical distributions take long to load, so that only these two routes load them.
     from application.queries.results import declare_winner as declare  # noqa: PLC0415
 
-    found = await _told(state, caller, campaign_id, _test(test), 0.1, None)
+    found = await _read_results(CampaignQuestions(state, caller, campaign_id), _test(test))
     if found.results.decision.winner is not None:
         stamp = caller.stamp(new_command_id())
-        found = await asyncio.to_thread(declare, state.service, found, stamp)
+        found = await asyncio.to_thread(declare, state.experiments, found, stamp)
     return respond(found.winner())
 
 
-async def _told(
-    state: State, caller: Caller, campaign_id: str, test: DecidingTest, uplift: float, wait_for: str | None
-) -> "Told":
-    from application.queries.results import told  # noqa: PLC0415
+async def _read_results(
+    questions: CampaignQuestions, test: DecidingTest, uplift: float = 0.1
+) -> "ExperimentResults":
+    from application.queries.results import read_results  # noqa: PLC0415
 
-    await asyncio.to_thread(state.definitions.definition, caller.app_group, campaign_id)
-    return await up_to_date(
-        state,
-        lambda connection: told(state.service, connection, caller.app_group, campaign_id, test, uplift),
-        RECIPIENTS,
-        wait_for=wait_for,
-    )
+    return await questions.ask(lambda asked: read_results(asked, test, uplift))
 
 
 def _test(stated: str | None) -> DecidingTest:

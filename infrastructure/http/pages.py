@@ -26,9 +26,11 @@ def read_limit(limit: int | None) -> int:
     return limit
 
 
-def make_cursor(place: object) -> str:
-    """Make the cursor of the page that begins after a place."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+def make_cursor(place: object | None) -> str | None:
+    """Make the cursor of the page that begins after a place; None if there is no such page."""
+    return (
+        None if place is None else base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+    )
 
 
 def read_cursor(cursor: str | None, kind: type[T]) -> T | None:

@@ -21,7 +21,7 @@ from domain.errors import (
 )
 from infrastructure.database.failures import Busy, ConnectionLost, DiskFull, OutcomeUnknown
 from infrastructure.http.answers import encode
-from projections.engine.projection import ProjectionStopped
+from projections.engine.projection import ProjectionStopped, UnreadableLog
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -104,6 +104,9 @@ def from_failure(error: Exception) -> Problem:
     if isinstance(error, ProjectionStopped):
         detail = f"the read model {error.name} stopped before position {error.position}; tell an operator"
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "projection_stopped", detail, headers=_AGAIN)
+    if isinstance(error, UnreadableLog):
+        detail = f"{error}; tell an operator: `conversions verify` checks the log"
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unreadable_log", detail, headers=_AGAIN)
     for kind, (code, detail) in _FAILURES.items():
         if isinstance(error, kind):
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, code, detail, headers=_AGAIN)
@@ -117,5 +120,5 @@ def from_failure(error: Exception) -> Problem:
 
 _AGAIN = {"Retry-After": str(RETRY_SECONDS)}
 
-FAILURES = (PersistenceError, SQLAlchemyError, ProjectionStopped)
+FAILURES = (PersistenceError, SQLAlchemyError, ProjectionStopped, UnreadableLog)
 """The errors that `from_failure` takes."""

@@ -1,147 +1,159 @@
-"""Reports over HTTP: a campaign's figures, by day, and as CSV."""
+"""Reports over HTTP: a campaign's figures now, by day, and its overlap with other campaigns."""
 
-import asyncio
 import csv
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 from http import HTTPStatus
 from io import StringIO
-from typing import Annotated, Any, TypeVar, cast, get_args
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from application.ledger import UnknownCampaign
-from application.queries.rows import report_rows, series_rows
+from application.queries.overlap import read_overlap
+from application.queries.reads import AskedCampaign, Days
+from application.queries.report import read_report
+from application.queries.rows import Row, series_rows
+from application.queries.series import read_series
 from infrastructure.http import schemas
 from infrastructure.http.accepting import CSV, wants_csv
+from infrastructure.http.access import Caller
 from infrastructure.http.answers import respond_tagged
 from infrastructure.http.campaigns import CampaignId
+from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Reader, Shared
-from infrastructure.http.waiting import up_to_date
-from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.reading import CampaignReport, report
-from projections.overlap import OVERLAP
-from projections.overlap.reading import overlap
-from projections.series import SERIES
-from projections.series.clock import Clock
-from projections.series.reading import Series, series
+from infrastructure.http.state import Reader, Shared, State
+from infrastructure.http.waiting import ask
 
-routes = APIRouter(tags=["reports"])
+routes = APIRouter(prefix="/v1/campaigns/{campaign_id}", tags=["reports"])
 
 WaitFor = Annotated[
     str | None,
-    Query(description="A position that is to be in it; left out, everything acknowledged so far is."),
+    Query(
+        description="A position that the answer must include; if left out, everything acknowledged so far."
+    ),
 ]
 
-_Found = TypeVar("_Found", CampaignReport, Series)
+T = TypeVar("T")
 
 _MOST_DAYS = 3_660
 
 
-def _told(request: Request, found: _Found, rows: Callable[[_Found], Iterable[tuple[Any, ...]]]) -> Response:
-    """The answer as JSON, or as CSV in these rows."""
+@dataclass(frozen=True)
+class CampaignQuestions:
+    """Asks questions about a campaign of the caller's app group, as `ask` does."""
 
-    def written() -> Response:
+    state: State
+    caller: Caller
+    campaign_id: str
+    wait_for: str | None = None
+
+    async def ask(self, question: Callable[[AskedCampaign], T]) -> T:
+        """Answer a question."""
+        app_group, campaign_id = self.caller.app_group, self.campaign_id
+        return await ask(
+            self.state, lambda reads: question(AskedCampaign(reads, app_group, campaign_id)), self.wait_for
+        )
+
+
+async def _questions(
+    state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None
+) -> CampaignQuestions:
+    return CampaignQuestions(state, caller, campaign_id, wait_for)
+
+
+Questions = Annotated[CampaignQuestions, Depends(_questions)]
+
+
+def respond_report(request: Request, value: dict[str, Any], rows: Callable[[], Iterable[Row]]) -> Response:
+    """Answer with a report as JSON, or as CSV with these rows if the caller prefers that."""
+
+    def write_csv() -> Response:
         text = StringIO()
-        csv.writer(text).writerows(rows(found))
-        headers = {"X-Position": str(found.position)}
+        csv.writer(text).writerows(rows())
+        headers = {"X-Position": value.get("position") or value["to_position"]}
         return Response(text.getvalue(), headers=headers, media_type=f"{CSV}; charset=utf-8; header=present")
 
-    return respond_tagged(
-        request, found.as_json(), csv=written if wants_csv(request.headers.getlist("accept")) else None
-    )
+    wanted = wants_csv(request.headers.getlist("accept"))
+    return respond_tagged(request, value, csv=write_csv if wanted else None)
 
 
 @routes.get(
-    "/v1/campaigns/{campaign_id}/report",
+    "/report",
     summary="Report a campaign",
     response_class=Response,
-    responses=schemas.describe_answers(schemas.ReportShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(
+        schemas.CurrentReportShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND
+    ),
 )
-async def report_campaign(
-    request: Request, state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None
-) -> Response:
-    """Report what a campaign did, by variant; with `Accept: text/csv` a row a figure."""
-    found = await up_to_date(
-        state,
-        lambda connection: report(connection, caller.app_group, campaign_id),
-        CAMPAIGN_REPORT,
-        wait_for=wait_for,
-    )
-    if found is None:
-        raise UnknownCampaign(f"there is no campaign {campaign_id!r}", place="campaign_id")
-    return _told(request, found, report_rows)
+async def report_campaign(request: Request, questions: Questions) -> Response:
+    """Report the figures of a campaign by variant; with `Accept: text/csv`, one row for each figure."""
+    found = await questions.ask(read_report)
+    return respond_report(request, found.as_json(), found.rows)
 
 
 @routes.get(
-    "/v1/campaigns/{campaign_id}/series",
+    "/series",
     summary="Report a campaign by day",
     response_class=Response,
     responses=schemas.describe_answers(schemas.SeriesShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def report_series(
     request: Request,
-    state: Shared,
-    caller: Reader,
-    campaign_id: CampaignId,
+    questions: Questions,
     clock: Annotated[
-        str, Query(description="conversion or receipt: whose day a conversion stands on.")
+        str,
+        Query(description="conversion or receipt: a conversion counts on its own day, or on its receipt's."),
     ] = "conversion",
-    first: Annotated[str | None, Query(alias="from", description="The first day, itself inside.")] = None,
-    last: Annotated[str | None, Query(alias="to", description="The last day, itself inside.")] = None,
-    wait_for: WaitFor = None,
+    first: Annotated[str | None, Query(alias="from", description="The first day, included.")] = None,
+    last: Annotated[str | None, Query(alias="to", description="The last day, included.")] = None,
 ) -> Response:
-    """Report a campaign by day, in the app group's time zone; days with nothing in them are there too.
+    """Report a campaign by day, in the app group's time zone; days without any figure are included.
 
-    With `Accept: text/csv` a row a figure.
+    With `Accept: text/csv`, one row for each figure.
     """
-    days = _days(first, last)
-    if clock not in get_args(Clock):
-        detail = f"clock is {' or '.join(get_args(Clock))}"
-        raise Problem(HTTPStatus.BAD_REQUEST, "bad_clock", detail, place="clock")
-    known, group = state.definitions, caller.app_group
-    await asyncio.to_thread(known.definition, group, campaign_id)
-    found = await up_to_date(
-        state,
-        lambda connection: series(
-            connection, known, group, campaign_id, cast(Clock, clock), *days, most=_MOST_DAYS
-        ),
-        SERIES,
-        wait_for=wait_for,
-    )
-    return _told(request, found, series_rows)
+    days = Days(read_day("from", first), read_day("to", last))
+    found = await questions.ask(lambda asked: read_series(asked, clock, days, most_days=_MOST_DAYS))
+    return respond_report(request, found.as_json(), lambda: series_rows(found))
 
 
 @routes.get(
-    "/v1/campaigns/{campaign_id}/overlap",
-    summary="Tell the overlap with other campaigns",
+    "/overlap",
+    summary="Report the overlap with other campaigns",
     response_class=Response,
-    responses=schemas.describe_answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(schemas.OverlapShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def report_overlap(
-    request: Request, state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None
+    request: Request,
+    questions: Questions,
+    other: Annotated[
+        str | None, Query(alias="other_campaign_id", description="Only the overlap with this campaign.")
+    ] = None,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[
+        int | None, Query(description="Other campaigns on a page: 1 to 1,000; all of them if left out.")
+    ] = None,
 ) -> Response:
-    """Tell how many conversions share their behaviour with other campaigns, and with which; as JSON alone."""
-    known, group = state.definitions, caller.app_group
-    await asyncio.to_thread(known.definition, group, campaign_id)
-    found = await up_to_date(
-        state,
-        lambda connection: overlap(connection, known, group, campaign_id),
-        OVERLAP,
-        wait_for=wait_for,
-    )
-    return respond_tagged(request, found.as_json())
+    """Say how many conversions share their behaviour with other campaigns, and with which; only as JSON.
+
+    The other campaigns come in the order of the behaviours that they share, the most first.
+    """
+    most, after = None if limit is None else read_limit(limit), read_cursor(cursor, tuple[int, str])
+    found = await questions.ask(read_overlap)
+    shared = [
+        each
+        for each in found.shared_with
+        if other in {None, each.campaign_id}
+        and (after is None or (-each.behaviours, each.campaign_id) > (-after[0], after[1]))
+    ]
+    page = shared[:most]
+    further = (page[-1].behaviours, page[-1].campaign_id) if len(page) < len(shared) else None
+    value = replace(found, shared_with=page).as_json() | {"next_cursor": make_cursor(further)}
+    return respond_tagged(request, value)
 
 
-def _days(first: str | None, last: str | None) -> tuple[date | None, date | None]:
-    days = (_day("from", first), _day("to", last))
-    if days[0] is not None and days[1] is not None and days[0] > days[1]:
-        raise Problem(HTTPStatus.BAD_REQUEST, "bad_date", "from comes after to", place="from")
-    return days
-
-
-def _day(name: str, text: str | None) -> date | None:
+def read_day(name: str, text: str | None) -> date | None:
+    """Read a day such as 2026-03-01 from the parameter `name`; raises Problem."""
     if text is None:
         return None
     try:

@@ -153,6 +153,40 @@ class ReportShape(Shape):
     variants: list[VariantFiguresShape]
 
 
+class EventMatureShape(Shape):
+    """Recipients whose window on a conversion event is over, how many of them converted, and the others: `open`."""
+
+    index: int
+    letter: str
+    recipients: int
+    converted: int
+    rate: float | None
+    open: int
+
+
+class VariantMatureShape(Shape):
+    """A variant's mature rates."""
+
+    variant_id: str
+    control: bool
+    conversion_events: list[EventMatureShape]
+
+
+class MatureShape(Shape):
+    """The rates of recipients whose windows were over at a full hour; the totals leave out control."""
+
+    as_of: Instant
+    position: Position
+    totals: list[EventMatureShape]
+    variants: list[VariantMatureShape]
+
+
+class CurrentReportShape(ReportShape):
+    """A campaign's report now, and the rates of recipients whose windows are over."""
+
+    mature: MatureShape
+
+
 class DayFiguresShape(Shape):
     """The figures of a day (R20)."""
 
@@ -179,6 +213,34 @@ class SeriesShape(BaseModel):
     time_zone: str
     position: Position
     days: list[DayShape]
+
+
+class EventOverlapShape(Shape):
+    """A conversion event's conversions outside control, and those whose behaviour converted elsewhere too."""
+
+    index: int
+    letter: str
+    conversions: int
+    overlapping: int
+    share: float | None
+
+
+class SharedBehavioursShape(Shape):
+    """How many behaviours converted on another campaign too."""
+
+    campaign_id: str
+    behaviours: int
+
+
+class OverlapShape(Shape):
+    """A campaign's overlap with others, or a page of it."""
+
+    app_group: str
+    campaign_id: str
+    position: Position
+    conversion_events: list[EventOverlapShape]
+    with_: Annotated[list[SharedBehavioursShape], Field(alias="with")]
+    next_cursor: str | None
 
 
 class ExplanationShape(BaseModel):

@@ -16,17 +16,19 @@ from application.ledger import Ledger
 from application.queries.assignments import Assignments
 from application.queries.explanation import Explanations
 from infrastructure.access.keys import Scope
-from infrastructure.composition import Service
 from infrastructure.database import Database
 from infrastructure.event_store.log import EventLog
 from infrastructure.http.access import Access, Caller
 from infrastructure.http.idempotency_keys import IdempotencyKeys
 from infrastructure.http.settings import HttpSettings
 from infrastructure.inbound.earlier import Earlier
-from infrastructure.inbound.queue import Gathering
+from infrastructure.inbound.queue import FactQueue
 from infrastructure.outbound.feed import Feed
 from infrastructure.outbound.webhooks.administration import Webhooks
 from infrastructure.read_models.definitions import StoredDefinitions
+from infrastructure.read_models.reads import Waiting
+
+_LOG_READERS = 4
 
 
 @dataclass
@@ -42,7 +44,7 @@ class State:
     definitions: StoredDefinitions
     """Time zones, variants and conversion events: they never change once facts refer to them."""
     idempotency_keys: IdempotencyKeys
-    gathering: Gathering
+    queue: FactQueue
     earlier: Earlier
     campaigns: Campaigns
     experiments: Experiments
@@ -51,10 +53,12 @@ class State:
     feed: Feed
     webhooks: Callable[[str], Webhooks]
     """The webhooks of an app group."""
-    service: Service
-    """For the results of experiments, until they take what they use."""
+    reads: Callable[[str | None], Waiting]
+    """What questions are answered from, once read models hold a position, or everything if it is None."""
     gauges: Callable[[], list[str]]
     """How the ledger is now, as lines for Prometheus."""
+    log_readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_LOG_READERS))
+    """Held by each question that reads the log itself, which takes long in a large ledger."""
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     """It is set when the process is about to end. Whoever holds a connection open then closes it."""
 
@@ -87,12 +91,16 @@ Sender = Annotated[Caller, Depends(_sender)]
 Manager = Annotated[Caller, Depends(_manager)]
 
 
+def check_id(text: str) -> str:
+    """Check an id that a query names; raises ValueError."""
+    if "\0" in text or len(text) > 255:
+        raise ValueError("an id has 1 to 255 characters, and no U+0000")
+    return text
+
+
 def unquote_id(text: str) -> str:
     """Decode an id of a path: it arrives percent-encoded, because it may contain a slash. Raises ValueError."""
-    plain = unquote(text, errors="strict")
-    if "\0" in plain or len(plain) > 255:
-        raise ValueError("an id has 1 to 255 characters, and no U+0000")
-    return plain
+    return check_id(unquote(text, errors="strict"))
 
 
 def new_command_id() -> str:

@@ -23,7 +23,6 @@ from infrastructure.outbound.webhooks.administration import (
     ReleaseLines,
     ReplayWebhook,
     UnknownWebhook,
-    Webhooks,
 )
 from infrastructure.outbound.webhooks.hooks import TooManyWebhooks
 
@@ -246,11 +245,6 @@ async def release_parked(request: Request, state: Shared, caller: Manager, webho
     """Try the lines again that are parked: all of them, or one user's."""
     asked = _read(ReleaseLines, await read_body(request, _BODY_BYTES))
     return respond({"released": await _asked(state, caller, "release", webhook_id, asked.user_id)})
-
-
-def _webhooks(state: State, caller: Manager) -> Webhooks:
-    service = state.service
-    return Webhooks(service.database, service.ledger, service.log, caller.app_group)
 
 
 async def _asked(state: State, caller: Manager, name: str, *arguments: Any) -> Any:  # noqa: ANN401

@@ -1,57 +1,51 @@
-"""Intelligent selection on schedule: now and then, campaigns that are due are adjusted; beside the projector."""
+"""Intelligent selection on schedule: a thread beside the projector adjusts the campaigns that are due."""
 
 import threading
 import uuid
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable
 
 import structlog
 from eventsourcing.persistence import PersistenceError
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from application.commands.experiments import Experiments
 from application.ports import Stamp
+from application.queries import selection
 from domain.campaigns.campaign import Campaign
 from domain.errors import DomainError
-from domain.instants import full_hour, microseconds
-from infrastructure.composition import Service
-from projections.campaign_report.reading import launched_campaigns
-from projections.engine.generations import current
-from projections.recipients import RECIPIENTS
+from infrastructure.read_models.reads import Behind, Waiting
 
 log = structlog.get_logger()
 
 EVERY_SECONDS = 600.0
-"""How often it looks: an adjustment comes at most so much later than twelve hours after the one before."""
+"""Between two looks: an adjustment is at most this much late."""
 
 _PATIENCE_SECONDS, _LOOK_SECONDS = 30.0, 0.2
-"""How long it waits for the read model to hold what is recorded by now, and how often it looks; else the next time."""
-
-
-def due(service: Service, connection: Connection, now: datetime) -> Iterator[Campaign]:
-    """The campaigns that are launched, follow conversions, and were not adjusted within twelve hours."""
-    as_of = microseconds(full_hour(now))
-    for app_group, campaign_id in launched_campaigns(connection):
-        campaign = service.ledger.existing_campaign(app_group, campaign_id)
-        if campaign.adjustable(as_of):
-            yield campaign
+"""How long it waits for the read model to hold all that was recorded before the look, and how often it tries."""
 
 
 class Selecting:
-    """Adjusts what is due until it is told to end; a database that is away is tried again the next time."""
+    """Adjusts what is due until `end`; where the database is away, it tries again at the next look."""
 
-    def __init__(self, service: Service, every_seconds: float = EVERY_SECONDS) -> None:
-        self._service = service
+    def __init__(
+        self,
+        make_reads: Callable[[], Waiting],
+        experiments: Experiments,
+        every_seconds: float = EVERY_SECONDS,
+    ) -> None:
+        """`make_reads` makes the reads of one look."""
+        self._make_reads = make_reads
+        self._experiments = experiments
         self._every = every_seconds
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="selecting", daemon=True)
 
     def start(self) -> None:
-        """Look from now on, in a thread."""
+        """Start the thread."""
         self._thread.start()
 
     def end(self) -> None:
-        """End, after the campaign that is being adjusted."""
+        """End the thread, after the campaign that it is adjusting."""
         self._ending.set()
         self._thread.join()
 
@@ -65,15 +59,16 @@ class Selecting:
                 log.exception("selection.failed")
 
     def _adjust(self) -> None:
-        with self._service.database.reading() as connection:
-            found = list(due(self._service, connection, self._service.now()))
-        if found and not self._caught_up():
-            log.warning("selection.behind", campaigns=len(found))
-            return
+        reads = self._make_reads()
+        with reads.recorded() as connection:
+            found = list(selection.find_due(reads, connection))
         for campaign in found:
             of = {"app_group": campaign.app_group, "campaign_id": campaign.campaign_id}
             try:
-                self._adjust_one(campaign)
+                self._adjust_one(reads, campaign)
+            except Behind as behind:
+                log.warning("selection.behind", campaigns=len(found), events=behind.missing)
+                return
             except DomainError as refused:
                 log.error("selection.refused", code=refused.code, **of)  # noqa: TRY400 - it says all
             except (PersistenceError, SQLAlchemyError):
@@ -82,22 +77,16 @@ class Selecting:
                 # Another campaign may be another app group's.
                 log.exception("selection.failed", **of)
 
-    def _adjust_one(self, campaign: Campaign) -> None:
-        # Loaded only where there is something to select: distributions take a while to load.
-        from application.queries import selection  # noqa: PLC0415
+    def _adjust_one(self, reads: Waiting, campaign: Campaign) -> None:
+        chosen = self._choose(reads, campaign)
+        selection.adjust(self._experiments, chosen, Stamp(uuid.uuid4().hex, "service:selection"))
 
-        with self._service.database.reading() as connection:
-            chosen = selection.adjustment(self._service, connection, campaign)
-        selection.record(self._service, chosen, Stamp(uuid.uuid4().hex, "service:selection"))
-
-    def _caught_up(self) -> bool:
-        """Wait until recipients are as of now; no, where they stay behind or it is to end."""
-        with self._service.database.reading() as connection:
-            now = self._service.log.last_position(connection)
+    def _choose(self, reads: Waiting, campaign: Campaign) -> selection.Adjustment:
+        """Choose weights once the read model is up to date; raises Behind where it stays behind, or the thread ends."""
         for _ in range(round(_PATIENCE_SECONDS / _LOOK_SECONDS)):
-            with self._service.database.reading() as connection:
-                if current(connection, RECIPIENTS).position >= now:
-                    return True
-            if self._ending.wait(_LOOK_SECONDS):
-                break
-        return False
+            try:
+                return selection.choose_weights(reads, campaign)
+            except Behind:
+                if self._ending.wait(_LOOK_SECONDS):
+                    raise
+        return selection.choose_weights(reads, campaign)

@@ -169,7 +169,7 @@ def _project(database_url: str, settings: HttpSettings, parent: int) -> None:
         sweep = RejectSweep(service.database, settings.rejects_kept, settings.rejects_days, clock)
         projecting = ProjectionWorker(service.database, service.projector, sweep)
         signal.signal(signal.SIGTERM, lambda *_: projecting.end())
-        selecting = Selecting(service)
+        selecting = Selecting(service.reads_waiting, service.experiments)
         selecting.start()
         projecting.run()
         selecting.end()

@@ -15,7 +15,8 @@ from sqlalchemy import select
 
 from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
-from application.queries.results import alike, decided_again, declare_winner, told
+from application.queries.reads import AskedCampaign
+from application.queries.results import check_declaration, declare_winner, read_results
 from domain.campaigns.evidence import DecidingTest
 from infrastructure.access.operator import stamp
 from infrastructure.audit.auditing import Options, audit_ledger
@@ -163,15 +164,15 @@ def assert_audited(service: Service) -> None:
 
 def assert_winner(service: Service) -> None:
     """R21: the first wave's, with its evidence, and again from the position it was declared at."""
-    with service.database.reading() as connection:
-        found = told(service, connection, "offers", "wave-0", DecidingTest.SEQUENTIAL)
+    asked = AskedCampaign(service.reads_caught_up(), "offers", "wave-0")
+    found = read_results(asked, DecidingTest.SEQUENTIAL)
     assert found.results.decision.winner == "fafdcd668e3743c1bb461111dcafc2a4"
     against = {each.against: each.adjusted for each in found.results.decision.comparisons}
     assert against["control"] < 1e-4
-    declare_winner(service, found, stamp())
-    declared, again = decided_again(service, "offers", "wave-0")
-    assert alike(declared, again)
-    (counts,) = declared.evidence.periods
+    declare_winner(service.experiments, found, stamp())
+    checked = check_declaration(asked)
+    assert checked.is_same
+    (counts,) = checked.declared.evidence.periods
     wanted = json.loads((OFFERS / "expected.json").read_text())["campaigns"]["wave-0"]["variants"]
     assert {each.variant_id: each.recipients for each in counts} == {
         variant_id: figures["unique_recipients"] for variant_id, figures in wanted.items()

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
 from application.commands.intake import Outcome as Taken
+from application.queries.reads import AskedCampaign
 from domain.journey.decisions import JourneyEvent
 from infrastructure.access.operator import stamp
 from infrastructure.composition import Service
@@ -117,6 +118,11 @@ def reported(service: Service, campaign_id: str, app_group: str = GROUP) -> dict
         "totals": _figures(found.totals),
         "variants": {variant.variant_id: _figures(variant.figures) for variant in found.variants},
     }
+
+
+def about(service: Service, campaign_id: str, app_group: str = GROUP) -> AskedCampaign:
+    """A campaign to ask about; read models are brought up to date first."""
+    return AskedCampaign(service.reads_caught_up(), app_group, campaign_id)
 
 
 def rebuilt(service: Service, *projections: Projection, keep_old: bool = False) -> list[Rebuilt]:

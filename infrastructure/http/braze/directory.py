@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query, Response
 from sqlalchemy.engine import Connection
 
+from application.queries.reads import Reads
 from domain.campaigns.campaign import Campaign, stream_id
 from domain.campaigns.events import Kind, Status
 from domain.instants import from_microseconds, microseconds, printed
@@ -19,7 +20,7 @@ from infrastructure.http.braze.answers import BrazeRoute, Told, describe_answers
 from infrastructure.http.braze.times import read_instant
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
-from infrastructure.http.waiting import up_to_date
+from infrastructure.http.waiting import ask
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.reading import CampaignReport, reports
 from projections.series import SERIES
@@ -121,13 +122,18 @@ async def list_canvases(state: Shared, caller: Reader, page: _AskedPage) -> Resp
 async def _listed(
     state: State, app_group: str, kind: Kind, page: _Page
 ) -> list[tuple[CampaignReport, Changed]]:
-    def read(connection: Connection) -> list[tuple[CampaignReport, Changed]]:
-        of_kind = [each for each in reports(connection, app_group) if each.kind == kind]
-        streams = {each.campaign_id: stream_id(app_group, each.campaign_id) for each in of_kind}
-        changed = read_changes(connection, list(streams.values()))
-        return [(each, changed[streams[each.campaign_id]]) for each in of_kind]
+    def read(reads: Reads) -> list[tuple[CampaignReport, Changed]]:
+        with reads.up_to_date(CAMPAIGN_REPORT) as (connection, _):
+            return _read_kind(connection, app_group, kind)
 
-    return page.of(await up_to_date(state, read, CAMPAIGN_REPORT))
+    return page.of(await ask(state, read))
+
+
+def _read_kind(connection: Connection, app_group: str, kind: Kind) -> list[tuple[CampaignReport, Changed]]:
+    of_kind = [each for each in reports(connection, app_group) if each.kind == kind]
+    streams = {each.campaign_id: stream_id(app_group, each.campaign_id) for each in of_kind}
+    changed = read_changes(connection, list(streams.values()))
+    return [(each, changed[streams[each.campaign_id]]) for each in of_kind]
 
 
 def _line(report: CampaignReport, changed: Changed) -> dict[str, Any]:
@@ -178,11 +184,13 @@ async def _common(state: State, campaign: Campaign) -> tuple[str | None, str | N
     """The first and the last day with a receipt, and what campaigns and canvases have in common."""
     group, campaign_id = campaign.app_group, campaign.campaign_id
 
-    def read(connection: Connection) -> tuple[Changed, date | None, date | None]:
+    def read(reads: Reads) -> tuple[Changed, date | None, date | None]:
         stream = stream_id(group, campaign_id)
-        return read_changes(connection, [stream])[stream], *days_with_receipts(connection, group, campaign_id)
+        with reads.up_to_date(SERIES) as (connection, _):
+            days = days_with_receipts(connection, group, campaign_id)
+            return read_changes(connection, [stream])[stream], *days
 
-    changed, first, last = await up_to_date(state, read, SERIES)
+    changed, first, last = await ask(state, read)
     zone = await asyncio.to_thread(state.definitions.zone, group)
     return _begin(first, zone), _begin(last, zone), _stated(campaign, changed)
 

@@ -7,8 +7,8 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from sqlalchemy.engine import Connection
 
+from application.queries.reads import Reads
 from domain import money
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.events import Kind
@@ -17,7 +17,7 @@ from infrastructure.http.braze.directory import CampaignId, CanvasId, channel_of
 from infrastructure.http.braze.times import read_instant
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
-from infrastructure.http.waiting import up_to_date
+from infrastructure.http.waiting import ask
 from projections.series import SERIES
 from projections.series.reading import Day, DayFigures, VariantDay, series
 
@@ -105,14 +105,15 @@ def _first(state: State, zone: tzinfo, last: date, length: int | None, starting_
 
 async def _days(state: State, campaign: Campaign, first: date, last: date) -> _BothClocks:
     """Read each day under the conversion clock and under the receipt clock, from one view of the read model."""
-    known, group, campaign_id = state.definitions, campaign.app_group, campaign.campaign_id
 
-    def read(connection: Connection) -> _BothClocks:
-        happened = series(connection, known, group, campaign_id, "conversion", first, last)
-        credited = series(connection, known, group, campaign_id, "receipt", first, last)
+    def read(reads: Reads) -> _BothClocks:
+        with reads.up_to_date(SERIES) as (connection, _):
+            of_campaign = (connection, reads.definitions, campaign.app_group, campaign.campaign_id)
+            happened = series(*of_campaign, "conversion", first, last)
+            credited = series(*of_campaign, "receipt", first, last)
         return list(zip(happened.days, credited.days, strict=True))
 
-    return await up_to_date(state, read, SERIES)
+    return await ask(state, read)
 
 
 def _campaign_day(campaign: Campaign, happened: Day, credited: Day) -> dict[str, Any]:

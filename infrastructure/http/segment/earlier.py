@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from application.commands.facts import FactCommand, Notes, read_fact, read_money, read_quantity
+from application.commands.facts import FactCommand, read_fact
+from application.commands.values import Notes, read_money, read_quantity
 from domain import money
 from domain.errors import DomainError, FactRefused
 from infrastructure.http.segment import events

@@ -8,8 +8,9 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from application.commands.facts import NO_NUMERIC_ID, FactCommand, is_nobody, read_id
+from application.commands.facts import FactCommand
 from application.commands.properties import canonical
+from application.commands.values import NO_NUMERIC_ID, is_nobody, read_id
 from domain import app_version
 from domain.errors import FactRefused
 from domain.instants import printed
@@ -70,7 +71,7 @@ class Message:
     def version(self, value: object) -> str | None:
         """A version that accompanies what the message tells; one that is none is as absent, and counted (R10)."""
         found = text(value)
-        if found is None or app_version.is_one(found):
+        if found is None or app_version.is_version(found):
             return found
         self.ignored["version"] += 1
         return None

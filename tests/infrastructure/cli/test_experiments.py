@@ -16,6 +16,7 @@ import pytest
 
 from application.commands.definitions import read_campaigns
 from application.queries import results, selection
+from domain.campaigns.campaign import Campaign
 from domain.campaigns.events import WeightsAdjusted, WinnerDeclared
 from domain.campaigns.evidence import DecidingTest
 from domain.errors import BadDefinition
@@ -25,13 +26,12 @@ from infrastructure.cli import result_tables
 from infrastructure.cli.console import out
 from infrastructure.composition import Service
 from infrastructure.serving import scheduling
-from infrastructure.serving.scheduling import Selecting, due
+from infrastructure.serving.scheduling import Selecting
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.engine.sums import stream
-from projections.recipients import RECIPIENTS
 from tests.infrastructure.http.test_http import problem
 from tests.support.commands import run
-from tests.support.ledgers import GROUP, open_ledger, take
+from tests.support.ledgers import GROUP, about, open_ledger, take
 from tests.support.serving import Api, serving
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -171,16 +171,14 @@ def test_a_winner_is_declared_over_http_once(api: Api) -> None:
 def test_a_declaration_is_made_again_from_its_position(service: Service) -> None:
     """R21: whatever came since."""
     sale(service)
-    service.projector.catch_up(RECIPIENTS)
-    with service.database.reading() as connection:
-        found = results.told(service, connection, GROUP, "sale", DecidingTest.FIXED)
-    results.declare_winner(service, found, stamp())
+    found = results.read_results(about(service, "sale"), DecidingTest.FIXED)
+    results.declare_winner(service.experiments, found, stamp())
     later = {**RATES, "A": 0.0, "B": 1.0}
     told(service, SALE | {"id": "other"})
     take(service, [each | {"id": "x" + each["id"]} for each in facts("sale", {"A": 50, "B": 300}, later)])
-    declared, again = results.decided_again(service, GROUP, "sale")
-    assert declared == again
-    assert results.alike(declared, again)
+    found_again = results.check_declaration(about(service, "sale"))
+    assert found_again.declared == found_again.again
+    assert found_again.is_same
 
 
 def test_windows_that_are_open_are_not_counted_and_a_declaration_says_as_of_when(
@@ -188,12 +186,10 @@ def test_windows_that_are_open_are_not_counted_and_a_declaration_says_as_of_when
 ) -> None:
     """R21: by the test that decides unless another is set; it is made again as of the same hour, however late it is."""
     sale(service)
-    service.projector.catch_up(RECIPIENTS)
 
-    def decided(after: timedelta) -> results.Told:
+    def decided(after: timedelta) -> results.ExperimentResults:
         monkeypatch.setattr(service, "now", lambda: AT + after)
-        with service.database.reading() as connection:
-            return results.told(service, connection, GROUP, "sale", DecidingTest.ANYTIME)
+        return results.read_results(about(service, "sale"), DecidingTest.ANYTIME)
 
     def counted(after: timedelta) -> int:
         periods = decided(after).evidence().periods
@@ -203,29 +199,29 @@ def test_windows_that_are_open_are_not_counted_and_a_declaration_says_as_of_when
     hour, days = timedelta(hours=1), timedelta(days=3)
     assert [counted(days), counted(days + hour), counted(10 * days)] == [0, 3 * 60, 890]
     found = decided(10 * days)
-    results.declare_winner(service, found, stamp())
+    results.declare_winner(service.experiments, found, stamp())
     monkeypatch.setattr(service, "now", lambda: AT + days + hour)
-    declared, again = results.decided_again(service, GROUP, "sale")
-    assert (declared, declared.variant_id) == (again, "A")
+    checked = results.check_declaration(about(service, "sale"))
+    assert (checked.declared, checked.declared.variant_id) == (checked.again, "A")
 
 
 def test_what_is_decided_again_is_alike_where_estimates_differ_by_rounding_alone() -> None:
     """Two machines, two libraries: the counts are the same, and a p is to 1e-9."""
     one = {"a": [1, 0.1 + 0.2], "b": None}
-    assert results.alike(one, {"a": [1, 0.3], "b": None})
+    assert results.is_alike(one, {"a": [1, 0.3], "b": None})
     for other in (
         {"a": [1, 0.301], "b": None},
         {"a": [2, 0.3], "b": None},
         {"a": [1], "b": None},
         {"a": [1, 0.3]},
     ):
-        assert not results.alike(one, other)
+        assert not results.is_alike(one, other)
 
 
 def test_no_declaration_no_check(service: Service) -> None:
     sale(service)
     with pytest.raises(results.NoWinnerDeclared):
-        results.decided_again(service, GROUP, "sale")
+        results.check_declaration(about(service, "sale"))
 
 
 def test_the_commands(tmp_path: Path) -> None:
@@ -301,7 +297,7 @@ def test_s4_control_without_recipients_is_said_to_have_none(tmp_path: Path) -> N
         take(service, list(facts("sale", {"A": 300, "B": 300}, {"A": 0.2, "B": 0.07})))
     shown = run(tmp_path, "results", "sale").stdout
     assert "holdout (control) has no recipients" in shown
-    assert "or where nothing can be told yet" in " ".join(shown.split())
+    assert "or where nothing can be said yet" in " ".join(shown.split())
     found = json.loads(run(tmp_path, "results", "sale", "--json").stdout)
     variants = found["conversion_events"][0]["variants"]
     assert [each["probability_best"] is None for each in variants] == [False, False, True]
@@ -314,9 +310,7 @@ def test_s5_caused_stands_with_its_interval_or_not_at_all(
     """By the width of the window; where Best names another than the leader, a sentence says why both can be."""
     with open_ledger(tmp_path) as service:
         sale(service)
-        service.projector.catch_up()
-        with service.database.reading() as connection:
-            found = results.told(service, connection, GROUP, "sale", DecidingTest.ANYTIME)
+        found = results.read_results(about(service, "sale"), DecidingTest.ANYTIME)
     decision = found.results.decision
     other = replace(found, results=replace(found.results, decision=decision._replace(winner="B", leader="B")))
     for width, caused in ((200, True), (112, False), (80, False)):
@@ -336,10 +330,14 @@ def test_s5_caused_stands_with_its_interval_or_not_at_all(
 
 
 def chosen(service: Service) -> selection.Adjustment:
-    service.projector.catch_up()
-    with service.database.reading() as connection:
-        (campaign,) = due(service, connection, service.now())
-        return selection.adjustment(service, connection, campaign)
+    (campaign,) = due(service)
+    return selection.choose_weights(service.reads_caught_up(), campaign)
+
+
+def due(service: Service) -> list[Campaign]:
+    reads = service.reads_caught_up()
+    with reads.up_to_date(CAMPAIGN_REPORT) as (connection, _):
+        return list(selection.find_due(reads, connection))
 
 
 def test_weights_follow_conversions_and_are_chosen_again_alike(service: Service) -> None:
@@ -348,12 +346,10 @@ def test_weights_follow_conversions_and_are_chosen_again_alike(service: Service)
     found = chosen(service)
     assert found.weights["holdout"] * 10 == sum(found.weights.values())
     assert found.weights["A"] > 2 * found.weights["B"] > 0
-    assert [selection.record(service, found, stamp()) for _ in range(2)] == [True, False]
-    service.projector.catch_up()
-    with service.database.reading() as connection:
-        assert list(due(service, connection, service.now())) == []
+    assert [selection.adjust(service.experiments, found, stamp()) for _ in range(2)] == [True, False]
+    assert due(service) == []
     assert service.ledger.existing_campaign(GROUP, "sale").weights == found.weights
-    ((recorded, again),) = selection.adjusted_again(service, GROUP, "sale")
+    ((recorded, again),) = selection.check_adjustments(about(service, "sale")).adjustments
     assert recorded == again
 
 
@@ -372,15 +368,13 @@ def together(*works: Callable[[], object]) -> list[object]:
 def test_two_workers_at_once_adjust_once_and_declare_once(service: Service) -> None:
     """R5, R21: each on what it read itself, at the same time."""
     sale(service, CLOSER, intelligent_selection=True)
-    adjusting = [partial(selection.record, service, chosen(service), stamp()) for _ in range(4)]
+    adjusting = [partial(selection.adjust, service.experiments, chosen(service), stamp()) for _ in range(4)]
     assert sorted(together(*adjusting), key=bool) == [False, False, False, True]
     told(service, SALE | {"id": "other"})
     sale_of_a = [each | {"id": "x" + each["id"]} for each in facts("other", {"A": 400, "B": 400}, RATES)]
     take(service, sale_of_a)
-    service.projector.catch_up()
-    with service.database.reading() as connection:
-        found = results.told(service, connection, GROUP, "other", DecidingTest.FIXED)
-    together(*[partial(results.declare_winner, service, found, stamp()) for _ in range(4)])
+    found = results.read_results(about(service, "other"), DecidingTest.FIXED)
+    together(*[partial(results.declare_winner, service.experiments, found, stamp()) for _ in range(4)])
     with service.database.reading() as connection:
         log, last = service.log, service.log.last_position(connection)
         for campaign_id, event in (("sale", WeightsAdjusted), ("other", WinnerDeclared)):
@@ -394,11 +388,11 @@ def test_weights_that_were_set_while_others_were_chosen_stay(service: Service) -
     found = chosen(service)
     changed = [each | {"weight": weight} for each, weight in zip(VARIANTS, (40, 40, 20), strict=True)]
     told(service, SALE | {"variants": changed})
-    assert not selection.record(service, found, stamp())
-    assert selection.record(service, chosen(service), stamp())
+    assert not selection.adjust(service.experiments, found, stamp())
+    assert selection.adjust(service.experiments, chosen(service), stamp())
     weights = service.ledger.existing_campaign(GROUP, "sale").weights
     assert weights["holdout"] * 5 == sum(weights.values())
-    ((recorded, again),) = selection.adjusted_again(service, GROUP, "sale")
+    ((recorded, again),) = selection.check_adjustments(about(service, "sale")).adjustments
     assert recorded == again
 
 
@@ -417,7 +411,7 @@ def test_the_service_does_not_select_by_a_read_model_that_is_behind(
     sale(service, intelligent_selection=True)
     service.projector.catch_up(CAMPAIGN_REPORT)
     monkeypatch.setattr(scheduling, "_PATIENCE_SECONDS", 0.2)
-    selecting_on_schedule = Selecting(service, every_seconds=0.01)
+    selecting_on_schedule = Selecting(service.reads_waiting, service.experiments, every_seconds=0.01)
     selecting_on_schedule.start()
     time.sleep(0.6)
     selecting_on_schedule.end()
@@ -429,7 +423,7 @@ def test_selection_ends_where_going_on_would_hardly_help(service: Service) -> No
     sale(service, intelligent_selection=True)
     found = chosen(service)
     assert (found.last, found.weights["B"]) == (True, 0)
-    assert selection.record(service, found, stamp())
+    assert selection.adjust(service.experiments, found, stamp())
     told(service, SALE | {"intelligent_selection": True})
     campaign = service.ledger.existing_campaign(GROUP, "sale")
     assert (campaign.selection, campaign.weights) == (None, found.weights)
@@ -438,9 +432,8 @@ def test_selection_ends_where_going_on_would_hardly_help(service: Service) -> No
 def test_weights_of_periods_count_by_period(service: Service) -> None:
     """What was received before an adjustment was shared by the weights of then: all users, those of both variants too."""
     sale(service, intelligent_selection=True)
-    selection.record(service, chosen(service), stamp())
-    with service.database.reading() as connection:
-        found = results.told(service, connection, GROUP, "sale", DecidingTest.SEQUENTIAL)
+    selection.adjust(service.experiments, chosen(service), stamp())
+    found = results.read_results(about(service, "sale"), DecidingTest.SEQUENTIAL)
     assert [each.expected for each in found.results.health.shared] == pytest.approx([401.4, 401.4, 89.2])
 
 
@@ -448,13 +441,13 @@ def test_the_service_selects_on_schedule(service: Service) -> None:
     """Beside the projector, once in twelve hours."""
     sale(service, intelligent_selection=True)
     service.projector.catch_up()
-    selecting_on_schedule = Selecting(service, every_seconds=0.02)
+    selecting_on_schedule = Selecting(service.reads_waiting, service.experiments, every_seconds=0.02)
     selecting_on_schedule.start()
     give_up = datetime.now(UTC) + timedelta(seconds=30)
     while service.ledger.existing_campaign(GROUP, "sale").adjusted is None and datetime.now(UTC) < give_up:
         pass
     selecting_on_schedule.end()
-    recorded = [type(event) for event, _ in selection.adjusted_again(service, GROUP, "sale")]
+    recorded = [type(event) for event, _ in selection.check_adjustments(about(service, "sale")).adjustments]
     assert recorded == [WeightsAdjusted]
 
 

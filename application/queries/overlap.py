@@ -1,0 +1,12 @@
+"""How many conversions of a campaign share their behaviour with other campaigns."""
+
+from application.queries.reads import AskedCampaign
+from projections.overlap import OVERLAP
+from projections.overlap.reading import Overlap, overlap
+
+
+def read_overlap(asked: AskedCampaign) -> Overlap:
+    """The overlap of a campaign with each of the others; raises UnknownCampaign."""
+    asked.definition()
+    with asked.reads.up_to_date(OVERLAP) as (connection, _):
+        return overlap(connection, asked.reads.definitions, *asked.key)

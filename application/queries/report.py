@@ -1,0 +1,204 @@
+"""The report of a campaign: now, as of an instant, what changed between two, or of the receipts of some days."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from application.ledger import UnknownCampaign
+from application.queries.differences import ReportDifference
+from application.queries.reads import AskedCampaign, BadQuestion, Days, Instants, NotDraftedYet
+from application.queries.rows import Row, report_rows
+from domain.instants import printed
+from projections.campaign_report import CAMPAIGN_REPORT, occurred, reading
+from projections.campaign_report.as_of import Clock, Difference, ReportHistory
+from projections.campaign_report.counts import CampaignThen, Counts
+from projections.campaign_report.reading import CampaignReport
+from projections.recipients import RECIPIENTS
+from projections.recipients.reading import Mature, Period, mature, received_between
+from projections.series import SERIES
+from projections.series.reading import credited_to_receipts
+
+MOST_CHANGES = 10_000
+"""Changes that one answer names: each is looked up."""
+
+USUAL_CHANGES = 20
+
+
+@dataclass(frozen=True)
+class CurrentReport:
+    """A campaign's report, with the rates of recipients whose windows are over."""
+
+    report: CampaignReport
+    mature: Mature
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/files.md has it."""
+        return self.report.as_json() | {"mature": self.mature.as_json()}
+
+    def rows(self) -> Iterator[Row]:
+        """A head, then a row for each figure."""
+        return report_rows(self.report, self.mature)
+
+
+@dataclass(frozen=True)
+class ReportAsOf:
+    """A report as of an instant: what it said then, or what is known now to have been true then."""
+
+    report: CampaignReport
+    instant: datetime
+    clock: Clock
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/files.md has it."""
+        return self.report.as_json() | {"as_of": {"instant": printed(self.instant), "clock": self.clock}}
+
+    def rows(self) -> Iterator[Row]:
+        """A head, then a row for each figure."""
+        return report_rows(self.report)
+
+
+@dataclass(frozen=True)
+class ReportOfDays:
+    """A report of the receipts of some days in the app group's time zone."""
+
+    report: CampaignReport
+    days: Days
+    time_zone: str
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/files.md has it."""
+        first, last = (None if day is None else day.isoformat() for day in (self.days.first, self.days.last))
+        return self.report.as_json() | {"received_from": first, "to": last}
+
+    def rows(self) -> Iterator[Row]:
+        """A head, then a row for each figure."""
+        return report_rows(self.report)
+
+
+AnyReport = CurrentReport | ReportAsOf | ReportOfDays
+
+
+def read_report(asked: AskedCampaign) -> CurrentReport:
+    """The report with every acknowledged fact in it; raises UnknownCampaign."""
+    named, reads = asked.key, asked.reads
+    with reads.up_to_date(CAMPAIGN_REPORT, RECIPIENTS) as (connection, _):
+        found = reading.report(connection, *named)
+        if found is None:
+            raise _unknown(asked)
+        return CurrentReport(found, mature(connection, reads.definitions, *named, reads.now()))
+
+
+def read_report_as_of(asked: AskedCampaign, instant: datetime, clock: Clock) -> ReportAsOf:
+    """The report as of an instant; raises UnknownCampaign, NotDraftedYet and UnreadableLog."""
+    if clock == "occurred":
+        with _known_now(asked) as (history, campaign, position):
+            counts = occurred.counts_until(history.connection, *asked.key, instant)
+            return ReportAsOf(campaign.report(counts, position), instant, clock)
+    with asked.reads.recorded() as connection:
+        history = _history(asked, connection)
+        found = history.report(history.position(instant))
+        if found is None:
+            raise _not_drafted_yet(asked, history, instant)
+        return ReportAsOf(found, instant, clock)
+
+
+def read_difference(
+    asked: AskedCampaign, between: Instants, clock: Clock, limit: int = USUAL_CHANGES
+) -> ReportDifference:
+    """What changed between two instants, and the first `limit` changes.
+
+    Raises UnknownCampaign, NotDraftedYet where the campaign was drafted after the later instant, BadQuestion, and
+    UnreadableLog.
+    """
+    if not 0 <= limit <= MOST_CHANGES:
+        raise BadQuestion(f"limit is 0 to {MOST_CHANGES:,}", code="bad_limit", place="limit")
+    if clock == "occurred":
+        return ReportDifference(_occurred_between(asked, between, limit), between, clock)
+    with asked.reads.recorded() as connection:
+        history = _history(asked, connection)
+        found = history.difference(history.position(between.first), history.position(between.last), limit)
+        if found is None:
+            raise _not_drafted_yet(asked, history, between.last)
+        return ReportDifference(found, between, clock)
+
+
+def read_report_of_days(asked: AskedCampaign, days: Days) -> ReportOfDays:
+    """The report of the receipts of some days; raises UnknownCampaign and UnreadableLog."""
+    named, reads = asked.key, asked.reads
+    with reads.up_to_date(RECIPIENTS, SERIES) as (connection, position):
+        campaign = _campaign(asked, _history(asked, connection), position)
+        credited = credited_to_receipts(connection, *named, days.first, days.last)
+        found = received_between(
+            connection,
+            reads.definitions,
+            *named,
+            days.first or date.min,
+            days.last or date.max,
+            conversions=credited.conversions,
+            revenue=credited.revenue,
+        )
+    return ReportOfDays(campaign.report(_counts(found), position), days, found.time_zone)
+
+
+def _occurred_between(asked: AskedCampaign, between: Instants, limit: int) -> Difference:
+    with _known_now(asked) as (history, campaign, position):
+        named = (history.connection, *asked.key)
+        before, after = (
+            campaign.report(occurred.counts_until(*named, instant), position)
+            for instant in (between.first, between.last)
+        )
+        changes, total = occurred.happened_between(*named, between.first, between.last, limit)
+    return Difference(before, after, changes, total)
+
+
+def _counts(found: Period) -> Counts:
+    """The figures of a period as counters; a currency is there because a purchase counted in it (R11)."""
+    counts = Counts(unique_recipients=Counter({None: found.totals.unique_recipients}))
+    for each in found.variants:
+        key, figures = each.variant_id, each.figures
+        counts.receipts[key] = figures.receipts
+        counts.unique_recipients[key] = figures.unique_recipients
+        counts.conversions.update({(key, index): count for index, count in enumerate(figures.conversions)})
+        counts.purchases.update((key, currency) for currency in figures.revenue)
+        counts.amounts.update({(key, currency): amount for currency, amount in figures.revenue.items()})
+    return counts
+
+
+@contextmanager
+def _known_now(asked: AskedCampaign) -> Iterator[tuple[ReportHistory, CampaignThen, int]]:
+    """What is known now, in one read transaction: the history, the campaign, and the position."""
+    with asked.reads.up_to_date(*occurred.MODELS) as (connection, position):
+        history = _history(asked, connection)
+        yield history, _campaign(asked, history, position), position
+
+
+def _campaign(asked: AskedCampaign, history: ReportHistory, position: int) -> CampaignThen:
+    found = history.campaign(position)
+    if found is None:
+        raise _unknown(asked)
+    return found
+
+
+def _not_drafted_yet(asked: AskedCampaign, history: ReportHistory, instant: datetime) -> UnknownCampaign:
+    """The error for a campaign that did not exist at an instant, though it may exist now."""
+    drafted_at = history.drafted_at()
+    if drafted_at is None:
+        return _unknown(asked)
+    return NotDraftedYet(
+        f"there was no campaign {asked.campaign_id!r} yet at {printed(instant)}: "
+        f"it was drafted at {printed(drafted_at)}",
+        place="campaign_id",
+    )
+
+
+def _history(asked: AskedCampaign, connection: Connection) -> ReportHistory:
+    return ReportHistory(connection, asked.reads.log, asked.reads.definitions, *asked.key)
+
+
+def _unknown(asked: AskedCampaign) -> UnknownCampaign:
+    return UnknownCampaign(f"there is no campaign {asked.campaign_id!r}", place="campaign_id")

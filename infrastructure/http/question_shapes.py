@@ -1,0 +1,162 @@
+"""The shapes of reports of other times, of lists behind a campaign's figures, and of its history."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from infrastructure.http.schemas import (
+    Instant,
+    Position,
+    ReportShape,
+    Revenue,
+    Shape,
+)
+
+Cursor = Annotated[str | None, Field(description="Of the next page; null on the last one.")]
+Letter = Annotated[str, Field(description="A to D; A is the primary conversion event.")]
+UserIdShape = Annotated[str | None, Field(description="Null if the user's identity was erased.")]
+
+
+class AsOf(Shape):
+    """The instant of a report, and the clock by which it counts."""
+
+    instant: Instant
+    clock: Literal["recorded", "occurred"]
+
+
+class ReportAsOfShape(ReportShape):
+    """A campaign's report as of an instant."""
+
+    as_of: AsOf
+
+
+class ReportOfDaysShape(ReportShape):
+    """A campaign's report of the receipts of some days; null is an open end."""
+
+    received_from: str | None
+    to: str | None
+
+
+class FigureChangeShape(Shape):
+    """A figure that changed, of a variant, or of the campaign if `variant_id` is null."""
+
+    variant_id: str | None
+    control: bool
+    figure: Literal["receipts", "unique_recipients", "conversions", "conversion_rate", "revenue"]
+    index: int | None
+    letter: str | None
+    currency: str | None
+    before: int | float | str | None
+    after: int | float | str | None
+    difference: int | float | str | None
+
+
+class DifferenceShape(Shape):
+    """What changed between two instants: figures, and the first of the changes that made them."""
+
+    app_group: str
+    campaign_id: str
+    clock: Literal["recorded", "occurred"]
+    from_: Annotated[Instant, Field(alias="from")]
+    to: Instant
+    from_position: Position
+    to_position: Position
+    figures: list[FigureChangeShape]
+    changes: list[dict[str, Any]]
+    changes_total: Annotated[int, Field(description="How many changes there are in all.")]
+
+
+class ConversionShape(Shape):
+    """A conversion: the behaviour, and the receipt that it is credited to."""
+
+    user_id: UserIdShape
+    index: int
+    letter: Letter
+    variant_id: str
+    control: bool
+    receipt_id: str
+    received_at: Instant
+    window_ends_at: Instant
+    behaviour_id: str
+    behaviour_at: Instant
+    recorded_at: Instant
+    restated: bool
+    decided_at: Instant
+
+
+class ListShape(Shape):
+    """A page of a list about a campaign; it holds every event up to `position`."""
+
+    app_group: str
+    campaign_id: str
+    position: Position
+    after: Annotated[
+        str | None, Field(description="The key of the last row, if there are more: for the terminal.")
+    ]
+    next_cursor: Cursor
+
+
+class ConversionList(ListShape):
+    """A page of a campaign's conversions."""
+
+    conversions: list[ConversionShape]
+
+
+class VariantOfUserShape(Shape):
+    """A variant that a user received, and how often."""
+
+    variant_id: str
+    control: bool
+    receipts: int
+
+
+class ConvertedShape(Shape):
+    """Whether a user converted on a conversion event, and the variant that it is credited to."""
+
+    index: int
+    letter: Letter
+    converted: bool
+    variant_id: str | None
+
+
+class RecipientShape(Shape):
+    """A user who received the campaign."""
+
+    user_id: UserIdShape
+    journey_id: str
+    variants: list[VariantOfUserShape]
+    receipts: int
+    first_receipt_id: str
+    first_received_at: Instant
+    last_receipt_id: str
+    last_received_at: Instant
+    conversion_events: list[ConvertedShape]
+    revenue: Revenue
+
+
+class RecipientList(ListShape):
+    """A page of a campaign's recipients."""
+
+    recipients: list[RecipientShape]
+
+
+class CampaignEventShape(Shape):
+    """A change of a campaign: when it was recorded, who gave the command, and the event."""
+
+    position: Position
+    version: int
+    recorded_at: Instant
+    actor: Annotated[
+        str, Field(description="`key:ID` of an API key, `os:USER` of a terminal, or `service:NAME`.")
+    ]
+    topic: str
+    event: dict[str, Any]
+
+
+class HistoryShape(Shape):
+    """A page of a campaign's history, the newest event last."""
+
+    app_group: str
+    campaign_id: str
+    events: list[CampaignEventShape]
+    next_cursor: Cursor

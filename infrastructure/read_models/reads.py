@@ -1,0 +1,167 @@
+"""The two ways in which questions meet read models: the terminal brings them up to date, HTTP waits for them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from application.ledger import Ledger
+from application.queries.reads import BadQuestion, Histories, ReadModels, StoredEvent
+from domain.campaigns.campaign import stream_id
+from infrastructure.database import Database
+from infrastructure.database.schema import events
+from infrastructure.event_store.codec import decode
+from infrastructure.journeys.reading import journey
+from projections.engine import generations
+from projections.engine.projection import Definitions, Log, Projection, ProjectionStopped
+
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What both ways of reading are made of."""
+
+    database: Database
+    ledger: Ledger
+    definitions: Definitions
+    log: Log
+    clock: Callable[[], datetime]
+
+
+class _Reads:
+    """The part of `Reads` that is the same for both."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.ledger = sources.ledger
+        self.definitions = sources.definitions
+        self.log = sources.log
+        self.now = sources.clock
+        self.histories: Histories = StoredHistories()
+        self._database = sources.database
+
+    def recorded(self) -> AbstractContextManager[Connection]:
+        """A read transaction over everything recorded; read models may be behind in it."""
+        return self._database.reading()
+
+
+class CatchingUp(_Reads):
+    """Reads that bring read models up to date first, in this process."""
+
+    def __init__(self, sources: Sources, catch_up: Callable[..., None]) -> None:
+        """`catch_up` takes projections, and raises ProjectionStopped."""
+        super().__init__(sources)
+        self._catch_up = catch_up
+
+    @contextmanager
+    def up_to_date(self, *projections: Projection) -> Iterator[ReadModels]:
+        """Read models at one position; raises ProjectionStopped.
+
+        While others write, one read model may be ahead of another: all are then brought up to date again. After five
+        tries they are read as they are, and the position is the smallest one: all of them hold every event up to it.
+        """
+        for left in reversed(range(_TRIES)):
+            self._catch_up(*projections)
+            with self.recorded() as connection:
+                positions = {generations.current(connection, each).position for each in projections}
+                if len(positions) == 1 or not left:
+                    yield ReadModels(connection, min(positions))
+                    return
+
+
+class Behind(Exception):
+    """Read models do not hold what was asked for yet: ask again soon."""
+
+    def __init__(self, missing: int) -> None:
+        super().__init__(missing)
+        self.missing = missing
+        """Events that the read model which is furthest behind lacks."""
+
+
+class Waiting(_Reads):
+    """Reads of one request, for read models that another process keeps up to date.
+
+    `up_to_date` raises Behind where they are not there yet. The caller pauses and asks the whole question again, so
+    that no thread is held while it waits. The wanted position is fixed by the first try.
+    """
+
+    def __init__(self, sources: Sources, wait_for: str | None = None) -> None:
+        """Wait for the newest event, or for the position in `wait_for` as an answer gave it."""
+        super().__init__(sources)
+        self._wait_for = wait_for
+        self._wanted: int | None = None
+
+    @contextmanager
+    def up_to_date(self, *projections: Projection) -> Iterator[ReadModels]:
+        """Read models at one position; raises Behind, ProjectionStopped, and BadQuestion for a bad `wait_for`."""
+        with self.recorded() as connection:
+            if self._wanted is None:
+                newest = self.log.last_position(connection)
+                self._wanted = newest if self._wait_for is None else _position(self._wait_for, newest)
+            yield ReadModels(connection, _common_position(connection, projections, self._wanted))
+
+
+def _position(wait_for: str, newest: int) -> int:
+    if not (wait_for.isascii() and wait_for.isdigit() and len(wait_for) < 20):
+        message = "wait_for is a position as an answer gave it"
+        raise BadQuestion(message, code="bad_position", place="wait_for")
+    if int(wait_for) > newest:
+        message = "no event has this position yet: it is of another ledger, or was not acknowledged"
+        raise BadQuestion(message, code="position_beyond_log", place="wait_for")
+    return int(wait_for)
+
+
+def _common_position(connection: Connection, projections: Sequence[Projection], wanted: int) -> int:
+    """The position of all the read models; raises Behind where one is before it, or before the wanted one."""
+    positions = []
+    for projection, generation in generations.find_currents(connection, projections).items():
+        if generation is None:
+            positions.append(0)
+            continue
+        generations.refuse_other_code(projection, generation)
+        if generation.position < wanted and generation.problem:
+            raise ProjectionStopped(projection.name, generation.position + 1, generation.problem)
+        positions.append(generation.position)
+    missing = max(wanted, *positions) - min(positions)
+    if missing:
+        raise Behind(missing)
+    return positions[0]
+
+
+class StoredHistories:
+    """The events of one user or campaign: the port of the queries."""
+
+    def of_user(
+        self, connection: Connection, app_group: str, user_id: str, after: int, limit: int
+    ) -> list[StoredEvent]:
+        """The events of a user's journey after a version, in order; none for an unknown user."""
+        return [
+            StoredEvent(*each[:5], actor=None, free_text=each.aside)
+            for each in journey(connection, app_group, user_id, after, limit)
+        ]
+
+    def of_campaign(
+        self, connection: Connection, app_group: str, campaign_id: str, after: int, limit: int
+    ) -> list[StoredEvent]:
+        """The events of a campaign after a version, in order; none for an unknown campaign."""
+        at = events.c
+        query = (
+            select(
+                at.position,
+                at.originator_version,
+                at.recorded_at,
+                at.topic,
+                at.state.label("event"),
+                at.actor,
+            )
+            .where(at.originator_id == stream_id(app_group, campaign_id), at.originator_version > after)
+            .order_by(at.originator_version)
+            .limit(limit)
+        )
+        return [
+            StoredEvent(*row)._replace(event=decode(row.topic, row.event))
+            for row in connection.execute(query)
+        ]
