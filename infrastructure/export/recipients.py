@@ -44,8 +44,8 @@ def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
     rows = recipient_rows(campaign.connection, campaign.tables, campaign.stream_id, columns, begin)
     for (journey_id, variant_id, user, *rest), earned in rows:
         revenue = {currency: money.printed(amount, currency) for currency, amount in earned.items()}
-        told = msgspec.json.encode(revenue).decode()
-        yield (campaign.campaign_id, journey_id, user, variant_id, *rest, told)
+        encoded = msgspec.json.encode(revenue).decode()
+        yield (campaign.campaign_id, journey_id, user, variant_id, *rest, encoded)
 
 
 ROWS = Rows(RECIPIENTS, COLUMNS, _key, _read)

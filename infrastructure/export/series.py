@@ -78,9 +78,9 @@ def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
     begun = after is not None and after[0] == campaign.campaign_id
     first = _STAGE_OF[after[4]] if after is not None and begun else 0
     for number, stage in enumerate(_STAGES[first:], first):
-        goes_on = after is not None and begun and number == first
-        rows = _rows(campaign, stage, (after[1], after[2]) if after is not None and goes_on else None)
-        if after is not None and goes_on:
+        continues = after is not None and begun and number == first
+        rows = _rows(campaign, stage, (after[1], after[2]) if after is not None and continues else None)
+        if after is not None and continues:
             # The day is read again from its beginning, for the campaign's sums.
             done = _order(after)
             rows = (row for row in rows if _order([str(each) for each in row[:-1]]) > done)

@@ -145,7 +145,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise FactRefused(f"{twice[:40]!r} stands more than once in one object")
+        raise FactRefused(f"{twice[:40]!r} is more than once in one object")
     return value
 
 
