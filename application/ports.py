@@ -64,8 +64,8 @@ class JourneyUnitOfWork(UnitOfWork, Protocol):
         A unit of work asks once.
         """
 
-    def keep_aside(self, journey_id: str, fact_id: str, text: str) -> None:
-        """Keep a fact's free text outside the events."""
+    def keep_text(self, journey_id: str, fact_id: str, text: str) -> None:
+        """Keep a fact's free text outside the events, which never change."""
 
 
 MakeAnswer = Callable[[int], T]

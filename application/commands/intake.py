@@ -158,13 +158,13 @@ class _Batch:
         if command.at > self._latest and "at" not in command.defaults:
             raise FactRefused("the fact lies more than 5 minutes ahead of the clock", code="in_the_future")
         loaded = self._journeys[command.user_id]
-        fact, aside = self._translation.fact(command, loaded)
+        fact, text = self._translation.fact(command, loaded)
         if isinstance(command, OrderUpdatedCommand):
             _refuse_unknown_order(loaded.journey, fact)
         if not loaded.journey.take(fact):
             return False
-        if aside is not None:
-            self._unit.keep_aside(loaded.journey.id, fact.id, aside)
+        if text is not None:
+            self._unit.keep_text(loaded.journey.id, fact.id, text)
         name = getattr(fact, "name", None)
         if name is not None:
             self._group.see_custom_event(name)

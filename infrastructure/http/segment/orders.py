@@ -33,8 +33,8 @@ def updated(message: Message) -> Read:
     if isinstance(found.fact, OrderCommand):
         said = {name: getattr(found.fact, name) for name in OrderCommand.model_fields}
         command = OrderUpdatedCommand.model_construct(**said).with_defaults("at")
-        return Read(message.kept, command, found.rounded)
-    return Read(message.kept, found.fact)
+        return Read(message.to_keep, command, found.rounded)
+    return Read(message.to_keep, found.fact)
 
 
 def refunded(message: Message) -> Read:
@@ -57,7 +57,7 @@ def _correction(message: Message, kind: str) -> Fact:
 
 
 def _named(message: Message) -> str:
-    order_id = message.order_id()
+    order_id = message.read_order_id()
     if order_id is None:
         raise FactRefused("order_id: name the order that this is about", place="order_id")
     return order_id
@@ -73,7 +73,7 @@ def _order(message: Message) -> Fact:
         "total": value_or_none(properties.get(total_name)) if total_name else None,
         "properties": read_rest(properties, {"order_id", "currency", total_name}, _NAMES),
     }
-    fact = message.fact("order", message.order_id() or message.message_id, name=message.event)
+    fact = message.fact("order", message.read_order_id() or message.message_id, name=message.event)
     return fact | message.app | without_nothing(more)
 
 
