@@ -81,7 +81,7 @@ def time_stages(service: Service, importing: Import) -> Watch:
     watch = Watch()
     watch.time(importing, "_count_batch", "durable")
     watch.time(service.intake, "submit", "decide")
-    watch.time(service.journeys, "entries", "load")
+    watch.time(service.journeys, "find_entries", "load")
     watch.time(service.journeys.index.digests, "all", "load")
     watch.time(unit_of_work, "encode_events", "encode")
     watch.time(service.projector, "catch_up", "project")

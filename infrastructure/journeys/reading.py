@@ -33,7 +33,7 @@ class JourneyEvent(NamedTuple):
 def read_journey(
     connection: Connection, app_group: str, user_id: str, after: int, limit: int
 ) -> list[JourneyEvent]:
-    """The events of a user's journey after a version, in order; none for a user never heard of."""
+    """The events of a user's journey after a version, in order; none if the user is unknown."""
     of_user = (identities.c.app_group == app_group) & (identities.c.user_id == user_id)
     query = (
         select(
@@ -81,13 +81,13 @@ def _read_texts(connection: Connection, journey_id: str, events: list[Any]) -> d
 
 
 class Streams:
-    """The journeys of users, event by event: the application's port."""
+    """The journeys of users, event by event: the application's port `Streams`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def read_events(self, app_group: str, user_id: str) -> list[Told]:
-        """All events of a user's journey in order; none for a user never heard of."""
+        """All events of a user's journey in order; none if the user is unknown."""
         of_user = (identities.c.app_group == app_group) & (identities.c.user_id == user_id)
         query = (
             select(events.c.topic, events.c.state, events.c.recorded_at)

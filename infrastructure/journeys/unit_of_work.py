@@ -87,7 +87,7 @@ class JourneyUnitOfWork(UnitOfWork):
     ) -> dict[str, LoadedJourney]:
         """The journeys of the users, with the digests and standings that the facts about to be taken need."""
         self.has_touched = True
-        entries = self.store.entries(self._connection, app_group, facts, definitions)
+        entries = self.store.find_entries(self._connection, app_group, facts, definitions)
         self.entries = list(entries.values())
         for entry in self.entries:
             entry.history.begin(self, self._connection)
