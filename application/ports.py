@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from application.ledger import Aggregates
 from domain.aggregate import Aggregate
-from domain.explanation import Told
+from domain.explanation import RecordedEvent
 from domain.journey.state import Definitions
 from domain.journey.user_journey import UserJourney
 
@@ -91,5 +91,5 @@ class Writer(Protocol):
 class Streams(Protocol):
     """The journeys of users, event by event."""
 
-    def read_events(self, app_group: str, user_id: str) -> list[Told]:
+    def read_events(self, app_group: str, user_id: str) -> list[RecordedEvent]:
         """All events of a user's journey in order; none if the user is unknown."""

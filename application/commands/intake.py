@@ -27,7 +27,7 @@ from domain.facts import (
 )
 from domain.instants import FUTURE_TOLERANCE
 from domain.journey.decisions import ConversionRecorded, ConversionWithdrawn
-from domain.journey.rules.orders import order_ids
+from domain.journey.rules.earlier_orders import order_ids
 from domain.journey.state import ORDERS_AS_PURCHASES
 from domain.journey.user_journey import UserJourney
 

@@ -16,7 +16,7 @@ from domain.explanation import Change, Comparison, EventExplanation, Explanation
 from domain.facts import Fact, Order, OrderLine, type_of
 from domain.instants import printed
 from domain.journey.decisions import Conversion, Receipt
-from domain.journey.rules.orders import as_lines
+from domain.journey.rules.earlier_orders import as_lines
 
 _NO_CURRENCY = "XXX"
 """Money that nobody says the currency of: printed as it is."""

@@ -54,8 +54,8 @@ def list_rejects(
     with opened(database) as service:
         group = only_app_group(service, app_group)
         with service.database.reading() as connection:
-            found = rejects.listed(connection, group, code=code, limit=limit)
-            own = rejects.counted(connection, group)
+            found = rejects.read_page(connection, group, code=code, limit=limit)
+            own = rejects.count(connection, group)
     if json_output:
         print_json(
             {
@@ -104,7 +104,7 @@ def retry(
         group, after = only_app_group(service, app_group), 0
         while True:
             with service.database.reading() as connection:
-                page = rejects.listed(connection, group, code=code, after=after, limit=_PAGE)
+                page = rejects.read_page(connection, group, code=code, after=after, limit=_PAGE)
             if not page:
                 break
             verdicts, codes = _again(service, group, page)
@@ -139,7 +139,7 @@ def forget(
     with opened(database) as service:
         group = only_app_group(service, app_group)
         with service.database.writing() as connection:
-            forgotten = rejects.forget_those(
+            forgotten = rejects.forget_matching(
                 connection, group, code=code, before=until, reject_ids=reject_ids or ()
             )
     if json_output:

@@ -36,7 +36,7 @@ async def readyz(state: Shared) -> Response:
 def _ready(state: State) -> dict[str, Any]:
     with state.database.reading() as connection:
         newest = state.log.last_position(connection)
-        found = generations.currents(connection, PROJECTIONS)
+        found = generations.find_currents(connection, PROJECTIONS)
     read_models = {
         projection.name: {
             "position": str(0 if generation is None else generation.position),

@@ -22,7 +22,7 @@ from infrastructure.http.problems import FAILURES, Problem
 from infrastructure.http.state import State, new_command_id
 from infrastructure.inbound import earlier, rejects
 from infrastructure.inbound.queue import Closed, Full
-from infrastructure.inbound.rejects import Bounds, Refusal
+from infrastructure.inbound.rejects import Refusal
 
 log = structlog.get_logger()
 
@@ -31,7 +31,6 @@ T = TypeVar("T")
 _INLINE = 16 * 1024
 """Bytes that are read in the event loop; more are read in another thread, so that other requests are not held up."""
 
-_DAY = 86_400_000_000
 
 _NAMES = ("type", "id", "user_id", "messageId", "userId", "anonymousId", "event")
 """The fields by which its sender recognises a fact, or a message of another service."""
@@ -149,10 +148,9 @@ async def _keep_rejected(
 
 
 def _keep(state: State, app_group: str, source: str, refused: list[Refusal]) -> None:
-    settings, database = state.settings, state.database
-    bounds = Bounds(settings.rejects_kept, settings.rejects_days * _DAY)
-    with database.writing() as connection:
-        rejects.keep(connection, app_group, source, refused, microseconds(state.now()), bounds)
+    if state.settings.rejects_kept:
+        with state.database.writing() as connection:
+            rejects.keep(connection, app_group, source, refused, microseconds(state.now()))
 
 
 def _as_kept(raw: Any) -> str:  # noqa: ANN401

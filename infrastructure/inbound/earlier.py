@@ -16,7 +16,7 @@ from application.commands.values import Notes
 from application.ledger import Ledger, UnknownAppGroup
 from domain.errors import ConflictingFact, FactRefused
 from domain.facts import AnyFact, Order, Purchase
-from domain.journey.rules.orders import of_order, order_ids, purchases_prefix
+from domain.journey.rules.earlier_orders import order_ids, purchases_of, purchases_prefix
 from infrastructure.database import Database
 from infrastructure.database.schema import events, identities, journey_facts
 from infrastructure.event_store.codec import decode
@@ -203,7 +203,7 @@ def _of_order(connection: Connection, app_group: str, part: PurchaseCommand, ord
     prefix = purchases_prefix(order_id)
     is_part = (journey_facts.c.fact_id >= prefix) & (journey_facts.c.fact_id < prefix[:-1] + ";")
     whose = (identities.c.app_group == app_group) & (identities.c.user_id == part.user_id)
-    return of_order(order_id, (fact for _, fact in _facts(connection, whose & is_part)))
+    return purchases_of(order_id, (fact for _, fact in _facts(connection, whose & is_part)))
 
 
 def _page(connection: Connection, app_group: str, named: Sequence[Named]) -> list[tuple[Named, AnyFact]]:
