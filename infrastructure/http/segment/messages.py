@@ -54,7 +54,7 @@ class Message:
     sent: dict[str, Any]
     origin: Origin
     ignored: Counter[str] = field(default_factory=Counter)
-    """What the message says that is as absent, by its kind."""
+    """By kind how much of the message is treated as absent."""
 
     def read_identifier(self, value: object, place: str) -> str | None:
         """An id: a text, or the digits of a whole number (R16); None where there is none. Raises FactRefused."""
@@ -64,12 +64,12 @@ class Message:
         return found if isinstance(found, str) and found else None
 
     def read_order_id(self) -> str | None:
-        """The order that the message is about; a word that stands for nothing names none."""
+        """The id of the order, or None; a word such as `undefined` is no id (R16)."""
         found = self.read_identifier(self.properties.get("order_id"), "order_id")
         return None if found is None or is_nobody(found) else found
 
     def read_version(self, value: object) -> str | None:
-        """A version that accompanies what the message tells; one that is none is as absent, and counted (R10)."""
+        """A version that comes with the message; a malformed one is counted, and treated as absent (R10)."""
         found = read_text(value)
         if found is None or app_version.is_version(found):
             return found
@@ -77,7 +77,7 @@ class Message:
         return None
 
     def read(self, fact: Fact) -> Read:
-        """The fact; where the client left its instant to us, what was recorded stands (R13)."""
+        """Read the fact. If the client named no instant, ours is a default, and a recorded one wins (R13)."""
         found = read(fact)
         if self.time is None and isinstance(found.fact, FactCommand):
             found.fact.with_defaults("at")
@@ -143,7 +143,7 @@ class Message:
 
     @cached_property
     def user_id(self) -> str:
-        """Who did it; a word that stands for nothing names no one (R16). Raises FactRefused where no one is named."""
+        """The id of the user; a word such as `undefined` is no id (R16). Raises FactRefused if there is none."""
         for name in ("userId", "anonymousId"):
             found = self.read_identifier(self.sent.get(name), name)
             if found is not None and not is_nobody(found):

@@ -20,14 +20,14 @@ _NAMES = ("product_id", "sku", "name")
 
 
 def completed(message: Message) -> Read:
-    """An order: its id is the order's own, the message's where none is told."""
+    """An order; its id is the order's own, or else the message's."""
     return message.read(_order(message))
 
 
 def updated(message: Message) -> Read:
-    """What another service says of an order; it makes none, and so the message is kept where it is refused.
+    """What another service says of an order that is known. It makes none: a refused message is kept as it was sent.
 
-    Its instant is that of the update: it is no part of what the order is.
+    Its instant is the update's, and no part of the order.
     """
     found = message.read(_order(message) | {"id": _named(message)})
     if isinstance(found.fact, OrderCommand):
@@ -38,7 +38,7 @@ def updated(message: Message) -> Read:
 
 
 def refunded(message: Message) -> Read:
-    """Given back of an order: by products, else an amount, else everything; raises FactRefused without an order."""
+    """A refund of an order: by products, else an amount, else everything; raises FactRefused if it names no order."""
     properties = message.properties
     given = read_lines(properties.get("products"), _NAMES)
     revenue, total = value_or_none(properties.get("revenue")), value_or_none(properties.get("total"))
@@ -48,7 +48,7 @@ def refunded(message: Message) -> Read:
 
 
 def cancelled(message: Message) -> Read:
-    """Everything is given back; raises FactRefused without an order."""
+    """A cancellation gives everything back; raises FactRefused if it names no order."""
     return message.read(_correction(message, "order_cancelled"))
 
 
@@ -78,9 +78,9 @@ def _order(message: Message) -> Fact:
 
 
 def _total(properties: dict[str, Any], ordered: object) -> str:
-    """Where the order says what it comes to; nowhere, which is an empty name, where its lines say it.
+    """The name of the property that says what the order comes to; empty if its lines say it.
 
-    A `total` has tax and shipping in it, and is taken where nothing else is told.
+    A `total` includes tax and shipping, and is taken only if there is nothing else.
     """
     if value_or_none(properties.get("revenue")) is not None:
         return "revenue"
