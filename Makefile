@@ -13,6 +13,9 @@ COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-versio
 # One process of tests for each core; who is done takes over from who is not.
 SPREAD := --numprocesses=auto --dist=worksteal
 
+# What test-all adds to test (tests/conftest.py says which tests bear these marks).
+ADDED := process or second_database
+
 .DEFAULT_GOAL := help
 .PHONY: help setup dev demo test test-all check format bench soak pictures api lock clean
 
@@ -27,14 +30,16 @@ dev: $(DEV) ## build .venv with what tests and checks need
 demo: $(RUNTIME) ## a month of a small shop: import, reports, three explanations
 	@$(BIN)/conversions demo
 
-test: check ## check everything and run all tests
+test: check ## check everything, and test all but what test-all adds
 	@echo "Testing the domain: its own tests must reach every branch"
 	@$(BIN)/python -m pytest $(SPREAD) tests/domain --cov=domain --cov-branch --cov-fail-under=100
 	@echo "Testing everything else"
-	@$(BIN)/python -m pytest $(SPREAD) tests --ignore=tests/domain
+	@$(BIN)/python -m pytest $(SPREAD) tests --ignore=tests/domain -m "not ($(ADDED))"
 
 test-all: export SPARK_TESTS := required
-test-all: test ## the same, and audits on Spark too: they fail where `make test` skips them, without Java
+test-all: test ## the same, then processes that are killed, clients, Spark, and interfaces on PostgreSQL too
+	@echo "Testing processes, clients, Spark, and interfaces on PostgreSQL"
+	@$(BIN)/python -m pytest $(SPREAD) tests -m "$(ADDED)"
 
 check: $(DEV) ## lint, format, types, imports between rooms
 	$(BIN)/ruff check

@@ -19,7 +19,7 @@ from infrastructure.inbound.earlier import Earlier
 from infrastructure.inbound.importing import Import, Rejected
 from infrastructure.journeys.reading import IndexedReceipts, Streams
 from infrastructure.journeys.store import JourneyStore
-from infrastructure.journeys.writer import StoredLedgers
+from infrastructure.journeys.writer import LedgerWriter
 from infrastructure.migrations import check, migrate
 from infrastructure.read_models.definitions import StoredDefinitions
 from infrastructure.read_models.reads import CatchingUp, Sources, Waiting
@@ -49,10 +49,10 @@ class Service:
         self.definitions = StoredDefinitions(self.ledger)
         # The write side: commands.
         self.journeys = JourneyStore(self.database.dialect)
-        self.ledgers = StoredLedgers(self.database, self.recorder, self.journeys)
-        self.campaigns = Campaigns(self.ledgers)
-        self.experiments = Experiments(self.ledgers)
-        self.intake = Intake(self.ledgers, now)
+        self.writer = LedgerWriter(self.database, self.recorder, self.journeys)
+        self.campaigns = Campaigns(self.writer)
+        self.experiments = Experiments(self.writer)
+        self.intake = Intake(self.writer, now)
         self.earlier = Earlier(self.database, self.ledger)
         # The read side: questions and read models.
         self.explanations = Explanations(self.ledger, Streams(self.database))
@@ -83,7 +83,7 @@ class Service:
 
     def close(self) -> None:
         """Wait for what is being recorded, and close the database."""
-        self.ledgers.close()
+        self.writer.close()
         self.ledger.close()
         self.database.close()
 
@@ -95,6 +95,6 @@ class Service:
 
 
 def open_for_reading(database_url: str) -> tuple[Database, Ledger]:
-    """A database and its ledger, opened to be read in a process of its own; raises NewerSchema, OlderSchema."""
+    """Open a database and its ledger to be read in a process of its own; raises NewerSchema and OlderSchema."""
     service = Service(database_url, migrating=False)
     return service.database, service.ledger

@@ -1,7 +1,8 @@
 """Settings of all tests, and the databases they run on."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import Phase, settings
@@ -15,6 +16,39 @@ from tests.support.servers import Server, quick
 settings.register_profile("quick", deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 settings.register_profile("shrink", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+HERE = Path(__file__).parent
+INTERFACES = [
+    HERE / "infrastructure" / room for room in ("archive", "audit", "cli", "export", "http", "outbound")
+]
+"""Rooms whose tests are about an interface: `make test` runs them on SQLite, `make test-all` on PostgreSQL too."""
+_PROCESSES = (
+    HERE / "process",
+    HERE / "benchmarks",
+    HERE / "infrastructure" / "serving",
+    HERE / "infrastructure" / "audit" / "test_audit_spark.py",
+)
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark what `make test-all` runs beyond `make test`: real processes, benchmarks, and interfaces a second time."""
+    for item in items:
+        if any(item.path.is_relative_to(place) for place in _PROCESSES):
+            item.add_marker("process")
+        elif any(item.path.is_relative_to(room) for room in INTERFACES) and "postgresql" in item.name:
+            item.add_marker("second_database")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Add this run to the file that TALLY names, so that several runs can be summed up in one line."""
+    if tally := os.environ.get("TALLY"):
+        counts = {
+            kind: len(terminalreporter.stats.get(kind, ()))
+            for kind in ("passed", "failed", "error", "skipped")
+        }
+        with Path(tally).open("a", encoding="utf-8") as file:
+            file.write(" ".join(map(str, counts.values())) + "\n")
 
 
 @pytest.fixture(scope="session")

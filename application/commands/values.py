@@ -151,12 +151,12 @@ def _version(value: object, info: ValidationInfo) -> object:
         return value
     notes: Notes = info.context  # type: ignore[assignment]
     with _placed("app version"):
-        return app_version.stored(value) if notes.lenient else app_version.checked(value)
+        return app_version.check_text(value) if notes.lenient else app_version.check(value)
 
 
 def _previous_version(value: object) -> object:
     """The version before a report, as absent where it is none (R10)."""
-    return None if isinstance(value, str) and not app_version.is_one(value) else value
+    return None if isinstance(value, str) and not app_version.is_version(value) else value
 
 
 def is_nobody(user_id: str) -> bool:

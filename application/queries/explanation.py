@@ -16,7 +16,7 @@ from domain.explanation import Change, Comparison, EventExplanation, Explanation
 from domain.facts import Fact, Order, OrderLine, type_of
 from domain.instants import printed
 from domain.journey.decisions import Conversion, Receipt
-from domain.journey.rules.orders import as_lines
+from domain.journey.rules.earlier_orders import as_lines
 
 _NO_CURRENCY = "XXX"
 """Money that nobody says the currency of: printed as it is."""
@@ -32,7 +32,7 @@ class Explanations:
     def explain(self, app_group: str, campaign_id: str, user_id: str) -> dict[str, Any]:
         """The explanation; raises UnknownCampaign. A user never heard of has no receipt."""
         campaign = self._ledger.existing_campaign(app_group, campaign_id)
-        told = self._streams.told(app_group, user_id)
+        told = self._streams.read_events(app_group, user_id)
         explanation = explain(campaign_id, campaign.definition, told)
         return as_json(campaign, user_id, explanation)
 

@@ -11,15 +11,13 @@ import typer
 
 from application.ledger import UnknownCampaign
 from application.queries.reads import AskedCampaign, BadQuestion, NotDraftedYet, Reads
-from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import Refused, catch_up, only_app_group, opened
 from infrastructure.cli.options import bad_option
 from infrastructure.composition import Service
 from projections.engine.projection import UnreadableLog
 
-__all__ = ["CampaignArgument", "CsvOption", "about", "asking", "print_csv", "reads_of", "refusing"]
-
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+VariantOption = Annotated[str | None, typer.Option("--variant", metavar="ID", help="Only this variant.")]
 
 
 def reads_of(service: Service) -> Reads:

@@ -15,11 +15,11 @@ from infrastructure.cli.console import (
     DatabaseOption,
     JsonOption,
     opened,
-    out,
     print_json,
     settings,
     shown,
 )
+from infrastructure.cli.figures import say
 from infrastructure.cli.options import bad_option
 from infrastructure.composition import Service
 
@@ -98,7 +98,7 @@ def _decide(
     service: Service, asked: AskedCampaign, test: DecidingTest, *, declare: bool, json_output: bool
 ) -> None:
     from application.queries.results import declare_winner, read_results  # noqa: PLC0415
-    from infrastructure.cli import result_tables  # noqa: PLC0415
+    from infrastructure.cli import result_words  # noqa: PLC0415
 
     found = read_results(asked, test)
     decision = found.results.decision
@@ -107,8 +107,8 @@ def _decide(
     if json_output:
         print_json(found.winner())
     else:
-        result_tables.show_decision(found)
-        result_tables.show_health(found.results.health)
+        result_words.show_decision(found)
+        result_words.show_health(found.results.health)
     if decision.winner is None:
         raise typer.Exit(1)
 
@@ -122,10 +122,6 @@ def _check(asked: AskedCampaign, *, json_output: bool) -> None:
     else:
         evidence, variant = found.declared.evidence, shown(found.declared.variant_id)
         said = "the same winner, counts and p" if found.is_same else "[red]not what was declared[/]"
-        out.print(
-            f"Decided again from position {evidence.position}, {evidence.test} test: {said} ({variant}).",
-            highlight=False,
-            soft_wrap=True,
-        )
+        say(f"Decided again from position {evidence.position}, {evidence.test} test: {said} ({variant}).")
     if not found.is_same:
         raise typer.Exit(1)

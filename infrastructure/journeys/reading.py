@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, bindparam, select
 from sqlalchemy.engine import Connection
 
 from domain import lanes
-from domain.explanation import Told
+from domain.explanation import RecordedEvent
 from domain.facts import Fact, Received
 from domain.instants import from_microseconds
 from domain.journey.decisions import FactDisregarded
@@ -86,7 +86,7 @@ class Streams:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def told(self, app_group: str, user_id: str) -> list[Told]:
+    def read_events(self, app_group: str, user_id: str) -> list[RecordedEvent]:
         """All events of a user's journey in order; none for a user never heard of."""
         of_user = (identities.c.app_group == app_group) & (identities.c.user_id == user_id)
         query = (
@@ -97,7 +97,7 @@ class Streams:
         )
         with self._database.reading() as connection:
             return [
-                Told(from_microseconds(row.recorded_at), decode(row.topic, row.state))
+                RecordedEvent(from_microseconds(row.recorded_at), decode(row.topic, row.state))
                 for row in connection.execute(query)
             ]
 

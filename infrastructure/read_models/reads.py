@@ -16,7 +16,7 @@ from infrastructure.database.schema import events
 from infrastructure.event_store.codec import decode
 from infrastructure.journeys.reading import journey
 from projections.engine import generations
-from projections.engine.projection import Known, Log, Projection, ProjectionStopped
+from projections.engine.projection import Definitions, Log, Projection, ProjectionStopped
 
 _TRIES = 5
 
@@ -27,7 +27,7 @@ class Sources:
 
     database: Database
     ledger: Ledger
-    definitions: Known
+    definitions: Definitions
     log: Log
     clock: Callable[[], datetime]
 
@@ -117,7 +117,7 @@ def _position(wait_for: str, newest: int) -> int:
 def _common_position(connection: Connection, projections: Sequence[Projection], wanted: int) -> int:
     """The position of all the read models; raises Behind where one is before it, or before the wanted one."""
     positions = []
-    for projection, generation in generations.currents(connection, projections).items():
+    for projection, generation in generations.find_currents(connection, projections).items():
         if generation is None:
             positions.append(0)
             continue

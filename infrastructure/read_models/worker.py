@@ -7,6 +7,7 @@ stopped one again now and then, because a rebuild may have replaced it. It never
 
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 from eventsourcing.persistence import IntegrityError, OperationalError
@@ -27,16 +28,24 @@ _LONGEST_PAUSE_SECONDS = 10.0
 AGAIN_SECONDS = 60.0
 """How often to try a read model again that has stopped."""
 
+SWEEP_SECONDS = 60.0
+"""From the end of one sweep to the beginning of the next."""
+
 
 class ProjectionWorker:
     """Projects until `end` is called; `stopped` holds the reasons of projections that cannot continue, by name.
 
+    Between rounds it calls `sweep`, which does a small step of other work and returns whether more is left.
     `end` may be called in another thread or in a signal handler; everything else belongs to the thread of `run`.
     """
 
-    def __init__(self, database: Database, projector: Projector) -> None:
+    def __init__(
+        self, database: Database, projector: Projector, sweep: Callable[[], bool] = lambda: False
+    ) -> None:
         self._database = database
         self._projector = projector
+        self._sweep = sweep
+        self._next_sweep = time.monotonic()
         self._ending = threading.Event()
         self._pause = _PAUSE_SECONDS
         self._again = time.monotonic() + AGAIN_SECONDS
@@ -63,6 +72,8 @@ class ProjectionWorker:
         running = self._choose()
         try:
             stopped = self._projector.advance(running, progress)
+            if time.monotonic() >= self._next_sweep and not self._sweep():
+                self._next_sweep = time.monotonic() + SWEEP_SECONDS
         except (IntegrityError, OperationalError) as error:
             self._wait_for_the_database(error)
             return False

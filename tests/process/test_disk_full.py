@@ -17,7 +17,7 @@ from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.event_store.codec import TOPICS
 from infrastructure.event_store.integrity import verify
-from tests.support.commands import run
+from tests.support.commands import run_process
 from tests.support.ledgers import outcome, rows
 from tests.support.reference import judge
 from tests.support.servers import Server, running
@@ -82,7 +82,7 @@ def test_a_full_disk_is_told_leaves_nothing_half_done_and_is_forgiven(
     with Service(url) as service:
         service.campaigns.apply(read_campaigns(shop.CAMPAIGNS), stamp())
     database = {"CONVERSIONS_DATABASE_URL": url, "CONVERSIONS_LOG_LEVEL": "error"}
-    failed = run(tmp_path, "import", str(facts), "--json", settings=database)
+    failed = run_process(tmp_path, "import", str(facts), "--json", settings=database)
     assert failed.returncode == 2
     error = json.loads(failed.stderr.splitlines()[-1])["error"]
     assert error["code"] == "disk_full"
@@ -94,7 +94,7 @@ def test_a_full_disk_is_told_leaves_nothing_half_done_and_is_forgiven(
         topics = {topic for event, topic in TOPICS.items() if issubclass(event, Fact)}
         recorded = [row for row in rows(service) if row.topic in topics]
         assert taken == len(recorded)
-    done = run(tmp_path, "import", str(facts), "--json", settings=database)
+    done = run_process(tmp_path, "import", str(facts), "--json", settings=database)
     assert done.returncode == 0, done.stderr
     with Service(url) as service:
         everything = list(islice(shop.facts(), FACTS))

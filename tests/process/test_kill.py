@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infrastructure.demo import shop
-from tests.support.commands import run, start
+from tests.support.commands import run_process, start
 
 FACTS = 40_000
 KILLS = 6
@@ -20,7 +20,7 @@ def figures(directory: Path) -> list[object]:
     group = str(shop.CAMPAIGNS["app_group"])
     found = []
     for campaign in shop.CAMPAIGNS["campaigns"]:
-        done = run(directory, "report", campaign["id"], "--app-group", group, "--json")
+        done = run_process(directory, "report", campaign["id"], "--app-group", group, "--json")
         assert done.returncode == 0, done.stderr
         found.append(json.loads(done.stdout) | {"position": ""})
     return found
@@ -35,7 +35,7 @@ def test_an_import_killed_at_random_moments_and_run_again_ends_exactly_right(tmp
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     for directory in (killed, whole):
         directory.mkdir()
-        assert run(directory, "campaigns", "apply", "../campaigns.json").returncode == 0
+        assert run_process(directory, "campaigns", "apply", "../campaigns.json").returncode == 0
     moments = random.Random(17)
     struck = 0
     for _ in range(KILLS):
@@ -45,10 +45,10 @@ def test_an_import_killed_at_random_moments_and_run_again_ends_exactly_right(tmp
         importing.kill()
         importing.wait()
     assert struck, "no import was still running when it was killed"
-    again = json.loads(run(killed, "import", str(facts), "--json").stdout)
-    once = json.loads(run(whole, "import", str(facts), "--json").stdout)
+    again = json.loads(run_process(killed, "import", str(facts), "--json").stdout)
+    once = json.loads(run_process(whole, "import", str(facts), "--json").stdout)
     assert again["read"] == FACTS
     assert again["accepted"] + again["duplicates"] == FACTS
     assert once["accepted"] < FACTS, "the demo repeats some facts"
     assert figures(killed) == figures(whole)
-    assert json.loads(run(killed, "verify", "--json").stdout)["ok"]
+    assert json.loads(run_process(killed, "verify", "--json").stdout)["ok"]

@@ -18,7 +18,7 @@ from infrastructure.access.operator import stamp
 from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.event_store.integrity import verify
-from tests.support.commands import COMMAND, ROOT, environment, run
+from tests.support.commands import COMMAND, ROOT, environment, run_process
 from tests.support.ledgers import outcome, reported, streams
 from tests.support.reference import judge
 from tests.support.servers import Server, running
@@ -139,7 +139,9 @@ def test_whatever_is_killed_what_was_acknowledged_is_there_once_and_reports_are_
         assert {key(facts[number]) for number in acknowledged} <= there
         service.projector.catch_up()
         _exact(service, [fact for fact in facts if key(fact) in there])
-    again = run(tmp_path, "import", str(path), "--json", settings=QUIET | {"CONVERSIONS_DATABASE_URL": url})
+    again = run_process(
+        tmp_path, "import", str(path), "--json", settings=QUIET | {"CONVERSIONS_DATABASE_URL": url}
+    )
     assert json.loads(again.stdout)["rejected"] == 0, again.stderr
     with Service(url) as service:
         _exact(service, facts)

@@ -30,7 +30,7 @@ from projections.engine.rebuilding import (
     roll_back,
     sweep,
 )
-from projections.engine.status import standings
+from projections.engine.status import read_statuses
 from projections.registry import PROJECTIONS
 from tests.domain.journey.test_journey_laws import plans
 from tests.infrastructure.event_store.test_verification import tamper
@@ -429,6 +429,6 @@ def test_one_that_other_code_made_does_not_stand_as_current(service: Service) ->
     newer = replace(CAMPAIGN_REPORT, version=CAMPAIGN_REPORT.version + 1)
     projector = service.projector
     with service.database.reading() as connection:
-        (standing,) = standings(connection, projector.log, [newer], projector.clock())
+        (standing,) = read_statuses(connection, projector.log, [newer], projector.clock())
     assert standing.state == "stopped"
     assert "conversions rebuild campaign_report" in str(standing.problem)

@@ -71,7 +71,7 @@ class Message:
     def version(self, value: object) -> str | None:
         """A version that accompanies what the message tells; one that is none is as absent, and counted (R10)."""
         found = text(value)
-        if found is None or app_version.is_one(found):
+        if found is None or app_version.is_version(found):
             return found
         self.ignored["version"] += 1
         return None
