@@ -7,7 +7,7 @@ from typing import cast, get_args
 from application.queries.reads import AskedCampaign, BadQuestion, refuse_reversed
 from projections.series import SERIES
 from projections.series.clock import Clock
-from projections.series.reading import Series, series
+from projections.series.reading import Series, load_series
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def read_series(
     if variant_id is not None:
         definition.variant(variant_id)
     with asked.reads.up_to_date(SERIES) as (connection, _):
-        found = series(connection, known, *asked.key, named_clock, days.first, days.last, most=days.most)
+        found = load_series(connection, known, *asked.key, named_clock, days.first, days.last, most=days.most)
     return found if variant_id is None else _of_variant(found, variant_id)
 
 

@@ -21,9 +21,9 @@ from projections.campaign_report.counts import CampaignThen, Counts
 from projections.campaign_report.reading import CampaignReport
 from projections.engine.projection import UnreadableLog
 from projections.recipients import RECIPIENTS
-from projections.recipients.reading import Period, received_between
+from projections.recipients.reading import Period, load_period
 from projections.series import SERIES
-from projections.series.reading import credited_to_receipts
+from projections.series.reading import load_credited_to_receipts
 
 
 class Asked(NamedTuple):
@@ -90,7 +90,7 @@ def as_of(asked: Asked, instant: datetime, clock: Clock) -> AsOf:
     """The report as of an instant; raises Refused where there was no such campaign yet."""
     if clock == "occurred":
         with _known_now(asked) as (history, campaign, position):
-            counts = occurred.counts_until(history.connection, asked.app_group, asked.campaign_id, instant)
+            counts = occurred.count_until(history.connection, asked.app_group, asked.campaign_id, instant)
             return AsOf(campaign.report(counts, position), instant, clock)
     with _history(asked) as history:
         found = history.report(history.position(instant))
@@ -136,9 +136,9 @@ def _happened(asked: Asked, first: datetime, last: datetime, limit: int) -> Diff
     with _known_now(asked) as (history, campaign, position):
         named = (history.connection, asked.app_group, asked.campaign_id)
         before, after = (
-            campaign.report(occurred.counts_until(*named, instant), position) for instant in (first, last)
+            campaign.report(occurred.count_until(*named, instant), position) for instant in (first, last)
         )
-        changes, total = occurred.happened_between(*named, first, last, limit)
+        changes, total = occurred.find_changes_between(*named, first, last, limit)
     return Difference(before, after, changes, total)
 
 
@@ -148,8 +148,8 @@ def received(asked: Asked, first: date | None, last: date | None) -> Received:
     with together(asked.service, RECIPIENTS, SERIES) as (connection, position):
         history = _history_over(asked, connection)
         campaign = _campaign(asked, history, position)
-        credited = credited_to_receipts(connection, *named, first, last)
-        found = received_between(
+        credited = load_credited_to_receipts(connection, *named, first, last)
+        found = load_period(
             connection,
             known,
             *named,

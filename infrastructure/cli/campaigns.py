@@ -30,7 +30,7 @@ from infrastructure.cli.console import (
 from infrastructure.cli.figures import conversion_event, deadline, percent, thousands
 from infrastructure.composition import Service
 from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.reading import CampaignReport, report, reports
+from projections.campaign_report.reading import CampaignReport, load_report, load_reports
 
 commands = typer.Typer(
     help="Campaigns: apply a file, list, show, launch, stop, archive.", no_args_is_help=True
@@ -92,7 +92,7 @@ def list_campaigns(
         group = only_app_group(service, app_group)
         catch_up(service, CAMPAIGN_REPORT)
         with service.database.reading() as connection:
-            found = reports(connection, group)
+            found = load_reports(connection, group)
     if json_output:
         print_json({"app_group": group, "campaigns": [_headline(each) for each in found]})
         return
@@ -139,7 +139,7 @@ def show(
         defined = service.ledger.existing_campaign(group, campaign)
         catch_up(service, CAMPAIGN_REPORT)
         with service.database.reading() as connection:
-            found = report(connection, group, campaign)
+            found = load_report(connection, group, campaign)
     if found is None:
         raise Refused(f"there is no campaign {campaign!r}", code="unknown_campaign")
     if json_output:

@@ -96,7 +96,7 @@ def conversions(  # noqa: PLR0913 - a command's options
         index = _index("--event", event, read.definition)
 
         def rows(limit: int) -> list[Any]:
-            return conversions_reading.conversions(
+            return conversions_reading.load_conversions(
                 read.connection,
                 read.known,
                 read.app_group,
@@ -139,7 +139,7 @@ def recipients(  # noqa: PLR0913 - a command's options
         index = _index("--converted", converted, read.definition)
 
         def rows(limit: int) -> list[Any]:
-            return recipients_reading.recipients(
+            return recipients_reading.load_recipients(
                 read.connection,
                 read.known,
                 read.app_group,

@@ -100,7 +100,7 @@ def series(  # noqa: PLR0913 - a command's options
         raise bad_option("--clock", f"{clock!r} is no clock: {' or '.join(get_args(Clock))}")
     days = _days(first, last)
     with reading(database, app_group, campaign, SERIES) as (connection, known, group, definition):
-        found = series_reading.series(connection, known, group, campaign, cast(Clock, clock), *days)
+        found = series_reading.load_series(connection, known, group, campaign, cast(Clock, clock), *days)
     if variant is not None:
         found = _of_variant(found, definition.variant(variant))
     if json_output:
@@ -189,7 +189,7 @@ def overlap(
     Conversions of several campaigns added up are no number of users, nor of behaviours. Control takes no part.
     """
     with reading(database, app_group, campaign, OVERLAP) as (connection, known, group, definition):
-        found = overlap_reading.overlap(connection, known, group, campaign)
+        found = overlap_reading.load_overlap(connection, known, group, campaign)
     if json_output:
         print_json(found.as_json())
         return

@@ -25,7 +25,7 @@ from projections.campaign_report import CAMPAIGN_REPORT, reading
 from projections.campaign_report.as_of import Clock
 from projections.campaign_report.reading import CampaignReport
 from projections.recipients import RECIPIENTS
-from projections.recipients.reading import Mature, mature
+from projections.recipients.reading import Mature, load_mature_rates
 
 _LIMIT = 20
 _MOST = 10_000
@@ -131,10 +131,10 @@ class Current:
 def current(service: Service, app_group: str, campaign_id: str) -> Current:
     """The report with every fact acknowledged so far in it; raises Refused for an unknown campaign."""
     with together(service, CAMPAIGN_REPORT, RECIPIENTS) as (connection, _):
-        found = reading.report(connection, app_group, campaign_id)
+        found = reading.load_report(connection, app_group, campaign_id)
         if found is None:
             raise unknown_campaign(Asked(service, app_group, campaign_id))
-        rates = mature(connection, service.definitions, app_group, campaign_id, service.now())
+        rates = load_mature_rates(connection, service.definitions, app_group, campaign_id, service.now())
     return Current(found, rates)
 
 

@@ -12,7 +12,7 @@ from projections.engine.users import users
 PAGE_ROWS = 5_000
 
 
-def pages(
+def read_pages(
     connection: Connection,
     query: Select[Any],
     key: Sequence[Column[Any]],
@@ -30,12 +30,12 @@ def pages(
         after = found[-1][: len(key)]
 
 
-def user_id(journey_id: Column[Any]) -> Any:  # noqa: ANN401
+def select_user_id(journey_id: Column[Any]) -> Any:  # noqa: ANN401
     """Whose journey it is, null where the identity was erased; looked up row by row, whatever a join would do."""
     return select(users.c.user_id).where(users.c.journey_id == journey_id).scalar_subquery()
 
 
-def of_campaign(
+def read_pages_of_campaign(
     connection: Connection,
     table: Table,
     stream_id: str,
@@ -45,11 +45,11 @@ def of_campaign(
 ) -> Iterator[Sequence[Any]]:
     """The rows of a campaign by page: the key, which begins with the journey, the user's id, and then the columns."""
     keys = [table.c[name] for name in key]
-    query = select(*keys, user_id(keys[0]), *(table.c[name] for name in columns))
-    yield from pages(connection, query.where(table.c.stream_id == stream_id), keys, after)
+    query = select(*keys, select_user_id(keys[0]), *(table.c[name] for name in columns))
+    yield from read_pages(connection, query.where(table.c.stream_id == stream_id), keys, after)
 
 
-def first_between(
+def read_first_between(
     connection: Connection,
     rows: Select[Any],
     table: Table,

@@ -119,7 +119,7 @@ class Experiment:
     variants: list[VariantExperiment]
 
 
-def experiment(
+def load_experiment(
     connection: Connection, definitions: Definitions, app_group: str, campaign_id: str, as_of: datetime
 ) -> Experiment:
     """The experiment as the read model has it, mature as of the full hour at or before an instant.
@@ -131,7 +131,7 @@ def experiment(
     return reader.experiment(own.position, full_hour(as_of))
 
 
-def experiment_at(
+def load_experiment_at(
     connection: Connection,
     log: Log,
     definitions: Definitions,

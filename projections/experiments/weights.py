@@ -64,17 +64,17 @@ class Shared:
     expected: float
 
 
-def weights_in_force(
+def load_weights(
     connection: Connection, log: Log, app_group: str, campaign_id: str, position: int
 ) -> list[Period]:
     """The periods of a campaign's weights as the log up to a position has them; raises UnreadableLog.
 
     None where the campaign was not drafted yet.
     """
-    return periods(log.of_stream(connection, stream(app_group, campaign_id), position))
+    return find_periods(log.of_stream(connection, stream(app_group, campaign_id), position))
 
 
-def periods(events: Iterable[Logged]) -> list[Period]:
+def find_periods(events: Iterable[Logged]) -> list[Period]:
     """The periods that the events of a campaign's stream make, in order; whatever came before is of the first one's.
 
     Weights of a draft shared no one (R4): the first period is the launch's. The same weights again begin none.
@@ -90,7 +90,7 @@ def periods(events: Iterable[Logged]) -> list[Period]:
     return found
 
 
-def strata(experiment: Experiment, periods: Sequence[Period]) -> list[Stratum]:
+def stratify(experiment: Experiment, periods: Sequence[Period]) -> list[Stratum]:
     """The experiment by period of weights, in order; a period in which no one received it first is left out.
 
     An hour of first receipts belongs to the period in force during all of it; one in which weights changed is a stratum
