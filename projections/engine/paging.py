@@ -18,7 +18,7 @@ def read_pages(
     key: Sequence[Column[Any]],
     after: Sequence[Any] | None,
 ) -> Iterator[Sequence[Any]]:
-    """The rows in the order of a unique key, with whose columns each begins, from after a key on."""
+    """The rows after a key, in the order of a unique key; each row begins with the columns of the key."""
     ordered, size = query.order_by(*key).limit(PAGE_ROWS), PAGE_ROWS
     while True:
         following = ordered if after is None else ordered.where(tuple_(*key) > tuple_(*after))
@@ -43,7 +43,7 @@ def read_pages_of_campaign(
     columns: Sequence[str],
     after: Sequence[Any] | None,
 ) -> Iterator[Sequence[Any]]:
-    """The rows of a campaign by page: the key, which begins with the journey, the user's id, and then the columns."""
+    """A campaign's rows, page by page: the key, which begins with the journey, then the user's id and the columns."""
     keys = [table.c[name] for name in key]
     query = select(*keys, select_user_id(keys[0]), *(table.c[name] for name in columns))
     yield from read_pages(connection, query.where(table.c.stream_id == stream_id), keys, after)
