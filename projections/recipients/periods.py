@@ -81,7 +81,7 @@ def load_period(
 ) -> Period:
     """The report of the receipts of these days in the app group's time zone, both inside; raises UnknownCampaign.
 
-    What is credited to receipts of these days is told by the series: conversions by variant and index, revenue by
+    What is credited to receipts of these days comes from the series: conversions by variant and index, revenue by
     variant and currency.
     """
     definition, own = definitions.definition(app_group, campaign_id), current(connection, RECIPIENTS)

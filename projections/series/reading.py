@@ -102,7 +102,7 @@ class Series:
 
 
 class TooManyDays(DomainError):
-    """A series would have more days than are told at once."""
+    """A series would have more days than one answer may have."""
 
     code = "too_many_days"
 
