@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from infrastructure.export.manifest import BadExport, Manifest, decode
-from infrastructure.process.durable import locked, sync
+from infrastructure.process.durable import lock, sync
 
 MANIFEST = "manifest.json"
 
@@ -37,7 +37,7 @@ class Directory:
         self.path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
-            if not locked(descriptor):
+            if not lock(descriptor):
                 message = f"another export is writing into {self.path}; let it end, or name another directory"
                 raise BadExport(message)
             yield

@@ -9,7 +9,7 @@ from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import Key
 from infrastructure.export.of_campaigns import Campaign, Rows
 from projections.recipients import RECIPIENTS
-from projections.recipients.rows import recipient_rows
+from projections.recipients.rows import read_recipient_rows
 
 _REST = (
     Column("receipts", "whole"),
@@ -41,7 +41,7 @@ def _key(row: Row) -> Key:
 def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
     begin = None if after is None else after[1:]
     columns = [each.name for each in _REST]
-    rows = recipient_rows(campaign.connection, campaign.tables, campaign.stream_id, columns, begin)
+    rows = read_recipient_rows(campaign.connection, campaign.tables, campaign.stream_id, columns, begin)
     for (journey_id, variant_id, user, *rest), earned in rows:
         revenue = {currency: money.printed(amount, currency) for currency, amount in earned.items()}
         encoded = msgspec.json.encode(revenue).decode()

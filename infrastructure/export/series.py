@@ -18,7 +18,7 @@ from infrastructure.export.manifest import Key
 from infrastructure.export.of_campaigns import Campaign, Rows
 from projections.engine.columns import CAMPAIGN, EXACT
 from projections.series import SERIES
-from projections.series.rows import Part, day_rows
+from projections.series.rows import Part, read_day_rows
 
 COLUMNS = (
     Column("campaign_id"),
@@ -90,7 +90,7 @@ def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
 def _rows(campaign: Campaign, stage: _Stage, begin: tuple[str, str] | None) -> Iterator[Row]:
     """The rows of a part, from a clock and day on."""
     since = None if begin is None else (begin[0], date.fromisoformat(begin[1]))
-    cells = day_rows(campaign.connection, campaign.tables, campaign.stream_id, stage.part, since)
+    cells = read_day_rows(campaign.connection, campaign.tables, campaign.stream_id, stage.part, since)
     for (clock, day), of_day in groupby(cells, lambda cell: cell[:2]):
         for variant_id, of, values in _with_campaign(campaign, stage, [cell[2:] for cell in of_day]):
             for figure, value in zip(stage.figures, values, strict=True):
