@@ -56,13 +56,13 @@ class CampaignQuestions:
         )
 
 
-async def _questions(
+async def _make_questions(
     state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None
 ) -> CampaignQuestions:
     return CampaignQuestions(state, caller, campaign_id, wait_for)
 
 
-Questions = Annotated[CampaignQuestions, Depends(_questions)]
+Questions = Annotated[CampaignQuestions, Depends(_make_questions)]
 
 
 def respond_report(request: Request, value: dict[str, Any], rows: Callable[[], Iterable[Row]]) -> Response:
