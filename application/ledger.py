@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
-from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.persistence import InfrastructureFactory, Mapper, Recording
+from eventsourcing.application import AggregateNotFoundError, Application, Repository
+from eventsourcing.persistence import InfrastructureFactory, Mapper
 from eventsourcing.utils import Environment, EnvType
 
 from domain import app_group as groups
@@ -30,15 +30,53 @@ class UnknownCampaign(DomainError):
     code = "unknown_campaign"
 
 
-class Ledger(Application[str]):
-    """Loads and saves aggregates through the library's repository, mapper and recorder."""
+class Aggregates:
+    """Loads app groups and campaigns through the library's repository."""
+
+    def __init__(self, repository: Repository[str]) -> None:
+        self._reader = repository
+
+    def app_group(self, app_group: str) -> AppGroup:
+        """The app group as it is now; at version 0 if it does not exist."""
+        return self._find(groups.stream_id(app_group), _replay_group) or AppGroup(app_group)
+
+    def existing_app_group(self, app_group: str) -> AppGroup:
+        """The app group as it is now; raises UnknownAppGroup."""
+        group = self.app_group(app_group)
+        if not group.version:
+            raise UnknownAppGroup(f"there is no app group {app_group!r}", place="app_group")
+        return group
+
+    def campaign(self, app_group: str, campaign_id: str) -> Campaign:
+        """The campaign as it is now; at version 0 if it does not exist."""
+        return self._find(campaigns.stream_id(app_group, campaign_id), _replay_campaign) or Campaign(
+            app_group, campaign_id
+        )
+
+    def existing_campaign(self, app_group: str, campaign_id: str) -> Campaign:
+        """The campaign as it is now; raises UnknownCampaign."""
+        campaign = self.campaign(app_group, campaign_id)
+        if not campaign.version:
+            raise UnknownCampaign(f"there is no campaign {campaign_id!r}", place="campaign_id")
+        return campaign
+
+    def _find(self, stream_id: str, replay: Callable[..., A | None]) -> A | None:
+        try:
+            return cast(A, self._reader.get(stream_id, projector_func=cast(Any, replay)))
+        except AggregateNotFoundError:
+            return None
+
+
+class Ledger(Aggregates, Application[str]):
+    """The library's application: aggregates as they are now, read through its repository, mapper and recorder."""
 
     name = "ledger"
 
     def __init__(self, factory: InfrastructureFactory[Any], mapper: Mapper[str]) -> None:
         self._given_factory = factory
         self._given_mapper = mapper
-        super().__init__()
+        Application.__init__(self)
+        Aggregates.__init__(self, self.repository)
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
         """Settings come through the composition root alone: the library would lay them over `os.environ`."""
@@ -52,61 +90,24 @@ class Ledger(Application[str]):
         """The mapper of short topics and JSON payloads."""
         return self._given_mapper
 
-    def save(self, *objs: Any, **kwargs: Any) -> list[Recording[str]]:
-        """Record the aggregates' pending events, in one go.
 
-        The library's own `save` finds out what each object is by runtime protocol checks, which cost more than deciding
-        a fact; ours are all aggregates.
-        """
-        events = [event for aggregate in objs for event in aggregate.collect_events()]
-        return self.events.put(events, **kwargs)
+def _replaying(
+    first: type[Any], make: Callable[[Any], A]
+) -> Callable[[A | None, Iterable[Recorded[Any]]], A | None]:
+    """What the repository replays a stream with: the first event tells which aggregate it is of."""
 
-    def app_group(self, app_group: str) -> AppGroup:
-        """The app group as it stands; at version 0 where it does not exist."""
-        return self._find(groups.stream_id(app_group), _as_group) or AppGroup(app_group)
+    def replay(aggregate: A | None, events: Iterable[Recorded[Any]]) -> A | None:
+        for recorded in events:
+            if isinstance(recorded.event, first):
+                aggregate = make(recorded.event)
+            if aggregate is not None:
+                aggregate.replay([recorded])
+        return aggregate
 
-    def existing_app_group(self, app_group: str) -> AppGroup:
-        """The app group as it stands; raises UnknownAppGroup."""
-        group = self.app_group(app_group)
-        if not group.version:
-            raise UnknownAppGroup(f"there is no app group {app_group!r}", place="app_group")
-        return group
-
-    def campaign(self, app_group: str, campaign_id: str) -> Campaign:
-        """The campaign as it stands; at version 0 where it does not exist."""
-        return self._find(campaigns.stream_id(app_group, campaign_id), _as_campaign) or Campaign(
-            app_group, campaign_id
-        )
-
-    def existing_campaign(self, app_group: str, campaign_id: str) -> Campaign:
-        """The campaign as it stands; raises UnknownCampaign."""
-        campaign = self.campaign(app_group, campaign_id)
-        if not campaign.version:
-            raise UnknownCampaign(f"there is no campaign {campaign_id!r}", place="campaign_id")
-        return campaign
-
-    def _find(
-        self, stream_id: str, project: Callable[[A | None, Iterable[Recorded[Any]]], A | None]
-    ) -> A | None:
-        try:
-            return cast(A, self.repository.get(stream_id, projector_func=cast(Any, project)))
-        except AggregateNotFoundError:
-            return None
+    return replay
 
 
-def _as_group(group: AppGroup | None, events: Iterable[Recorded[Any]]) -> AppGroup | None:
-    for recorded in events:
-        if isinstance(recorded.event, AppGroupMade):
-            group = AppGroup(recorded.event.app_group)
-        if group is not None:
-            group.replay([recorded])
-    return group
-
-
-def _as_campaign(campaign: Campaign | None, events: Iterable[Recorded[Any]]) -> Campaign | None:
-    for recorded in events:
-        if isinstance(recorded.event, CampaignDrafted):
-            campaign = Campaign(recorded.event.app_group, recorded.event.campaign_id)
-        if campaign is not None:
-            campaign.replay([recorded])
-    return campaign
+_replay_group = _replaying(AppGroupMade, lambda made: AppGroup(made.app_group))
+_replay_campaign = _replaying(
+    CampaignDrafted, lambda drafted: Campaign(drafted.app_group, drafted.campaign_id)
+)

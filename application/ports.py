@@ -1,4 +1,4 @@
-"""What the application needs of the outside, and who asks: the ports that infrastructure fills."""
+"""What commands need of the outside: the ports that infrastructure fills."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -6,8 +6,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from application.ledger import Aggregates
 from domain.aggregate import Aggregate
-from domain.explanation import Told
+from domain.explanation import RecordedEvent
 from domain.journey.state import Definitions
 from domain.journey.user_journey import UserJourney
 
@@ -17,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Stamp:
-    """What every event carries of its command: the command's id and who gave it (a key id or a user; no secret)."""
+    """What every event carries of its command: the command's id, and who gave it (a key id or a user, no secret)."""
 
     command_id: str
     actor: str
@@ -32,52 +33,63 @@ class LoadedJourney:
 
 
 class Announced(NamedTuple):
-    """A fact about to be taken: what is known of its id, and of its campaign if it has one, is looked up beforehand."""
+    """A fact about to be taken: what is known of its id and of its campaign is looked up for all facts at once."""
 
     fact_id: str
     campaign_id: str | None
 
 
-class Transaction(Protocol):
-    """One command while it is decided: it reads one consistent view, and all it records is kept or nothing is."""
+class UnitOfWork(Protocol):
+    """One command while it is decided: it reads one consistent view, and all that it records is kept, or nothing."""
 
-    def remembered(self, stream_id: str, load: Callable[[], A]) -> A:
-        """An aggregate as it stands: from memory, or loaded where others have recorded events on its stream."""
+    @property
+    def aggregates(self) -> Aggregates:
+        """App groups and campaigns as they are in its view."""
+
+    def record(self, app_group: str, *aggregates: Aggregate[Any]) -> None:
+        """Record the pending events of the aggregates, in the order given, after all that was recorded before."""
+
+
+class JourneyUnitOfWork(UnitOfWork, Protocol):
+    """A command that works on journeys, which stay in memory from one command to the next."""
+
+    def remember(self, stream_id: str, load: Callable[[], A]) -> A:
+        """An aggregate as it is now: from memory, or loaded if others have recorded events on its stream."""
 
     def journeys(
         self, app_group: str, facts: Mapping[str, Sequence[Announced]], definitions: Definitions
     ) -> dict[str, LoadedJourney]:
-        """The journeys of the users, made where new; `facts` are those to be taken, by user id.
+        """The journeys of the users, made for new ones; `facts` are those to be taken, by user id.
 
-        Asked for once in a transaction.
+        A unit of work asks once.
         """
 
-    def keep_aside(self, journey_id: str, fact_id: str, text: str) -> None:
-        """Keep a fact's free text outside the events."""
+    def keep_text(self, journey_id: str, fact_id: str, text: str) -> None:
+        """Keep a fact's free text outside the events, which never change."""
 
 
-Answered = Callable[[int], T]
-"""Gives the answer to a command, once what it recorded is durable and its position known."""
+MakeAnswer = Callable[[int], T]
+"""Makes the answer to a command from its position, once what it recorded is durable."""
 
-Decide = Callable[[Transaction], Answered[T]]
-"""Decides a command. It may be called again, with everything loaded anew, where someone else was faster."""
+Decide = Callable[[JourneyUnitOfWork], MakeAnswer[T]]
+"""Decides a command. It is called again, with everything loaded again, if somebody else was faster."""
 
 
-class Ledgers(Protocol):
+class Writer(Protocol):
     """The write side of the ledger's database."""
 
     def submit(self, stamp: Stamp, decide: Decide[T]) -> Future[T]:
         """Decide a command now and record it soon, in the order given: the future holds its answer once it is durable.
 
-        The position it is answered with is not before any event that the command found or recorded.
+        The position of the answer is at or after every event that the command found or recorded.
         """
 
-    def writing(self, stamp: Stamp) -> AbstractContextManager[None]:
-        """Decide while no one else writes; left with an error, nothing is recorded."""
+    def alone(self, stamp: Stamp) -> AbstractContextManager[UnitOfWork]:
+        """Decide while nobody else writes; if the block ends with an error, nothing is recorded."""
 
 
 class Streams(Protocol):
     """The journeys of users, event by event."""
 
-    def told(self, app_group: str, user_id: str) -> list[Told]:
-        """All events of a user's journey in order; none for a user never heard of."""
+    def read_events(self, app_group: str, user_id: str) -> list[RecordedEvent]:
+        """All events of a user's journey in order; none if the user is unknown."""

@@ -16,7 +16,7 @@ from scipy import special
 from benchmarks.experiment_simulations import DAYS, Looks, daily
 from benchmarks.results import Ask, Progress, Table
 from domain.experiment.anytime import Tables, evidence, p_value
-from domain.experiment.power import recipients_needed
+from domain.experiment.checks import recipients_needed
 from domain.experiment.proportions import Proportion
 from domain.experiment.strata import Stratum
 

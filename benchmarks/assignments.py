@@ -75,10 +75,10 @@ def _fill(service: Service) -> None:
     )  # fmt: skip
     for batch in batches(receipts, _BATCH):
         service.intake.record(GROUP, [read_fact(each) for each in batch], stamp())
-    with service.ledgers.writing(stamp()):
-        campaign = service.ledger.existing_campaign(GROUP, "sale")
+    with service.writer.alone(stamp()) as unit:
+        campaign = unit.aggregates.existing_campaign(GROUP, "sale")
         _adjust(campaign)
-        service.ledger.save(campaign, app_group=GROUP)
+        unit.record(GROUP, campaign)
 
 
 def _adjust(campaign: Campaign) -> None:

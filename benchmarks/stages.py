@@ -13,6 +13,7 @@ from typing import Any
 
 from infrastructure.composition import Service
 from infrastructure.inbound.importing import Import
+from infrastructure.journeys import unit_of_work
 
 DECIDING = {
     "read": "wait for the reader's thread",
@@ -80,13 +81,13 @@ def time_stages(service: Service, importing: Import) -> Watch:
     watch = Watch()
     watch.time(importing, "_count_batch", "durable")
     watch.time(service.intake, "submit", "decide")
-    watch.time(service.journeys, "entries", "load")
+    watch.time(service.journeys, "find_entries", "load")
     watch.time(service.journeys.index.digests, "all", "load")
-    watch.time(service.ledger, "save", "encode")
+    watch.time(unit_of_work, "encode_events", "encode")
     watch.time(service.projector, "catch_up", "project")
-    watch.time(service.ledgers, "_write", "begin")
+    watch.time(service.writer, "_write_decided", "begin")
     # The first parts of the writer that stand behind attributes.
-    watch.time(service.ledgers._rows, "write", "index")  # noqa: SLF001
+    watch.time(service.writer._rows, "write", "index")  # noqa: SLF001
     watch.time(service.recorder, "write", "events")
     watch.time(service.database, "_commit", "commit", within="begin")
     return watch

@@ -10,9 +10,9 @@ LENGTH_LIMIT = 64
 _DOTTED_NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
 
 
-def checked(version: str) -> str:
+def check(version: str) -> str:
     """The version as given, if it is one: it has a digit, and no white space at its ends (R10); raises BadVersion."""
-    stored(version)
+    check_text(version)
     if version != version.strip():
         raise BadVersion("an app version has no white space at its ends")
     if not any(c.isdigit() for c in version):
@@ -20,16 +20,16 @@ def checked(version: str) -> str:
     return version
 
 
-def is_one(version: str) -> bool:
+def is_version(version: str) -> bool:
     """Whether the text is a version (R10, R16)."""
     try:
-        checked(version)
+        check(version)
     except BadVersion:
         return False
     return True
 
 
-def stored(version: str) -> str:
+def check_text(version: str) -> str:
     """The version as given, if it is 1 to 64 characters without control characters (R16); raises BadVersion."""
     if not 1 <= len(version) <= LENGTH_LIMIT:
         raise BadVersion(f"an app version has 1 to {LENGTH_LIMIT} characters")

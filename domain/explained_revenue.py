@@ -9,7 +9,7 @@ from enum import StrEnum
 from domain import money
 from domain.facts import AnyFact, Fact, Order, OrderCorrection, OrderLine, OrderRefund, Purchase, Refund, Sale
 from domain.journey.decisions import Revenue
-from domain.journey.rules import orders
+from domain.journey.rules import earlier_orders
 from domain.journey.rules.orders import GivenBack
 
 Correction = Refund | OrderCorrection
@@ -74,7 +74,7 @@ class Corrected:
     idle: list[IdleCorrection] = field(default_factory=list)
 
 
-def corrected(facts: Sequence[AnyFact], disregarded: Iterable[AnyFact]) -> Corrected:
+def apply_corrections(facts: Sequence[AnyFact], disregarded: Iterable[AnyFact]) -> Corrected:
     """Work out what each correction gave back, from the facts that stand, in order, and those that voids name."""
     ledger = _Ledger(facts, disregarded)
     for fact in facts:
@@ -136,20 +136,21 @@ class _Ledger:
 
     def correct(self, order_id: str, corrections: Sequence[OrderCorrection]) -> None:
         """Take in the corrections of one order, in order (R27)."""
-        order, group = self._facts.get(order_id), orders.in_order(order_id, self._purchases.get(order_id, ()))
+        order = self._facts.get(order_id)
+        group = earlier_orders.sort_as_ordered(order_id, self._purchases.get(order_id, ()))
         if isinstance(order, Order):
             self._take(corrections, _Account(order.lines, order.currency, _of_order(order)))
         elif group:
             own = {each.id: self._left[each.id] for each in group}
-            lines, currency = orders.as_lines(group), group[0].currency
-            nets = lambda back: orders.nets_after(group, own, back)  # noqa: E731 - one of two
+            lines, currency = earlier_orders.as_lines(group), group[0].currency
+            nets = lambda back: earlier_orders.nets_after(group, own, back)  # noqa: E731 - one of two
             self._take(corrections, _Account(lines, currency, nets))
         else:
             reason = self._of_no_order(order_id, order)
             self.found.idle += [IdleCorrection(each, reason) for each in corrections]
 
     def _of_no_order(self, order_id: str, named: Fact | None) -> Idle:
-        prefix = orders.purchases_prefix(order_id)
+        prefix = earlier_orders.purchases_prefix(order_id)
         voided = [each for each in self._gone.values() if isinstance(each, Sale)]
         if any(each.id == order_id or each.id.startswith(prefix) for each in voided):
             return Idle.ORDER_DISREGARDED
@@ -163,7 +164,8 @@ class _Ledger:
 
 
 def _order_of(purchase: Purchase, named: Container[str]) -> str | None:
-    return next((each for each in orders.order_ids(purchase.id, purchase.product_id) if each in named), None)
+    order_ids = earlier_orders.order_ids(purchase.id, purchase.product_id)
+    return next((each for each in order_ids if each in named), None)
 
 
 def _of_order(order: Order) -> Callable[[GivenBack], dict[str, Decimal]]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from domain.campaigns.conversion_events import ConversionEvent
 from domain.campaigns.definition import Definition
-from domain.explained_revenue import Corrected, CountedSale, IdleCorrection, corrected
+from domain.explained_revenue import Corrected, CountedSale, IdleCorrection, apply_corrections
 from domain.facts import AnyFact, Fact, Order, Received, Sale, reported_version
 from domain.journey import decisions
 from domain.journey.decisions import Conversion, Receipt, Revenue
@@ -26,7 +26,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Told:
+class RecordedEvent:
     """An event of the journey, and when it was recorded."""
 
     recorded_at: datetime
@@ -35,7 +35,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Change:
-    """A conversion decided anew: what stood before and what stood then; None where nothing did."""
+    """A new decision on a conversion: what stood before and what has stood since; None where nothing did."""
 
     recorded_at: datetime
     before: Conversion | None
@@ -85,30 +85,30 @@ class Explanation:
     refunds_without_effect: list[IdleCorrection]
 
 
-def explain(campaign_id: str, definition: Definition, told: Sequence[Told]) -> Explanation:
-    """Tell the story of a user and a campaign from all events of the journey."""
-    disregarded = [t.event for t in told if isinstance(t.event, decisions.FactDisregarded)]
+def explain(campaign_id: str, definition: Definition, events: Sequence[RecordedEvent]) -> Explanation:
+    """Explain what a campaign counts for a user, and why, from all events of the journey."""
+    disregarded = [each.event for each in events if isinstance(each.event, decisions.FactDisregarded)]
     gone = {event.fact.id for event in disregarded}
     facts = sorted(
-        (t.event for t in told if isinstance(t.event, Fact) and t.event.id not in gone),
+        (each.event for each in events if isinstance(each.event, Fact) and each.event.id not in gone),
         key=lambda fact: fact.key,
     )
     receipts = [fact for fact in facts if isinstance(fact, Received) and fact.campaign_id == campaign_id]
-    upgrades = _upgrades(told)
-    found = corrected(facts, [event.fact for event in disregarded])
+    upgrades = _upgrades(events)
+    found = apply_corrections(facts, [event.fact for event in disregarded])
 
-    def explained(index: int, event: ConversionEvent) -> EventExplanation:
-        changes = _changes(campaign_id, index, told)
+    def explain_event(index: int, event: ConversionEvent) -> EventExplanation:
+        changes = _changes(campaign_id, index, events)
         reason, behaviour, receipt = _explain_event(event, facts, receipts, upgrades, changes)
-        compared = None if behaviour is None or not event.of_upgrades else _compared(behaviour, facts)
+        compared = None if behaviour is None or not event.of_upgrades else _find_compared(behaviour, facts)
         would = [each for each in disregarded if event.matches(each.fact, upgrade=event.of_upgrades)]
         return EventExplanation(index, event, reason, behaviour, receipt, compared, changes, would)
 
     return Explanation(
-        bool(told),
+        bool(events),
         receipts,
-        [explained(index, event) for index, event in enumerate(definition.conversion_events)],
-        _sales(campaign_id, facts, told, found),
+        [explain_event(index, event) for index, event in enumerate(definition.conversion_events)],
+        _sales(campaign_id, facts, events, found),
         _orders_without_money(facts, receipts, definition),
         disregarded,
         found.idle,
@@ -122,7 +122,7 @@ def _explain_event(
     upgrades: set[str],
     changes: Sequence[Change],
 ) -> tuple[Reason | None, Fact | None, Receipt | None]:
-    """The reason why not, the behaviour and the receipt that tell it; no reason where the user converted."""
+    """The reason why the user did not convert, and the behaviour and receipt that show it; no reason where they did."""
     standing = changes[-1].now if changes else None
     if standing is not None:
         behaviour = next(fact for fact in facts if fact.id == standing.behaviour.id)
@@ -166,9 +166,9 @@ def _nearest(
     return min(reversed(pairs), key=lambda pair: distance(*pair))
 
 
-def _upgrades(told: Iterable[Told]) -> set[str]:
+def _upgrades(events: Iterable[RecordedEvent]) -> set[str]:
     standing: set[str] = set()
-    for each in told:
+    for each in events:
         if isinstance(each.event, decisions.UpgradeRecorded):
             standing.add(each.event.report.id)
         elif isinstance(each.event, decisions.UpgradeWithdrawn):
@@ -176,7 +176,7 @@ def _upgrades(told: Iterable[Told]) -> set[str]:
     return standing
 
 
-def _compared(report: Fact, facts: Iterable[AnyFact]) -> Comparison | None:
+def _find_compared(report: Fact, facts: Iterable[AnyFact]) -> Comparison | None:
     """What a version report is compared with (R10)."""
     app_id, _ = reported_version(report) or (None, "")
     before = None
@@ -188,11 +188,11 @@ def _compared(report: Fact, facts: Iterable[AnyFact]) -> Comparison | None:
     return before if before is not None or named is None else Comparison(named, None)
 
 
-def _changes(campaign_id: str, index: int, told: Iterable[Told]) -> list[Change]:
+def _changes(campaign_id: str, index: int, events: Iterable[RecordedEvent]) -> list[Change]:
     kinds = (decisions.ConversionRecorded, decisions.ConversionRestated, decisions.ConversionWithdrawn)
     return [
         Change(each.recorded_at, getattr(each.event, "before", None), getattr(each.event, "now", None))
-        for each in told
+        for each in events
         if isinstance(each.event, kinds)
         and each.event.campaign_id == campaign_id
         and each.event.index == index
@@ -200,11 +200,11 @@ def _changes(campaign_id: str, index: int, told: Iterable[Told]) -> list[Change]
 
 
 def _sales(
-    campaign_id: str, facts: Sequence[AnyFact], told: Iterable[Told], found: Corrected
+    campaign_id: str, facts: Sequence[AnyFact], events: Iterable[RecordedEvent], found: Corrected
 ) -> list[CountedSale]:
     kinds = (decisions.RevenueAttributed, decisions.RevenueRestated, decisions.RevenueWithdrawn)
     counted: dict[str, Revenue | None] = {}
-    for each in told:
+    for each in events:
         if isinstance(each.event, kinds) and each.event.campaign_id == campaign_id:
             counted[each.event.purchase.id] = getattr(each.event, "now", None)
     return [

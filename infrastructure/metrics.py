@@ -12,14 +12,14 @@ from infrastructure.event_store.log import EventLog
 from infrastructure.inbound import rejects
 from infrastructure.outbound.webhooks.queues import describe_metrics as describe_webhooks
 from projections.campaign_report.reading import count_conversions
-from projections.engine.status import Standing, standings
+from projections.engine.status import ReadModelStatus, read_statuses
 from projections.registry import PROJECTIONS
 
 _REJECTS_SECONDS = 10
 """How long a count of rejected facts is used again: counting reads all of them."""
 
 
-def describe_read_models(read_models: Iterable[Standing]) -> Iterator[str]:
+def describe_read_models(read_models: Iterable[ReadModelStatus]) -> Iterator[str]:
     """Write gauges of the generation that is read and of the one that is being built."""
     shown = [each for each in read_models if each.status != "kept"]
     for name, help_, value in (
@@ -42,7 +42,7 @@ def describe_ledger(database: Database, log: EventLog, clock: Callable[[], int])
     """
     with database.reading() as connection:
         position = log.last_position(connection)
-        read_models = list(standings(connection, log, PROJECTIONS, clock(), count=False))
+        read_models = list(read_statuses(connection, log, PROJECTIONS, clock(), count=False))
         conversions = count_conversions(connection)
         webhooks = describe_webhooks(connection, position)
     # Only the total of all app groups: whoever reads the metrics is an operator and belongs to none.
@@ -65,7 +65,7 @@ def describe_ledger(database: Database, log: EventLog, clock: Callable[[], int])
 @lru_cache(maxsize=1)
 def _count_rejects(database: Database, _while: int) -> dict[tuple[str, str], int]:
     with database.reading() as connection:
-        return rejects.counted(connection)
+        return rejects.count(connection)
 
 
 def _head(name: str, help_: str) -> tuple[str, str]:

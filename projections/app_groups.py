@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from domain import app_group as events
 from projections.engine import generations, row_counts
 from projections.engine.columns import Id, read_models
-from projections.engine.projection import Fold, Known, Logged, Projection, Store, Tables, Tally
+from projections.engine.projection import Definitions, Fold, Logged, Projection, Tables, Tally, WritableTables
 
 app_groups = Table(
     "app_groups",
@@ -54,7 +54,7 @@ class AppGroupRow:
         }
 
 
-def listed(connection: Connection) -> list[AppGroupRow]:
+def read_app_groups(connection: Connection) -> list[AppGroupRow]:
     """All app groups, by id."""
     tables = generations.current(connection, APP_GROUPS)
     apps, custom_events = tables[app_group_apps], tables[app_group_custom_events]
@@ -79,14 +79,14 @@ def _ids(connection: Connection, column: Any, app_group: str) -> list[str]:  # n
 class AppGroupsFold(Fold):
     """New rows of the three tables."""
 
-    def __init__(self, known: Known) -> None:
-        super().__init__(known)
+    def __init__(self, definitions: Definitions) -> None:
+        super().__init__(definitions)
         self.made: list[tuple[str, str]] = []
         self.apps: list[tuple[str, str]] = []
         self.custom_events: list[tuple[str, str]] = []
 
 
-def _made(fold: AppGroupsFold, logged: Logged) -> None:
+def _group_made(fold: AppGroupsFold, logged: Logged) -> None:
     fold.made.append((logged.event.app_group, logged.event.time_zone))
 
 
@@ -98,10 +98,10 @@ def _custom_event_known(fold: AppGroupsFold, logged: Logged) -> None:
     fold.custom_events.append((logged.app_group, logged.event.name))
 
 
-def _write(fold: AppGroupsFold, store: Store) -> None:
-    store.put(app_groups, fold.made)
-    store.put(app_group_apps, fold.apps)
-    store.put(app_group_custom_events, fold.custom_events)
+def _write(fold: AppGroupsFold, tables: WritableTables) -> None:
+    tables.put(app_groups, fold.made)
+    tables.put(app_group_apps, fold.apps)
+    tables.put(app_group_custom_events, fold.custom_events)
 
 
 def _expected(tally: Tally) -> dict[str, int]:
@@ -126,7 +126,7 @@ APP_GROUPS = Projection(
     tables=(app_groups, app_group_apps, app_group_custom_events),
     fold=AppGroupsFold,
     handlers={
-        events.AppGroupMade: _made,
+        events.AppGroupMade: _group_made,
         events.AppAdded: _app_added,
         events.CustomEventDeclared: _custom_event_known,
         events.CustomEventSeen: _custom_event_known,

@@ -2,8 +2,7 @@
 
 import structlog
 
-from application.ledger import Ledger
-from application.ports import Ledgers, Stamp
+from application.ports import Stamp, Writer
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.definition import Weights
 from domain.campaigns.evidence import SelectionEvidence, WinnerEvidence
@@ -14,18 +13,17 @@ log = structlog.get_logger()
 class Experiments:
     """Handles the commands about experiments; what they are decided on was read and judged before."""
 
-    def __init__(self, ledger: Ledger, ledgers: Ledgers) -> None:
-        self._ledger = ledger
-        self._ledgers = ledgers
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
 
     def declare(
         self, app_group: str, campaign_id: str, variant_id: str, evidence: WinnerEvidence, stamp: Stamp
     ) -> Campaign:
         """Declare the winner with its evidence; again the same one changes nothing. Raises DomainError."""
-        with self._ledgers.writing(stamp):
-            campaign = self._ledger.existing_campaign(app_group, campaign_id)
+        with self._writer.alone(stamp) as unit:
+            campaign = unit.aggregates.existing_campaign(app_group, campaign_id)
             campaign.declare_winner(variant_id, evidence)
-            self._ledger.save(campaign, app_group=app_group)
+            unit.record(app_group, campaign)
         log.info(
             "campaign.winner_declared", app_group=app_group, campaign_id=campaign_id, variant_id=variant_id
         )
@@ -46,10 +44,10 @@ class Experiments:
 
         `before` are the weights that these follow from.
         """
-        with self._ledgers.writing(stamp):
-            campaign = self._ledger.existing_campaign(app_group, campaign_id)
+        with self._writer.alone(stamp) as unit:
+            campaign = unit.aggregates.existing_campaign(app_group, campaign_id)
             adjusted = campaign.adjust(weights, evidence, before, last=last)
-            self._ledger.save(campaign, app_group=app_group)
+            unit.record(app_group, campaign)
         if adjusted:
             log.info(
                 "campaign.weights_adjusted",

@@ -4,13 +4,13 @@ from typing import Any
 
 from application.queries.reads import Reads
 from domain.app_group import AppGroup
-from projections.app_groups import APP_GROUPS, AppGroupRow, listed
+from projections.app_groups import APP_GROUPS, AppGroupRow, read_app_groups
 
 
 def list_app_groups(reads: Reads) -> list[AppGroupRow]:
     """All app groups, by id."""
     with reads.up_to_date(APP_GROUPS) as (connection, _):
-        return listed(connection)
+        return read_app_groups(connection)
 
 
 def app_group_as_json(group: AppGroup) -> dict[str, Any]:

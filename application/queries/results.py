@@ -27,7 +27,7 @@ from domain.experiment.winner import SIGNIFICANCE, Periods
 from domain.instants import from_microseconds, microseconds, printed
 from projections.experiments.counted import Experiment as Counted
 from projections.experiments.counted import experiment, experiment_at
-from projections.experiments.weights import Period, closed, shared, strata, weights_in_force
+from projections.experiments.weights import Period, count_shared, keep_closed, strata, weights_in_force
 from projections.recipients import RECIPIENTS
 
 
@@ -195,7 +195,7 @@ def check_declaration(asked: AskedCampaign) -> DeclarationCheck:
 
 def _snapshot(reads: Reads, connection: Connection, campaign: Campaign, found: Counted) -> ExperimentSnapshot:
     periods = weights_in_force(connection, reads.log, found.app_group, found.campaign_id, found.position)
-    users = shared(found, periods)
+    users = count_shared(found, periods)
     observed = [
         Observed(
             each.variant_id,
@@ -211,7 +211,7 @@ def _snapshot(reads: Reads, connection: Connection, campaign: Campaign, found: C
     ]
     events = list(enumerate(campaign.conversion_events))
     counts = [_by_period(found, periods, index) for index, _ in events]
-    over = [_by_period(closed(found, event.deadline), periods, index) for index, event in events]
+    over = [_by_period(keep_closed(found, event.deadline), periods, index) for index, event in events]
     return ExperimentSnapshot(
         campaign,
         found.position,

@@ -115,17 +115,17 @@ class Shares:
             return self._control
         chosen, best, of_best = "", 1, 0
         for variant_id, weight, base in self._others:
-            waits = waiting(_drawn(base, user))
+            waits = waiting(_draw(base, user))
             # wait / weight, compared without dividing, so that multiples of weights change nothing at all.
             if not of_best or waits * of_best < best * weight:
                 chosen, best, of_best = variant_id, waits, weight
         return chosen
 
     def _is_in_control(self, user: bytes) -> bool:
-        return _drawn(self._in_control, user) * self._total < self._of_control << _BITS
+        return _draw(self._in_control, user) * self._total < self._of_control << _BITS
 
 
-def _drawn(base: "blake2b", user: bytes) -> int:
+def _draw(base: "blake2b", user: bytes) -> int:
     """A whole number below 2^64, all equally likely."""
     hashed = base.copy()
     hashed.update(user)

@@ -12,7 +12,7 @@ from domain.campaigns.definition import (
     Weights,
     check_conversion_events,
     check_variants,
-    checked_weights,
+    check_weights,
 )
 from domain.campaigns.events import (
     AnyCampaignEvent,
@@ -97,7 +97,7 @@ class Campaign(Aggregate[AnyCampaignEvent]):
         variants = (Variant("default"),) if variants is None else variants
         check_variants(variants)
         check_conversion_events(conversion_events, group)
-        shares = checked_weights(variants, weights)
+        shares = check_weights(variants, weights)
         name = self.campaign_id if name is None else name
         self.record(
             CampaignDrafted(
@@ -136,7 +136,7 @@ class Campaign(Aggregate[AnyCampaignEvent]):
         check_variants(variants)
         if weights is None and _by_id(variants).keys() == self.weights.keys():
             weights = self.weights
-        self.record(VariantsChanged(variants, checked_weights(variants, weights)))
+        self.record(VariantsChanged(variants, check_weights(variants, weights)))
 
     def change_conversion_events(self, events: tuple[ConversionEvent, ...], group: AppGroup) -> None:
         """Change conversion events while the campaign is a draft (R4)."""
@@ -154,7 +154,7 @@ class Campaign(Aggregate[AnyCampaignEvent]):
 
         Where nothing selects, also where it differs from the weights in force: what a selection left is no one's wish.
         """
-        shares = checked_weights(self.variants, weights)
+        shares = check_weights(self.variants, weights)
         if shares != self.weights_applied or (self.floor_applied is None and shares != self.weights):
             self._refuse_archived()
             self.record(WeightsSet(shares))
@@ -215,7 +215,7 @@ class Campaign(Aggregate[AnyCampaignEvent]):
             return False
         if self.selection is None or self.selection.floor != evidence.floor:
             return False
-        self.record(WeightsAdjusted(checked_weights(self.variants, weights), evidence))
+        self.record(WeightsAdjusted(check_weights(self.variants, weights), evidence))
         if last:
             self.record(SelectionEnded(evidence))
         return True

@@ -85,7 +85,7 @@ def check_variants(variants: tuple[Variant, ...]) -> None:
         raise BadDefinition("at least one variant is not the control group", place="variants")
 
 
-def checked_weights(variants: tuple[Variant, ...], weights: Weights | None) -> Weights:
+def check_weights(variants: tuple[Variant, ...], weights: Weights | None) -> Weights:
     """The weights for these variants, equal where none are given (R5); raises BadDefinition."""
     if weights is None:
         return {variant.id: 1 for variant in variants}

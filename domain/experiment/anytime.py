@@ -21,9 +21,9 @@ from typing import NamedTuple
 import numpy as np
 
 from domain.experiment.averaged import DIFFERENCES, LOG_WEIGHTS
-from domain.experiment.base_rates import farthest, held
+from domain.experiment.base_rates import farthest, hold_rates
 from domain.experiment.proportions import Interval, Proportion
-from domain.experiment.strata import Stratum, received_by_both
+from domain.experiment.strata import Stratum, keep_comparable
 
 # Of the 5 % in which an interval may fail, the part that is the odds ratio's; the rest is the rates' it is told at.
 _OF_THE_RATIO = 0.9
@@ -76,13 +76,15 @@ def interval(strata: Sequence[Stratum], confidence: float = 0.95) -> Interval | 
     def within(delta: float) -> bool:
         return bool(evidence(tables, delta)[0] < enough)
 
-    middle = _crossing(lambda delta: _beyond(tables, delta) > 0, -_FARTHEST, _FARTHEST)
+    middle = _crossing(lambda delta: _count_beyond(tables, delta) > 0, -_FARTHEST, _FARTHEST)
     low, high = (_crossing(within, middle, end) for end in (-_FARTHEST, _FARTHEST))
-    both = [_together(each) for each in received_by_both(strata)]
-    rates = held(both, (1 - _OF_THE_RATIO) * (1 - confidence))
+    both = [_together(each) for each in keep_comparable(strata)]
+    rates = hold_rates(both, (1 - _OF_THE_RATIO) * (1 - confidence))
     return Interval(
-        -1.0 if _beyond(tables, -_FARTHEST) < 0 or within(-_FARTHEST) else _uplift(tables, low, rates, -1),
-        inf if _beyond(tables, _FARTHEST) > 0 or within(_FARTHEST) else _uplift(tables, high, rates, 1),
+        -1.0
+        if _count_beyond(tables, -_FARTHEST) < 0 or within(-_FARTHEST)
+        else _uplift(tables, low, rates, -1),
+        inf if _count_beyond(tables, _FARTHEST) > 0 or within(_FARTHEST) else _uplift(tables, high, rates, 1),
     )
 
 
@@ -92,15 +94,15 @@ def evidence(tables: Tables, null: float = 0.0) -> np.ndarray:
     e = sum over differences g of w(g) L(d + g) / L(d), L(d) = product over strata of e^(d x) / sum over k of
     C(n1, k) C(n2, m - k) e^(d k): x of the variant's n1 recipients converted, m of both together.
     """
-    heights = _explained(tables, null + DIFFERENCES) + LOG_WEIGHTS
+    heights = _log_likelihood(tables, null + DIFFERENCES) + LOG_WEIGHTS
     highest = heights.max(axis=-1)
     above = np.exp(heights - highest[:, np.newaxis]).sum(axis=-1)
-    logarithm: np.ndarray = highest + np.log(above) - _explained(tables, np.array([null]))[:, 0]
+    logarithm: np.ndarray = highest + np.log(above) - _log_likelihood(tables, np.array([null]))[:, 0]
     return logarithm
 
 
 def _tables(strata: Sequence[Stratum]) -> Tables | None:
-    told = received_by_both(strata)
+    told = keep_comparable(strata)
     if not told:
         return None
     counts = np.array([[*each.variant, *each.against] for each in told], dtype=float)
@@ -112,7 +114,7 @@ def _together(stratum: Stratum) -> Proportion:
     return Proportion(x + y, n1 + n2)
 
 
-def _explained(tables: Tables, deltas: np.ndarray) -> np.ndarray:
+def _log_likelihood(tables: Tables, deltas: np.ndarray) -> np.ndarray:
     """The logarithm of L(delta) / L(0), by run and delta."""
     ours, sums = tables.converted, tables.converted + tables.other_converted
     n1, n2, m = (each.ravel() for each in (tables.recipients, tables.other_recipients, sums))
@@ -125,13 +127,13 @@ def _by_chance(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray
     """The logarithm of the mean of e^(delta k), k being the variant's of m conversions that chance alone shares."""
     found = np.empty((len(m), len(deltas)))
     few = np.minimum(m, n1) - np.maximum(0, m - n2) < _FEW
-    found[few] = _summed(n1[few], n2[few], m[few], deltas)
+    found[few] = _sum_ways(n1[few], n2[few], m[few], deltas)
     n1, n2, m = (each[~few, np.newaxis] for each in (n1, n2, m))
-    found[~few] = _approached(n1, n2, m, deltas) - _approached(n1, n2, m, np.zeros(1))
+    found[~few] = _approximate(n1, n2, m, deltas) - _approximate(n1, n2, m, np.zeros(1))
     return found
 
 
-def _summed(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -> np.ndarray:
+def _sum_ways(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -> np.ndarray:
     """`_by_chance`, where there are few ways to share the conversions: the hypergeometric distribution, one by one."""
     n1, n2, m = (each[:, np.newaxis] for each in (n1, n2, m))
     first, last = np.maximum(0, m - n2), np.minimum(m, n1)
@@ -145,12 +147,12 @@ def _summed(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -
     return mean
 
 
-def _approached(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -> np.ndarray:
+def _approximate(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -> np.ndarray:
     """The logarithm of sum over k of C(n1, k) C(n2, m - k) e^(delta k), by its saddlepoint with the next term.
 
     Source: Daniels (1954), "Saddlepoint approximations in statistics".
     """
-    ours, theirs = _fitted(n1, n2, m, deltas)
+    ours, theirs = _fit(n1, n2, m, deltas)
     spreads = n1 * ours * (1 - ours), n2 * theirs * (1 - theirs)
     second, third = sum(spreads), spreads[0] * (1 - 2 * ours) + spreads[1] * (1 - 2 * theirs)
     fourth = second - 6 * (spreads[0] * ours * (1 - ours) + spreads[1] * theirs * (1 - theirs))
@@ -160,7 +162,7 @@ def _approached(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarra
     return logarithm
 
 
-def _fitted(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -> _Fitted:
+def _fit(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -> _Fitted:
     """The rates with n1 p1 + n2 p2 = m and an odds ratio of e^delta: the root of a quadratic that is a rate."""
     ratio = np.exp(deltas)
     square, straight = n2 * (ratio - 1), ratio * (n1 - m) + n2 + m
@@ -171,22 +173,22 @@ def _fitted(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -
     return _Fitted(ratio * theirs / (1 - theirs + ratio * theirs), theirs)
 
 
-def _beyond(tables: Tables, delta: float) -> float:
+def _count_beyond(tables: Tables, delta: float) -> float:
     """Conversions of the variant beyond those fitted at an odds ratio."""
-    ours, _ = _fitted_one(tables, delta)
+    ours, _ = _fit_one(tables, delta)
     return float((tables.converted - tables.recipients * ours).sum())
 
 
 def _uplift(tables: Tables, delta: float, rates: tuple[np.ndarray, np.ndarray], sign: int) -> float:
     """The least (sign -1) or the most (1) that an odds ratio means, at any rates of both together that may be."""
     n1, n2 = tables.recipients[:, 0], tables.other_recipients[:, 0]
-    low, high = (_fitted(n1, n2, (n1 + n2) * each, np.array(delta)).theirs for each in rates)
+    low, high = (_fit(n1, n2, (n1 + n2) * each, np.array(delta)).theirs for each in rates)
     return farthest(n1, (low, high), exp(delta), sign) - 1
 
 
-def _fitted_one(tables: Tables, delta: float) -> _Fitted:
+def _fit_one(tables: Tables, delta: float) -> _Fitted:
     sums = tables.converted + tables.other_converted
-    return _fitted(tables.recipients, tables.other_recipients, sums, np.array([delta]))
+    return _fit(tables.recipients, tables.other_recipients, sums, np.array([delta]))
 
 
 def _crossing(holds: Callable[[float], bool], inside: float, outside: float) -> float:

@@ -22,7 +22,7 @@ _STEPS = 12
 _SLIGHT = 1e-12
 
 
-def held(periods: Sequence[Proportion], left: float) -> tuple[np.ndarray, np.ndarray]:
+def hold_rates(periods: Sequence[Proportion], left: float) -> tuple[np.ndarray, np.ndarray]:
     """The lowest and highest rate of each period that hold all the true ones, on all days, but for a share `left`.
 
     The s-th period's share of that is left / (s (s + 1)): together at most `left`, however many periods follow yet.

@@ -6,10 +6,9 @@ from decimal import Decimal
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment import anytime, means, proportions, sequential
 from domain.experiment.bayes import expected_loss, probability_best
-from domain.experiment.health import SUSPICIOUS, sample_ratio
+from domain.experiment.checks import SUSPICIOUS, holm, recipients_needed, sample_ratio
 from domain.experiment.incremental import incremental_conversions, incremental_revenue
 from domain.experiment.means import Sums, mean_interval, welch
-from domain.experiment.power import recipients_needed
 from domain.experiment.proportions import Proportion, chi_squared, fisher, small, wilson, z_test
 from domain.experiment.results import (
     ENOUGH,
@@ -26,8 +25,7 @@ from domain.experiment.results import (
     VariantRate,
     VariantRevenue,
 )
-from domain.experiment.several import holm
-from domain.experiment.winner import SIGNIFICANCE, Decision, Periods, Why, decide, p_value, pooled, strata
+from domain.experiment.winner import SIGNIFICANCE, Decision, Periods, Why, decide, p_value, pool, strata
 
 
 def results(experiment: Experiment, test: DecidingTest, uplift: float = UPLIFT) -> Results:
@@ -44,13 +42,13 @@ def results(experiment: Experiment, test: DecidingTest, uplift: float = UPLIFT) 
         experiment.against,
         uplift,
         decision,
-        health(experiment),
+        check_health(experiment),
         [_event(experiment, index, test, uplift) for index in range(len(experiment.periods))],
         [_revenue(experiment, currency) for currency in currencies],
     )
 
 
-def health(experiment: Experiment) -> Health:
+def check_health(experiment: Experiment) -> Health:
     """What is told of an experiment's health."""
     found = [each.first_receipts for each in experiment.variants]
     expected = [each.expected for each in experiment.variants]
@@ -76,9 +74,9 @@ def _event(experiment: Experiment, index: int, test: DecidingTest, uplift: float
     periods, closed = experiment.periods[index], experiment.closed[index]
     counted = experiment.counted(test)[index]
     ps = [p_value(counted, each.variant_id, experiment.against, test) for each in others]
-    adjusted = _adjusted(ps)
+    adjusted = _adjust(ps)
     comparisons = [
-        compared((periods, closed), (each.variant_id, experiment.against), (p, least), uplift)
+        compare((periods, closed), (each.variant_id, experiment.against), (p, least), uplift)
         for each, p, least in zip(others, ps, adjusted, strict=True)
     ]
     return EventResults(index, variants, comparisons, chi_squared(rates))
@@ -104,13 +102,13 @@ def _variant_rate(variant: Observed, index: int, likely: float | None, lost: flo
     )
 
 
-def _adjusted(ps: Sequence[float | None]) -> list[float | None]:
+def _adjust(ps: Sequence[float | None]) -> list[float | None]:
     """By Holm, those that there are."""
     found = iter(holm([p for p in ps if p is not None]))
     return [None if p is None else next(found) for p in ps]
 
 
-def compared(
+def compare(
     counted: tuple[Periods, Periods],
     of: tuple[str, str],
     ps: tuple[float | None, float | None],
@@ -121,7 +119,7 @@ def compared(
     Counted are all recipients, and those whose window is over.
     """
     (periods, _), (variant_id, against) = counted, of
-    variant, other = pooled(periods, variant_id), pooled(periods, against)
+    variant, other = pool(periods, variant_id), pool(periods, against)
     both, over = (strata(each, variant_id, against) for each in counted)
     return ComparedRates(
         variant_id,
@@ -160,7 +158,7 @@ def _revenue(experiment: Experiment, currency: str) -> RevenueResults:
     against = sums[experiment.against]
     others = {name: each for name, each in sums.items() if name != experiment.against}
     tested = [welch(each, against) for each in others.values()]
-    adjusted = _adjusted([None if each is None else each.p for each in tested])
+    adjusted = _adjust([None if each is None else each.p for each in tested])
     return RevenueResults(
         currency,
         [

@@ -69,17 +69,19 @@ def choose(cohorts: Mapping[str, Sequence[Cohort]], delays: Delays, deadline: in
 
     `deadline` is in seconds, and `floor` the least share of each until selection is done.
     """
-    seen = _seen(cohorts, delays, deadline)
-    counted = {name: _counted(each, seen[name]) for name, each in cohorts.items()}
-    converted = {name: _converted(each) for name, each in cohorts.items()}
+    seen = _see(cohorts, delays, deadline)
+    counted = {name: _count_seen(each, seen[name]) for name, each in cohorts.items()}
+    converted = {name: _count_converted(each) for name, each in cohorts.items()}
     # More conversions than recipients that count come of a guess that was too low.
     rates = [(float(converted[name]), max(counted[name], float(converted[name]))) for name in cohorts]
     likely = probability_best(rates)
     best = dict(zip(cohorts, likely, strict=True))
     better = improvement(rates, WORTH, likely)
-    done = better <= SURE and _told_apart(cohorts, deadline, sorted(best, key=best.__getitem__, reverse=True))
+    done = better <= SURE and _are_apart(cohorts, deadline, sorted(best, key=best.__getitem__, reverse=True))
     return Chosen(
-        shares=dict(zip(cohorts, _all_to_best(likely) if done else floored(likely, floor), strict=True)),
+        shares=dict(
+            zip(cohorts, _all_to_best(likely) if done else lift_to_floor(likely, floor), strict=True)
+        ),
         counted=counted,
         converted=converted,
         recipients={name: sum(cohort.recipients for cohort in each) for name, each in cohorts.items()},
@@ -89,7 +91,7 @@ def choose(cohorts: Mapping[str, Sequence[Cohort]], delays: Delays, deadline: in
     )
 
 
-def _told_apart(cohorts: Mapping[str, Sequence[Cohort]], deadline: int, names: Sequence[str]) -> bool:
+def _are_apart(cohorts: Mapping[str, Sequence[Cohort]], deadline: int, names: Sequence[str]) -> bool:
     """Whether none is better than the first by what is worth it, as sure as that on all looks taken together.
 
     A posterior that is looked at twice a day falls below any level by chance, sooner or later; an always-valid interval
@@ -119,7 +121,7 @@ def _all_to_best(likely: Sequence[float]) -> list[float]:
     return [float(place == best) for place in range(len(likely))]
 
 
-def _seen(cohorts: Mapping[str, Sequence[Cohort]], delays: Delays, deadline: int) -> dict[str, list[float]]:
+def _see(cohorts: Mapping[str, Sequence[Cohort]], delays: Delays, deadline: int) -> dict[str, list[float]]:
     """What is usually seen of each variant: by its own delays as far as it has conversions, else by those of all.
 
     A variant that converts later than the others would be taken for a worse one by theirs. Both are averaged, that of
@@ -132,12 +134,12 @@ def _seen(cohorts: Mapping[str, Sequence[Cohort]], delays: Delays, deadline: int
     found = {}
     for name, each in cohorts.items():
         own = usually_seen({name: each}, delays.get(name, ()), deadline)
-        weight = _converted(each) / (_converted(each) + AS_GOOD_AS)
+        weight = _count_converted(each) / (_count_converted(each) + AS_GOOD_AS)
         found[name] = [weight * mine + (1 - weight) * all_ for mine, all_ in zip(own, of_all, strict=True)]
     return found
 
 
-def _converted(cohorts: Sequence[Cohort]) -> int:
+def _count_converted(cohorts: Sequence[Cohort]) -> int:
     return sum(each.converted for each in cohorts)
 
 
@@ -163,10 +165,10 @@ def usually_seen(
             chances[hour] = (delays[hour] if hour < len(delays) else 0) / watched
     tail = chances[oldest - oldest // 4 : oldest + 1]
     chances[oldest + 1 :] = [sum(tail) / len(tail)] * (hours - oldest)
-    return _cumulated(chances)
+    return _add_up(chances)
 
 
-def _cumulated(chances: Sequence[float]) -> list[float]:
+def _add_up(chances: Sequence[float]) -> list[float]:
     total, so_far, found = sum(chances), 0.0, []
     for place, chance in enumerate(chances, start=1):
         so_far += chance
@@ -175,13 +177,13 @@ def _cumulated(chances: Sequence[float]) -> list[float]:
     return found
 
 
-def _counted(cohorts: Sequence[Cohort], seen: Sequence[float]) -> float:
+def _count_seen(cohorts: Sequence[Cohort], seen: Sequence[float]) -> float:
     """Recipients, each by the share that is seen at their age: none before the first full hour, all at last."""
     shares = [0.0, *seen]
     return sum(each.recipients * shares[min(each.age, len(seen))] for each in cohorts)
 
 
-def floored(shares: Sequence[float], floor: float) -> list[float]:
+def lift_to_floor(shares: Sequence[float], floor: float) -> list[float]:
     """The shares with none below the floor: what is left beyond the floors is shared as they were."""
     left = 1 - floor * len(shares)
     return [floor + left * share for share in shares]

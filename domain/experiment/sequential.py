@@ -18,7 +18,7 @@ import numpy as np
 from scipy import special
 
 from domain.experiment.proportions import Interval
-from domain.experiment.strata import Stratum, received_by_both
+from domain.experiment.strata import Stratum, keep_comparable
 
 TAU = 0.15
 """The standard deviation of the logarithms of ratios of rates that are thought likely beforehand.
@@ -118,7 +118,7 @@ def evidence(likelihood: Likelihood, tau: float = TAU) -> np.ndarray:
 
 
 def _likelihood(strata: Sequence[Stratum]) -> Likelihood | None:
-    told = received_by_both(strata)
+    told = keep_comparable(strata)
     if not told:
         return None
     ours = np.array([[each.variant.converted] for each in told])

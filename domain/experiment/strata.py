@@ -14,7 +14,7 @@ class Stratum(NamedTuple):
     against: Proportion
 
 
-def received_by_both(strata: Sequence[Stratum]) -> list[Stratum]:
+def keep_comparable(strata: Sequence[Stratum]) -> list[Stratum]:
     """The strata that compare anything: in the others, conversions could have been no other variant's."""
     return [each for each in strata if each.variant.recipients and each.against.recipients]
 
@@ -27,6 +27,6 @@ def lead(strata: Sequence[Stratum]) -> Fraction:
     retrospective studies of disease".
     """
     beyond = Fraction(0)
-    for (b, n), (a, m) in received_by_both(strata):
+    for (b, n), (a, m) in keep_comparable(strata):
         beyond += Fraction(b * m - a * n, n + m)
     return beyond

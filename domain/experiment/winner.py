@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 from domain.campaigns.evidence import Comparison, Count, DecidingTest
 from domain.experiment import anytime, sequential
+from domain.experiment.checks import holm
 from domain.experiment.proportions import Proportion, fisher, small, z_test
-from domain.experiment.several import holm
 from domain.experiment.strata import Stratum, lead
 
 SIGNIFICANCE: Final = 0.05
@@ -151,7 +151,7 @@ def _beyond(control: str, compared: "_Compared") -> Decision:
     better = [each for each in variants if compared.beaten(each, [against[each]])]
     leader, *level = compared.front(better or [*variants, control])
     if leader == control:
-        told = _turned(against)
+        told = _turn_round(against)
     else:
         told = [
             *compared.with_others(leader, [each for each in variants if each != leader]),
@@ -160,7 +160,7 @@ def _beyond(control: str, compared: "_Compared") -> Decision:
     beaten = compared.beaten(leader, told)
     if better:
         return Decision(leader, Why.TEST_SAYS_SO, leader, tuple(told), beaten, tuple(level))
-    worse = compared.beaten(control, _turned(against))
+    worse = compared.beaten(control, _turn_round(against))
     return Decision(
         None,
         Why.NO_VARIANT_BEATS_CONTROL,
@@ -173,7 +173,7 @@ def _beyond(control: str, compared: "_Compared") -> Decision:
     )
 
 
-def _turned(against: Mapping[str, Comparison]) -> list[Comparison]:
+def _turn_round(against: Mapping[str, Comparison]) -> list[Comparison]:
     """Comparisons of variants with control as those of control with each of them: the same p."""
     return [Comparison(name, each.p, each.adjusted) for name, each in against.items()]
 
@@ -233,7 +233,7 @@ def p_value(periods: Periods, variant_id: str, against: str, test: DecidingTest)
         return anytime.p_value(strata(periods, variant_id, against))
     if test is DecidingTest.SEQUENTIAL:
         return sequential.p_value(strata(periods, variant_id, against))
-    variant, other = pooled(periods, variant_id), pooled(periods, against)
+    variant, other = pool(periods, variant_id), pool(periods, against)
     if small(variant, other):
         return fisher(variant, other)
     tested = z_test(variant, other)
@@ -245,14 +245,14 @@ def strata(periods: Periods, variant_id: str, against: str) -> list[Stratum]:
     return [Stratum(_proportion(each, variant_id), _proportion(each, against)) for each in periods]
 
 
-def pooled(periods: Periods, variant_id: str) -> Proportion:
+def pool(periods: Periods, variant_id: str) -> Proportion:
     """A variant over all periods."""
     return _proportion([count for period in periods for count in period], variant_id)
 
 
 def _rates(periods: Periods) -> dict[str, float]:
     """The rates of the variants that have recipients."""
-    totals = {each: pooled(periods, each) for each in _variants(periods)}
+    totals = {each: pool(periods, each) for each in _variants(periods)}
     return {variant_id: each.rate for variant_id, each in totals.items() if each.rate is not None}
 
 

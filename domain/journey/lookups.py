@@ -1,4 +1,4 @@
-"""What is known of a journey while a fact is decided: the state at hand, and beyond it the history."""
+"""What rules know of a journey while they decide a fact: the state at hand, and beyond it the history."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -13,11 +13,11 @@ from domain.journey.history import LAST_ID, History
 from domain.journey.state import Definitions, JourneyState, Standing
 
 
-class Journey(Aggregate[JourneyEvent]):
-    """A user's stream, its state, and the look-ups that decisions share.
+class JourneySoFar(Aggregate[JourneyEvent]):
+    """A user's stream up to now, as the rules see it: its state, its history, and the look-ups that they share.
 
-    A receipt *reigns* from its instant until the campaign's next receipt: for that long it is the latest one at or
-    before a behaviour, the one that R9 credits while its window is open.
+    A receipt *reigns* from its instant until the campaign's next receipt. For that long it is the latest one at or
+    before a behaviour, which R9 credits while its window is open.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class Journey(Aggregate[JourneyEvent]):
         self.state = JourneyState(orders_as_purchases=False) if state is None else state
 
     def record(self, event: JourneyEvent) -> None:
+        """State a new fact: it changes the state, and is added to the history, which on replay has it already."""
         super().record(event)
         self.history.add(event, self.version)
 
@@ -36,7 +37,7 @@ class Journey(Aggregate[JourneyEvent]):
         self.state.evolve(event)
 
     def standing(self, campaign_id: str) -> Standing | None:
-        """The standing of a campaign, brought back where it was put away; None where nothing was received."""
+        """The standing of a campaign, brought back if it was put away; None where nothing was received."""
         standing = self.state.standings.get(campaign_id)
         if standing is None and self.state.closed_until is not None:
             standing = self.history.standing(campaign_id)
@@ -50,7 +51,7 @@ class Journey(Aggregate[JourneyEvent]):
         return any(void.id != but_for for void in voids)
 
     def campaigns_around(self, at: datetime) -> list[str]:
-        """Campaigns of which a window may hold the instant, in order; their standings are then at hand."""
+        """The campaigns of which a window may hold the instant, in order; brings their standings back."""
         closed_until = self.state.closed_until
         if closed_until is not None and at <= closed_until:
             first = lanes.month(at - LONGEST_DEADLINE)
@@ -66,14 +67,14 @@ class Journey(Aggregate[JourneyEvent]):
             ]
         )
 
-    def reigning(self, campaign_id: str, at: datetime) -> Receipt | None:
+    def latest_receipt(self, campaign_id: str, at: datetime) -> Receipt | None:
         """The latest receipt at or before the instant (R9)."""
         standing = self.state.standings[campaign_id]
         if standing.latest is not None and standing.latest.at <= at:
             return standing.latest
         return as_receipt(self.history.before(lanes.receipts(campaign_id), (at, LAST_ID)))
 
-    def reign(self, campaign_id: str, receipt: Receipt) -> tuple[Receipt | None, datetime | None]:
+    def find_reign(self, campaign_id: str, receipt: Receipt) -> tuple[Receipt | None, datetime | None]:
         """The receipt that reigned before this one, and the instant at which the next takes over, if one does."""
         lane = lanes.receipts(campaign_id)
         before = as_receipt(self.history.before(lane, receipt.key))
@@ -83,7 +84,7 @@ class Journey(Aggregate[JourneyEvent]):
         after = self.history.after(lane, receipt.key)
         return before, None if after is None else after.at
 
-    def reigned(
+    def facts_in_reign(
         self, lane: str, receipt: Receipt, window: timedelta, until: datetime | None
     ) -> Iterator[AnyFact]:
         """The lane's facts inside the receipt's window and before the next receipt takes over, in order."""

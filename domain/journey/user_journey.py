@@ -27,13 +27,13 @@ from domain.facts import (
 )
 from domain.instants import EPOCH
 from domain.journey.decisions import FactDisregarded, Receipt
-from domain.journey.lookups import Journey
-from domain.journey.rules import conversions, orders, recipients, revenue, upgrades
+from domain.journey.lookups import JourneySoFar
+from domain.journey.rules import conversions, earlier_orders, recipients, revenue, upgrades
 
 F = TypeVar("F", bound=Fact)
 
 
-class UserJourney(Journey):
+class UserJourney(JourneySoFar):
     """All facts of one user, and what was decided from them."""
 
     def take(self, fact: AnyFact) -> bool:
@@ -85,14 +85,16 @@ class UserJourney(Journey):
     def _recorded_as_purchases(self, order_id: str) -> list[Purchase]:
         if self.state.orders_as_purchases is False:
             return []
-        return orders.of_order(order_id, self.history.beginning(orders.purchases_prefix(order_id)))
+        return earlier_orders.purchases_of(
+            order_id, self.history.beginning(earlier_orders.purchases_prefix(order_id))
+        )
 
     def _is_known_as_purchases(self, order: Order) -> bool:
         """Whether an earlier version recorded the order, as purchases; what it filled in by default stands."""
         purchases = self._recorded_as_purchases(order.id)
         if purchases:
             order = _filled_as(order, purchases[0])
-        if purchases and not orders.is_recorded_as(order, purchases):
+        if purchases and not earlier_orders.is_recorded_as(order, purchases):
             message = (
                 f"the order {order.id!r} is recorded as purchases of other content, {purchases[0].id!r} first"
             )
@@ -119,7 +121,7 @@ class UserJourney(Journey):
         if behaved_until is None or fact.at > behaved_until:
             return  # In order: nothing has happened since that the receipt could be credited with.
         receipt = Receipt(fact.id, fact.at, fact.variant_id)
-        before_it, until = self.reign(fact.campaign_id, receipt)
+        before_it, until = self.find_reign(fact.campaign_id, receipt)
         conversions.open_windows(self, fact, receipt, until)
         revenue.move(self, fact, until, loser=before_it, winner=receipt)
 
@@ -167,7 +169,7 @@ class UserJourney(Journey):
     def _unreceive(self, fact: Received) -> None:
         recipients.discount(self, fact)
         receipt = Receipt(fact.id, fact.at, fact.variant_id)
-        before_it, until = self.reign(fact.campaign_id, receipt)
+        before_it, until = self.find_reign(fact.campaign_id, receipt)
         conversions.close_windows(self, fact, before_it)
         revenue.move(self, fact, until, loser=receipt, winner=before_it)
 

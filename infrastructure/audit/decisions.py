@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from application.commands.intake import GroupDefinitions
+from application.commands.translation import GroupDefinitions
 from application.ledger import Ledger, UnknownCampaign
 from infrastructure.audit.decision_comparing import Comparison
 from infrastructure.audit.decision_differences import DecisionAudit, Difference, Found

@@ -123,7 +123,7 @@ def only_app_group(service: Service, app_group: str | None) -> str:
     """The app group a command is about: the one named, or the only one there is."""
     catch_up(service, app_groups.APP_GROUPS)
     with service.database.reading() as connection:
-        groups = [row.app_group for row in app_groups.listed(connection)]
+        groups = [row.app_group for row in app_groups.read_app_groups(connection)]
     if app_group is not None:
         if app_group not in groups:
             raise Refused(

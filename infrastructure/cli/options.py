@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from application.commands.facts import BadTime, read_instant
+from application.commands.values import BadTime, read_instant
 from infrastructure.cli.console import Refused
 
 

@@ -37,7 +37,7 @@ from projections.engine.rebuilding import (
     here,
     roll_back,
 )
-from projections.engine.status import Standing, standings
+from projections.engine.status import ReadModelStatus, read_statuses
 from projections.registry import PROJECTIONS
 
 _SMALL = 100_000
@@ -68,7 +68,7 @@ def projections(
     with opened(database) as service, service.database.reading() as connection:
         projector = service.projector
         now = projector.clock()
-        found = list(standings(connection, projector.log, PROJECTIONS, now, count=not metrics))
+        found = list(read_statuses(connection, projector.log, PROJECTIONS, now, count=not metrics))
     if metrics:
         typer.echo("\n".join(describe_read_models(found)))
     elif json_output:
@@ -82,7 +82,7 @@ def projections(
         raise typer.Exit(1)
 
 
-def _advice(each: Standing) -> str:
+def _advice(each: ReadModelStatus) -> str:
     if "conversions rebuild" in str(each.problem):
         return f"[red]{each.name}[/]: {each.problem}"
     return (
@@ -91,7 +91,7 @@ def _advice(each: Standing) -> str:
     )
 
 
-def _table(found: list[Standing]) -> Table:
+def _table(found: list[ReadModelStatus]) -> Table:
     table = Table(title="Read models", title_justify="left")
     for heading in ("Name", "State"):
         table.add_column(heading)

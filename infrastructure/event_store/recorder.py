@@ -7,8 +7,8 @@ before it.
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -42,7 +42,7 @@ Payload = tuple[str, str, int, str, str]
 
 
 @dataclass
-class Unit:
+class DecidedEvents:
     """What one command records: collected while it is decided, then written at once."""
 
     stamp: Stamp
@@ -50,8 +50,8 @@ class Unit:
 
 
 @dataclass
-class Writing:
-    """A write transaction under way, and the positions it has taken so far: after `first - 1`, up to `last`."""
+class WriteTransaction:
+    """A write transaction under way, and the positions it has taken: from `first` to `last`, both 0 if none."""
 
     connection: Connection
     first: int = 0
@@ -64,47 +64,46 @@ class Recorder(ApplicationRecorder):
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._collecting: ContextVar[tuple[Unit, Connection] | None] = ContextVar("collecting", default=None)
+        self._connection: Connection | None = None
         self._fill = database.dialect.filling(events)
         newest = select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc())
         self._newest = Prepared(newest.limit(constant(1)).offset(constant(0)), database.dialect.compiler)
         at = select(events.c.hash).where(events.c.position == bindparam("position"))
         self._hash = Prepared(at, database.dialect.compiler)
 
-    @contextmanager
-    def collecting(self, unit: Unit, connection: Connection) -> Iterator[None]:
-        """Collect what is appended in a unit, to be written later; reads go through the connection."""
-        token = self._collecting.set((unit, connection))
-        try:
-            yield
-        finally:
-            self._collecting.reset(token)
+    def read_through(self, connection: Connection) -> "Recorder":
+        """The same recorder, whose reads see what the connection's transaction sees."""
+        bound = copy(self)
+        bound._connection = connection  # noqa: SLF001 - a copy of this object
+        return bound
 
     @contextmanager
-    def writing(self, *, alone: bool = False) -> Iterator[Writing]:
-        """A write transaction, beside others or, `alone`, while no one else is in one.
+    def writing(self, *, alone: bool = False) -> Iterator[WriteTransaction]:
+        """A write transaction, beside those of other processes or, `alone`, while no other is under way.
 
-        Raises IntegrityError where someone else was faster, ConnectionLost where nothing was recorded; where it cannot
-        be known whether it was, the log is asked.
+        Raises IntegrityError if another process was faster, ConnectionLost if nothing was recorded, and OutcomeUnknown
+        if not even the log tells whether it was.
         """
         writing = None
         try:
             with self.database.writing() as connection:
+                # The turn comes before every other lock, and COMMIT frees it: see journeys/writer.py for the order.
                 self.database.dialect.take_turn(connection, alone=alone)
-                writing = Writing(connection)
+                writing = WriteTransaction(connection)
                 yield writing
         except Busy:
             self.database.dialect.unblock()
             raise
         except OutcomeUnknown as unknown:
-            if writing is None or not self._landed(writing):
+            if writing is None or not self._is_committed(writing):
                 raise ConnectionLost(f"{unknown}; nothing of it was recorded") from unknown
 
-    def write(self, writing: Writing, units: Sequence[Unit]) -> range:
-        """Append what the units collected to the log: their positions. Raises IntegrityError."""
+    def write(self, writing: WriteTransaction, units: Sequence[DecidedEvents]) -> range:
+        """Append what the units collected to the log; returns the positions. Raises IntegrityError."""
         if not any(unit.payloads for unit in units):
             return range(0)
         dialect, connection = self.database.dialect, writing.connection
+        # Positions are given out under this lock, which is free again only after COMMIT: so they have no gaps.
         dialect.lock_log(connection)
         position, recorded_at = self._newest.first(connection) or (0, 0)
         recorded_at = max(time.time_ns() // 1000, recorded_at)
@@ -117,35 +116,35 @@ class Recorder(ApplicationRecorder):
                 rows.append((*row, event_hash(*row)))
         writing.first, writing.last, writing.last_hash = rows[0][0], position, rows[-1][-1]
         self._fill(connection, rows)
+        # Readers are woken by the commit itself.
         dialect.announce(connection)
         return range(writing.first, writing.last + 1)
 
-    def _landed(self, writing: Writing) -> bool:
-        """Whether a transaction whose COMMIT went unanswered was committed; raises OutcomeUnknown when patience ends.
-
-        The log's lock is free only when that transaction has ended, one way or the other.
-        """
+    def _is_committed(self, writing: WriteTransaction) -> bool:
+        """Whether a transaction whose COMMIT was not answered is committed; raises OutcomeUnknown after a while."""
         if not writing.last:
             return False
 
-        def sought() -> Any:  # noqa: ANN401
+        def find() -> Any:  # noqa: ANN401
             with self.database.writing() as connection:
+                # That transaction held this lock: as soon as it is free, the transaction has ended either way.
                 self.database.dialect.lock_log(connection)
                 return self._hash.first(connection, position=writing.last)
 
         try:
-            found = patiently("outcome.sought", sought, passing=(*PASSING, OutcomeUnknown))
+            found = patiently("outcome.sought", find, passing=(*PASSING, OutcomeUnknown))
         except PersistenceError as error:
             message = f"the database went away while it committed, and is not back: {error}"
             raise OutcomeUnknown(message) from error
-        landed = found is not None and found[0] == writing.last_hash
-        log.warning("outcome.found", position=writing.last, recorded=landed)
-        return landed
+        # Another process may have taken the position since: the hash tells whose event it is.
+        is_committed = found is not None and found[0] == writing.last_hash
+        log.warning("outcome.found", position=writing.last, recorded=is_committed)
+        return is_committed
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], *, app_group: str = "", **kwargs: Any
     ) -> Sequence[int] | None:
-        """Append stored events, to the unit under way or in a transaction of their own; raises IntegrityError."""
+        """Append stored events in a transaction of their own; raises IntegrityError."""
         payloads = [
             (
                 app_group,
@@ -156,16 +155,8 @@ class Recorder(ApplicationRecorder):
             )
             for stored in stored_events
         ]
-        return list(self.append(payloads)) or None
-
-    def append(self, payloads: Sequence[Payload]) -> Sequence[int]:
-        """Append events to the unit under way, or record them at once: their positions."""
-        under_way = self._collecting.get()
-        if under_way is not None:
-            under_way[0].payloads.extend(payloads)
-            return ()
         with self.writing() as writing:
-            return self.write(writing, [Unit(NOBODY, list(payloads))])
+            return list(self.write(writing, [DecidedEvents(NOBODY, payloads)])) or None
 
     def select_events(
         self,
@@ -186,7 +177,7 @@ class Recorder(ApplicationRecorder):
         if lte is not None:
             query = query.where(version <= lte)
         query = query.order_by(version.desc() if desc else version).limit(limit)
-        with self._connection() as connection:
+        with self._reading() as connection:
             return [
                 StoredEvent(originator_id, row.originator_version, row.topic, row.state.encode())
                 for row in connection.execute(query)
@@ -216,7 +207,7 @@ class Recorder(ApplicationRecorder):
             query = query.where(events.c.position <= stop)
         if topics:
             query = query.where(events.c.topic.in_(topics))
-        with self._connection() as connection:
+        with self._reading() as connection:
             return [
                 Notification(
                     row.originator_id, row.originator_version, row.topic, row.state.encode(), row.position
@@ -226,7 +217,7 @@ class Recorder(ApplicationRecorder):
 
     def max_notification_id(self) -> int | None:
         """The position of the last event, None when there is none."""
-        with self._connection() as connection:
+        with self._reading() as connection:
             return last_position(connection) or None
 
     def subscribe(
@@ -235,11 +226,5 @@ class Recorder(ApplicationRecorder):
         """Follow the log: what is there and what comes, in order and without gaps."""
         return TailingSubscription(self, self.database, gt, topics)
 
-    @contextmanager
-    def _connection(self) -> Iterator[Connection]:
-        under_way = self._collecting.get()
-        if under_way is not None:
-            yield under_way[1]
-        else:
-            with self.database.reading() as connection:
-                yield connection
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return self.database.reading() if self._connection is None else nullcontext(self._connection)

@@ -10,7 +10,7 @@ from application.ledger import Ledger
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import Cut, Key, ReadModel
 from projections.engine.generations import Generation, current
-from projections.engine.projection import Known, Projection
+from projections.engine.projection import Definitions, Projection
 from projections.engine.projector import Progress, Projector
 from projections.engine.sums import stream
 
@@ -20,7 +20,7 @@ class Campaign(NamedTuple):
 
     connection: Connection
     tables: Generation
-    known: Known
+    known: Definitions
     app_group: str
     campaign_id: str
 
@@ -76,7 +76,7 @@ class OfCampaigns:
 
     def rows(self, connection: Connection, cut: Cut, after: Key | None) -> Iterator[Row]:
         """The rows of one campaign after the other, in the order of their ids."""
-        tables, known = current(connection, self._of.projection), self._projector.known
+        tables, known = current(connection, self._of.projection), self._projector.definitions
         begin = list(after) if after is not None else None
         for campaign_id in self._campaigns():
             if begin is not None and campaign_id < begin[0]:

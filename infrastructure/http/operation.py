@@ -36,7 +36,7 @@ async def readyz(state: Shared) -> Response:
 def _check(state: State) -> dict[str, Any]:
     with state.database.reading() as connection:
         newest = state.log.last_position(connection)
-        found = generations.currents(connection, PROJECTIONS)
+        found = generations.find_currents(connection, PROJECTIONS)
     read_models = {
         projection.name: {
             "position": str(0 if generation is None else generation.position),
@@ -51,7 +51,7 @@ def _check(state: State) -> dict[str, Any]:
 @routes.get("/metrics", summary="Metrics for Prometheus", response_class=Response, openapi_extra=_OPEN)
 async def show_metrics(state: Shared) -> Response:
     """Print counters of requests and facts, and gauges of read models and rejected facts."""
-    metrics.WAITING.set(state.gathering.waiting)
+    metrics.WAITING.set(state.queue.waiting)
     lines = await asyncio.to_thread(state.gauges)
     ledger = "\n".join([*lines, ""]).encode()
     return Response(

@@ -106,7 +106,7 @@ class Feed:
         self._definitions = definitions
         compiler = self._database.dialect.compiler
         page = select_rows(OF_APP_GROUP, IN_RANGE, of_types(TYPES), users=True).limit(constant(MOST))
-        # SQLAlchemy states an OFFSET beside a LIMIT that is no bound value.
+        # SQLAlchemy adds an OFFSET to a LIMIT that is no bound value.
         self._page = Prepared(page.offset(constant(0)), compiler)
         keys = self._database.dialect.keys("keys", position=int)
         picked = select_rows(OF_APP_GROUP, events.c.position.in_(select(keys.c.position)), users=True)

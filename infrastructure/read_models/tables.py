@@ -10,13 +10,13 @@ from sqlalchemy.sql import FromClause
 from infrastructure.database.dialect import Dialect
 from infrastructure.database.statements import as_keys
 from projections.engine.generations import Generation
-from projections.engine.projection import Known, Rows
+from projections.engine.projection import Definitions, Rows
 
 
 class ReadModelTables:
     """Makes stores, and keeps the statements on their tables: to make them takes longer than to run them."""
 
-    def __init__(self, dialect: Dialect, known: Known) -> None:
+    def __init__(self, dialect: Dialect, known: Definitions) -> None:
         self.dialect = dialect
         self.known = known
         self._fills: dict[str, Callable[[Connection, Rows], None]] = {}
@@ -62,7 +62,7 @@ class GenerationTables:
     _stores: ReadModelTables
 
     @property
-    def known(self) -> Known:
+    def definitions(self) -> Definitions:
         """What never changes once facts refer to it."""
         return self._stores.known
 

@@ -17,11 +17,11 @@ from domain.instants import from_microseconds, microseconds
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.campaigns import EVENTS
 from projections.campaign_report.changes import Change, Changes
-from projections.campaign_report.counts import CampaignThen, Counts, campaign_then, folded, standing
+from projections.campaign_report.counts import CampaignThen, Counts, campaign_then, count_fold, read_counts
 from projections.campaign_report.fold import ReportFold
 from projections.campaign_report.reading import CampaignReport
 from projections.engine.generations import Generation, find
-from projections.engine.projection import Known, Log, Logged
+from projections.engine.projection import Definitions, Log, Logged
 from projections.engine.sums import stream
 
 Clock = Literal["recorded", "occurred"]
@@ -46,7 +46,7 @@ class ReportHistory:
 
     connection: Connection
     log: Log
-    known: Known
+    definitions: Definitions
     app_group: str
     campaign_id: str
 
@@ -102,14 +102,14 @@ class ReportHistory:
 
     def fold(self, after: int, last: int, see: Callable[[Logged], object] = lambda _: None) -> Counts:
         """What the events after a position, up to and including another, changed; `see` is told each of them."""
-        fold = ReportFold(self.known)
+        fold = ReportFold(self.definitions)
         found = self.log.of_campaign(
             self.connection, after, last, _HANDLERS, self.app_group, self.campaign_id
         )
         for logged in found:
             _HANDLERS[type(logged.event)](fold, logged)
             see(logged)
-        return folded(fold)
+        return count_fold(fold)
 
     def _nearest(self, position: int) -> int:
         return min((0, self._read_model_at), key=lambda base: abs(position - base))
@@ -122,7 +122,7 @@ class ReportHistory:
         """The figures at position zero, or where the read model stands."""
         if not base or self._read_model is None:
             return Counts()
-        return standing(self.connection, self._read_model, self._stream)
+        return read_counts(self.connection, self._read_model, self._stream)
 
     @cached_property
     def _read_model(self) -> Generation | None:

@@ -136,9 +136,9 @@ class Changes:
 def _change(logged: Logged) -> Change:
     event, at = logged.event, from_microseconds(logged.recorded_at)
     if isinstance(event, Received):
-        return Change(at, logged.stream_id, "receipt", None, _named(event))
+        return Change(at, logged.stream_id, "receipt", None, _receipt_of(event))
     if isinstance(event, FactDisregarded):
-        return Change(at, logged.stream_id, "receipt", _named(event.fact), None)
+        return Change(at, logged.stream_id, "receipt", _receipt_of(event.fact), None)
     before, now = getattr(event, "before", None), getattr(event, "now", None)
     if isinstance(now or before, Conversion):
         return Change(at, logged.stream_id, "conversion", before, now, index=event.index)
@@ -154,7 +154,7 @@ def _change(logged: Logged) -> Change:
     )
 
 
-def _named(fact: Any) -> Receipt:  # noqa: ANN401 - a receipt: no other fact names a campaign
+def _receipt_of(fact: Any) -> Receipt:  # noqa: ANN401 - a receipt: no other fact names a campaign
     return Receipt(fact.id, fact.at, fact.variant_id)
 
 

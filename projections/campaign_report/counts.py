@@ -81,7 +81,7 @@ def _sum(one: Counter[Any], other: Counter[Any], sign: int) -> Counter[Any]:
     return found
 
 
-def folded(fold: ReportFold) -> Counts:
+def count_fold(fold: ReportFold) -> Counts:
     """What a fold of the events of one campaign counted: differences, where it began after position zero."""
     users: Counter[str | None] = Counter({key[2]: count for key, count in fold.variant_recipients.items()})
     users[None] = sum(fold.campaign_recipients.values())
@@ -94,7 +94,7 @@ def folded(fold: ReportFold) -> Counts:
     )
 
 
-def standing(connection: Connection, tables: Generation, stream_id: str) -> Counts:
+def read_counts(connection: Connection, tables: Generation, stream_id: str) -> Counts:
     """What the read model holds of a campaign; nothing where it has not met it yet."""
 
     def rows(declared: Table) -> Sequence[Row[Any]]:
@@ -159,7 +159,7 @@ def campaign_then(events: Iterable[Logged]) -> CampaignThen | None:
         elif found is not None and type(event) in _STATUSES:
             found = CampaignThen(found.drafted, _STATUSES[type(event)])
         elif found is not None:
-            found = CampaignThen(_changed(found.drafted, event), found.status)
+            found = CampaignThen(_change(found.drafted, event), found.status)
     return found
 
 
@@ -170,7 +170,7 @@ _STATUSES: dict[type[Any], Status] = {
 }
 
 
-def _changed(drafted: CampaignDrafted, event: Any) -> CampaignDrafted:  # noqa: ANN401
+def _change(drafted: CampaignDrafted, event: Any) -> CampaignDrafted:  # noqa: ANN401
     """What a campaign is with what an event says of it: fields that bear a draft's name have another value now."""
     stated = msgspec.structs.asdict(event)
     changes = {name: value for name, value in stated.items() if name in CampaignDrafted.__struct_fields__}

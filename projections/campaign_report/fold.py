@@ -16,15 +16,15 @@ from projections.campaign_report.tables import (
     report_variants,
 )
 from projections.engine import sums
-from projections.engine.projection import Fold, Known, Logged, Store
+from projections.engine.projection import Definitions, Fold, Logged, WritableTables
 from projections.engine.sums import Key, stream
 
 
 class ReportFold(Fold):
     """Events of campaigns, which are few, as they came; of everything else, differences by key."""
 
-    def __init__(self, known: Known) -> None:
-        super().__init__(known)
+    def __init__(self, definitions: Definitions) -> None:
+        super().__init__(definitions)
         self.campaigns: list[Logged] = []
         self.receipts: Counter[Key] = Counter()
         self.variant_recipients: Counter[Key] = Counter()
@@ -101,40 +101,40 @@ def revenue_withdrawn(fold: ReportFold, logged: Logged) -> None:
     _revenue(fold, logged, logged.event.before, -1)
 
 
-def write(fold: ReportFold, store: Store) -> None:
-    campaigns.write(fold.campaigns, store)
+def write(fold: ReportFold, tables: WritableTables) -> None:
+    campaigns.write(fold.campaigns, tables)
     variants: dict[Key, list[int]] = {}
     for place, counted in enumerate((fold.receipts, fold.variant_recipients)):
         for key, difference in counted.items():
-            variants.setdefault(_keyed(key), [0, 0])[place] += difference
+            variants.setdefault(_by_stream(key), [0, 0])[place] += difference
     recipients = {(stream(*key),): (difference,) for key, difference in fold.campaign_recipients.items()}
-    _count(store, report_campaigns, recipients)
-    _count(store, report_variants, variants)
+    _count(tables, report_campaigns, recipients)
+    _count(tables, report_variants, variants)
     conversions = {key: (difference,) for key, difference in fold.conversions.items()}
-    _add(store, report_conversions, conversions)
-    _add(store, report_revenue, fold.revenue.differences())
+    _add(tables, report_conversions, conversions)
+    _add(tables, report_revenue, fold.revenue.differences())
 
 
-def _keyed(key: Key) -> Key:
+def _by_stream(key: Key) -> Key:
     """A key with the campaign's stream in the place of app group and campaign."""
     return (stream(*key[:2]), *key[2:])
 
 
-def _count(store: Store, table: Any, differences: dict[Key, Any]) -> None:  # noqa: ANN401
+def _count(tables: WritableTables, table: Any, differences: dict[Key, Any]) -> None:  # noqa: ANN401
     """Add to the counts of rows that the campaign's own events made."""
     changed = {key: each for key, each in differences.items() if any(each)}
     columns, put = len(table.primary_key), []
-    stands = {sums.key_of(table, row): row for row in store.find(table, changed)}
+    stands = {sums.key_of(table, row): row for row in tables.find(table, changed)}
     for key, difference in changed.items():
         if key not in stands:
             raise LookupError(f"{table.name} has no row for {key[:columns]}")
         row, width = stands[key], len(difference)
         now = [one + other for one, other in zip(row[-width:], difference, strict=True)]
         put.append((*row[:-width], *now))
-    store.put(table, put)
+    tables.put(table, put)
 
 
-def _add(store: Store, table: Any, differences: dict[Key, Any]) -> None:  # noqa: ANN401
-    named = {_keyed(key): key[:2] for key in differences}
-    by_key = {_keyed(key): each for key, each in differences.items()}
-    sums.add(store, table, by_key, lambda key: (key[0], *named[key], *key[1:]))
+def _add(tables: WritableTables, table: Any, differences: dict[Key, Any]) -> None:  # noqa: ANN401
+    named = {_by_stream(key): key[:2] for key in differences}
+    by_key = {_by_stream(key): each for key, each in differences.items()}
+    sums.add(tables, table, by_key, lambda key: (key[0], *named[key], *key[1:]))

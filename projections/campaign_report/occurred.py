@@ -61,16 +61,16 @@ def _receipt(row: Row[Any]) -> Change:
         variant=int(row.receipt_id == row.first_of_variant),
         campaign=int(row.receipt_id == row.first_of_campaign),
     )
-    return Change(row.received_at, row.journey_id, "receipt", None, _credited(row), unique_recipients=first)
+    return Change(row.received_at, row.journey_id, "receipt", None, _receipt_in(row), unique_recipients=first)
 
 
-def _credited(row: Row[Any]) -> Receipt:
+def _receipt_in(row: Row[Any]) -> Receipt:
     """The receipt of a row, or the one that it is credited to."""
     return Receipt(row.receipt_id, row.received_at, row.variant_id)
 
 
 def _conversion(row: Row[Any]) -> Change:
-    now = Conversion(Occurrence(row.behaviour_id, row.behaviour_at), _credited(row))
+    now = Conversion(Occurrence(row.behaviour_id, row.behaviour_at), _receipt_in(row))
     return Change(row.behaviour_at, row.journey_id, "conversion", None, now, index=row.conversion_event)
 
 
@@ -80,7 +80,7 @@ def _revenue(row: Row[Any]) -> Change:
         row.journey_id,
         "revenue",
         None,
-        Revenue(row.net, _credited(row)),
+        Revenue(row.net, _receipt_in(row)),
         purchase=Occurrence(row.fact_id, row.occurred_at),
         currency=row.currency,
         is_order=row.fact_type == "order",

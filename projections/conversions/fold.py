@@ -23,11 +23,11 @@ from domain.journey.decisions import (
     RevenueWithdrawn,
 )
 from projections.conversions.tables import conversions, counted_revenue, sale_lines
-from projections.engine.projection import Fold, Known, Logged, Store
+from projections.engine.projection import Definitions, Fold, Logged, WritableTables
 from projections.engine.sums import Key, key_of, stream
 
 
-class Standing(NamedTuple):
+class StoredConversion(NamedTuple):
     """A conversion's row; `recorded_at` is null where an earlier batch of events has it."""
 
     stream_id: str
@@ -57,9 +57,9 @@ class ConversionsFold(Fold):
     Lines are made once, and go once: they are not kept by key, for there is one for each purchase.
     """
 
-    def __init__(self, known: Known) -> None:
-        super().__init__(known)
-        self.conversions: dict[Key, Standing | None] = {}
+    def __init__(self, definitions: Definitions) -> None:
+        super().__init__(definitions)
+        self.conversions: dict[Key, StoredConversion | None] = {}
         self.revenue: dict[Key, tuple[Any, ...] | None] = {}
         self.lines: list[Line] = []
         self.lines_gone: list[Key] = []
@@ -68,13 +68,13 @@ class ConversionsFold(Fold):
 def recorded(fold: ConversionsFold, logged: Logged) -> None:
     event: ConversionRecorded = logged.event
     at = from_microseconds(logged.recorded_at)
-    row = _standing(fold, logged, event.now, at)
+    row = _row(fold, logged, event.now, at)
     fold.conversions[row[:3]] = row
 
 
 def restated(fold: ConversionsFold, logged: Logged) -> None:
     event: ConversionRestated = logged.event
-    row = _standing(fold, logged, event.now, None)
+    row = _row(fold, logged, event.now, None)
     before = fold.conversions.get(row[:3])
     if before is not None:
         row = row._replace(recorded_at=before.recorded_at)
@@ -86,14 +86,14 @@ def withdrawn(fold: ConversionsFold, logged: Logged) -> None:
     fold.conversions[stream(logged.app_group, event.campaign_id), logged.stream_id, event.index] = None
 
 
-def _standing(
+def _row(
     fold: ConversionsFold, logged: Logged, conversion: Conversion, recorded_at: datetime | None
-) -> Standing:
+) -> StoredConversion:
     app_group, campaign_id, index = logged.app_group, logged.event.campaign_id, logged.event.index
-    definition = fold.known.definition(app_group, campaign_id)
+    definition = fold.definitions.definition(app_group, campaign_id)
     receipt, behaviour = conversion.receipt, conversion.behaviour
     _, _, deadline = definition.windows[index]
-    return Standing(
+    return StoredConversion(
         stream(app_group, campaign_id),
         logged.stream_id,
         index,
@@ -122,7 +122,7 @@ def revenue_stands(fold: ConversionsFold, logged: Logged) -> None:
         app_group,
         campaign_id,
         receipt.variant_id,
-        receipt.variant_id == fold.known.definition(app_group, campaign_id).control,
+        receipt.variant_id == fold.definitions.definition(app_group, campaign_id).control,
         receipt.id,
         receipt.at,
         sale.at,
@@ -154,22 +154,22 @@ def disregarded(fold: ConversionsFold, logged: Logged) -> None:
         fold.lines_gone += [(logged.stream_id, event.fact.id, place) for place in range(lines)]
 
 
-def write(fold: ConversionsFold, store: Store) -> None:
-    _say(store, conversions, fold.conversions | _recorded_before(fold, store))
-    _say(store, counted_revenue, fold.revenue)
-    store.put(sale_lines, sorted(fold.lines))
+def write(fold: ConversionsFold, tables: WritableTables) -> None:
+    _write(tables, conversions, fold.conversions | _find_recorded(fold, tables))
+    _write(tables, counted_revenue, fold.revenue)
+    tables.put(sale_lines, sorted(fold.lines))
     # After they were put: a fact is disregarded once, and never before it is recorded.
-    store.remove(sale_lines, fold.lines_gone)
+    tables.remove(sale_lines, fold.lines_gone)
 
 
-def _recorded_before(fold: ConversionsFold, store: Store) -> dict[Key, Standing | None]:
+def _find_recorded(fold: ConversionsFold, tables: WritableTables) -> dict[Key, StoredConversion | None]:
     """The rows that were restated, with the instant at which an earlier batch of events has recorded them."""
     wanted = {key: row for key, row in fold.conversions.items() if row and row.recorded_at is None}
-    stood = {key_of(conversions, row): row.recorded_at for row in store.find(conversions, wanted)}
+    stood = {key_of(conversions, row): row.recorded_at for row in tables.find(conversions, wanted)}
     return {key: row._replace(recorded_at=stood[key]) for key, row in wanted.items()}
 
 
-def _say(store: Store, table: Table, said: Mapping[Key, tuple[Any, ...] | None]) -> None:
+def _write(tables: WritableTables, table: Table, said: Mapping[Key, tuple[Any, ...] | None]) -> None:
     # In the order of the key, so that neighbours are written together.
-    store.put(table, [row for _, row in sorted(said.items()) if row is not None])
-    store.remove(table, [key for key, row in said.items() if row is None])
+    tables.put(table, [row for _, row in sorted(said.items()) if row is not None])
+    tables.remove(table, [key for key, row in said.items() if row is None])

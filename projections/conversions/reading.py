@@ -17,7 +17,7 @@ from projections.conversions import tables
 from projections.engine.columns import EXACT
 from projections.engine.generations import current
 from projections.engine.paging import first_between
-from projections.engine.projection import Known
+from projections.engine.projection import Definitions
 from projections.engine.sums import stream
 from projections.engine.users import users
 
@@ -78,7 +78,7 @@ class Wanted(TypedDict, total=False):
 
 def conversions(
     connection: Connection,
-    known: Known,
+    definitions: Definitions,
     app_group: str,
     campaign_id: str,
     *,
@@ -87,7 +87,7 @@ def conversions(
     **wanted: Unpack[Wanted],
 ) -> list[ConversionRow]:
     """A page of a campaign's conversions in the order of their keys; raises UnknownCampaign, UnknownVariant, BadKey."""
-    definition, table = known.definition(app_group, campaign_id), _table(connection, tables.conversions)
+    definition, table = definitions.definition(app_group, campaign_id), _table(connection, tables.conversions)
     query = _with_users(table).where(table.c.stream_id == stream(app_group, campaign_id))
     if (conversion_event := wanted.get("conversion_event")) is not None:
         query = query.where(table.c.conversion_event == conversion_event)

@@ -46,11 +46,11 @@ class Instant(TypeDecorator[datetime]):
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else DateTime(timezone=True))
 
     def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ANN401 - a batch has thousands: no call within a call
-        return _written if dialect.name == "sqlite" else None
+        return _write_instant if dialect.name == "sqlite" else None
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401
         return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
-def _written(value: datetime | None) -> str | None:
+def _write_instant(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat(timespec="microseconds")[:26] + "Z"

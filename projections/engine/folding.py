@@ -6,7 +6,14 @@ from typing import Any
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from projections.engine.projection import Known, Log, Logged, Projection, ProjectionStopped, UnreadableLog
+from projections.engine.projection import (
+    Definitions,
+    Log,
+    Logged,
+    Projection,
+    ProjectionStopped,
+    UnreadableLog,
+)
 
 Folded = dict[str, Any]
 """By name of a projection its fold, or the ProjectionStopped that says why there is none."""
@@ -15,14 +22,19 @@ _Route = tuple[Callable[[Any, Logged], None], Any, str]
 
 
 def fold(
-    log: Log, connection: Connection, known: Known, projections: Sequence[Projection], after: int, last: int
+    log: Log,
+    connection: Connection,
+    definitions: Definitions,
+    projections: Sequence[Projection],
+    after: int,
+    last: int,
 ) -> Folded:
     """Fold the events after one position, up to and including another, for each of the projections.
 
     The log is read once for all of them, and only the topics that one of them has a handler for. What the database
     cannot do is no fault of an event, and passes.
     """
-    folded: Folded = {projection.name: projection.fold(known) for projection in projections}
+    folded: Folded = {projection.name: projection.fold(definitions) for projection in projections}
     routes: dict[type[Any], list[_Route]] = {}
     for projection in projections:
         for event, handler in projection.handlers.items():
@@ -40,7 +52,7 @@ def fold(
         if len(projections) == 1:
             return {name: ProjectionStopped(name, error.position, error.reason) for name in folded}
         # Not all of them may read the event: each for itself then.
-        each = [fold(log, connection, known, [projection], after, last) for projection in projections]
+        each = [fold(log, connection, definitions, [projection], after, last) for projection in projections]
         return {name: result for one in each for name, result in one.items()}
     return folded
 

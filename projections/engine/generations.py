@@ -37,7 +37,6 @@ from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql import table as named
 
 from projections.engine.columns import Id
-from projections.engine.fingerprint import fingerprint
 from projections.engine.projection import OtherCode, Projection, Tally
 
 Status = Literal["building", "current", "kept", "retired"]
@@ -80,7 +79,6 @@ class Generation:
     generation: int
     status: Status
     version: int
-    fingerprint: str
     position: int
     began_at: int
     moved_at: int | None = None
@@ -89,15 +87,15 @@ class Generation:
 
     def __getitem__(self, table: Table) -> Table:
         """The generation's own table, for the one that the projection declares."""
-        return physical(table, self.generation)
+        return own_table(table, self.generation)
 
     def is_of(self, projection: Projection) -> bool:
-        """Whether this code made it."""
-        return self.version == projection.version and self.fingerprint == fingerprint(projection)
+        """Whether this version of the projection made it."""
+        return self.version == projection.version
 
 
 @cache
-def physical(table: Table, generation: int) -> Table:
+def own_table(table: Table, generation: int) -> Table:
     """A generation's own table."""
     own = table.to_metadata(MetaData(), name=f"{table.name}_{generation}")
     for index in own.indexes:
@@ -112,6 +110,9 @@ _LOCKED = "55P03"
 """What it says where a lock was waited for in vain."""
 
 _PATIENCE = "5s"
+
+_VERSION_ONLY = ""
+"""Earlier releases wrote a hash of the code here. A test compares code now (tests/projections/test_fingerprints.py)."""
 
 _COLUMNS = [checkpoints.c[each.name] for each in fields(Generation)]
 _at = checkpoints.c
@@ -148,7 +149,7 @@ def find(
     return None if row is None else Generation(*row)
 
 
-def currents(
+def find_currents(
     connection: Connection, projections: Iterable[Projection]
 ) -> dict[Projection, Generation | None]:
     """The generations that are read, of several at once; None where there is none yet."""
@@ -156,7 +157,7 @@ def currents(
     return {projection: found.get(projection.name) for projection in projections}
 
 
-def locked(connection: Connection, projection: Projection, now: int) -> Generation:
+def lock_current(connection: Connection, projection: Projection, now: int) -> Generation:
     """The current generation, its checkpoint locked so that no one counts the same events; made where there is none."""
     while True:
         # Where another generation has just been switched in, it is found the second time.
@@ -185,11 +186,10 @@ def make(connection: Connection, projection: Projection, status: Status, now: in
         generation=(newest or 0) + 1,
         status=status,
         version=projection.version,
-        fingerprint=fingerprint(projection),
         position=0,
         began_at=now,
     )
-    connection.execute(insert(checkpoints).values(asdict(generation)))
+    connection.execute(insert(checkpoints).values(asdict(generation) | {"fingerprint": _VERSION_ONLY}))
     for table in projection.tables:
         generation[table].create(connection)
     if status == "current":
@@ -227,16 +227,16 @@ def move(
     if tally is None:
         connection.execute(_MOVE, moved)
     else:
-        connection.execute(_MOVE_COUNTED, moved | {"tally": _written(tally)})
+        connection.execute(_MOVE_COUNTED, moved | {"tally": _encode(tally)})
 
 
-def tally_of(connection: Connection, generation: Generation) -> Tally:
+def read_tally(connection: Connection, generation: Generation) -> Tally:
     """What was counted in the log so far for a generation that is building."""
     found = connection.execute(select(checkpoints.c.tally).where(_is(generation))).scalar()
     return Tally() if found is None else Tally({(t, m): n for t, m, n in msgspec.json.decode(found)})
 
 
-def _written(tally: Tally) -> str:
+def _encode(tally: Tally) -> str:
     return msgspec.json.encode([[*key, count] for key, count in sorted(tally.items())]).decode()
 
 
@@ -261,13 +261,13 @@ def show(connection: Connection, projection: Projection, generation: Generation)
             connection.execute(text(f"CREATE VIEW {name} AS {shown}"))
     for name in projection.former:
         # It would go on showing what is kept up to date no more.
-        with _view_unread(connection, name):
+        with _wait_for_readers(connection, name):
             connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
 
 
 def _replace(connection: Connection, name: str, shown: str) -> None:
     """Replace a view; where its columns are others, it is made anew, and grants on it are to be given again."""
-    with _view_unread(connection, name):
+    with _wait_for_readers(connection, name):
         try:
             with connection.begin_nested():
                 connection.execute(text(f"CREATE OR REPLACE VIEW {name} AS {shown}"))
@@ -279,9 +279,9 @@ def _replace(connection: Connection, name: str, shown: str) -> None:
 
 
 @contextmanager
-def _view_unread(connection: Connection, name: str) -> Iterator[None]:
+def _wait_for_readers(connection: Connection, name: str) -> Iterator[None]:
     """Wait a little for those who read a view; raises ViewInUse where one still does."""
-    with impatient(connection):
+    with limit_waits_for_locks(connection):
         try:
             with connection.begin_nested():
                 yield
@@ -292,7 +292,7 @@ def _view_unread(connection: Connection, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def impatient(connection: Connection) -> Iterator[None]:
+def limit_waits_for_locks(connection: Connection) -> Iterator[None]:
     """Wait for locks no longer than a few seconds: who reads for long shall not make all others wait."""
     if connection.dialect.name != "postgresql":
         yield
@@ -304,22 +304,18 @@ def impatient(connection: Connection) -> Iterator[None]:
 
 
 def refuse_other_code(projection: Projection, found: Generation) -> None:
-    """Raise OtherCode unless this code made the generation: what two codes count does not add up."""
+    """Raise OtherCode unless this version made the generation: figures of two versions do not add up."""
     if found.is_of(projection):
         return
-    advice = f"`conversions rebuild {projection.name}` builds it anew while the old one is read"
     if found.version > projection.version:
-        reason = (
-            f"version {found.version} made it, this is version {projection.version}: run the newer release"
-        )
-    elif found.version < projection.version:
-        reason = f"version {found.version} made it, this is version {projection.version}; {advice}"
+        advice = ": run the newer release"
     else:
-        reason = f"its code has changed and its version has not: raise the version; {advice}"
+        advice = f"; `conversions rebuild {projection.name}` builds it anew while the old one is read"
+    reason = f"version {found.version} made it, this is version {projection.version}{advice}"
     raise OtherCode(projection.name, found.position + 1, reason)
 
 
-def rows(connection: Connection, projection: Projection, generation: Generation) -> int:
+def count_rows(connection: Connection, projection: Projection, generation: Generation) -> int:
     """How many rows its tables hold, which other code may have made."""
     there = set(inspect(connection).get_table_names())
     names = [f"{name}_{generation.generation}" for name in (*map(str, projection.tables), *projection.former)]

@@ -9,7 +9,7 @@ from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Column, Row, Table, create_engine, delete, insert, select, tuple_
 from sqlalchemy.engine import Connection
 
-from projections.engine.projection import Known, Rows
+from projections.engine.projection import Definitions, Rows
 
 _KEYS = 2_000
 """Keys in a statement: SQLite takes 32,766 values."""
@@ -20,7 +20,7 @@ class InMemoryTables:
     """The tables of a projection, under the names they were declared with."""
 
     connection: Connection
-    known: Known
+    definitions: Definitions
 
     def __getitem__(self, table: Table) -> Table:
         return table
@@ -30,7 +30,7 @@ class InMemoryTables:
         columns = list(table.primary_key)[:by]
         return [
             row
-            for some in _some(keys, len(columns))
+            for some in _chunks(keys, len(columns))
             for row in self.connection.execute(select(table).where(tuple_(*columns).in_(some)))
         ]
 
@@ -44,12 +44,12 @@ class InMemoryTables:
     def remove(self, table: Table, keys: Iterable[tuple[Any, ...]]) -> None:
         """Remove the rows of these primary keys."""
         columns: list[Column[Any]] = list(table.primary_key)
-        for some in _some(keys, len(columns)):
+        for some in _chunks(keys, len(columns)):
             self.connection.execute(delete(table).where(tuple_(*columns).in_(some)))
 
 
 @contextmanager
-def in_memory(tables: Sequence[Table], known: Known) -> Iterator[InMemoryTables]:
+def in_memory(tables: Sequence[Table], definitions: Definitions) -> Iterator[InMemoryTables]:
     """Empty tables in memory; they are gone with the block."""
     # The library that opens ledgers: a second one in the same process is never loaded.
     engine = create_engine("sqlite://", module=sqlite)
@@ -57,12 +57,12 @@ def in_memory(tables: Sequence[Table], known: Known) -> Iterator[InMemoryTables]
         with engine.begin() as connection:
             for table in tables:
                 table.create(connection)
-            yield InMemoryTables(connection, known)
+            yield InMemoryTables(connection, definitions)
     finally:
         engine.dispose()
 
 
-def _some(keys: Iterable[tuple[Any, ...]], width: int) -> Iterator[list[tuple[Any, ...]]]:
+def _chunks(keys: Iterable[tuple[Any, ...]], width: int) -> Iterator[list[tuple[Any, ...]]]:
     """Keys, cut to their first columns, so many at a time."""
     cut = [key[:width] for key in keys]
     for start in range(0, len(cut), _KEYS):

@@ -41,7 +41,7 @@ class Tally(Counter[tuple[str, str]]):
         return self[event.__name__, mark]
 
 
-class Known(Protocol):
+class Definitions(Protocol):
     """What never changes once facts refer to it, looked up in the log: safe to ask in any order of events."""
 
     def zone(self, app_group: str) -> ZoneInfo:
@@ -52,13 +52,13 @@ class Known(Protocol):
 
 
 class Fold:
-    """What a batch of events changes, in memory. It can be sent to another process, but for what is known."""
+    """What a batch of events changes, in memory. It can be sent to another process, but for the definitions."""
 
-    def __init__(self, known: Known) -> None:
-        self.known = known
+    def __init__(self, definitions: Definitions) -> None:
+        self.definitions = definitions
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "known"}
+        return {name: value for name, value in self.__dict__.items() if name != "definitions"}
 
 
 Rows = Sequence[tuple[Any, ...]]
@@ -71,7 +71,7 @@ class Tables(Protocol):
         """The generation's own table, for the one that the projection declares."""
 
 
-class Store(Tables, Protocol):
+class WritableTables(Tables, Protocol):
     """The tables of one generation, to be written in a transaction."""
 
     @property
@@ -79,7 +79,7 @@ class Store(Tables, Protocol):
         """The transaction."""
 
     @property
-    def known(self) -> Known:
+    def definitions(self) -> Definitions:
         """What never changes once facts refer to it."""
 
     def find(self, table: Table, keys: Iterable[tuple[Any, ...]], *, by: int | None = None) -> list[Row[Any]]:
@@ -104,9 +104,9 @@ class Projection:
     name: str
     version: int
     tables: tuple[Table, ...]
-    fold: Callable[[Known], Any]
+    fold: Callable[[Definitions], Any]
     handlers: Mapping[type[Any], Callable[[Any, Logged], None]]
-    write: Callable[[Any, Store], None]
+    write: Callable[[Any, WritableTables], None]
     expected: Callable[[Tally], dict[str, int]]
     held: Callable[[Connection, Tables], dict[str, int]]
     views: Mapping[str, Callable[[Tables], Select[Any]]] = field(default_factory=dict)

@@ -13,13 +13,13 @@ from projections.engine import generations
 from projections.engine.folding import Folded, fold
 from projections.engine.generations import Generation
 from projections.engine.projection import (
-    Known,
+    Definitions,
     Log,
     OtherCode,
     Projection,
     ProjectionStopped,
-    Store,
     UnreadableLog,
+    WritableTables,
 )
 
 log = structlog.get_logger()
@@ -44,7 +44,7 @@ class Database(Protocol):
         """The same, but that a power cut may undo the last ones, whole: they are then done again."""
 
 
-Stores = Callable[[Connection, Generation], Store]
+TablesOf = Callable[[Connection, Generation], WritableTables]
 """Makes the store of a generation's tables in a transaction."""
 
 
@@ -66,16 +66,16 @@ class Projector:
         self,
         database: Database,
         log: Log,
-        known: Known,
-        stores: Stores,
+        definitions: Definitions,
+        tables_of: TablesOf,
         projections: Sequence[Projection],
         clock: Callable[[], int],
     ) -> None:
         """`clock` tells microseconds since 1970."""
         self.database = database
         self.log = log
-        self.known = known
-        self.stores = stores
+        self.definitions = definitions
+        self.tables_of = tables_of
         self.clock = clock
         self.projections = projections
 
@@ -107,12 +107,12 @@ class Projector:
     def _ready(self, projections: Sequence[Projection], stopped: list[ProjectionStopped]) -> list[Projection]:
         """Those that this code can go on with; generations are made where there are none."""
         with self.database.reading() as connection:
-            found = generations.currents(connection, projections)
+            found = generations.find_currents(connection, projections)
         missing = [projection for projection, generation in found.items() if generation is None]
         if missing:
             with self.database.writing() as connection:
                 for projection in missing:
-                    found[projection] = generations.locked(connection, projection, self.clock())
+                    found[projection] = generations.lock_current(connection, projection, self.clock())
         ready = []
         for projection, generation in found.items():
             try:
@@ -130,7 +130,7 @@ class Projector:
         """
         with self.database.reading() as connection:
             newest = self.log.last_position(connection) if end is None else end
-            found = generations.currents(connection, projections)
+            found = generations.find_currents(connection, projections)
             stands = {
                 projection: 0 if generation is None else generation.position
                 for projection, generation in found.items()
@@ -154,7 +154,7 @@ class Projector:
                 projection.name: ProjectionStopped(projection.name, error.position, error.reason)
                 for projection in projections
             }
-        return fold(self.log, connection, self.known, projections, after, last)
+        return fold(self.log, connection, self.definitions, projections, after, last)
 
     def _apply(self, batch: _Batch) -> list[ProjectionStopped]:
         """Write a batch and move the checkpoints, in one transaction; why those that could not go on stopped."""
@@ -170,11 +170,11 @@ class Projector:
         return [self._stop(projection, why) for projection, why in stopped]
 
     def _put(self, connection: Connection, projection: Projection, batch: _Batch) -> None:
-        generation = generations.locked(connection, projection, self.clock())
+        generation = generations.lock_current(connection, projection, self.clock())
         if generation.position != batch.after:
             # Another process has done it meanwhile.
             return
-        write(projection, batch.folded[projection.name], self.stores(connection, generation), batch.last)
+        write(projection, batch.folded[projection.name], self.tables_of(connection, generation), batch.last)
         generations.move(connection, generation, batch.last, self.clock())
 
     def _stop(self, projection: Projection, stopped: ProjectionStopped) -> ProjectionStopped:
@@ -207,21 +207,21 @@ class Projector:
     def _end(self, projection: Projection, last: int, problem: str) -> None:
         """Apply what comes up to a position, and say why it goes no further, unless another process did go further."""
         with self.database.projecting() as connection:
-            generation = generations.locked(connection, projection, self.clock())
+            generation = generations.lock_current(connection, projection, self.clock())
             if generation.position > last:
                 return
             if generation.position < last:
                 folded = self._folded(connection, [projection], generation.position, last)
-                write(projection, folded[projection.name], self.stores(connection, generation), last)
+                write(projection, folded[projection.name], self.tables_of(connection, generation), last)
             generations.move(connection, generation, last, self.clock(), problem=problem)
 
 
-def write(projection: Projection, folded: object, store: Store, last: int) -> None:
+def write(projection: Projection, folded: object, tables: WritableTables, last: int) -> None:
     """Write what was folded; raises ProjectionStopped where it does not fit what the tables hold."""
     if isinstance(folded, ProjectionStopped):
         raise folded
     try:
-        projection.write(folded, store)
+        projection.write(folded, tables)
     except (OperationalError, InternalError):
         raise
     except Exception as error:

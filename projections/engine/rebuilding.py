@@ -185,9 +185,9 @@ class Rebuilding:
     def _put(self, connection: Connection, building: Generation, done: Done) -> None:
         projection, last = self._projections[building.name], done.task.last
         with connection.begin_nested():
-            store = self._projector.stores(connection, building)
-            write(projection, done.folded[building.name], store, last)
-            tally = generations.tally_of(connection, building)
+            tables = self._projector.tables_of(connection, building)
+            write(projection, done.folded[building.name], tables, last)
+            tally = generations.read_tally(connection, building)
             tally.update(done.tally)
             generations.move(connection, building, last, self._projector.clock(), tally=tally)
 
@@ -224,7 +224,7 @@ class Rebuilding:
                 return None
             task = Task((projection.name,), building.position, last)
             self._put(connection, building, do(projector, connection, [projection], task))
-            expected = projection.expected(generations.tally_of(connection, building))
+            expected = projection.expected(generations.read_tally(connection, building))
             if old is not None:
                 generations.become(connection, old, "kept" if keep_old else "retired", now)
             generations.become(connection, building, "current", now)
@@ -234,7 +234,7 @@ class Rebuilding:
 
     def _verified(self, connection: Connection, projection: Projection, building: Generation) -> None:
         """Compare what the tables hold with what the database has counted in the log; raises NotVerified."""
-        expected = projection.expected(generations.tally_of(connection, building))
+        expected = projection.expected(generations.read_tally(connection, building))
         held = projection.held(connection, building)
         differences = [
             f"{held[what]:,} {what} where the log has {count:,}"
@@ -265,7 +265,7 @@ def do(projector: Projector, connection: Connection, projections: Sequence[Proje
     except UnreadableLog as error:
         stopped = {name: ProjectionStopped(name, error.position, error.reason) for name in task.names}
         return Done(task, stopped, Tally())
-    folded = fold(projector.log, connection, projector.known, projections, task.after, task.last)
+    folded = fold(projector.log, connection, projector.definitions, projections, task.after, task.last)
     return Done(task, folded, tally)
 
 
@@ -311,7 +311,7 @@ def sweep(connection: Connection, projection: Projection, now: int) -> None:
     for each in generations.all_of(connection, projection):
         if each.status == "retired" and now - (each.switched_at or 0) >= GRACE_SECONDS * 1_000_000:
             try:
-                with connection.begin_nested(), generations.impatient(connection):
+                with connection.begin_nested(), generations.limit_waits_for_locks(connection):
                     generations.drop(connection, projection, each)
             except OperationalError:
                 log.warning(

@@ -18,7 +18,7 @@ State = Literal["current", "moving", "stalled", "stopped", "kept", "not built"]
 
 
 @dataclass(frozen=True)
-class Standing:
+class ReadModelStatus:
     """How one generation of a read model stands.
 
     Lag in events of the log, and in seconds since the first of them was recorded; `since` is when it was switched in,
@@ -43,28 +43,28 @@ class Standing:
         return asdict(self) | {"position": str(self.position)}
 
 
-def standings(
+def read_statuses(
     connection: Connection, log: Log, projections: Sequence[Projection], now: int, *, count: bool = True
-) -> Iterator[Standing]:
+) -> Iterator[ReadModelStatus]:
     """How each generation of each projection stands; without `count` no rows are counted, which takes a while."""
     newest = log.last_position(connection)
     for projection in projections:
         found = [each for each in generations.all_of(connection, projection) if each.status != "retired"]
         if all(each.status != "current" for each in found):
-            yield _not_built(projection, newest, now)
+            yield _status_before_it_is_built(projection, newest, now)
         for each in found:
-            rows = generations.rows(connection, projection, each) if count else 0
-            told = _standing(each, newest, rows, now, lambda position: log.recorded_at(connection, position))
-            yield told if each.status == "kept" else _of_this_code(told, projection, each)
+            rows = generations.count_rows(connection, projection, each) if count else 0
+            told = _status_of(each, newest, rows, now, lambda position: log.recorded_at(connection, position))
+            yield told if each.status == "kept" else _with_code_checked(told, projection, each)
 
 
-def _standing(
+def _status_of(
     each: Generation, newest: int, rows: int, now: int, recorded_at: Callable[[int], int | None]
-) -> Standing:
+) -> ReadModelStatus:
     lag = max(newest - each.position, 0)
     first = recorded_at(each.position + 1) if lag else None
     since = each.switched_at or each.began_at
-    return Standing(
+    return ReadModelStatus(
         name=each.name,
         generation=each.generation,
         status=each.status,
@@ -80,9 +80,9 @@ def _standing(
     )
 
 
-def _not_built(projection: Projection, newest: int, now: int) -> Standing:
+def _status_before_it_is_built(projection: Projection, newest: int, now: int) -> ReadModelStatus:
     """It is built when it is first asked for, or rebuilt."""
-    return Standing(
+    return ReadModelStatus(
         name=projection.name,
         generation=0,
         status="current",
@@ -98,7 +98,7 @@ def _not_built(projection: Projection, newest: int, now: int) -> Standing:
     )
 
 
-def _of_this_code(told: Standing, projection: Projection, each: Generation) -> Standing:
+def _with_code_checked(told: ReadModelStatus, projection: Projection, each: Generation) -> ReadModelStatus:
     """Stopped, where this code can neither project nor read it."""
     try:
         generations.refuse_other_code(projection, each)

@@ -10,7 +10,7 @@ from sqlalchemy import Row, Table
 
 from domain.campaigns.campaign import stream_id
 from projections.engine.columns import EXACT
-from projections.engine.projection import Store
+from projections.engine.projection import WritableTables
 
 Key = tuple[Any, ...]
 
@@ -35,7 +35,7 @@ class Money:
 
 
 def add(
-    store: Store,
+    tables: WritableTables,
     table: Table,
     differences: Mapping[Key, Sequence[Any]],
     begin: Callable[[Key], Key],
@@ -48,7 +48,7 @@ def add(
     if not changed:
         return
     width, keys = len(next(iter(changed.values()))), len(table.primary_key)
-    stands = {key_of(table, row): row for row in store.find(table, changed)}
+    stands = {key_of(table, row): row for row in tables.find(table, changed)}
     put, gone = [], []
     for key, difference in changed.items():
         row = stands.get(key[:keys])
@@ -58,8 +58,8 @@ def add(
             put.append((*(begin(key) if row is None else row[:-width]), *now))
         elif row is not None:
             gone.append(key)
-    store.put(table, put)
-    store.remove(table, gone)
+    tables.put(table, put)
+    tables.remove(table, gone)
 
 
 def key_of(table: Table, row: Row[Any]) -> Key:

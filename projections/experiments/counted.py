@@ -19,7 +19,7 @@ from domain.campaigns.definition import Definition
 from domain.instants import full_hour
 from projections.engine.generations import current
 from projections.engine.in_memory import in_memory
-from projections.engine.projection import Known, Log, Tables
+from projections.engine.projection import Definitions, Log, Tables
 from projections.engine.sums import stream
 from projections.recipients import RECIPIENTS
 from projections.recipients.tables import (
@@ -120,21 +120,21 @@ class Experiment:
 
 
 def experiment(
-    connection: Connection, known: Known, app_group: str, campaign_id: str, as_of: datetime
+    connection: Connection, definitions: Definitions, app_group: str, campaign_id: str, as_of: datetime
 ) -> Experiment:
     """The experiment as the read model has it, mature as of the full hour at or before an instant.
 
     Raises UnknownCampaign.
     """
-    definition, own = known.definition(app_group, campaign_id), current(connection, RECIPIENTS)
-    told = _Told(connection, own, definition, app_group, campaign_id)
-    return told.experiment(own.position, full_hour(as_of))
+    definition, own = definitions.definition(app_group, campaign_id), current(connection, RECIPIENTS)
+    reader = _Reader(connection, own, definition, app_group, campaign_id)
+    return reader.experiment(own.position, full_hour(as_of))
 
 
 def experiment_at(
     connection: Connection,
     log: Log,
-    known: Known,
+    definitions: Definitions,
     app_group: str,
     campaign_id: str,
     position: int,
@@ -144,22 +144,22 @@ def experiment_at(
 
     Raises UnknownCampaign and UnreadableLog. It takes as long as reading those events; nothing of it is kept.
     """
-    definition = known.definition(app_group, campaign_id)
-    fold, handlers = RECIPIENTS.fold(known), RECIPIENTS.handlers
+    definition = definitions.definition(app_group, campaign_id)
+    fold, handlers = RECIPIENTS.fold(definitions), RECIPIENTS.handlers
     events = log.of_campaign(connection, 0, position, handlers, app_group, campaign_id)
-    with in_memory(RECIPIENTS.tables, known) as store:
+    with in_memory(RECIPIENTS.tables, definitions) as tables:
         for number, logged in enumerate(events, 1):
             handlers[type(logged.event)](fold, logged)
             if number % BATCH == 0:
-                RECIPIENTS.write(fold, store)
-                fold = RECIPIENTS.fold(known)
-        RECIPIENTS.write(fold, store)
-        told = _Told(store.connection, store, definition, app_group, campaign_id)
-        return told.experiment(position, full_hour(as_of))
+                RECIPIENTS.write(fold, tables)
+                fold = RECIPIENTS.fold(definitions)
+        RECIPIENTS.write(fold, tables)
+        reader = _Reader(tables.connection, tables, definition, app_group, campaign_id)
+        return reader.experiment(position, full_hour(as_of))
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Reader:
     """What tables of recipients say of a campaign."""
 
     connection: Connection

@@ -100,13 +100,13 @@ def strata(experiment: Experiment, periods: Sequence[Period]) -> list[Stratum]:
     found = []
     for (before, after), hours in sorted(_hours(experiment, periods).items()):
         counted = {
-            variant.variant_id: _counted(hours[variant.variant_id], width) for variant in experiment.variants
+            variant.variant_id: _count(hours[variant.variant_id], width) for variant in experiment.variants
         }
         found.append(Stratum(periods[before] if before == after else None, counted))
     return found
 
 
-def closed(experiment: Experiment, deadline: timedelta) -> Experiment:
+def keep_closed(experiment: Experiment, deadline: timedelta) -> Experiment:
     """The experiment with those recipients alone by hour whose first receipt's window, of this deadline, is over.
 
     As of a full hour, and by full hours of first receipts: the whole hour's windows are over, both ends inside (R6).
@@ -119,11 +119,11 @@ def closed(experiment: Experiment, deadline: timedelta) -> Experiment:
     return replace(experiment, variants=variants)
 
 
-def shared(experiment: Experiment, periods: Sequence[Period]) -> dict[str, Shared]:
+def count_shared(experiment: Experiment, periods: Sequence[Period]) -> dict[str, Shared]:
     """By variant who received it first of all, and the weights' share of them, for a test of sample ratio mismatch.
 
     Users in several variants are included. Hours in which weights changed are left out on both sides: whom the earlier
-    ones shared, and whom the later ones, is not known.
+    ones shared, and whom the later ones, is not definitions.
     """
     users: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for variant in experiment.variants:
@@ -163,6 +163,6 @@ def _since(period: Period) -> datetime:
     return period.since
 
 
-def _counted(hours: Sequence[FirstReceived], width: int) -> Counted:
+def _count(hours: Sequence[FirstReceived], width: int) -> Counted:
     converted = [sum(each.converted[index] for each in hours) for index in range(width)]
     return Counted(sum(each.recipients for each in hours), converted)

@@ -10,7 +10,7 @@ from itertools import permutations
 from domain.campaigns.conversion_events import LETTERS
 from domain.journey.decisions import Conversion
 from projections.engine import sums
-from projections.engine.projection import Fold, Known, Logged, Store
+from projections.engine.projection import Definitions, Fold, Logged, WritableTables
 from projections.engine.sums import stream
 from projections.overlap.tables import overlap_behaviours, overlap_campaigns, overlap_conversions
 
@@ -36,8 +36,8 @@ class OverlapFold(Fold):
     one of those on which it does no more.
     """
 
-    def __init__(self, known: Known) -> None:
-        super().__init__(known)
+    def __init__(self, definitions: Definitions) -> None:
+        super().__init__(definitions)
         self.said: dict[Behaviour, Masks] = {}
         self.control: Counter[tuple[str, int]] = Counter()
         self.named: dict[str, tuple[str, str]] = {}
@@ -47,7 +47,7 @@ class OverlapFold(Fold):
         index, campaign = logged.event.index, (logged.app_group, logged.event.campaign_id)
         key = stream(*campaign)
         self.named[key] = campaign
-        if conversion.receipt.variant_id == self.known.definition(*campaign).control:
+        if conversion.receipt.variant_id == self.definitions.definition(*campaign).control:
             self.control[key, index] += 1 if stands else -1
             return
         said = self.said.setdefault((logged.stream_id, conversion.behaviour.id), {})
@@ -68,13 +68,13 @@ def withdrawn(fold: OverlapFold, logged: Logged) -> None:
     fold.say(logged, logged.event.before, stands=False)
 
 
-def write(fold: OverlapFold, store: Store) -> None:
+def write(fold: OverlapFold, tables: WritableTables) -> None:
     before: defaultdict[Behaviour, Masks] = defaultdict(dict)
     named = dict(fold.named)
-    for row in store.find(overlap_behaviours, fold.said, by=2):
+    for row in tables.find(overlap_behaviours, fold.said, by=2):
         before[row.journey_id, row.behaviour_id][row.stream_id] = row.conversion_events
         named[row.stream_id] = (row.app_group, row.campaign_id)
-    now = {behaviour: _applied(said, before[behaviour]) for behaviour, said in fold.said.items()}
+    now = {behaviour: _apply(said, before[behaviour]) for behaviour, said in fold.said.items()}
     put = [
         (*behaviour, campaign, *named[campaign], mask)
         for behaviour, masks in now.items()
@@ -87,12 +87,12 @@ def write(fold: OverlapFold, store: Store) -> None:
         for campaign in masks
         if campaign not in now[behaviour]
     ]
-    store.put(overlap_behaviours, put)
-    store.remove(overlap_behaviours, gone)
-    _add(store, named, _conversions(fold.control, before, now), _pairs(before, now))
+    tables.put(overlap_behaviours, put)
+    tables.remove(overlap_behaviours, gone)
+    _add(tables, named, _conversions(fold.control, before, now), _pairs(before, now))
 
 
-def _applied(said: Masks, before: Masks) -> Masks:
+def _apply(said: Masks, before: Masks) -> Masks:
     """What stands after what was said; a campaign on which the behaviour converts no more is left out."""
     now = dict(before)
     for campaign, bits in said.items():
@@ -132,11 +132,14 @@ def _pairs(before: dict[Behaviour, Masks], now: dict[Behaviour, Masks]) -> Count
 
 
 def _add(
-    store: Store, named: dict[str, tuple[str, str]], conversions: Counts, pairs: Counter[tuple[str, ...]]
+    tables: WritableTables,
+    named: dict[str, tuple[str, str]],
+    conversions: Counts,
+    pairs: Counter[tuple[str, ...]],
 ) -> None:
-    sums.add(store, overlap_conversions, conversions, lambda key: (*key, *named[key[0]]))
+    sums.add(tables, overlap_conversions, conversions, lambda key: (*key, *named[key[0]]))
     sums.add(
-        store,
+        tables,
         overlap_campaigns,
         {pair: (difference,) for pair, difference in pairs.items()},
         lambda pair: (*pair, *named[pair[0]], named[pair[1]][1]),

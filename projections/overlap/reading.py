@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from domain.campaigns.conversion_events import LETTERS
 from projections.engine.generations import current
-from projections.engine.projection import Known
+from projections.engine.projection import Definitions
 from projections.engine.sums import stream
 from projections.overlap import OVERLAP
 from projections.overlap.tables import overlap_campaigns, overlap_conversions
@@ -71,9 +71,9 @@ class Overlap:
         }
 
 
-def overlap(connection: Connection, known: Known, app_group: str, campaign_id: str) -> Overlap:
+def overlap(connection: Connection, definitions: Definitions, app_group: str, campaign_id: str) -> Overlap:
     """The overlap of a campaign with each of the others, most first; raises UnknownCampaign."""
-    conversion_events = known.definition(app_group, campaign_id).conversion_events
+    conversion_events = definitions.definition(app_group, campaign_id).conversion_events
     tables = current(connection, OVERLAP)
     counted, pairs = tables[overlap_conversions], tables[overlap_campaigns]
     own = stream(app_group, campaign_id)

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from projections.engine.columns import CAMPAIGN
-from projections.engine.projection import Store
+from projections.engine.projection import WritableTables
 from projections.recipients.fold import WIDTH, ReceiptKey, Recipient, RecipientsFold, User
 from projections.recipients.tables import recipient_receipts, recipients
 
@@ -24,7 +24,7 @@ _Receipts = tuple[int, ReceiptKey, ReceiptKey]
 """How many there are, the first and the last."""
 
 
-class Standing(msgspec.Struct, frozen=True, gc=False):
+class RecipientState(msgspec.Struct, frozen=True, gc=False):
     """What stands for a recipient; `converted` is a bit mask of conversion events."""
 
     receipts: int
@@ -40,13 +40,13 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     """
 
     recipient: Recipient
-    before: Standing | None
-    now: Standing | None
+    before: RecipientState | None
+    now: RecipientState | None
     one_before: bool
     one_now: bool
 
 
-Variants = dict[str, Standing]
+Variants = dict[str, RecipientState]
 """What stands of a user, by variant, and of the campaign."""
 
 
@@ -69,7 +69,7 @@ class Changes(NamedTuple):
     firsts: dict[User, tuple[FirstReceipt | None, FirstReceipt | None]]
 
 
-def changes(fold: RecipientsFold, store: Store, others: Iterable[User]) -> Changes:
+def find_changes(fold: RecipientsFold, tables: WritableTables, others: Iterable[User]) -> Changes:
     """What has changed, once the table of receipts holds what was folded.
 
     `others` are users to look at whose receipts and conversions may be what they were. A recipient is told of too who
@@ -78,8 +78,8 @@ def changes(fold: RecipientsFold, store: Store, others: Iterable[User]) -> Chang
     touched: dict[User, list[str]] = {}
     for stream, journey, variant_id in sorted({*fold.came, *fold.went, *fold.said}):
         touched.setdefault((stream, journey), []).append(variant_id)
-    stood = _stood(store, {*touched, *others})
-    looked_up = _looked_up(fold, store, stood)
+    stood = _find_before(tables, {*touched, *others})
+    looked_up = _look_up(fold, tables, stood)
     found = Changes([], {}, stood, {})
     for user, variants in touched.items():
         before = stood.get(user, _NOTHING)
@@ -89,21 +89,21 @@ def changes(fold: RecipientsFold, store: Store, others: Iterable[User]) -> Chang
             if recipient in looked_up:
                 receipts = looked_up[recipient]
             else:
-                receipts = _counted(standing, fold.came.get(recipient, ()), fold.went.get(recipient, ()))
+                receipts = _count(standing, fold.came.get(recipient, ()), fold.went.get(recipient, ()))
             if receipts is not None:
-                now[variant_id] = _judged(receipts, standing, fold.said.get(recipient, 0))
+                now[variant_id] = _judge(receipts, standing, fold.said.get(recipient, 0))
             elif standing is not None:
                 del now[variant_id]
         _compare(found, user, before, now, variants)
     return found
 
 
-def _stood(store: Store, users: Iterable[User]) -> dict[User, Variants]:
+def _find_before(tables: WritableTables, users: Iterable[User]) -> dict[User, Variants]:
     """What stood of all variants of these users."""
     found: dict[User, Variants] = {}
-    rows: list[Any] = store.find(recipients, users, by=2)
+    rows: list[Any] = tables.find(recipients, users, by=2)
     for stream, journey, variant_id, _, _, receipts, first_id, first_at, last_id, last_at, *flags in rows:
-        standing = Standing(receipts, (first_at, first_id), (last_at, last_id), _MASKS[tuple(flags)])
+        standing = RecipientState(receipts, (first_at, first_id), (last_at, last_id), _MASKS[tuple(flags)])
         found.setdefault((stream, journey), {})[variant_id] = standing
     return found
 
@@ -135,25 +135,25 @@ def _first(variants: Variants) -> FirstReceipt | None:
     return min(receipts, default=None)
 
 
-def left(came: Sequence[ReceiptKey], went: Collection[ReceiptKey]) -> Sequence[ReceiptKey]:
+def keep_left(came: Sequence[ReceiptKey], went: Collection[ReceiptKey]) -> Sequence[ReceiptKey]:
     """The receipts that came and did not go."""
     return [key for key in came if key not in went] if went else came
 
 
-def row(campaign: tuple[str, str], recipient: Recipient, standing: Standing) -> tuple[Any, ...]:
+def row(campaign: tuple[str, str], recipient: Recipient, standing: RecipientState) -> tuple[Any, ...]:
     """A recipient's row."""
     (first_at, first_id), (last_at, last_id) = standing.first, standing.last
     flags = FLAGS[standing.converted]
     return (*recipient, *campaign, standing.receipts, first_id, first_at, last_id, last_at, *flags)
 
 
-def _counted(
-    before: Standing | None, came: Sequence[ReceiptKey], went: Collection[ReceiptKey]
+def _count(
+    before: RecipientState | None, came: Sequence[ReceiptKey], went: Collection[ReceiptKey]
 ) -> _Receipts | None:
     """The receipts after some came, and some went that had been neither the first nor the last."""
     if before is not None and not came and not went:
         return (before.receipts, before.first, before.last)
-    come = left(came, went)
+    come = keep_left(came, went)
     ends = come if before is None else [before.first, before.last, *come]
     if not ends:
         return None
@@ -161,8 +161,8 @@ def _counted(
     return (receipts, min(ends), max(ends)) if len(ends) > 1 else (receipts, ends[0], ends[0])
 
 
-def _looked_up(
-    fold: RecipientsFold, store: Store, stood: Mapping[User, Variants]
+def _look_up(
+    fold: RecipientsFold, tables: WritableTables, stood: Mapping[User, Variants]
 ) -> dict[Recipient, _Receipts | None]:
     """The receipts of recipients whose first or last one went."""
     wanted = {
@@ -173,14 +173,14 @@ def _looked_up(
     }
     controls = dict(fold.campaigns.values())
     stand: defaultdict[Recipient, list[ReceiptKey]] = defaultdict(list)
-    for each in store.find(recipient_receipts, {recipient[:2] for recipient in wanted}, by=2):
+    for each in tables.find(recipient_receipts, {recipient[:2] for recipient in wanted}, by=2):
         key = (each.received_at, each.receipt_id)
         stand[each.stream_id, each.journey_id, each.variant_id].append(key)
         if each.variant_id != controls[each.stream_id]:
             stand[each.stream_id, each.journey_id, CAMPAIGN].append(key)
-    return {recipient: _counted(None, stand[recipient], ()) for recipient in wanted}
+    return {recipient: _count(None, stand[recipient], ()) for recipient in wanted}
 
 
-def _judged(receipts: _Receipts, before: Standing | None, said: int) -> Standing:
+def _judge(receipts: _Receipts, before: RecipientState | None, said: int) -> RecipientState:
     converted = 0 if before is None else before.converted
-    return Standing(*receipts, converted & ~(said >> WIDTH) | said & _ALL)
+    return RecipientState(*receipts, converted & ~(said >> WIDTH) | said & _ALL)

@@ -11,7 +11,7 @@ from domain.facts import Received
 from domain.journey.decisions import Conversion, Revenue
 from projections.engine import sums
 from projections.engine.columns import CAMPAIGN
-from projections.engine.projection import Fold, Known, Logged
+from projections.engine.projection import Definitions, Fold, Logged
 from projections.engine.sums import stream
 
 WIDTH = len(LETTERS)
@@ -36,8 +36,8 @@ class RecipientsFold(Fold):
     hours from the receipt.
     """
 
-    def __init__(self, known: Known) -> None:
-        super().__init__(known)
+    def __init__(self, definitions: Definitions) -> None:
+        super().__init__(definitions)
         self.campaigns: dict[tuple[str, str], tuple[str, str | None]] = {}
         self.came: dict[Recipient, list[ReceiptKey]] = {}
         self.went: dict[Recipient, set[ReceiptKey]] = {}
@@ -50,7 +50,7 @@ class RecipientsFold(Fold):
         campaign = (logged.app_group, campaign_id)
         found = self.campaigns.get(campaign)
         if found is None:
-            found = (stream(*campaign), self.known.definition(*campaign).control)
+            found = (stream(*campaign), self.definitions.definition(*campaign).control)
             self.campaigns[campaign] = found
         key, control = found
         of_variant = (key, logged.stream_id, variant_id)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from domain.instants import EPOCH
 from projections.engine import sums
-from projections.engine.projection import Known, Store
+from projections.engine.projection import Definitions, WritableTables
 from projections.recipients.changes import Change
 from projections.recipients.tables import recipient_hours
 
@@ -23,21 +23,25 @@ _Campaigns = Mapping[str, tuple[str, str]]
 """By stream the app group and the campaign."""
 
 
-def write(changes: Iterable[Change], store: Store, campaigns: _Campaigns) -> None:
+def write(changes: Iterable[Change], tables: WritableTables, campaigns: _Campaigns) -> None:
     """Add what the changes make of the counts."""
     differences = {
         (*key[:3], EPOCH + key[3] * _HOUR): each
-        for key, each in _differences(changes, store.known, campaigns).items()
+        for key, each in _differences(changes, tables.definitions, campaigns).items()
     }
-    sums.add(store, recipient_hours, differences, lambda key: (*key, *campaigns[key[0]]))
+    sums.add(tables, recipient_hours, differences, lambda key: (*key, *campaigns[key[0]]))
 
 
-def _differences(changes: Iterable[Change], known: Known, campaigns: _Campaigns) -> dict[_Key, list[int]]:
+def _differences(
+    changes: Iterable[Change], definitions: Definitions, campaigns: _Campaigns
+) -> dict[_Key, list[int]]:
     """By key recipients and how many of them converted; and both of users of exactly one variant."""
     found: defaultdict[_Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     # Whole seconds are exact: deadlines are (R3), and full hours lie on them.
     deadlines = {
-        stream: [(index, deadline // _SECOND) for index, _, deadline in known.definition(*campaign).windows]
+        stream: [
+            (index, deadline // _SECOND) for index, _, deadline in definitions.definition(*campaign).windows
+        ]
         for stream, campaign in campaigns.items()
     }
     for change in changes:

@@ -12,7 +12,7 @@ from domain.campaigns.conversion_events import LETTERS
 from domain.instants import full_hour, printed
 from projections.engine.columns import CAMPAIGN
 from projections.engine.generations import Generation, current
-from projections.engine.projection import Known
+from projections.engine.projection import Definitions
 from projections.engine.sums import stream
 from projections.recipients import RECIPIENTS
 from projections.recipients.tables import recipient_hours
@@ -83,12 +83,14 @@ class Mature:
         }
 
 
-def mature(connection: Connection, known: Known, app_group: str, campaign_id: str, as_of: datetime) -> Mature:
+def mature(
+    connection: Connection, definitions: Definitions, app_group: str, campaign_id: str, as_of: datetime
+) -> Mature:
     """The mature rates of a campaign as of the full hour, in UTC, at or before an instant; raises UnknownCampaign.
 
     A recipient is mature once the window of their last receipt is over: the window's end is inside it (R6).
     """
-    definition, own = known.definition(app_group, campaign_id), current(connection, RECIPIENTS)
+    definition, own = definitions.definition(app_group, campaign_id), current(connection, RECIPIENTS)
     hour, indexes = full_hour(as_of), range(len(definition.conversion_events))
     counts = _counts(connection, own, stream(app_group, campaign_id), hour)
 

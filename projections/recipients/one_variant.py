@@ -15,7 +15,7 @@ from sqlalchemy import Table
 from domain.instants import EPOCH, full_hour
 from projections.engine import sums
 from projections.engine.columns import CAMPAIGN, EXACT
-from projections.engine.projection import Store
+from projections.engine.projection import WritableTables
 from projections.engine.sums import Key
 from projections.recipients.changes import FLAGS, Change, Changes, one
 from projections.recipients.fold import WIDTH, RecipientsFold
@@ -39,31 +39,33 @@ _NOTHING: RevenueOf = (0, Decimal(0))
 _HOUR = timedelta(hours=1)
 
 
-def write(found: Changes, controls: Mapping[str, str | None], store: Store, campaigns: Campaigns) -> None:
+def write(
+    found: Changes, controls: Mapping[str, str | None], tables: WritableTables, campaigns: Campaigns
+) -> None:
     """Add what has changed to the counts of users; `controls` are the control groups by stream."""
     several: Counter[tuple[str, bool]] = Counter()
     for user, (before, now) in found.users.items():
         for variants, sign in ((before, -1), (now, 1)):
             if len(variants) - (CAMPAIGN in variants) > 1:
                 several[user[0], controls[user[0]] in variants] += sign
-    _add(store, experiment_recipients, _by_first_hour(found.recipients), campaigns)
-    _add(store, experiment_first_receipts, _by_first_receipt(found), campaigns)
-    _add(store, experiment_several_variants, {key: (count,) for key, count in several.items()}, campaigns)
+    _add(tables, experiment_recipients, _by_first_hour(found.recipients), campaigns)
+    _add(tables, experiment_first_receipts, _by_first_receipt(found), campaigns)
+    _add(tables, experiment_several_variants, {key: (count,) for key, count in several.items()}, campaigns)
 
 
-def write_delays(fold: RecipientsFold, store: Store, campaigns: Campaigns) -> None:
+def write_delays(fold: RecipientsFold, tables: WritableTables, campaigns: Campaigns) -> None:
     """Add conversions by how long they took."""
-    _add(store, experiment_delays, {key: (count,) for key, count in fold.delays.items()}, campaigns)
+    _add(tables, experiment_delays, {key: (count,) for key, count in fold.delays.items()}, campaigns)
 
 
 def write_revenue(
-    found: Changes, differences: Mapping[Key, RevenueOf], store: Store, campaigns: Campaigns
+    found: Changes, differences: Mapping[Key, RevenueOf], tables: WritableTables, campaigns: Campaigns
 ) -> None:
     """Add purchases to each recipient's, and what the recipients of one variant come to."""
-    before, now = _revenue(found, differences, store)
+    before, now = _revenue(found, differences, tables)
     changed = [key for key, each in now.items() if each != before.get(key, _NOTHING)]
-    store.put(recipient_revenue, [(*key, *campaigns[key[0]], *now[key]) for key in changed if any(now[key])])
-    store.remove(recipient_revenue, [key for key in changed if key in before and not any(now[key])])
+    tables.put(recipient_revenue, [(*key, *campaigns[key[0]], *now[key]) for key in changed if any(now[key])])
+    tables.remove(recipient_revenue, [key for key in changed if key in before and not any(now[key])])
     sums_of: defaultdict[Key, list[Any]] = defaultdict(lambda: [0, Decimal(0), Decimal(0)])
     for key in now:
         stream, journey, variant_id, currency = key
@@ -74,7 +76,7 @@ def write_revenue(
             _count(of, before.get(key, _NOTHING), -1)
         if one(stands) == variant_id:
             _count(of, now[key], 1)
-    _add(store, experiment_revenue, sums_of, campaigns)
+    _add(tables, experiment_revenue, sums_of, campaigns)
 
 
 def _by_first_hour(changes: Iterable[Change]) -> dict[Key, list[int]]:
@@ -108,7 +110,7 @@ def _by_first_receipt(found: Changes) -> dict[Key, tuple[int]]:
 
 
 def _revenue(
-    found: Changes, differences: Mapping[Key, RevenueOf], store: Store
+    found: Changes, differences: Mapping[Key, RevenueOf], tables: WritableTables
 ) -> tuple[dict[Key, RevenueOf], dict[Key, RevenueOf]]:
     """The revenue, before and now, of users whose purchases or whose variants are others than before.
 
@@ -116,7 +118,7 @@ def _revenue(
     last receipt in the user's own stream, and so comes before whatever they receive next.
     """
     moved = {*(user for user in found.users if user in found.stood), *(key[:2] for key in differences)}
-    before: dict[Key, RevenueOf] = {row[:4]: row[-2:] for row in store.find(recipient_revenue, moved, by=2)}
+    before: dict[Key, RevenueOf] = {row[:4]: row[-2:] for row in tables.find(recipient_revenue, moved, by=2)}
     now = dict(before)
     for key, (purchases, amount) in differences.items():
         held = before.get(key, _NOTHING)
@@ -134,5 +136,7 @@ def _count(of: list[Any], revenue: RevenueOf, sign: int) -> None:
         of[1], of[2] = add(of[1], amount), add(of[2], EXACT.multiply(amount, amount))
 
 
-def _add(store: Store, table: Table, differences: Mapping[Key, Sequence[Any]], campaigns: Campaigns) -> None:
-    sums.add(store, table, differences, lambda key: (*key, *campaigns[key[0]]))
+def _add(
+    tables: WritableTables, table: Table, differences: Mapping[Key, Sequence[Any]], campaigns: Campaigns
+) -> None:
+    sums.add(tables, table, differences, lambda key: (*key, *campaigns[key[0]]))

@@ -14,7 +14,7 @@ from domain.campaigns.definition import Definition
 from projections.engine.columns import CAMPAIGN
 from projections.engine.generations import Generation, current
 from projections.engine.paging import first_between
-from projections.engine.projection import Known
+from projections.engine.projection import Definitions
 from projections.engine.sums import stream
 from projections.figures import Figures, add_up
 from projections.recipients import RECIPIENTS
@@ -70,7 +70,7 @@ class Until(NamedTuple):
 
 def received_between(
     connection: Connection,
-    known: Known,
+    definitions: Definitions,
     app_group: str,
     campaign_id: str,
     first: date,
@@ -84,11 +84,11 @@ def received_between(
     What is credited to receipts of these days is told by the series: conversions by variant and index, revenue by
     variant and currency.
     """
-    definition, own = known.definition(app_group, campaign_id), current(connection, RECIPIENTS)
-    zone = known.zone(app_group)
-    counted = _Counted(connection, _of_days(own, stream(app_group, campaign_id), spans(zone, first, last)))
+    definition, own = definitions.definition(app_group, campaign_id), current(connection, RECIPIENTS)
+    zone = definitions.zone(app_group)
+    counted = _Counts(connection, _of_days(own, stream(app_group, campaign_id), spans(zone, first, last)))
     receipts, users = counted.by_variant()
-    credited = _credited(definition, conversions, revenue)
+    credited = _credit(definition, conversions, revenue)
     variants = [
         VariantPeriod(key, each.control, Figures(receipts[key], users[key], *credited[key]))
         for key, each in definition.variants.items()
@@ -164,7 +164,7 @@ def _of_days(own: Generation, stream_id: str, days: Sequence[Span]) -> Subquery:
 
 
 @dataclass(frozen=True)
-class _Counted:
+class _Counts:
     """Counts over some receipts."""
 
     connection: Connection
@@ -194,7 +194,7 @@ _Credited = tuple[list[int], dict[str, Decimal]]
 """Conversions by index, and revenue by currency."""
 
 
-def _credited(
+def _credit(
     definition: Definition,
     conversions: Mapping[tuple[str, int], int],
     revenue: Mapping[tuple[str, str], Decimal],

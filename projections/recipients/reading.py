@@ -15,7 +15,7 @@ from domain.campaigns.definition import Definition
 from domain.instants import printed
 from projections.engine.columns import CAMPAIGN, EXACT
 from projections.engine.generations import Generation, current
-from projections.engine.projection import Known
+from projections.engine.projection import Definitions
 from projections.engine.sums import stream
 from projections.engine.users import users
 from projections.recipients import RECIPIENTS, tables
@@ -126,7 +126,7 @@ class Wanted(TypedDict, total=False):
 
 def recipients(
     connection: Connection,
-    known: Known,
+    definitions: Definitions,
     app_group: str,
     campaign_id: str,
     *,
@@ -135,7 +135,7 @@ def recipients(
     **wanted: Unpack[Wanted],
 ) -> list[RecipientRow]:
     """A page of the users who received a campaign, in the order of their keys; raises UnknownCampaign."""
-    definition, own = known.definition(app_group, campaign_id), current(connection, RECIPIENTS)
+    definition, own = definitions.definition(app_group, campaign_id), current(connection, RECIPIENTS)
     page = _page(own, app_group, campaign_id, after, wanted).limit(limit).subquery()
     of_users: defaultdict[str, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(_on_page(own, page)):
@@ -202,10 +202,10 @@ def _recipient(definition: Definition, rows: Sequence[Row[Any]], revenue: dict[s
         ],
         first=min((row.first_received_at, row.first_receipt_id) for row in rows),
         last=max((row.last_received_at, row.last_receipt_id) for row in rows),
-        credited=[_credited(rows, flag) for _, flag in zip(definition.windows, _FLAGS, strict=False)],
+        credited=[_find_credited(rows, flag) for _, flag in zip(definition.windows, _FLAGS, strict=False)],
         revenue=revenue,
     )
 
 
-def _credited(rows: Iterable[Row[Any]], flag: str) -> str | None:
+def _find_credited(rows: Iterable[Row[Any]], flag: str) -> str | None:
     return next((row.variant_id for row in rows if getattr(row, flag)), None)

@@ -14,7 +14,7 @@ from domain.facts import Received
 from domain.journey.decisions import Conversion, Receipt, Revenue
 from projections.engine import sums
 from projections.engine.columns import CAMPAIGN
-from projections.engine.projection import Fold, Known, Logged, Store
+from projections.engine.projection import Definitions, Fold, Logged, WritableTables
 from projections.engine.sums import Key, stream
 from projections.series.tables import series_conversions, series_receipts, series_revenue
 
@@ -22,8 +22,8 @@ from projections.series.tables import series_conversions, series_receipts, serie
 class SeriesFold(Fold):
     """Differences by app group, campaign, clock where there are two, day, variant, and whatever is counted."""
 
-    def __init__(self, known: Known) -> None:
-        super().__init__(known)
+    def __init__(self, definitions: Definitions) -> None:
+        super().__init__(definitions)
         self.receipts: Counter[Key] = Counter()
         self.recipients: Counter[Key] = Counter()
         self.conversions: Counter[Key] = Counter()
@@ -40,7 +40,7 @@ def disregarded(fold: SeriesFold, logged: Logged) -> None:
 
 
 def _receipt(fold: SeriesFold, app_group: str, fact: Received, sign: int) -> None:
-    day = fact.at.astimezone(fold.known.zone(app_group)).date()
+    day = fact.at.astimezone(fold.definitions.zone(app_group)).date()
     fold.receipts[app_group, fact.campaign_id, day, fact.variant_id] += sign
 
 
@@ -59,7 +59,7 @@ def recipient_withdrawn(fold: SeriesFold, logged: Logged) -> None:
 
 def _recipient(fold: SeriesFold, logged: Logged, first: Receipt, sign: int) -> None:
     app_group, event = logged.app_group, logged.event
-    day = first.at.astimezone(fold.known.zone(app_group)).date()
+    day = first.at.astimezone(fold.definitions.zone(app_group)).date()
     variant_id = CAMPAIGN if event.variant_id is None else event.variant_id
     fold.recipients[app_group, event.campaign_id, day, variant_id] += sign
 
@@ -79,7 +79,7 @@ def conversion_withdrawn(fold: SeriesFold, logged: Logged) -> None:
 
 def _conversion(fold: SeriesFold, logged: Logged, conversion: Conversion, sign: int) -> None:
     app_group, event, receipt = logged.app_group, logged.event, conversion.receipt
-    zone, what = fold.known.zone(app_group), (receipt.variant_id, event.index)
+    zone, what = fold.definitions.zone(app_group), (receipt.variant_id, event.index)
     day = conversion.behaviour.at.astimezone(zone).date()
     fold.conversions[app_group, event.campaign_id, "conversion", day, *what] += sign
     day = receipt.at.astimezone(zone).date()
@@ -101,33 +101,33 @@ def revenue_withdrawn(fold: SeriesFold, logged: Logged) -> None:
 
 def _revenue(fold: SeriesFold, logged: Logged, revenue: Revenue, sign: int) -> None:
     app_group, event, receipt = logged.app_group, logged.event, revenue.receipt
-    zone, what = fold.known.zone(app_group), (receipt.variant_id, event.currency)
+    zone, what = fold.definitions.zone(app_group), (receipt.variant_id, event.currency)
     day = event.purchase.at.astimezone(zone).date()
     fold.revenue.add((app_group, event.campaign_id, "conversion", day, *what), revenue.net, sign)
     day = receipt.at.astimezone(zone).date()
     fold.revenue.add((app_group, event.campaign_id, "receipt", day, *what), revenue.net, sign)
 
 
-def write(fold: SeriesFold, store: Store) -> None:
-    _add(store, series_receipts, _receipts(fold, store.known))
-    _add(store, series_conversions, {key: (count,) for key, count in fold.conversions.items()})
-    _add(store, series_revenue, fold.revenue.differences())
+def write(fold: SeriesFold, tables: WritableTables) -> None:
+    _add(tables, series_receipts, _receipts(fold, tables.definitions))
+    _add(tables, series_conversions, {key: (count,) for key, count in fold.conversions.items()})
+    _add(tables, series_revenue, fold.revenue.differences())
 
 
-def _receipts(fold: SeriesFold, known: Known) -> Mapping[Key, Sequence[int]]:
+def _receipts(fold: SeriesFold, definitions: Definitions) -> Mapping[Key, Sequence[int]]:
     """Receipts and unique recipients of each variant, and of any but control."""
     found: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0])
     for (app_group, campaign_id, day, variant_id), difference in fold.receipts.items():
         found[app_group, campaign_id, day, variant_id][0] += difference
-        if variant_id != known.definition(app_group, campaign_id).control:
+        if variant_id != definitions.definition(app_group, campaign_id).control:
             found[app_group, campaign_id, day, CAMPAIGN][0] += difference
     for key, difference in fold.recipients.items():
         found[key][1] += difference
     return found
 
 
-def _add(store: Store, table: Table, differences: Mapping[Key, Sequence[Any]]) -> None:
+def _add(tables: WritableTables, table: Table, differences: Mapping[Key, Sequence[Any]]) -> None:
     """Add differences, by keys that have app group and campaign in the place of the campaign's stream."""
     named = {stream(*key[:2]): key[:2] for key in differences}
     by_key = {(stream(*key[:2]), *key[2:]): each for key, each in differences.items()}
-    sums.add(store, table, by_key, lambda key: (key[0], *named[key[0]], *key[1:]))
+    sums.add(tables, table, by_key, lambda key: (key[0], *named[key[0]], *key[1:]))

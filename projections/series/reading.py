@@ -15,7 +15,7 @@ from domain.campaigns.definition import Definition
 from domain.errors import DomainError
 from projections.engine.columns import CAMPAIGN, EXACT
 from projections.engine.generations import Generation, current
-from projections.engine.projection import Known
+from projections.engine.projection import Definitions
 from projections.engine.sums import stream
 from projections.series import SERIES
 from projections.series.clock import Clock
@@ -113,7 +113,7 @@ _Figures = dict[tuple[date, str], DayFigures]
 
 def series(
     connection: Connection,
-    known: Known,
+    definitions: Definitions,
     app_group: str,
     campaign_id: str,
     clock: Clock,
@@ -126,7 +126,7 @@ def series(
 
     Raises UnknownCampaign, and TooManyDays where there would be more than `most`.
     """
-    definition, zone = known.definition(app_group, campaign_id), known.zone(app_group)
+    definition, zone = definitions.definition(app_group, campaign_id), definitions.zone(app_group)
     tables = current(connection, SERIES)
     rows = _Rows(connection, tables, stream(app_group, campaign_id), clock, first, last)
     figures = _figures(rows, definition)
@@ -205,16 +205,16 @@ def _figures(rows: _Rows, definition: Definition) -> _Figures:
     for row in rows.of(series_receipts):
         found[row.day, row.variant_id] = _figures_of(definition, row.receipts, row.unique_recipients)
     for row in rows.of(series_conversions):
-        for variant_id in _stands_in(row.variant_id, definition):
+        for variant_id in _counts_in(row.variant_id, definition):
             found[row.day, variant_id].conversions[row.conversion_event] += row.conversions
     for row in rows.of(series_revenue):
-        for variant_id in _stands_in(row.variant_id, definition):
+        for variant_id in _counts_in(row.variant_id, definition):
             revenue = found[row.day, variant_id].revenue
             revenue[row.currency] = EXACT.add(revenue.get(row.currency, Decimal(0)), row.amount)
     return dict(found)
 
 
-def _stands_in(variant_id: str, definition: Definition) -> tuple[str, ...]:
+def _counts_in(variant_id: str, definition: Definition) -> tuple[str, ...]:
     """The rows that a variant's figures stand in: its own, and the campaign's unless it is control (R9)."""
     return (variant_id,) if variant_id == definition.control else (variant_id, CAMPAIGN)
 

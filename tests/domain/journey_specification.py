@@ -24,7 +24,7 @@ from tests.domain.journeys import definition_of, fact_of, fold, reloaded
 from tests.support.reference import Outcome, instant
 
 Fields = dict[str, Any]
-Told = Fields | AnyFact
+GivenFact = Fields | AnyFact
 A = TypeVar("A", bound=Aggregate[Any])
 
 
@@ -103,13 +103,13 @@ class Given:
     """Campaigns, and facts taken in this order."""
 
     campaigns: Sequence[Fields]
-    facts: Sequence[Told]
+    facts: Sequence[GivenFact]
 
-    def given(self, *facts: Told) -> "Given":
+    def given(self, *facts: GivenFact) -> "Given":
         """Some more facts, taken in this order."""
         return Given(self.campaigns, (*self.facts, *facts))
 
-    def when(self, fact: Told) -> "Decided":
+    def when(self, fact: GivenFact) -> "Decided":
         """Take one more fact, on a journey kept at hand and on one put away."""
         (at_hand, _), (put_away, _) = self.journey(), self.journey()
         decided = _take(at_hand, self.read(fact))
@@ -130,7 +130,7 @@ class Given:
         outcome = fold({"u1": self.journey()[1]})
         return replace(outcome, campaigns={campaign["id"]: campaign for campaign in self.campaigns})
 
-    def read(self, fact: Told) -> AnyFact:
+    def read(self, fact: GivenFact) -> AnyFact:
         """The domain's fact under these campaigns."""
         if not isinstance(fact, dict):
             return fact

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.app_version import checked, is_one, is_upgrade, stored
+from domain.app_version import check, check_text, is_upgrade, is_version
 from domain.errors import BadVersion
 
 
@@ -62,7 +62,7 @@ def test_r10_what_cannot_be_compared_is_an_upgrade_both_ways(before: str, after:
 )
 def test_r16_a_version_is_1_to_64_characters(version: str) -> None:
     """R16: taken as it is."""
-    assert checked(version) == version
+    assert check(version) == version
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_r16_a_version_is_1_to_64_characters(version: str) -> None:
 def test_r16_a_bad_version_is_refused(version: str) -> None:
     """R16: empty, over 64 characters, or with control characters."""
     with pytest.raises(BadVersion) as refused:
-        checked(version)
+        check(version)
     assert refused.value.code == "bad_version"
     with pytest.raises(BadVersion):
-        stored(version)
+        check_text(version)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,6 @@ def test_r16_a_bad_version_is_refused(version: str) -> None:
 def test_r10_a_text_without_a_digit_or_with_white_space_at_an_end_is_no_version(version: str) -> None:
     """R10: a word that stands for nothing is no version (B18); what was recorded before is still read."""
     with pytest.raises(BadVersion):
-        checked(version)
-    assert (is_one(version), stored(version)) == (False, version)
-    assert is_one("1.2")
+        check(version)
+    assert (is_version(version), check_text(version)) == (False, version)
+    assert is_version("1.2")

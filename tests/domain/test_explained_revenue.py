@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from domain.explained_revenue import Idle, lines_of
-from domain.explanation import Explanation, Told, explain
+from domain.explanation import Explanation, RecordedEvent, explain
 from domain.facts import OrderCancelled, OrderLine, OrderRefund
 from domain.journey.decisions import JourneyEvent
 from tests.domain.journey.test_journey_laws import plans
@@ -179,20 +179,22 @@ def test_r12_r27_what_was_given_back_is_what_the_net_lacks(plan: Any) -> None:
     for user_id, events in journeys.events.items():
         for each in campaigns:
             for sale in _sales(journeys, user_id, each["id"], events):
-                given_back = sum((effect.gave_back for effect in sale.effects), Decimal(0))
-                assert sale.sale.amount - given_back == sale.revenue.net
+                give_back = sum((effect.gave_back for effect in sale.effects), Decimal(0))
+                assert sale.sale.amount - give_back == sale.revenue.net
                 assert all(effect.gave_back >= 0 for effect in sale.effects)
 
 
 def _sales(journeys: Journeys, user_id: str, campaign_id: str, events: list[JourneyEvent]) -> Any:
     definition = journeys.journeys[user_id].definitions[campaign_id]
-    return explain(campaign_id, definition, [Told(RECORDED, event) for event in events]).sales
+    return explain(campaign_id, definition, [RecordedEvent(RECORDED, event) for event in events]).sales
 
 
 def test_a_story_is_told_of_any_facts() -> None:
     """Without facts there is nothing to tell."""
     journey, events = under(campaign(BUYS)).journey()
-    told = explain("spring", journey.definitions["spring"], [Told(RECORDED, event) for event in events])
+    told = explain(
+        "spring", journey.definitions["spring"], [RecordedEvent(RECORDED, event) for event in events]
+    )
     assert (told.known, told.sales, told.refunds_without_effect) == (False, [], [])
 
 

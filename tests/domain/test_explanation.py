@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.explanation import Change, Explanation, Reason, Told, explain
+from domain.explanation import Change, Explanation, Reason, RecordedEvent, explain
 from domain.journey.decisions import Conversion, Occurrence, Receipt, Revenue
 from domain.money import plain
 from tests.domain.journey_specification import (
@@ -37,12 +37,12 @@ Why = tuple[Reason | None, str | None, str | None]
 
 def story(event: Fields | None, *facts: Fields, others: tuple[Fields, ...] = ()) -> Explanation:
     """The explanation of "spring", whose facts were recorded a minute apart, in the order given."""
-    told: list[Told] = []
+    told: list[RecordedEvent] = []
     spring = campaign(*([] if event is None else [event]))
     given = under(spring, *others)
     for minute in range(len(facts)):
         events = given.given(*facts[: minute + 1]).journey()[1]
-        told += [Told(RECORDED + timedelta(minutes=minute), event) for event in events[len(told) :]]
+        told += [RecordedEvent(RECORDED + timedelta(minutes=minute), event) for event in events[len(told) :]]
     definition = given.journey()[0].definitions["spring"]
     return explain("spring", definition, told)
 
@@ -193,7 +193,9 @@ def test_r19_every_conversion_event_is_explained_by_itself() -> None:
     """R8: in order, each with its own behaviour, reason and changes."""
     spring = campaign(OPENS, BUYS, OPENS | {"deadline": "1d"})
     journey, events = under(spring).given(R1, S3).journey()
-    explained = explain("spring", journey.definitions["spring"], [Told(RECORDED, event) for event in events])
+    explained = explain(
+        "spring", journey.definitions["spring"], [RecordedEvent(RECORDED, event) for event in events]
+    )
     assert [(each.index, each.reason) for each in explained.conversion_events] == [
         (0, None),
         (1, Reason.NO_MATCHING_BEHAVIOUR),

@@ -23,7 +23,7 @@ LAWS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthChe
 @pytest.fixture(params=[1, 4, 1_000], ids=lambda events: f"state every {events}")
 def state_every(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """How often states are written back: at once, now and then, and never within a test."""
-    monkeypatch.setattr(store, "STATE_EVERY", request.param)
+    monkeypatch.setattr(store, "SNAPSHOT_EVERY", request.param)
     return int(request.param)
 
 
@@ -51,7 +51,9 @@ def test_r14_any_order_batches_repeats_and_restarts_give_what_the_reference_find
 @pytest.fixture
 def unkeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seals do without a journey's own key, so that those of two ledgers can be compared."""
-    monkeypatch.setattr("application.commands.intake.seal", lambda _key, text: str(zlib.crc32(text.encode())))
+    monkeypatch.setattr(
+        "application.commands.translation.seal", lambda _key, text: str(zlib.crc32(text.encode()))
+    )
 
 
 @pytest.mark.usefixtures("unkeyed", "state_every")

@@ -24,7 +24,7 @@ from projections.conversions.reading import (
 from projections.engine import generations
 from projections.engine.columns import ExactDecimal
 from projections.engine.rebuilding import sweep
-from projections.engine.status import standings
+from projections.engine.status import read_statuses
 from tests.support.ledgers import GROUP, open_ledger, rebuilt, rows, take
 from tests.support.read_models import check_verified
 
@@ -369,7 +369,7 @@ def test_after_an_upgrade_the_former_table_and_its_view_are_gone(tmp_path: Path)
         service.projector.catch_up(CONVERSIONS)
         as_version_1(service)
         with service.database.reading() as connection:
-            [stood] = standings(connection, service.log, [CONVERSIONS], 0)
+            [stood] = read_statuses(connection, service.log, [CONVERSIONS], 0)
         assert (stood.version, stood.rows) == (1, 2)
         rebuilt(service, CONVERSIONS)
         with service.database.reading() as connection:
@@ -391,4 +391,4 @@ def as_version_1(service: Service) -> None:
         connection.execute(text("DROP TABLE sale_lines_1"))
         connection.execute(text("CREATE VIEW counted_purchases AS SELECT * FROM counted_purchases_1"))
         old = update(generations.checkpoints).where(generations.checkpoints.c.name == CONVERSIONS.name)
-        connection.execute(old.values(version=1, fingerprint="another"))
+        connection.execute(old.values(version=1))

@@ -243,7 +243,7 @@ def test_r5_strata_and_first_receipts_follow_the_weights_of_each_hour(tmp_path: 
         (None, {"A": Counted(1, [0]), "B": none, "holdout": none}),
         (periods[2], {"A": Counted(1, [1]), "B": none, "holdout": Counted(1, [0])}),
     ]
-    shared = weights.shared(found, periods)
+    shared = weights.count_shared(found, periods)
     assert [each.first_receipts for each in shared.values()] == [2, 2, 1]
     assert [each.expected for each in shared.values()] == pytest.approx(
         [2 / 4 + 3 * 0.7, 2 / 4 + 3 * 0.1, 2 / 2 + 3 * 0.2]

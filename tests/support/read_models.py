@@ -19,7 +19,7 @@ from application.commands.definitions import read_campaigns
 from infrastructure.access.operator import stamp
 from infrastructure.composition import Service
 from infrastructure.database.schema import identities
-from projections.app_groups import listed
+from projections.app_groups import read_app_groups
 from projections.conversions import CONVERSIONS
 from projections.conversions.reading import conversions_until, revenue_until
 from projections.conversions.tables import conversions as conversions_table
@@ -122,7 +122,7 @@ class Judge:
     def check_app_groups(self) -> None:
         """App groups are as they were made."""
         with self.service.database.reading() as connection:
-            [found] = listed(connection)
+            [found] = read_app_groups(connection)
         assert (found.app_group, found.time_zone) == (GROUP, self.zone)
         assert (found.apps, found.custom_events) == (sorted(APPS), sorted(CUSTOM_EVENTS))
 

@@ -10,7 +10,7 @@ def holds(receipt: Receipt, at: datetime, deadline: timedelta) -> bool:
     return receipt.at <= at <= receipt.at + deadline
 
 
-def credited(reigning: Receipt | None, at: datetime, deadline: timedelta) -> Receipt | None:
+def credit(reigning: Receipt | None, at: datetime, deadline: timedelta) -> Receipt | None:
     """R9: the receipt an instant is credited to, given the latest one at or before it.
 
     Deadlines within a conversion event are equal, so where the latest receipt's window does not hold the instant, no

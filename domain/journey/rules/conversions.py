@@ -14,11 +14,11 @@ from domain.journey.decisions import (
     Receipt,
 )
 from domain.journey.history import LAST_ID
-from domain.journey.lookups import Journey
-from domain.journey.rules.attribution import credited
+from domain.journey.lookups import JourneySoFar
+from domain.journey.rules.attribution import credit
 
 
-def judge(journey: Journey, behaviour: Behaviour | OrderCorrection, *, upgrade: bool) -> None:
+def judge(journey: JourneySoFar, behaviour: Behaviour | OrderCorrection, *, upgrade: bool) -> None:
     """A behaviour came: it converts wherever it matches inside a window, if none did earlier (R7, R8)."""
     for campaign_id in journey.campaigns_around(behaviour.at):
         wanted = [
@@ -27,7 +27,7 @@ def judge(journey: Journey, behaviour: Behaviour | OrderCorrection, *, upgrade: 
             if event.matches(behaviour, upgrade=upgrade)
             and not _earlier(journey, campaign_id, index, behaviour.key)
         ]
-        reigning = journey.reigning(campaign_id, behaviour.at) if wanted else None
+        reigning = journey.latest_receipt(campaign_id, behaviour.at) if wanted else None
         if reigning is None:
             continue
         for index, deadline in wanted:
@@ -36,13 +36,15 @@ def judge(journey: Journey, behaviour: Behaviour | OrderCorrection, *, upgrade: 
                 _convert(journey, campaign_id, index, now)
 
 
-def _earlier(journey: Journey, campaign_id: str, index: int, key: Key) -> bool:
+def _earlier(journey: JourneySoFar, campaign_id: str, index: int, key: Key) -> bool:
     """Whether a behaviour before the key converts already: then nothing at or after it can."""
     standing = journey.state.standings[campaign_id].conversions.get(index)
     return standing is not None and standing.behaviour.key < key
 
 
-def lose(journey: Journey, behaviour: Behaviour | OrderCorrection, *, only_as_upgrade: bool = False) -> None:
+def lose(
+    journey: JourneySoFar, behaviour: Behaviour | OrderCorrection, *, only_as_upgrade: bool = False
+) -> None:
     """A behaviour is gone, or is an upgrade no more: the conversions that stand on it fall back (R14)."""
     for campaign_id in journey.campaigns_around(behaviour.at):
         for index, event, _ in journey.definitions[campaign_id].windows:
@@ -59,25 +61,25 @@ def lose(journey: Journey, behaviour: Behaviour | OrderCorrection, *, only_as_up
                 )
 
 
-def open_windows(journey: Journey, fact: Received, receipt: Receipt, until: datetime | None) -> None:
+def open_windows(journey: JourneySoFar, fact: Received, receipt: Receipt, until: datetime | None) -> None:
     """A receipt came late: in its reign, behaviours convert that did not, or are credited to it (R9, R14)."""
     for index, event, deadline in journey.definitions[fact.campaign_id].windows:
         if _earlier(journey, fact.campaign_id, index, (receipt.at, "")):
             continue
-        for behaviour in journey.reigned(event.lane, receipt, deadline, until):
+        for behaviour in journey.facts_in_reign(event.lane, receipt, deadline, until):
             if event.matches(behaviour, upgrade=event.of_upgrades):
                 now = Conversion(Occurrence(behaviour.id, behaviour.at), receipt)
                 _convert(journey, fact.campaign_id, index, now)
                 break
 
 
-def close_windows(journey: Journey, fact: Received, before_it: Receipt | None) -> None:
+def close_windows(journey: JourneySoFar, fact: Received, before_it: Receipt | None) -> None:
     """A receipt is gone: what it was credited with goes to the one before, or falls back (R17)."""
     for index, _, deadline in journey.definitions[fact.campaign_id].windows:
         before = journey.state.standings[fact.campaign_id].conversions.get(index)
         if before is None or before.receipt.id != fact.id:
             continue
-        receipt = credited(before_it, before.behaviour.at, deadline)
+        receipt = credit(before_it, before.behaviour.at, deadline)
         if receipt is None:
             now = _next(journey, fact.campaign_id, index, before.behaviour.key)
         else:
@@ -85,7 +87,7 @@ def close_windows(journey: Journey, fact: Received, before_it: Receipt | None) -
         _restate(journey, fact.campaign_id, index, before, now)
 
 
-def _convert(journey: Journey, campaign_id: str, index: int, now: Conversion) -> None:
+def _convert(journey: JourneySoFar, campaign_id: str, index: int, now: Conversion) -> None:
     """The candidate converts unless an earlier behaviour does: at most once, the earliest (R7)."""
     before = journey.state.standings[campaign_id].conversions.get(index)
     if before is None:
@@ -95,7 +97,7 @@ def _convert(journey: Journey, campaign_id: str, index: int, now: Conversion) ->
 
 
 def _restate(
-    journey: Journey, campaign_id: str, index: int, before: Conversion, now: Conversion | None
+    journey: JourneySoFar, campaign_id: str, index: int, before: Conversion, now: Conversion | None
 ) -> None:
     if now is None:
         journey.record(ConversionWithdrawn(campaign_id, index, before))
@@ -103,12 +105,12 @@ def _restate(
         journey.record(ConversionRestated(campaign_id, index, before, now))
 
 
-def _next(journey: Journey, campaign_id: str, index: int, after: Key) -> Conversion | None:
+def _next(journey: JourneySoFar, campaign_id: str, index: int, after: Key) -> Conversion | None:
     """The earliest behaviour after the key that any window holds; leaps over what lies between windows."""
     _, event, deadline = journey.definitions[campaign_id].windows[index]
     lane = lanes.receipts(campaign_id)
     while (behaviour := _next_match(journey, event, after)) is not None:
-        receipt = credited(journey.reigning(campaign_id, behaviour.at), behaviour.at, deadline)
+        receipt = credit(journey.latest_receipt(campaign_id, behaviour.at), behaviour.at, deadline)
         if receipt is not None:
             return Conversion(behaviour, receipt)
         following = journey.history.after(lane, (behaviour.at, LAST_ID))
@@ -118,7 +120,7 @@ def _next(journey: Journey, campaign_id: str, index: int, after: Key) -> Convers
     return None
 
 
-def _next_match(journey: Journey, event: ConversionEvent, after: Key) -> Occurrence | None:
+def _next_match(journey: JourneySoFar, event: ConversionEvent, after: Key) -> Occurrence | None:
     for fact in journey.history.between(event.lane, after[0]):
         if fact.key > after and event.matches(fact, upgrade=event.of_upgrades):
             return Occurrence(fact.id, fact.at)

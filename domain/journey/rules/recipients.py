@@ -3,10 +3,10 @@
 from domain import lanes
 from domain.facts import Received
 from domain.journey.decisions import Receipt, RecipientCounted, RecipientRestated, RecipientWithdrawn
-from domain.journey.lookups import Journey, as_receipt
+from domain.journey.lookups import JourneySoFar, as_receipt
 
 
-def count(journey: Journey, fact: Received) -> None:
+def count(journey: JourneySoFar, fact: Received) -> None:
     """A receipt came: it may be the first of its variant, and, unless it is control's, of the campaign."""
     receipt = Receipt(fact.id, fact.at, fact.variant_id)
     _count(journey, fact.campaign_id, fact.variant_id, receipt)
@@ -14,7 +14,7 @@ def count(journey: Journey, fact: Received) -> None:
         _count(journey, fact.campaign_id, None, receipt)
 
 
-def discount(journey: Journey, fact: Received) -> None:
+def discount(journey: JourneySoFar, fact: Received) -> None:
     """A receipt is gone (R17): where it was the first, the next one is, or none."""
     for variant_id in (fact.variant_id, None):
         first = journey.state.standings[fact.campaign_id].first_of(variant_id)
@@ -27,7 +27,7 @@ def discount(journey: Journey, fact: Received) -> None:
             journey.record(RecipientRestated(fact.campaign_id, variant_id, first, now))
 
 
-def _count(journey: Journey, campaign_id: str, variant_id: str | None, receipt: Receipt) -> None:
+def _count(journey: JourneySoFar, campaign_id: str, variant_id: str | None, receipt: Receipt) -> None:
     first = journey.state.standings[campaign_id].first_of(variant_id)
     if first is None:
         journey.record(RecipientCounted(campaign_id, variant_id, receipt))
@@ -35,7 +35,7 @@ def _count(journey: Journey, campaign_id: str, variant_id: str | None, receipt: 
         journey.record(RecipientRestated(campaign_id, variant_id, first, receipt))
 
 
-def _first_after(journey: Journey, gone: Received, variant_id: str | None) -> Receipt | None:
+def _first_after(journey: JourneySoFar, gone: Received, variant_id: str | None) -> Receipt | None:
     control = journey.definitions[gone.campaign_id].control
     for fact in journey.history.between(lanes.receipts(gone.campaign_id), gone.at):
         receipt = as_receipt(fact)

@@ -9,7 +9,7 @@ from domain import lanes
 from domain.app_version import is_upgrade
 from domain.facts import AnyFact, Behaviour, Fact, reported_version
 from domain.journey.decisions import Occurrence, UpgradeRecorded, UpgradeWithdrawn
-from domain.journey.lookups import Journey
+from domain.journey.lookups import JourneySoFar
 from domain.journey.state import Report
 
 
@@ -34,7 +34,7 @@ class Change(NamedTuple):
 _NOBODY = Neighbours(None, None)
 
 
-def neighbours(journey: Journey, fact: Fact) -> Neighbours:
+def neighbours(journey: JourneySoFar, fact: Fact) -> Neighbours:
     """The reports around a behaviour that is not, or no more, among them."""
     reported = reported_version(fact)
     state = journey.state
@@ -48,7 +48,7 @@ def neighbours(journey: Journey, fact: Fact) -> Neighbours:
     return Neighbours(_report_of(journey.history.before(lane, fact.key)), after)
 
 
-def mark(journey: Journey, fact: Behaviour, around: Neighbours, *, gone: bool = False) -> Change:
+def mark(journey: JourneySoFar, fact: Behaviour, around: Neighbours, *, gone: bool = False) -> Change:
     """Compare versions anew around a report that came, or is gone, and record what changed."""
     reported = reported_version(fact)
     if reported is None:
@@ -74,7 +74,7 @@ def _upgraded_from(before: Report | None, report: Report) -> str | None:
     return version if version is not None and is_upgrade(version, report.version) else None
 
 
-def _record(journey: Journey, app_id: str, report: Report, version: str | None) -> None:
+def _record(journey: JourneySoFar, app_id: str, report: Report, version: str | None) -> None:
     """The report is an upgrade over a version; over none, it is one no more."""
     occurrence = Occurrence(report.id, report.at)
     if version is None:

@@ -1,4 +1,4 @@
-"""Events and purchases as Braze's clients send them, read as facts; they come without ids, and are given one."""
+"""Events and purchases of Braze's clients, read as facts. They have no ids, so each is given one."""
 
 import hashlib
 import re
@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
-from application.commands.facts import is_nobody
 from application.commands.properties import canonical
+from application.commands.values import is_nobody
 from domain.errors import BadMoney, FactRefused
 from domain.instants import printed
 from infrastructure.http.taking import Read, read
-from infrastructure.inbound.earlier import leniently
-from infrastructure.inbound.ecommerce.braze import fact_of, is_of_order
+from infrastructure.inbound.earlier import read_leniently
+from infrastructure.inbound.ecommerce.braze import is_of_order, read_order_event
 from infrastructure.inbound.files.json_lines import read_json
 from infrastructure.inbound.files.reading import kept
 
@@ -32,15 +32,15 @@ _MILLISECONDS_AFTER_A_COLON = re.compile(r"(?<=T\d\d:\d\d:\d\d):(?=\d{3}(?:Z|[+-
 
 @dataclass(frozen=True)
 class Item:
-    """An event or purchase of a call: where it stood, and what was read of it."""
+    """An event or purchase of a call: its place, and what was read of it."""
 
     array: Array
     index: int
     read: Read
 
 
-def items(events: Iterable[bytes], purchases: Iterable[bytes]) -> list[Item]:
-    """All of a call, in order: a fault is one of its own item alone."""
+def read_items(events: Iterable[bytes], purchases: Iterable[bytes]) -> list[Item]:
+    """All items of a call, in order; a malformed one does not affect the others."""
     counted: Counter[str] = Counter()
     arrays: list[tuple[Array, Iterable[bytes]]] = [("events", events), ("purchases", purchases)]
     return [
@@ -59,17 +59,17 @@ def _read(array: Array, text: bytes, counted: Counter[str]) -> Read:
     try:
         _check(sent)
     except FactRefused as refusal:
-        # Kept without an id, it can never be taken: its sender has split it by then, and it would count twice.
-        return Read(fact, kept(refusal), earlier=partial(leniently, fact | {"id": _id(fact, counted)}))
+        # It is kept without an id, so that a retry cannot take it: its sender splits it, and it would count twice.
+        return Read(fact, kept(refusal), earlier=partial(read_leniently, fact | {"id": _id(fact, counted)}))
     fact |= {"id": _id(fact, counted)}
     if not is_of_order(fact.get("name")):
         return read(fact)
     # An earlier version took it for a custom event like any other, under the same id.
-    return replace(read(fact_of(fact)), earlier=partial(leniently, fact))
+    return replace(read(read_order_event(fact)), earlier=partial(read_leniently, fact))
 
 
 def _id(fact: Sent, counted: Counter[str]) -> str:
-    """The hash of the content, and its ordinal among equals in the call: the same call again has the same ids."""
+    """The hash of the content, and its number among equal items: the same call sent again has the same ids."""
     content = hashlib.sha256(canonical(dict(fact)).encode()).hexdigest()[:40]
     counted[content] += 1
     return f"braze:{content}:{counted[content] - 1}"
@@ -116,7 +116,7 @@ def _user(sent: Sent) -> Any:  # noqa: ANN401
 
 
 def _instant(sent: Any) -> Any:  # noqa: ANN401
-    """An instant of any form of ISO 8601 with an offset, as RFC 3339; anything else as it came, to be refused."""
+    """An ISO 8601 instant with an offset, as RFC 3339; anything else is returned as it came, and is refused later."""
     if not isinstance(sent, str):
         return sent
     try:
@@ -127,7 +127,7 @@ def _instant(sent: Any) -> Any:  # noqa: ANN401
 
 
 def _check(sent: Sent) -> None:
-    """Raise FactRefused for what Braze's bounds forbid, and for users of whom there is no id."""
+    """Raise FactRefused if the item is beyond Braze's limits, or names no user."""
     if _user(sent) is None:
         said = "'external_id', 'user_alias' or 'braze_id' is required"
         if sent.get("email") is not None or sent.get("phone") is not None:
@@ -136,7 +136,7 @@ def _check(sent: Sent) -> None:
     alias = sent.get("user_alias")
     name = alias.get("alias_name") if sent.get("external_id") is None and isinstance(alias, dict) else None
     if isinstance(name, str) and is_nobody(name):
-        raise FactRefused(f"user_alias: {name!r} stands for nothing, and is no user", place="user_alias")
+        raise FactRefused(f"user_alias: {name!r} is a placeholder, and names no user", place="user_alias")
     quantity = sent.get("quantity")
     if isinstance(quantity, int) and quantity > _MOST_QUANTITY:
         raise BadMoney(f"quantity: it is at most {_MOST_QUANTITY}; send several purchases", place="quantity")

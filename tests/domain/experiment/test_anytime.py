@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.experiment import sequential
 from domain.experiment.anytime import Tables, evidence, interval, p_value
-from domain.experiment.base_rates import farthest, held
+from domain.experiment.base_rates import farthest, hold_rates
 from domain.experiment.proportions import Proportion
 from domain.experiment.strata import Stratum
 from tests.domain.experiment.tables import proportions
@@ -141,7 +141,7 @@ def test_an_interval_ends_at_an_odds_ratio_and_a_rate_that_evidence_leaves(told:
     """The odds ratio against which evidence is 1 / 0.045, told at the rate of both at which that says most."""
     found, (x, n1), (y, n2) = interval([told]), told.variant, told.against
     assert found is not None
-    lowest, highest = held([Proportion(x + y, n1 + n2)], 0.005)
+    lowest, highest = hold_rates([Proportion(x + y, n1 + n2)], 0.005)
     for end, sign in zip(found, (-1, 1), strict=True):
         if -1 < end < inf and abs(end) > 1e-9:
             rate_of_both = float((lowest if end * sign > 0 else highest)[0])
@@ -284,7 +284,7 @@ def test_s1_the_farthest_uplift_of_several_periods_is_that_of_all_rates_that_may
 def test_s1_of_each_period_a_rate_is_held_until_evidence_against_it_is_its_share() -> None:
     """Of 0.005 the s-th period has 1 / (s (s + 1)): 1/2, 1/6; a rate near 0 or 1 ends there."""
     periods = [Proportion(30, 200), Proportion(0, 40), Proportion(50, 50)]
-    low, high = held(periods, 0.005)
+    low, high = hold_rates(periods, 0.005)
     for (x, n), ends, share in zip(periods, zip(low, high, strict=True), (2, 6, 12), strict=True):
         assert ends[0] - 1e-12 <= x / n <= ends[1] + 1e-12
         for end in ends:

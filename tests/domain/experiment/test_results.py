@@ -8,12 +8,11 @@ import pytest
 from domain.campaigns.evidence import Count, DecidingTest
 from domain.experiment import anytime, comparing, means, proportions, sequential
 from domain.experiment.bayes import expected_loss, probability_best
+from domain.experiment.checks import holm, recipients_needed
 from domain.experiment.comparing import results
 from domain.experiment.means import Sums, welch
-from domain.experiment.power import recipients_needed
 from domain.experiment.proportions import Proportion, chi_squared, fisher, wilson
 from domain.experiment.results import Experiment, Observed
-from domain.experiment.several import holm
 from domain.experiment.strata import Stratum
 from domain.experiment.winner import Why
 
@@ -137,7 +136,7 @@ def test_nobody_yet_is_no_error() -> None:
     )
     (primary,) = found.conversion_events
     assert found.health.sample_ratio_p is None
-    assert primary.comparisons[0] == comparing.compared(
+    assert primary.comparisons[0] == comparing.compare(
         ([[Count("A", 0, 0), Count("B", 0, 0)]],) * 2, ("B", "A"), (None, None), 0.1
     )
     assert {primary.variants[0].rate, primary.comparisons[0].difference, primary.comparisons[0].adjusted} == {

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.experiment.bayes import improvement, probability_best
-from domain.experiment.selection import SURE, Cohort, choose, floored, usually_seen, weights
+from domain.experiment.selection import SURE, Cohort, choose, lift_to_floor, usually_seen, weights
 
 DAY = 24
 DEADLINE = 3 * 86_400
@@ -190,7 +190,7 @@ def test_control_keeps_its_share_exactly(likely: list[float], before: list[int],
 @given(shares, st.floats(0, 0.19))
 def test_no_share_is_below_the_floor(likely: list[float], floor: float) -> None:
     """And they are shares of one whole."""
-    found = floored([each / sum(likely) for each in likely], floor)
+    found = lift_to_floor([each / sum(likely) for each in likely], floor)
     assert min(found) >= floor - 1e-12
     assert sum(found) == pytest.approx(1)
 

@@ -6,17 +6,9 @@ from hypothesis import strategies as st
 
 from domain.campaigns.evidence import Count, DecidingTest
 from domain.experiment import anytime, sequential
+from domain.experiment.checks import holm
 from domain.experiment.proportions import Proportion, fisher, z_test
-from domain.experiment.several import holm
-from domain.experiment.winner import (
-    SIGNIFICANCE,
-    Decision,
-    Why,
-    decide,
-    p_value,
-    pooled,
-    strata,
-)
+from domain.experiment.winner import SIGNIFICANCE, Decision, Why, decide, p_value, pool, strata
 
 ANYTIME, FIXED, SEQUENTIAL = DecidingTest.ANYTIME, DecidingTest.FIXED, DecidingTest.SEQUENTIAL
 Period = tuple[Count, ...]
@@ -254,7 +246,7 @@ def test_periods_of_weights_are_not_mixed() -> None:
     assert decide(periods, None, FIXED).winner == "B"
     assert decide(periods, None, SEQUENTIAL).why is Why.TOO_CLOSE
     assert p_value(periods, "B", "A", SEQUENTIAL) == sequential.p_value(strata(periods, "B", "A"))
-    assert pooled(periods, "A") == Proportion(120, 1_000)
+    assert pool(periods, "A") == Proportion(120, 1_000)
 
 
 def test_who_is_worse_in_every_period_does_not_win() -> None:
@@ -280,7 +272,7 @@ def test_whoever_wins_leads_and_is_not_control(
         for each in decision.comparisons:
             if each.against not in decision.beaten:
                 assert each.against != control
-                assert pooled(periods, str(control)).recipients
+                assert pool(periods, str(control)).recipients
             elif test is not FIXED:
                 module = anytime if test is ANYTIME else sequential
                 found = module.interval(strata(periods, decision.winner, each.against))
@@ -288,7 +280,7 @@ def test_whoever_wins_leads_and_is_not_control(
                 # The anytime interval leaves a tenth of the 5 % to the rates: docs/statistics.md.
                 assert found.low > 0 or (test is ANYTIME and each.p > 0.9 * SIGNIFICANCE)
             else:
-                best, other = (pooled(periods, name).rate for name in (decision.winner, each.against))
+                best, other = (pool(periods, name).rate for name in (decision.winner, each.against))
                 assert best is not None
                 assert other is not None
                 assert best > other

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from application.commands.facts import read_fact
 from domain.errors import ConflictingFact, DomainError
 from domain.facts import CustomEvent, Order, OrderLine, Purchase
-from domain.journey.rules import orders
+from domain.journey.rules import earlier_orders
 from tests.domain.journey_specification import (
     Fields,
     bought,
@@ -377,7 +377,7 @@ def test_r27_an_order_has_the_currency_that_its_lines_agree_on() -> None:
 def as_purchases(*products: str, order_id: str = "o2") -> list[Fields]:
     """What an earlier version recorded of an order of these products, at 11.00 each."""
     facts = [Purchase("", instant(O2), each, Decimal(11), "EUR") for each in products]
-    names = orders._names(products)
+    names = earlier_orders._name_lines(products)
     return [
         bought(f"order:{order_id}:{name}", march(2), "11.00", product_id=fact.product_id)
         for name, fact in zip(names, facts, strict=True)
@@ -445,16 +445,16 @@ def test_r27_a_purchase_that_only_looks_like_an_orders_is_no_part_of_an_order_th
     alike = bought("order:o2:tea", march(2), "11.00")
     given = under(SPRING).given(R1, O2, alike)
     given.when(order_cancelled("x2", "o2")).then(revenue_restated(O2, (R1, "23.98"), (R1, "0")))
-    assert list(orders.order_ids("order::tea", "tea")) == []
+    assert list(earlier_orders.order_ids("order::tea", "tea")) == []
 
 
 def test_r27_a_purchase_is_of_the_order_that_its_product_or_place_leaves() -> None:
     """R27: a colon may be of the order's id or of the product's, and no other order is taken for recorded."""
-    assert list(orders.order_ids("order:a:b:tea", "tea")) == ["a:b"]
-    assert list(orders.order_ids("order:a:b:tea", "b:tea")) == ["a"]
-    assert list(orders.order_ids("order:a:b:#2", "tea")) == ["a:b"]
-    assert list(orders.order_ids("order:a:b:2", "b:2")) == ["a", "a:b"]
-    assert list(orders.order_ids("order:a:b:tea", "cup")) == []
+    assert list(earlier_orders.order_ids("order:a:b:tea", "tea")) == ["a:b"]
+    assert list(earlier_orders.order_ids("order:a:b:tea", "b:tea")) == ["a"]
+    assert list(earlier_orders.order_ids("order:a:b:#2", "tea")) == ["a:b"]
+    assert list(earlier_orders.order_ids("order:a:b:2", "b:2")) == ["a", "a:b"]
+    assert list(earlier_orders.order_ids("order:a:b:tea", "cup")) == []
     tea = bought("order:a:b:tea", march(2), "11.00", product_id="tea")
     given = under(SPRING).given(R1, tea)
     of_a = ordered("a", march(3), line("pot", "5.00"))

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from application.commands.definitions import read_campaigns
 from application.ledger import UnknownCampaign
 from domain.campaigns import conversion_events
-from domain.journey.lookups import Journey
+from domain.journey.lookups import JourneySoFar
 from domain.journey.rules import conversions, upgrades
 from infrastructure import composition
 from infrastructure.access.operator import stamp
@@ -218,8 +218,8 @@ def test_the_same_decisions_in_another_order_are_told_whole(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They stand in the stream in an order that today's code would not give them."""
-    backwards = Journey.campaigns_around
-    monkeypatch.setattr(Journey, "campaigns_around", lambda *given: backwards(*given)[::-1])
+    backwards = JourneySoFar.campaigns_around
+    monkeypatch.setattr(JourneySoFar, "campaigns_around", lambda *given: backwards(*given)[::-1])
     summer = fact("received", "s2", "20T09:00:00", campaign_id="summer")
     spring = fact("received", "r9", "20T09:00:00", campaign_id="spring", variant_id="A")
     bought = fact("purchase", "p9", "20T10:00:00", price="1", **MONEY)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eventsourcing.persistence import PersistenceError
+from eventsourcing.persistence import PersistenceError, StoredEvent
 from sqlalchemy import text
 
 from infrastructure.composition import Service
@@ -19,7 +19,7 @@ from infrastructure.database import postgresql as postgresql_dialect
 from infrastructure.database.failures import Busy
 from infrastructure.database.statements import cursor
 from infrastructure.demo import shop
-from infrastructure.event_store.recorder import NOBODY, Recorder, Unit
+from infrastructure.event_store.recorder import NOBODY, DecidedEvents, Recorder
 from infrastructure.migrations import migrate
 from tests.support.commands import run
 from tests.support.ledgers import databases, open_ledger, outcome, reported
@@ -109,7 +109,7 @@ def test_a_hint_wakes_whoever_follows_the_log(postgresql: Server, template: str,
     with databases.on(postgresql, template), open_ledger(tmp_path, [{"id": "spring"}]) as service:
         recorder = Recorder(service.database)
         with service.database.dialect.listen() as wait:
-            recorder.append([("shop", "s", 1, "t", "{}")])
+            recorder.insert_events([StoredEvent("s", 1, "t", b"{}")])
             began = time.monotonic()
             wait(30.0)
         assert time.monotonic() - began < 10
@@ -162,7 +162,9 @@ def test_a_writer_that_hangs_in_the_middle_of_a_copy_is_ended_by_who_waits_for_i
             with suppress(Busy), Recorder(service.database).writing() as writing:
                 connection = writing.connection
                 connection.execute(text("SET LOCAL lock_timeout = '1s'"))
-                Recorder(service.database).write(writing, [Unit(NOBODY, [("shop", "s", 1, "t", "{}")])])
+                Recorder(service.database).write(
+                    writing, [DecidedEvents(NOBODY, [("shop", "s", 1, "t", "{}")])]
+                )
         ended.set()
         thread.join()
         assert hanging.max_notification_id() == newest + 1

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from application.commands.definitions import AppGroupCommand
-from application.commands.facts import Notes, OrderUpdatedCommand, read_fact
+from application.commands.facts import OrderUpdatedCommand, read_fact
 from application.commands.intake import Answer, Verdict
+from application.commands.values import Notes
 from domain.errors import DomainError
 from domain.journey.decisions import ConversionRecorded, ConversionRestated
 from infrastructure.access.operator import stamp

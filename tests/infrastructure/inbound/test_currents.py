@@ -11,7 +11,8 @@ from typing import Any
 import fastavro
 import pytest
 
-from application.commands.facts import Notes, read_fact
+from application.commands.facts import read_fact
+from application.commands.values import Notes
 from domain.errors import FactRefused
 from infrastructure.inbound.files import UnreadableFile, open_facts
 from infrastructure.inbound.importing import Rejected, Totals

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from application.commands.facts import BadTime, read_fact
+from application.commands.facts import read_fact
+from application.commands.values import BadTime
 from domain.errors import FactRefused
 from infrastructure.inbound.files import Raw
 from infrastructure.inbound.files.lines import LINE_LIMIT

@@ -7,13 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from application.commands.facts import BadTime
+from application.commands.values import BadTime
 from domain import app_version
 from domain.errors import FactRefused
 from domain.instants import from_microseconds
-from infrastructure.inbound.ecommerce.braze import fact_of as fact_of_order
-from infrastructure.inbound.ecommerce.braze import is_of_order
-from infrastructure.inbound.ecommerce.told import without_nothing
+from infrastructure.inbound.ecommerce.braze import is_of_order, read_order_event
+from infrastructure.inbound.ecommerce.products import without_nothing
 from infrastructure.inbound.files.json_lines import read_properties, refuse_unstorable
 from infrastructure.inbound.files.reading import Reread
 
@@ -64,17 +63,17 @@ def fact_of(kind: str | None, sent: Sent, counted: Counter[str]) -> dict[str, An
 def _differs(then: Sent) -> bool:
     """Whether an earlier version read it otherwise: it knew no events of orders, and took any text as a version."""
     version = then.get("app_version")
-    return is_of_order(then.get("name")) or (isinstance(version, str) and not app_version.is_one(version))
+    return is_of_order(then.get("name")) or (isinstance(version, str) and not app_version.is_version(version))
 
 
 def _read_now(then: Sent, counted: Counter[str]) -> Reread:
     """A version that is none is as absent here, and counted: it only accompanies what happened (R10)."""
     version = then.get("app_version")
     now = dict(then)
-    if isinstance(version, str) and not app_version.is_one(version):
+    if isinstance(version, str) and not app_version.is_version(version):
         del now["app_version"]
         counted["version"] += 1
-    return Reread(fact_of_order(now) if is_of_order(now.get("name")) else now, then)
+    return Reread(read_order_event(now) if is_of_order(now.get("name")) else now, then)
 
 
 def _flat(sent: Sent) -> Sent:
