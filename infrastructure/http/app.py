@@ -57,6 +57,23 @@ _THREADS = 40
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
+_ROOMS = (
+    facts,
+    campaigns,
+    assignments,
+    experiments,
+    reports,
+    other_times,
+    lists,
+    users,
+    operation,
+    segment,
+    braze,
+    stream,
+    webhooks,
+)
+"""The modules whose routes are served."""
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -92,21 +109,7 @@ def create(
         openapi_url=None,
         redirect_slashes=False,
     )
-    for room in (
-        facts,
-        campaigns,
-        assignments,
-        experiments,
-        reports,
-        other_times,
-        lists,
-        users,
-        operation,
-        segment,
-        braze,
-        stream,
-        webhooks,
-    ):
+    for room in _ROOMS:
         app.include_router(room.routes)
     _describe(app)
     _handle_problems(app)

@@ -17,7 +17,7 @@ from application.queries.app_groups import app_group_as_json
 from application.queries.campaigns import campaign_as_filed
 from domain.campaigns.campaign import Campaign, stream_id
 from domain.errors import FactRefused
-from infrastructure.http import schemas
+from infrastructure.http import list_shapes, schemas
 from infrastructure.http.answers import respond, respond_tagged
 from infrastructure.http.bodies import read_body
 from infrastructure.http.idempotency import once
@@ -117,7 +117,9 @@ def _create(state: State, app_group: str, command: CampaignCommand, stamp: Stamp
     "/v1/campaigns",
     summary="List campaigns",
     response_class=Response,
-    responses=schemas.describe_answers(schemas.CampaignList, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(
+        list_shapes.CampaignList, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND
+    ),
 )
 async def list_campaigns(
     state: Shared,
