@@ -19,7 +19,7 @@ from domain.errors import FactRefused
 from infrastructure.access.operator import stamp
 from infrastructure.inbound.earlier import Earlier, merge_answers, read_leniently, select_new
 from infrastructure.inbound.files import FactFile, Raw, open_facts
-from infrastructure.inbound.files.reading import Reread
+from infrastructure.inbound.files.fact_rows import Reread
 from infrastructure.process.garbage import less_garbage_collection
 from projections.engine.projector import Projector
 from projections.registry import WITH_IMPORTS

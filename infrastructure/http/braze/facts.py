@@ -16,8 +16,8 @@ from domain.instants import printed
 from infrastructure.http.taking import Read, read
 from infrastructure.inbound.earlier import read_leniently
 from infrastructure.inbound.ecommerce.braze import is_of_order, read_order_event
+from infrastructure.inbound.files.fact_rows import without_context
 from infrastructure.inbound.files.json_lines import read_json
-from infrastructure.inbound.files.reading import kept
 
 Array = Literal["events", "purchases"]
 Sent = Mapping[str, Any]
@@ -54,13 +54,15 @@ def _read(array: Array, text: bytes, counted: Counter[str]) -> Read:
     try:
         sent = read_json(text)
     except FactRefused as refusal:
-        return Read(None, kept(refusal))
+        return Read(None, without_context(refusal))
     fact = {name: value for name, value in _FACTS[array](sent).items() if value is not None}
     try:
         _check(sent)
     except FactRefused as refusal:
         # It is kept without an id, so that a retry cannot take it: its sender splits it, and it would count twice.
-        return Read(fact, kept(refusal), earlier=partial(read_leniently, fact | {"id": _id(fact, counted)}))
+        return Read(
+            fact, without_context(refusal), earlier=partial(read_leniently, fact | {"id": _id(fact, counted)})
+        )
     fact |= {"id": _id(fact, counted)}
     if not is_of_order(fact.get("name")):
         return read(fact)

@@ -9,8 +9,8 @@ import msgspec
 from domain.errors import FactRefused
 from infrastructure.http.not_numbers import Decodable, decode_with
 from infrastructure.http.problems import Problem
+from infrastructure.inbound.files.fact_rows import without_context
 from infrastructure.inbound.files.json_lines import read_json
-from infrastructure.inbound.files.reading import kept
 
 BATCH_BYTES = 500 * 1024
 """The most bytes of a batch, as the public spec has it."""
@@ -102,4 +102,4 @@ def _read_context(
     try:
         return read_json(sent.original(raw))
     except FactRefused as refusal:
-        return kept(FactRefused(f"context of the batch: {refusal.message}", place="context"))
+        return without_context(FactRefused(f"context of the batch: {refusal.message}", place="context"))

@@ -10,8 +10,8 @@ from infrastructure.http.segment import earlier, events, orders
 from infrastructure.http.segment.calls import MESSAGE_BYTES, Call
 from infrastructure.http.segment.messages import Message, Origin, read_mapping
 from infrastructure.http.taking import Read, read
+from infrastructure.inbound.files.fact_rows import without_context
 from infrastructure.inbound.files.json_lines import read_json
-from infrastructure.inbound.files.reading import kept
 
 IGNORED = ("identify", "page", "screen", "group", "alias")
 """Kinds of messages that the ledger ignores."""
@@ -33,7 +33,7 @@ def interpret_call(call: Call, origin: Origin) -> Meaning:
         try:
             message = _read_message(raw, call, origin, found.ignored)
         except FactRefused as refusal:
-            found.facts.append(read(kept(refusal)))
+            found.facts.append(read(without_context(refusal)))
             continue
         if message.kind in IGNORED:
             found.ignored[message.kind] += 1
@@ -58,7 +58,7 @@ def _read_fact(message: Message, size: int) -> Read:
     try:
         return _choose_mapping(message, size)(message)
     except FactRefused as refusal:
-        return Read(message.to_keep, kept(refusal))
+        return Read(message.to_keep, without_context(refusal))
 
 
 def _choose_mapping(message: Message, size: int) -> Callable[[Message], Read]:
