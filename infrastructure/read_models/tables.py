@@ -16,9 +16,9 @@ from projections.engine.projection import Definitions, Rows
 class ReadModelTables:
     """Gives the tables of a generation, and keeps their statements: making one takes longer than running it."""
 
-    def __init__(self, dialect: Dialect, known: Definitions) -> None:
+    def __init__(self, dialect: Dialect, definitions: Definitions) -> None:
         self.dialect = dialect
-        self.known = known
+        self.definitions = definitions
         self._fills: dict[str, Callable[[Connection, Rows], None]] = {}
         self._selects: dict[tuple[str, int], Select[Any]] = {}
         self._deletes: dict[str, Delete] = {}
@@ -64,7 +64,7 @@ class GenerationTables:
     @property
     def definitions(self) -> Definitions:
         """What never changes once facts refer to it."""
-        return self._tables.known
+        return self._tables.definitions
 
     def __getitem__(self, table: Table) -> Table:
         return self.generation[table]
