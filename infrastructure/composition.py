@@ -71,11 +71,11 @@ class Service:
         return Import(self.intake, self.earlier, self.projector, app_group, reject)
 
     def reads_caught_up(self, catch_up: Callable[..., None] | None = None) -> CatchingUp:
-        """What questions are answered from where this process brings read models up to date."""
+        """Reads for the terminal: this process brings read models up to date first, by `catch_up` if it is given."""
         return CatchingUp(self._sources(), catch_up or self.projector.catch_up)
 
     def reads_waiting(self, wait_for: str | None = None) -> Waiting:
-        """What questions are answered from where another process does, up to a position or all that was recorded."""
+        """Reads for HTTP: they wait until the projector has reached a position, by default the newest."""
         return Waiting(self._sources(), wait_for)
 
     def _sources(self) -> Sources:

@@ -25,7 +25,7 @@ def reads_of(service: Service) -> Reads:
     return service.reads_caught_up(partial(catch_up, service))
 
 
-def about(service: Service, app_group: str | None, campaign_id: str) -> AskedCampaign:
+def ask_about(service: Service, app_group: str | None, campaign_id: str) -> AskedCampaign:
     """A campaign of the app group that is named, or of the only one there is."""
     return AskedCampaign(reads_of(service), only_app_group(service, app_group), campaign_id)
 
@@ -36,7 +36,7 @@ def asking(
 ) -> Iterator[AskedCampaign]:
     """Ask about a campaign; raises Refused for one that does not exist, and as `refusing` does."""
     with opened(database) as service:
-        asked = about(service, app_group, campaign_id)
+        asked = ask_about(service, app_group, campaign_id)
         try:
             with refusing(**options):
                 yield asked

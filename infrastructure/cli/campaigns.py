@@ -14,7 +14,7 @@ from application.queries import campaigns as queries
 from domain.app_group import AppGroup
 from domain.campaigns.campaign import Campaign
 from infrastructure.access.operator import stamp
-from infrastructure.cli.asking import about, reads_of
+from infrastructure.cli.asking import ask_about, reads_of
 from infrastructure.cli.console import (
     ROOMY,
     UNREADABLE,
@@ -127,7 +127,7 @@ def show(
 ) -> None:
     """Show the definition of a campaign."""
     with opened(database) as service:
-        found = queries.campaign_as_json(about(service, app_group, campaign).campaign())
+        found = queries.campaign_as_json(ask_about(service, app_group, campaign).campaign())
     if json_output:
         print_json(found)
     else:

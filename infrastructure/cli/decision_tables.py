@@ -55,7 +55,7 @@ def _changes(found: DecisionAudit) -> Table:
     for heading in ("Recorded, not repeated", "Decided now, not recorded"):
         table.add_column(heading, justify="right")
     for topic, recorded, now in found.by_topic():
-        table.add_row(_named(topic), f"{recorded:,}", f"{now:,}")
+        table.add_row(_words(topic), f"{recorded:,}", f"{now:,}")
     return table
 
 
@@ -84,7 +84,7 @@ def _difference(each: Difference) -> Iterator[str]:
 def _decided(decided: Decided) -> str:
     """A decision as its name and the values it gives."""
     values = _flat("", decided.event())
-    return f"{_named(decided.topic)}: {shown(', '.join(values))}"
+    return f"{_words(decided.topic)}: {shown(', '.join(values))}"
 
 
 def _flat(name: str, value: Any) -> Iterator[str]:  # noqa: ANN401
@@ -95,6 +95,6 @@ def _flat(name: str, value: Any) -> Iterator[str]:  # noqa: ANN401
         yield f"{name} {value}".strip()
 
 
-def _named(topic: str) -> str:
+def _words(topic: str) -> str:
     """A topic in words."""
     return shown(topic.removeprefix("journey.").replace("_", " "))

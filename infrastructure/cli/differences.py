@@ -32,7 +32,7 @@ def show(found: ReportDifference) -> None:
     out.print(_table(figures) if figures else "No figure changed.", highlight=False)
     controls = {variant.variant_id for variant in after.variants if variant.control}
     for change in difference.changes:
-        say(f"  {format_instant(change.at)}  {sentence(change, controls)}")
+        say(f"  {format_instant(change.at)}  {describe_change(change, controls)}")
     if more := difference.changes_total - len(difference.changes):
         say(f"  [dim]and {more:,} more of {difference.changes_total:,}: --limit shows them[/]")
 
@@ -75,7 +75,7 @@ def _in_words(change: FigureChange, value: Value, *, signed: bool = False) -> st
     return f"{sign}{abs(value):,}"
 
 
-def sentence(change: Change, controls: set[str]) -> str:
+def describe_change(change: Change, controls: set[str]) -> str:
     """A change in words: who, what, and because of which fact."""
     user = (
         "a user whose identity was erased" if change.user_id is None else f"[bold]{shown(change.user_id)}[/]"
@@ -89,14 +89,14 @@ def sentence(change: Change, controls: set[str]) -> str:
 
 def _what(change: Change, controls: set[str]) -> tuple[Receipt | Occurrence, str]:
     """What changed, and the receipt or behaviour that it is about: where that is the cause, it is not named twice."""
-    stands = change.now or change.before
-    if isinstance(stands, Receipt):
-        counts = "counts for" if change.now else "counts no more for"
-        return stands, f"receipt {_named(stands)} {counts} {_variant(stands, controls)}{_users(change)}"
-    if isinstance(stands, Conversion):
-        subject, name = stands.behaviour, f"conversion {LETTERS[change.index or 0]}"
+    state = change.now or change.before
+    if isinstance(state, Receipt):
+        counts = "counts for" if change.now else "no longer counts for"
+        return state, f"receipt {_name(state)} {counts} {_variant(state, controls)}{_users(change)}"
+    if isinstance(state, Conversion):
+        subject, name = state.behaviour, f"conversion {LETTERS[change.index or 0]}"
     else:
-        subject, name = _purchase(change), f"revenue of {change.sale} {_named(_purchase(change))}"
+        subject, name = _purchase(change), f"revenue of {change.sale} {_name(_purchase(change))}"
     return subject, f"{name} {_became(change, controls)}"
 
 
@@ -117,20 +117,20 @@ def _purchase(change: Change) -> Occurrence:
     return change.purchase
 
 
-def _value(stands: Any, change: Change) -> str:  # noqa: ANN401
+def _value(state: Any, change: Change) -> str:  # noqa: ANN401
     """The behaviour that converts, by its type where that is known, or what a purchase comes to."""
     because = change.because
-    if stands is None:
+    if state is None:
         return ""
-    if not isinstance(stands, Conversion):
-        return f"{thousands(money.printed(stands.net, str(change.currency)))} {change.currency}"
-    if because is not None and because.id == stands.behaviour.id:
+    if not isinstance(state, Conversion):
+        return f"{thousands(money.printed(state.net, str(change.currency)))} {change.currency}"
+    if because is not None and because.id == state.behaviour.id:
         return _fact(because)
-    return _named(stands.behaviour)
+    return _name(state.behaviour)
 
 
-def _credit(stands: Any, controls: set[str]) -> str:  # noqa: ANN401
-    return "" if stands is None else f"credited to {_variant(stands.receipt, controls)}"
+def _credit(state: Any, controls: set[str]) -> str:  # noqa: ANN401
+    return "" if state is None else f"credited to {_variant(state.receipt, controls)}"
 
 
 def _users(change: Change) -> str:
@@ -141,7 +141,7 @@ def _users(change: Change) -> str:
     return f"; {'a new' if change.now else 'no longer a'} unique recipient of {' and '.join(of)}"
 
 
-def _named(named: Receipt | Occurrence) -> str:
+def _name(named: Receipt | Occurrence) -> str:
     return f"{shown(named.id)} of {format_instant(named.at)}"
 
 

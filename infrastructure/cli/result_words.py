@@ -67,7 +67,11 @@ def few(found: ExperimentResults) -> str:
 
 
 def _advice(found: ExperimentResults) -> str:
-    return "Wait." if found.results.test is DecidingTest.FIXED else "How much better is known roughly."
+    return (
+        "Wait."
+        if found.results.test is DecidingTest.FIXED
+        else "How much better it is, is known only roughly."
+    )
 
 
 def show_health(health: Health) -> None:

@@ -8,7 +8,7 @@ import typer
 from application.queries.reads import AskedCampaign
 from domain.campaigns.evidence import DecidingTest
 from infrastructure.access.operator import stamp
-from infrastructure.cli.asking import about, refusing
+from infrastructure.cli.asking import ask_about, refusing
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import (
     AppGroupOption,
@@ -55,7 +55,7 @@ def results(
     from infrastructure.cli import result_tables, results_svg  # noqa: PLC0415
 
     with opened(database) as service, refusing():
-        asked = about(service, app_group, campaign)
+        asked = ask_about(service, app_group, campaign)
         found = read_results(asked, test or settings().deciding_test, uplift)
     if svg is not None:
         results_svg.write(found, svg)
@@ -86,7 +86,7 @@ def winner(
     if declare and check:
         raise bad_option("--check", "use --declare or --check, not both")
     with opened(database) as service, refusing():
-        asked = about(service, app_group, campaign)
+        asked = ask_about(service, app_group, campaign)
         if check:
             _check(asked, json_output=json_output)
         else:

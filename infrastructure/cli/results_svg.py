@@ -26,7 +26,7 @@ _FONT = "font-family='system-ui, sans-serif' font-size='13'"
 
 
 class _Row(NamedTuple):
-    """An estimate with its interval, and what stands beside it."""
+    """An estimate with its interval, and the figure beside it."""
 
     label: str
     middle: float | None
@@ -115,8 +115,8 @@ def _cut(text: str, letters: int) -> str:
 def _figure(middle: float | None, interval: Interval | None, *, plus: bool = False) -> str:
     if middle is None:
         return "no figure"
-    told = f"{middle * 100:{'+' if plus else ''}.1f} %"
-    return told if interval is None else f"{told} ({ends(interval, plus=plus)})"
+    estimate = f"{middle * 100:{'+' if plus else ''}.1f} %"
+    return estimate if interval is None else f"{estimate} ({ends(interval, plus=plus)})"
 
 
 def _chart(rows: Sequence[_Row], top: int) -> Iterator[str]:

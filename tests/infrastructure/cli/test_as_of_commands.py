@@ -121,7 +121,7 @@ def test_a_difference_is_told_in_sentences(ledger: Path) -> None:
             "variant A; because of refund x1 of 2026-03-09 10:00:00 UTC"
         ),
         (
-            "u2: receipt r2 of 2026-03-01 09:00:00 UTC counts no more for variant B; no longer a unique recipient of "
+            "u2: receipt r2 of 2026-03-01 09:00:00 UTC no longer counts for variant B; no longer a unique recipient of "
             "the variant and the campaign; because of void d1 of 2026-03-10 08:00:00 UTC"
         ),
         (

@@ -23,14 +23,14 @@ from domain.instants import EPOCH, from_microseconds
 from domain.journey.decisions import Conversion, Receipt, Revenue
 from infrastructure.access.operator import stamp
 from infrastructure.cli.asking import reads_of
-from infrastructure.cli.differences import sentence
+from infrastructure.cli.differences import describe_change
 from infrastructure.composition import Service
 from infrastructure.database.schema import identities
 from projections.campaign_report import CAMPAIGN_REPORT, occurred
 from projections.campaign_report.as_of import ReportHistory
 from projections.campaign_report.changes import Change
 from projections.campaign_report.counts import CampaignThen, Counts
-from projections.campaign_report.reading import CampaignReport, report
+from projections.campaign_report.reading import CampaignReport, load_report
 from projections.engine.columns import EXACT
 from projections.engine.generations import checkpoints
 from projections.engine.projection import Projection, UnreadableLog
@@ -40,7 +40,7 @@ from projections.series import SERIES
 from tests.domain.journey.test_journey_laws import plans
 from tests.infrastructure.event_store.test_verification import tamper
 from tests.support import reference, reference_reports
-from tests.support.ledgers import GROUP, NOW, _figures, about, open_ledger, reported, take
+from tests.support.ledgers import GROUP, NOW, _figures, ask_about, open_ledger, reported, take
 from tests.support.strategies import APP_GROUP, TICK, identity
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -213,7 +213,7 @@ def test_r6_what_was_true_of_an_instant_is_what_the_reference_finds(plan: Any, d
         for batch in batches:
             take(service, batch)
         for campaign in campaigns:
-            asked = about(service, campaign["id"])
+            asked = ask_about(service, campaign["id"])
             for instant in chosen:
                 expected = reference_reports.true_as_of(campaigns, facts, campaign["id"], instant)
                 assert shape(read_report_as_of(asked, instant, "occurred").report) == expected
@@ -222,7 +222,7 @@ def test_r6_what_was_true_of_an_instant_is_what_the_reference_finds(plan: Any, d
                 assert found.changes_total == len(found.changes)
                 assert all(one < change.at <= other for change in found.changes)
                 with history_of(service, campaign["id"]) as history:
-                    counts = occurred.counts_until(history.connection, GROUP, campaign["id"], one)
+                    counts = occurred.count_until(history.connection, GROUP, campaign["id"], one)
                     made = then(history, found.after.position).report(counts + effect(found.changes), 0)
                 assert shape(made) == shape(found.after)
                 few = read_difference(asked, Instants(one, other), "occurred", 2).difference
@@ -245,7 +245,7 @@ def test_r20_the_report_of_some_days_is_what_the_reference_finds(plan: Any, data
             first, last = data.draw(end), data.draw(end)
             if first is not None and last is not None:
                 first, last = sorted((first, last))
-            found = read_report_of_days(about(service, campaign["id"]), Days(first, last))
+            found = read_report_of_days(ask_about(service, campaign["id"]), Days(first, last))
             expected = reference_reports.received_between(
                 campaigns, facts, campaign["id"], first or date.min, last or date.max, "UTC"
             )
@@ -334,7 +334,7 @@ def test_r4_whatever_changed_in_a_campaign_is_told_as_it_was(tmp_path: Path) -> 
             service.campaigns.apply(read_campaigns(APP_GROUP | {"campaigns": [campaign]}), stamp())
             service.projector.catch_up(CAMPAIGN_REPORT)
             with service.database.reading() as connection:
-                said.append(report(connection, GROUP, "life"))
+                said.append(load_report(connection, GROUP, "life"))
         with history_of(service, "life") as history:
             assert [history.report(each.position) for each in said if each is not None] == said
     assert len({each.position for each in said if each is not None}) == len(LIFE)
@@ -349,7 +349,7 @@ def test_who_led_to_a_change_is_not_known_once_the_identity_was_erased(service: 
     assert found is not None
     told = [change.as_json() for change in found.changes]
     assert [(each["user_id"], each["because"]["id"]) for each in told] == [(None, "r2")]
-    assert sentence(found.changes[0], set()).startswith("a user whose identity was erased: receipt r2")
+    assert describe_change(found.changes[0], set()).startswith("a user whose identity was erased: receipt r2")
 
 
 def test_as_of_does_without_a_read_model_that_other_code_made(service: Service) -> None:
@@ -374,7 +374,9 @@ def test_a_gap_and_a_changed_event_are_met(service: Service) -> None:
         "UPDATE events SET state = replace(state, 'r2', 'r8') WHERE topic = 'journey.received' AND state LIKE '%r2%'",
     )
     with pytest.raises(UnreadableLog, match=f"position {receipt.position}: .*hash differs"):
-        read_difference(about(service, "sale"), Instants(EPOCH, NOW + timedelta(days=3650)), "recorded", 1)
+        read_difference(
+            ask_about(service, "sale"), Instants(EPOCH, NOW + timedelta(days=3650)), "recorded", 1
+        )
     tamper(service, "DELETE FROM events WHERE topic = 'journey.received' AND state LIKE '%r8%'")
     with history_of(service, "Sale") as history:
         with pytest.raises(UnreadableLog, match=f"position {receipt.position}: the event is missing"):
@@ -428,7 +430,7 @@ def test_models_that_others_move_apart_are_read_at_one_position(
 
 def test_what_is_asked_of_no_campaign_is_refused(service: Service) -> None:
     """Whatever is asked, and whether there never was one or was none yet."""
-    asked, sale = about(service, "nope"), about(service, "sale")
+    asked, sale = ask_about(service, "nope"), ask_about(service, "sale")
     for ask in (
         lambda: read_report_as_of(asked, NOW, "recorded"),
         lambda: read_report_as_of(asked, NOW, "occurred"),
