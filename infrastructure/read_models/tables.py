@@ -36,7 +36,7 @@ class ReadModelTables:
         """The query for rows by the first columns of the primary key; their values are the parameter `keys`."""
         if (table.name, by) not in self._selects:
             columns = list(table.primary_key)[:by]
-            wanted = self._wanted(columns)
+            wanted = self._select_keys(columns)
             same = and_(*(each == wanted.c[each.name] for each in columns))
             self._selects[table.name, by] = select(table).join(wanted, same)
         return self._selects[table.name, by]
@@ -45,11 +45,11 @@ class ReadModelTables:
         """The statement that removes rows by primary key; the keys are the parameter `keys`."""
         if table.name not in self._deletes:
             columns = list(table.primary_key)
-            wanted = select(*self._wanted(columns).c)
+            wanted = select(*self._select_keys(columns).c)
             self._deletes[table.name] = delete(table).where(tuple_(*columns).in_(wanted))
         return self._deletes[table.name]
 
-    def _wanted(self, columns: list[Any]) -> FromClause:
+    def _select_keys(self, columns: list[Any]) -> FromClause:
         return self.dialect.keys("keys", **{each.name: each.type for each in columns})
 
 
