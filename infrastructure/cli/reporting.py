@@ -19,9 +19,16 @@ from application.queries.report import (
 )
 from infrastructure.cli import differences, report_tables
 from infrastructure.cli.asking import CsvOption, asking, print_csv, refusing
-from infrastructure.cli.campaigns import CampaignArgument
-from infrastructure.cli.console import AppGroupOption, DatabaseOption, JsonOption, print_json
-from infrastructure.cli.options import bad_option, day, instant
+from infrastructure.cli.console import print_json
+from infrastructure.cli.options import (
+    AppGroupOption,
+    CampaignArgument,
+    DatabaseOption,
+    JsonOption,
+    bad_option,
+    day,
+    instant,
+)
 from projections.campaign_report.as_of import Clock
 
 AsOfOption = Annotated[

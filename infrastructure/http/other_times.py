@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 
-from application.commands.values import BadTime, read_instant
+from application.instants import BadTime, read_instant
 from application.queries.reads import AskedCampaign, Days, Instants
 from application.queries.report import (
     MOST_CHANGES,
