@@ -22,9 +22,9 @@ from domain.campaigns.evidence import SelectionEvidence, Share
 from domain.errors import DomainError
 from domain.instants import from_microseconds, full_hour, microseconds
 from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.reading import launched_campaigns
+from projections.campaign_report.reading import find_launched_campaigns
 from projections.engine.sums import stream
-from projections.experiments.counted import Delay, Experiment, experiment, experiment_at
+from projections.experiments.counted import Delay, Experiment, load_experiment, load_experiment_at
 from projections.recipients import RECIPIENTS
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class SelectionCheck:
 def find_due(reads: Reads, connection: Connection) -> Iterator[Campaign]:
     """The campaigns that are launched, follow conversions, and were not adjusted within twelve hours."""
     as_of = microseconds(full_hour(reads.now()))
-    for app_group, campaign_id in launched_campaigns(connection):
+    for app_group, campaign_id in find_launched_campaigns(connection):
         campaign = reads.ledger.existing_campaign(app_group, campaign_id)
         if campaign.adjustable(as_of):
             yield campaign
@@ -134,7 +134,7 @@ def check_adjustments(asked: AskedCampaign) -> SelectionCheck:
             if isinstance(event, WeightsAdjusted):
                 evidence = event.evidence
                 at = (*asked.key, evidence.position, from_microseconds(evidence.as_of))
-                counted = experiment_at(connection, reads.log, reads.definitions, *at)
+                counted = load_experiment_at(connection, reads.log, reads.definitions, *at)
                 again = _choose(campaign, counted, before, evidence.floor)
                 found.append((event, WeightsAdjusted(again.weights, again.evidence)))
             before = getattr(event, "weights", before)
@@ -153,7 +153,9 @@ def _refuse_unselected(campaign: Campaign) -> None:
 
 
 def _choose_now(reads: Reads, connection: Connection, campaign: Campaign) -> Adjustment:
-    found = experiment(connection, reads.definitions, campaign.app_group, campaign.campaign_id, reads.now())
+    found = load_experiment(
+        connection, reads.definitions, campaign.app_group, campaign.campaign_id, reads.now()
+    )
     return _choose(campaign, found, campaign.weights)
 
 

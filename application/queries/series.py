@@ -6,7 +6,7 @@ from typing import cast, get_args
 from application.queries.reads import ALL_DAYS, AskedCampaign, Days, refuse_clock
 from projections.series import SERIES
 from projections.series.clock import Clock
-from projections.series.reading import Series, series
+from projections.series.reading import Series, load_series
 
 
 def read_series(
@@ -27,7 +27,7 @@ def read_series(
     if variant_id is not None:
         definition.variant(variant_id)
     with asked.reads.up_to_date(SERIES) as (connection, _):
-        found = series(connection, known, *asked.key, named_clock, days.first, days.last, most=most_days)
+        found = load_series(connection, known, *asked.key, named_clock, days.first, days.last, most=most_days)
     return found if variant_id is None else _of_variant(found, variant_id)
 
 

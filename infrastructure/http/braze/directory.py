@@ -22,9 +22,9 @@ from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
 from infrastructure.http.waiting import ask
 from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.reading import CampaignReport, reports
+from projections.campaign_report.reading import CampaignReport, load_reports
 from projections.series import SERIES
-from projections.series.reading import days_with_receipts
+from projections.series.reading import find_days_with_receipts
 
 routes = APIRouter(route_class=BrazeRoute)
 
@@ -130,7 +130,7 @@ async def _listed(
 
 
 def _read_kind(connection: Connection, app_group: str, kind: Kind) -> list[tuple[CampaignReport, Changed]]:
-    of_kind = [each for each in reports(connection, app_group) if each.kind == kind]
+    of_kind = [each for each in load_reports(connection, app_group) if each.kind == kind]
     streams = {each.campaign_id: stream_id(app_group, each.campaign_id) for each in of_kind}
     changed = read_changes(connection, list(streams.values()))
     return [(each, changed[streams[each.campaign_id]]) for each in of_kind]
@@ -187,7 +187,7 @@ async def _common(state: State, campaign: Campaign) -> tuple[str | None, str | N
     def read(reads: Reads) -> tuple[Changed, date | None, date | None]:
         stream = stream_id(group, campaign_id)
         with reads.up_to_date(SERIES) as (connection, _):
-            days = days_with_receipts(connection, group, campaign_id)
+            days = find_days_with_receipts(connection, group, campaign_id)
             return read_changes(connection, [stream])[stream], *days
 
     changed, first, last = await ask(state, read)

@@ -19,7 +19,7 @@ from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
 from infrastructure.http.waiting import ask
 from projections.series import SERIES
-from projections.series.reading import Day, DayFigures, VariantDay, series
+from projections.series.reading import Day, DayFigures, VariantDay, load_series
 
 routes = APIRouter(route_class=BrazeRoute)
 
@@ -109,8 +109,8 @@ async def _days(state: State, campaign: Campaign, first: date, last: date) -> _B
     def read(reads: Reads) -> _BothClocks:
         with reads.up_to_date(SERIES) as (connection, _):
             of_campaign = (connection, reads.definitions, campaign.app_group, campaign.campaign_id)
-            happened = series(*of_campaign, "conversion", first, last)
-            credited = series(*of_campaign, "receipt", first, last)
+            happened = load_series(*of_campaign, "conversion", first, last)
+            credited = load_series(*of_campaign, "receipt", first, last)
         return list(zip(happened.days, credited.days, strict=True))
 
     return await ask(state, read)
