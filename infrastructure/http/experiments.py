@@ -13,7 +13,7 @@ from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.problems import Problem
 from infrastructure.http.reports import CampaignQuestions, Questions
 from infrastructure.http.state import Manager, Shared, new_command_id
-from infrastructure.settings import Settings
+from infrastructure.settings import read_settings
 
 if TYPE_CHECKING:
     from application.queries.results import ExperimentResults
@@ -79,7 +79,7 @@ async def _read_results(
 
 def _read_test(stated: str | None) -> DecidingTest:
     if stated is None:
-        return Settings().deciding_test
+        return read_settings().deciding_test
     try:
         return DecidingTest(stated)
     except ValueError:

@@ -29,7 +29,7 @@ from infrastructure.http.settings import HttpSettings
 from infrastructure.outbound.webhooks.settings import WebhookSettings, webhook_settings
 from infrastructure.process.garbage import less_garbage_collection
 from infrastructure.process.parent import follow
-from infrastructure.settings import Settings
+from infrastructure.settings import read_settings
 
 log = structlog.get_logger()
 
@@ -154,7 +154,7 @@ def _child(name: str, target: Callable[..., None], *arguments: object) -> _Child
 
 def _prepare(parent: int) -> None:
     """Prepare a process: it ends when its parent ends, and leaves Ctrl-C to it."""
-    logging.configure(Settings())
+    logging.configure(read_settings())
     follow(parent)
 
 
