@@ -3,14 +3,41 @@
 import json
 import sys
 import time
-from typing import Any, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from rich.console import Console
-from rich.markup import escape
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+class _Console:
+    """A console of Rich, which is loaded when something is printed for people: JSON needs none of it."""
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+
+    @cached_property
+    def _console(self) -> "Console":
+        from rich.console import Console  # noqa: PLC0415
+
+        return Console(**self._options)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._console, name)
+
 
 # In a pipe or a file there is no width to keep to; 80, the library's guess, would cut tables.
-out = Console(width=None if sys.stdout.isatty() else 120)
-err = Console(stderr=True)
+out = cast("Console", _Console(width=None if sys.stdout.isatty() else 120))
+err = cast("Console", _Console(stderr=True))
+
+
+def new_table(**options: Any) -> "Table":
+    """An empty table."""
+    from rich.table import Table  # noqa: PLC0415 - loaded when a table is printed
+
+    return Table(**options)
+
 
 ROOMY = 110
 """From so many columns on there is room for what one can do without."""
@@ -18,6 +45,8 @@ ROOMY = 110
 
 def shown(text: object) -> str:
     """Text of others as it may be printed: no markup, and no control character that a terminal would obey."""
+    from rich.markup import escape  # noqa: PLC0415 - JSON needs no markup
+
     return escape(plain(text))
 
 
@@ -41,7 +70,7 @@ class Bar:
     _LINE_EVERY_SECONDS = 5.0
 
     def __init__(self) -> None:
-        self._progress = _progress() if err.is_terminal else None
+        self._progress = _progress() if sys.stderr.isatty() else None
         self._tasks: dict[str, Any] = {}
         self._shown_at = time.monotonic()
 
