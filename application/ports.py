@@ -39,7 +39,7 @@ class Announced(NamedTuple):
     campaign_id: str | None
 
 
-class Transaction(Protocol):
+class UnitOfWork(Protocol):
     """One command while it is decided: it reads one consistent view, and all it records is kept or nothing is."""
 
     @property
@@ -50,46 +50,46 @@ class Transaction(Protocol):
         """Record the pending events of the aggregates, in the order given, after all that was recorded before."""
 
 
-class JourneyTransaction(Transaction, Protocol):
+class JourneyUnitOfWork(UnitOfWork, Protocol):
     """A command that works on journeys, which stay in memory from one command to the next."""
 
-    def remembered(self, stream_id: str, load: Callable[[], A]) -> A:
-        """An aggregate as it stands: from memory, or loaded where others have recorded events on its stream."""
+    def remember(self, stream_id: str, load: Callable[[], A]) -> A:
+        """An aggregate as it is now: from memory, or loaded if others have recorded events on its stream."""
 
     def journeys(
         self, app_group: str, facts: Mapping[str, Sequence[Announced]], definitions: Definitions
     ) -> dict[str, LoadedJourney]:
-        """The journeys of the users, made where new; `facts` are those to be taken, by user id.
+        """The journeys of the users, made for new ones; `facts` are those to be taken, by user id.
 
-        Asked for once in a transaction.
+        A unit of work asks once.
         """
 
     def keep_aside(self, journey_id: str, fact_id: str, text: str) -> None:
         """Keep a fact's free text outside the events."""
 
 
-Answered = Callable[[int], T]
-"""Gives the answer to a command, once what it recorded is durable and its position known."""
+MakeAnswer = Callable[[int], T]
+"""Makes the answer to a command from its position, once what it recorded is durable."""
 
-Decide = Callable[[JourneyTransaction], Answered[T]]
-"""Decides a command. It may be called again, with everything loaded anew, where someone else was faster."""
+Decide = Callable[[JourneyUnitOfWork], MakeAnswer[T]]
+"""Decides a command. It is called again, with everything loaded again, if somebody else was faster."""
 
 
-class Ledgers(Protocol):
+class Writer(Protocol):
     """The write side of the ledger's database."""
 
     def submit(self, stamp: Stamp, decide: Decide[T]) -> Future[T]:
         """Decide a command now and record it soon, in the order given: the future holds its answer once it is durable.
 
-        The position it is answered with is not before any event that the command found or recorded.
+        The position of the answer is at or after every event that the command found or recorded.
         """
 
-    def writing(self, stamp: Stamp) -> AbstractContextManager[Transaction]:
-        """Decide while no one else writes; left with an error, nothing is recorded."""
+    def alone(self, stamp: Stamp) -> AbstractContextManager[UnitOfWork]:
+        """Decide while nobody else writes; if the block ends with an error, nothing is recorded."""
 
 
 class Streams(Protocol):
     """The journeys of users, event by event."""
 
-    def told(self, app_group: str, user_id: str) -> list[RecordedEvent]:
+    def read_events(self, app_group: str, user_id: str) -> list[RecordedEvent]:
         """All events of a user's journey in order; none for a user never heard of."""

@@ -75,7 +75,7 @@ def _fill(service: Service) -> None:
     )  # fmt: skip
     for batch in batches(receipts, _BATCH):
         service.intake.record(GROUP, [read_fact(each) for each in batch], stamp())
-    with service.ledgers.writing(stamp()) as unit:
+    with service.writer.alone(stamp()) as unit:
         campaign = unit.aggregates.existing_campaign(GROUP, "sale")
         _adjust(campaign)
         unit.record(GROUP, campaign)

@@ -85,9 +85,9 @@ def time_stages(service: Service, importing: Import) -> Watch:
     watch.time(service.journeys.index.digests, "all", "load")
     watch.time(unit_of_work, "payloads", "encode")
     watch.time(service.projector, "catch_up", "project")
-    watch.time(service.ledgers, "_write", "begin")
+    watch.time(service.writer, "_write_decided", "begin")
     # The first parts of the writer that stand behind attributes.
-    watch.time(service.ledgers._rows, "write", "index")  # noqa: SLF001
+    watch.time(service.writer._rows, "write", "index")  # noqa: SLF001
     watch.time(service.recorder, "write", "events")
     watch.time(service.database, "_commit", "commit", within="begin")
     return watch

@@ -19,7 +19,7 @@ from infrastructure.inbound.earlier import Earlier
 from infrastructure.inbound.importing import Import, Rejected
 from infrastructure.journeys.reading import IndexedReceipts, Streams
 from infrastructure.journeys.store import JourneyStore
-from infrastructure.journeys.writer import StoredLedgers
+from infrastructure.journeys.writer import LedgerWriter
 from infrastructure.migrations import check, migrate
 from infrastructure.read_models.definitions import StoredDefinitions
 from infrastructure.read_models.reads import CatchingUp, Sources, Waiting
@@ -49,10 +49,10 @@ class Service:
         self.definitions = StoredDefinitions(self.ledger)
         # The write side: commands.
         self.journeys = JourneyStore(self.database.dialect)
-        self.ledgers = StoredLedgers(self.database, self.recorder, self.journeys)
-        self.campaigns = Campaigns(self.ledgers)
-        self.experiments = Experiments(self.ledgers)
-        self.intake = Intake(self.ledgers, now)
+        self.writer = LedgerWriter(self.database, self.recorder, self.journeys)
+        self.campaigns = Campaigns(self.writer)
+        self.experiments = Experiments(self.writer)
+        self.intake = Intake(self.writer, now)
         self.earlier = Earlier(self.database, self.ledger)
         # The read side: questions and read models.
         self.explanations = Explanations(self.ledger, Streams(self.database))
@@ -71,11 +71,11 @@ class Service:
         return Import(self.intake, self.earlier, self.projector, app_group, reject)
 
     def reads_caught_up(self, catch_up: Callable[..., None] | None = None) -> CatchingUp:
-        """What questions are answered from where this process brings read models up to date."""
+        """Reads for the terminal: this process brings read models up to date first, by `catch_up` if it is given."""
         return CatchingUp(self._sources(), catch_up or self.projector.catch_up)
 
     def reads_waiting(self, wait_for: str | None = None) -> Waiting:
-        """What questions are answered from where another process does, up to a position or all that was recorded."""
+        """Reads for HTTP: they wait until the projector has reached a position, by default the newest."""
         return Waiting(self._sources(), wait_for)
 
     def _sources(self) -> Sources:
@@ -83,7 +83,7 @@ class Service:
 
     def close(self) -> None:
         """Wait for what is being recorded, and close the database."""
-        self.ledgers.close()
+        self.writer.close()
         self.ledger.close()
         self.database.close()
 

@@ -65,7 +65,7 @@ def describe_ledger(database: Database, log: EventLog, clock: Callable[[], int])
 @lru_cache(maxsize=1)
 def _count_rejects(database: Database, _while: int) -> dict[tuple[str, str], int]:
     with database.reading() as connection:
-        return rejects.counted(connection)
+        return rejects.count(connection)
 
 
 def _head(name: str, help_: str) -> tuple[str, str]:

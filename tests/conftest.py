@@ -23,11 +23,16 @@ INTERFACES = [
     HERE / "infrastructure" / room for room in ("archive", "audit", "cli", "export", "http", "outbound")
 ]
 """Rooms whose tests are about an interface: `make test` runs them on SQLite, `make test-all` on PostgreSQL too."""
-_PROCESSES = (HERE / "process", HERE / "infrastructure" / "audit" / "test_audit_spark.py")
+_PROCESSES = (
+    HERE / "process",
+    HERE / "benchmarks",
+    HERE / "infrastructure" / "serving",
+    HERE / "infrastructure" / "audit" / "test_audit_spark.py",
+)
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark what `make test-all` runs beyond `make test`: real processes, and interfaces a second time."""
+    """Mark what `make test-all` runs beyond `make test`: real processes, benchmarks, and interfaces a second time."""
     for item in items:
         if any(item.path.is_relative_to(place) for place in _PROCESSES):
             item.add_marker("process")

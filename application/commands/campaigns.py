@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from application.commands.definitions import AppGroupCommand, ApplyCampaigns, CampaignCommand
-from application.ports import Ledgers, Stamp
+from application.ports import Stamp, Writer
 from domain.app_group import AppGroup
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.events import Kind, Status
@@ -33,12 +33,12 @@ class Applied:
 class Campaigns:
     """Handles the commands about campaigns."""
 
-    def __init__(self, ledgers: Ledgers) -> None:
-        self._ledgers = ledgers
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
 
     def apply(self, command: ApplyCampaigns, stamp: Stamp) -> list[Applied]:
         """Bring the group and its campaigns to what is stated; raises DomainError, and then nothing was applied."""
-        with self._ledgers.writing(stamp) as unit:
+        with self._writer.alone(stamp) as unit:
             group = unit.aggregates.app_group(command.app_group)
             _state(group, command)
             applied, campaigns = [], []
@@ -59,7 +59,7 @@ class Campaigns:
 
         Raises CampaignExists, also where it was made by an earlier command; DomainError for what the rules refuse.
         """
-        with self._ledgers.writing(stamp) as unit:
+        with self._writer.alone(stamp) as unit:
             group = unit.aggregates.app_group(app_group)
             group.make(None)
             campaign = unit.aggregates.campaign(app_group, command.id)
@@ -74,7 +74,7 @@ class Campaigns:
 
     def change(self, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
         """Change what is stated of a campaign; what is left out stays. Raises UnknownCampaign, or DomainError."""
-        with self._ledgers.writing(stamp) as unit:
+        with self._writer.alone(stamp) as unit:
             group = unit.aggregates.existing_app_group(app_group)
             campaign = unit.aggregates.existing_campaign(app_group, command.id)
             change = _apply(group, campaign, command)
@@ -84,7 +84,7 @@ class Campaigns:
 
     def change_group(self, app_group: str, command: AppGroupCommand, stamp: Stamp) -> AppGroup:
         """Bring an app group, made where it is new, to what is stated of it; raises DomainError."""
-        with self._ledgers.writing(stamp) as unit:
+        with self._writer.alone(stamp) as unit:
             group = unit.aggregates.app_group(app_group)
             _state(group, command)
             unit.record(app_group, group)
@@ -105,7 +105,7 @@ class Campaigns:
     def _change(
         self, app_group: str, campaign_id: str, stamp: Stamp, decide: Callable[[Campaign], None]
     ) -> Campaign:
-        with self._ledgers.writing(stamp) as unit:
+        with self._writer.alone(stamp) as unit:
             campaign = unit.aggregates.existing_campaign(app_group, campaign_id)
             decide(campaign)
             unit.record(app_group, campaign)

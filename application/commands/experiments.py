@@ -2,7 +2,7 @@
 
 import structlog
 
-from application.ports import Ledgers, Stamp
+from application.ports import Stamp, Writer
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.definition import Weights
 from domain.campaigns.evidence import SelectionEvidence, WinnerEvidence
@@ -13,14 +13,14 @@ log = structlog.get_logger()
 class Experiments:
     """Handles the commands about experiments; what they are decided on was read and judged before."""
 
-    def __init__(self, ledgers: Ledgers) -> None:
-        self._ledgers = ledgers
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
 
     def declare(
         self, app_group: str, campaign_id: str, variant_id: str, evidence: WinnerEvidence, stamp: Stamp
     ) -> Campaign:
         """Declare the winner with its evidence; again the same one changes nothing. Raises DomainError."""
-        with self._ledgers.writing(stamp) as unit:
+        with self._writer.alone(stamp) as unit:
             campaign = unit.aggregates.existing_campaign(app_group, campaign_id)
             campaign.declare_winner(variant_id, evidence)
             unit.record(app_group, campaign)
@@ -44,7 +44,7 @@ class Experiments:
 
         `before` are the weights that these follow from.
         """
-        with self._ledgers.writing(stamp) as unit:
+        with self._writer.alone(stamp) as unit:
             campaign = unit.aggregates.existing_campaign(app_group, campaign_id)
             adjusted = campaign.adjust(weights, evidence, before, last=last)
             unit.record(app_group, campaign)

@@ -18,7 +18,7 @@ from application.commands.facts import (
     ReceivedCommand,
 )
 from application.commands.translation import GroupDefinitions, Translation
-from application.ports import Announced, Answered, JourneyTransaction, Ledgers, LoadedJourney, Stamp
+from application.ports import Announced, JourneyUnitOfWork, LoadedJourney, MakeAnswer, Stamp, Writer
 from domain.aggregate import Aggregate
 from domain.app_group import AppGroup, stream_id
 from domain.errors import ConflictingFact, DomainError, FactRefused
@@ -68,8 +68,8 @@ class Outcome:
 class Intake:
     """Records batches of facts of one app group, each batch whole."""
 
-    def __init__(self, ledgers: Ledgers, now: Callable[[], datetime]) -> None:
-        self._ledgers = ledgers
+    def __init__(self, writer: Writer, now: Callable[[], datetime]) -> None:
+        self._writer = writer
         self._now = now
         self._definitions: dict[str, GroupDefinitions] = {}
 
@@ -80,19 +80,17 @@ class Intake:
     def submit(self, app_group: str, commands: Sequence[FactCommand], stamp: Stamp) -> Future[Outcome]:
         """Decide the facts now; the future holds the outcome once they are durable. Raises UnknownAppGroup."""
 
-        def decide(unit: JourneyTransaction) -> Answered[Outcome]:
-            group = unit.remembered(
-                stream_id(app_group), lambda: unit.aggregates.existing_app_group(app_group)
-            )
+        def decide(unit: JourneyUnitOfWork) -> MakeAnswer[Outcome]:
+            group = unit.remember(stream_id(app_group), lambda: unit.aggregates.existing_app_group(app_group))
             batch = _Batch(unit, group, self._definitions_in(unit, app_group), self._now())
             answers = batch.take(commands)
             conversions = batch.conversions()
             unit.record(app_group, *batch.aggregates())
             return lambda position: _outcome(app_group, answers, position, conversions)
 
-        return self._ledgers.submit(stamp, decide)
+        return self._writer.submit(stamp, decide)
 
-    def _definitions_in(self, unit: JourneyTransaction, app_group: str) -> GroupDefinitions:
+    def _definitions_in(self, unit: JourneyUnitOfWork, app_group: str) -> GroupDefinitions:
         # Journeys in memory hold on to the definitions; the unit's view is good as long as the unit.
         if app_group not in self._definitions:
             self._definitions[app_group] = GroupDefinitions(unit.aggregates, app_group)
@@ -110,9 +108,9 @@ class _Batch:
     """One batch while it is being decided."""
 
     def __init__(
-        self, transaction: JourneyTransaction, group: AppGroup, definitions: GroupDefinitions, now: datetime
+        self, unit: JourneyUnitOfWork, group: AppGroup, definitions: GroupDefinitions, now: datetime
     ) -> None:
-        self._transaction = transaction
+        self._unit = unit
         self._group = group
         self._definitions = definitions
         self._translation = Translation(group, definitions)
@@ -130,7 +128,7 @@ class _Batch:
         for command in commands:
             campaign_id = command.campaign_id if isinstance(command, ReceivedCommand) else None
             asked[command.user_id].append(Announced(command.id, campaign_id))
-        self._journeys = self._transaction.journeys(self._group.app_group, asked, self._definitions)
+        self._journeys = self._unit.journeys(self._group.app_group, asked, self._definitions)
         answers: list[Answer] = [DUPLICATE] * len(commands)
         for place in _in_order(commands):
             answers[place] = self._answer(commands[place])
@@ -166,7 +164,7 @@ class _Batch:
         if not loaded.journey.take(fact):
             return False
         if aside is not None:
-            self._transaction.keep_aside(loaded.journey.id, fact.id, aside)
+            self._unit.keep_aside(loaded.journey.id, fact.id, aside)
         name = getattr(fact, "name", None)
         if name is not None:
             self._group.see_custom_event(name)

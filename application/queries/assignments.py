@@ -1,4 +1,4 @@
-"""The query behind `assign`: which variant of a campaign each of many users is to get; it records nothing."""
+"""Which variant of a campaign each of many users gets; nothing is recorded."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,23 +16,23 @@ MOST_USER_IDS = 10_000
 _LONGEST_ID = 255
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _REMEMBERED = 1_000
-"""Campaigns in memory."""
+"""Campaigns that are kept in memory."""
 
 
 class TooManyUserIds(DomainError):
-    """More users than one call takes."""
+    """One call names too many users."""
 
     code = "too_many_user_ids"
 
 
 class BadUserId(DomainError):
-    """What cannot be the id of a user."""
+    """A text, or something else, that cannot be the id of a user."""
 
     code = "malformed"
 
 
 class Receipts(Protocol):
-    """What users received, as it stands: exact up to every fact acknowledged so far."""
+    """The receipts of users, including every fact acknowledged so far."""
 
     def variants(
         self, app_group: str, campaign_id: str, user_ids: Sequence[str]
@@ -61,19 +61,19 @@ class Assignments:
         return list(assignments(campaign, users, received))
 
     def _campaign(self, app_group: str, campaign_id: str) -> Campaign:
-        """The campaign as it stands: weights may have been adjusted hundreds of times, so only what is new is read."""
+        """The campaign as of now; only its new events are read, as weights may have been adjusted hundreds of times."""
         key = (app_group, campaign_id)
-        known = self._campaigns.get(key)
-        if known is None:
+        kept = self._campaigns.get(key)
+        if kept is None:
             campaign = self._ledger.existing_campaign(app_group, campaign_id)
         else:
             stored: Iterable[Any] = self._ledger.events.get(
-                stream_id(app_group, campaign_id), gt=known.version
+                stream_id(app_group, campaign_id), gt=kept.version
             )
             news = list(stored)
-            # A copy: others may be reading the one that is known. Evolution only assigns, so a shallow one will do.
-            campaign = copy(known).replay(news) if news else known
-        if campaign is not known:
+            # Other threads may be reading the kept one. Evolution only assigns, so a shallow copy is enough.
+            campaign = copy(kept).replay(news) if news else kept
+        if campaign is not kept:
             if len(self._campaigns) >= _REMEMBERED:
                 self._campaigns.clear()
             self._campaigns[key] = campaign
@@ -81,7 +81,7 @@ class Assignments:
 
 
 def checked_user_id(given: object, place: str) -> str:
-    """The id of a user as facts have it; raises BadUserId at the place."""
+    """The id of a user, if it is one that facts may have; raises BadUserId at the place."""
     if not isinstance(given, str):
         raise BadUserId("a user id is a text", place=place)
     if not 1 <= len(given) <= _LONGEST_ID:

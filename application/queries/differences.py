@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from application.queries.reads import Instants
 from application.queries.rows import Row, control_cell
 from domain import money
 from domain.campaigns.conversion_events import LETTERS
@@ -64,8 +64,7 @@ class ReportDifference:
     """A campaign's report at two instants, under one of the clocks, and the changes between them."""
 
     difference: Difference
-    first: datetime
-    last: datetime
+    between: Instants
     clock: Clock
 
     @property
@@ -88,8 +87,8 @@ class ReportDifference:
             "app_group": found.after.app_group,
             "campaign_id": found.after.campaign_id,
             "clock": self.clock,
-            "from": printed(self.first),
-            "to": printed(self.last),
+            "from": printed(self.between.first),
+            "to": printed(self.between.last),
             "from_position": str(found.before.position),
             "to_position": str(found.after.position),
             "figures": [change.as_json() for change in self.figures()],

@@ -1,4 +1,4 @@
-"""The query behind `explain`: the story of one user and one campaign, as plain values."""
+"""Why a user converted on a campaign, or why not, as plain values."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,21 +19,21 @@ from domain.journey.decisions import Conversion, Receipt
 from domain.journey.rules.earlier_orders import as_lines
 
 _NO_CURRENCY = "XXX"
-"""Money that nobody says the currency of: printed as it is."""
+"""For money without a known currency: it is printed as it was sent."""
 
 
 class Explanations:
-    """Answers why a user converted, or why not."""
+    """Explains users."""
 
     def __init__(self, ledger: Ledger, streams: Streams) -> None:
         self._ledger = ledger
         self._streams = streams
 
     def explain(self, app_group: str, campaign_id: str, user_id: str) -> dict[str, Any]:
-        """The explanation; raises UnknownCampaign. A user never heard of has no receipt."""
+        """The explanation; raises UnknownCampaign. An unknown user has no receipt."""
         campaign = self._ledger.existing_campaign(app_group, campaign_id)
-        told = self._streams.told(app_group, user_id)
-        explanation = explain(campaign_id, campaign.definition, told)
+        journey = self._streams.read_events(app_group, user_id)
+        explanation = explain(campaign_id, campaign.definition, journey)
         return as_json(campaign, user_id, explanation)
 
 
@@ -81,7 +81,7 @@ def _event(explained: EventExplanation, definition: Definition) -> dict[str, Any
 
 
 def _comparison(found: Comparison) -> dict[str, Any]:
-    """The version before, and the report that said so; no report where the later one names it itself."""
+    """The version before, and the report that named it; no report where the later one names it itself."""
     report = found.report
     return {
         "version": found.version,
@@ -116,13 +116,13 @@ def _receipt(receipt: Receipt, definition: Definition) -> dict[str, Any]:
 
 
 def _fact(fact: Fact) -> dict[str, Any]:
-    """A fact as it was sent, but for what is kept aside from the events."""
+    """A fact as it was sent, without its free text, which is kept outside the events."""
     stated: dict[str, Any] = msgspec.to_builtins(fact)
     return {name: value for name, value in stated.items() if name not in {"properties", "reason", "filled"}}
 
 
 def _sale(counted: CountedSale, definition: Definition) -> dict[str, Any]:
-    """A purchase or an order: every row has the same fields, those of the other are null."""
+    """A purchase or an order; both have the same fields, and null where a field belongs to the other."""
     sale, currency = counted.sale, str(counted.sale.currency)
     is_order = isinstance(sale, Order)
     total = sale.total if isinstance(sale, Order) else None
@@ -179,10 +179,10 @@ def _correction(correction: Correction, currency: str) -> dict[str, Any]:
 
 
 def _idle(idle: IdleCorrection) -> dict[str, Any]:
-    """A correction without effect; in no currency where neither it nor what it names says which.
+    """A correction without effect; its currency is null where neither it nor what it names has one.
 
     `lines` are those that it names, `without_effect` the units among them that gave back nothing, and `never_ordered`
-    the products among those that its order never named; `order_names_lines` is null but for these.
+    the products among those that its order never named. `order_names_lines` is not null for these alone.
     """
     currency = getattr(idle.correction, "currency", None) or idle.currency
     stated = _correction(idle.correction, currency or _NO_CURRENCY)

@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.engine import Connection
@@ -11,6 +11,7 @@ from application.ledger import Ledger, UnknownCampaign
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.definition import Definition
 from domain.errors import DomainError
+from domain.instants import printed
 from projections.engine.projection import Definitions, Log, Projection
 
 
@@ -116,9 +117,37 @@ class BadQuestion(DomainError):
         super().__init__(message, code=code, place=place)
 
 
-def refuse_reversed(first: Any, last: Any, place: str, *, code: str = "bad_date") -> None:  # noqa: ANN401
-    """Raise BadQuestion where a period ends before it begins; either end may be open."""
-    if first is not None and last is not None and first > last:
-        raise BadQuestion(
-            f"the period begins after its end: {first} comes after {last}", code=code, place=place
+@dataclass(frozen=True)
+class Days:
+    """From a first day to a last one, both included; either may be open. Raises BadQuestion at `place`."""
+
+    first: date | None = None
+    last: date | None = None
+    place: str = "from"
+
+    def __post_init__(self) -> None:
+        if self.first is not None and self.last is not None:
+            _refuse_reversed(self.first, self.last, "bad_date", self.place)
+
+
+ALL_DAYS = Days()
+
+
+@dataclass(frozen=True)
+class Instants:
+    """After a first instant, up to and including a last one; raises BadQuestion where they are the wrong way round."""
+
+    first: datetime
+    last: datetime
+
+    def __post_init__(self) -> None:
+        _refuse_reversed(self.first, self.last, "bad_time", "from")
+
+
+def _refuse_reversed(first: date, last: date, code: str, place: str) -> None:
+    if first > last:
+        first_, last_ = (
+            printed(each) if isinstance(each, datetime) else each.isoformat() for each in (first, last)
         )
+        message = f"{first_} comes after {last_}: the earlier one is to come first"
+        raise BadQuestion(message, code=code, place=place)

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from application.ledger import UnknownCampaign
 from application.queries.differences import ReportDifference
-from application.queries.reads import AskedCampaign, BadQuestion, NotDraftedYet, refuse_reversed
+from application.queries.reads import AskedCampaign, BadQuestion, Days, Instants, NotDraftedYet
 from application.queries.rows import Row, report_rows
 from domain.instants import printed
 from projections.campaign_report import CAMPAIGN_REPORT, occurred, reading
@@ -64,16 +64,15 @@ class ReportAsOf:
 
 @dataclass(frozen=True)
 class ReportOfDays:
-    """A report of the receipts of some days in the app group's time zone, first and last included; None is open."""
+    """A report of the receipts of some days in the app group's time zone."""
 
     report: CampaignReport
-    first: date | None
-    last: date | None
+    days: Days
     time_zone: str
 
     def as_json(self) -> dict[str, Any]:
         """As docs/files.md has it."""
-        first, last = (None if day is None else day.isoformat() for day in (self.first, self.last))
+        first, last = (None if day is None else day.isoformat() for day in (self.days.first, self.days.last))
         return self.report.as_json() | {"received_from": first, "to": last}
 
     def rows(self) -> Iterator[Row]:
@@ -109,52 +108,51 @@ def read_report_as_of(asked: AskedCampaign, instant: datetime, clock: Clock) -> 
 
 
 def read_difference(
-    asked: AskedCampaign, first: datetime, last: datetime, clock: Clock, limit: int = USUAL_CHANGES
+    asked: AskedCampaign, between: Instants, clock: Clock, limit: int = USUAL_CHANGES
 ) -> ReportDifference:
     """What changed between two instants, and the first `limit` changes.
 
     Raises UnknownCampaign, NotDraftedYet where the campaign was drafted after the later instant, BadQuestion, and
     UnreadableLog.
     """
-    refuse_reversed(first, last, "from", code="bad_time")
     if not 0 <= limit <= MOST_CHANGES:
         raise BadQuestion(f"limit is 0 to {MOST_CHANGES:,}", code="bad_limit", place="limit")
     if clock == "occurred":
-        return ReportDifference(_occurred_between(asked, first, last, limit), first, last, clock)
+        return ReportDifference(_occurred_between(asked, between, limit), between, clock)
     with asked.reads.recorded() as connection:
         history = _history(asked, connection)
-        found = history.difference(history.position(first), history.position(last), limit)
+        found = history.difference(history.position(between.first), history.position(between.last), limit)
         if found is None:
-            raise _not_drafted_yet(asked, history, last)
-        return ReportDifference(found, first, last, clock)
+            raise _not_drafted_yet(asked, history, between.last)
+        return ReportDifference(found, between, clock)
 
 
-def read_report_of_days(asked: AskedCampaign, first: date | None, last: date | None) -> ReportOfDays:
-    """The report of the receipts of some days; raises UnknownCampaign, BadQuestion and UnreadableLog."""
-    refuse_reversed(first, last, "received_from")
+def read_report_of_days(asked: AskedCampaign, days: Days) -> ReportOfDays:
+    """The report of the receipts of some days; raises UnknownCampaign and UnreadableLog."""
     named, reads = asked.key, asked.reads
     with reads.up_to_date(RECIPIENTS, SERIES) as (connection, position):
         campaign = _campaign(asked, _history(asked, connection), position)
-        credited = load_credited_to_receipts(connection, *named, first, last)
+        credited = load_credited_to_receipts(connection, *named, days.first, days.last)
         found = load_period(
             connection,
             reads.definitions,
             *named,
-            first or date.min,
-            last or date.max,
+            days.first or date.min,
+            days.last or date.max,
             conversions=credited.conversions,
             revenue=credited.revenue,
         )
-    return ReportOfDays(campaign.report(_counts(found), position), first, last, found.time_zone)
+    return ReportOfDays(campaign.report(_counts(found), position), days, found.time_zone)
 
 
-def _occurred_between(asked: AskedCampaign, first: datetime, last: datetime, limit: int) -> Difference:
+def _occurred_between(asked: AskedCampaign, between: Instants, limit: int) -> Difference:
     with _known_now(asked) as (history, campaign, position):
         named = (history.connection, *asked.key)
         before, after = (
-            campaign.report(occurred.count_until(*named, instant), position) for instant in (first, last)
+            campaign.report(occurred.count_until(*named, instant), position)
+            for instant in (between.first, between.last)
         )
-        changes, total = occurred.find_changes_between(*named, first, last, limit)
+        changes, total = occurred.find_changes_between(*named, between.first, between.last, limit)
     return Difference(before, after, changes, total)
 
 

@@ -1,29 +1,21 @@
 """A campaign by day, in the app group's time zone (R20)."""
 
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import replace
 from typing import cast, get_args
 
-from application.queries.reads import AskedCampaign, BadQuestion, refuse_reversed
+from application.queries.reads import ALL_DAYS, AskedCampaign, BadQuestion, Days
 from projections.series import SERIES
 from projections.series.clock import Clock
 from projections.series.reading import Series, load_series
 
 
-@dataclass(frozen=True)
-class Days:
-    """From a first day to a last one, both included, either may be open; at most `most` days."""
-
-    first: date | None = None
-    last: date | None = None
-    most: int | None = None
-
-
-ALL_DAYS = Days()
-
-
 def read_series(
-    asked: AskedCampaign, clock: str = "conversion", days: Days = ALL_DAYS, variant_id: str | None = None
+    asked: AskedCampaign,
+    clock: str = "conversion",
+    days: Days = ALL_DAYS,
+    variant_id: str | None = None,
+    *,
+    most_days: int | None = None,
 ) -> Series:
     """The figures of each day: of all variants, or of one beside the totals.
 
@@ -31,12 +23,11 @@ def read_series(
     UnknownVariant, BadQuestion, and TooManyDays.
     """
     named_clock = read_clock(clock)
-    refuse_reversed(days.first, days.last, "from")
     definition, known = asked.definition(), asked.reads.definitions
     if variant_id is not None:
         definition.variant(variant_id)
     with asked.reads.up_to_date(SERIES) as (connection, _):
-        found = load_series(connection, known, *asked.key, named_clock, days.first, days.last, most=days.most)
+        found = load_series(connection, known, *asked.key, named_clock, days.first, days.last, most=most_days)
     return found if variant_id is None else _of_variant(found, variant_id)
 
 

@@ -24,7 +24,7 @@ from domain.journey.user_journey import UserJourney
 from domain.lanes import month
 from infrastructure.event_store.codec import TOPICS, encode
 from infrastructure.journeys.history import month_lane
-from infrastructure.journeys.store import STATE_EVERY
+from infrastructure.journeys.store import SNAPSHOT_EVERY
 
 BUCKET_FACTS = 30_000
 """Facts whose rows a worker holds in memory at once."""
@@ -130,7 +130,7 @@ class _Bucket:
             rows.append(
                 (journey.id, recorded.originator_version, TOPICS[type(event)], encode(event).decode())
             )
-        if journey.version - user.kept >= STATE_EVERY:
+        if journey.version - user.kept >= SNAPSHOT_EVERY:
             _keep_state(user, chunk)
 
     def _keep(self, user: _User) -> None:

@@ -26,7 +26,7 @@ from infrastructure.database.schema import events
 from infrastructure.database.statements import cursor
 from infrastructure.event_store.codec import TOPICS, UnreadableEvent
 from infrastructure.event_store.reading import HASH_DIFFERS, Row, is_intact, last_position
-from infrastructure.event_store.recorder import Recorder, Writing
+from infrastructure.event_store.recorder import Recorder, WriteTransaction
 from infrastructure.event_store.upgrading import adopt_app_groups
 
 _CHUNK = 10_000
@@ -113,7 +113,7 @@ class Restorer:
             raise BadArchive(message, code="ledger_not_empty")
 
     def _write_part(
-        self, writing: Writing, archived: Iterator[tuple[object, ...]], part: EventPart, before: str
+        self, writing: WriteTransaction, archived: Iterator[tuple[object, ...]], part: EventPart, before: str
     ) -> str:
         """Put the events of a part into the log; returns the hash of the log up to its end."""
         chain, chunk = sha256(bytes.fromhex(before)), []
@@ -133,7 +133,7 @@ class Restorer:
             raise BadArchive(message, code="damaged_event")
         return part.hash
 
-    def _write_chunk(self, writing: Writing, chunk: list[Row]) -> None:
+    def _write_chunk(self, writing: WriteTransaction, chunk: list[Row]) -> None:
         self._fill(writing.connection, chunk)
         writing.first, writing.last, writing.last_hash = 1, chunk[-1].position, chunk[-1].hash
         self._watch("events", writing.last, self._events)

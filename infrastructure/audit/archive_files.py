@@ -1,4 +1,4 @@
-"""The event files of an archive, checked against its manifest before anything in them is believed."""
+"""The event files of an archive, each checked against the manifest before it is used."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +13,16 @@ from infrastructure.archive.parquet_files import open_engine, write_file
 
 @dataclass(frozen=True)
 class EventFiles:
-    """Event files on this machine, the position that the archive ends at, and what tells it from others."""
+    """Event files on this machine, the last position of the archive, and a mark that tells it from others."""
 
     files: list[str]
     position: int
     mark: str
-    """The last part's hash, which stands for the log up to there."""
+    """The last part's hash, which identifies the log up to there."""
 
 
 def fetch_event_files(address: str, directory: Path, watch: Watch) -> EventFiles:
-    """The events of the archive at an address, copied to the directory where they lie elsewhere; raises BadArchive."""
+    """The events of the archive at an address, copied to the directory if they are elsewhere; raises BadArchive."""
     place = open_location(address)
     manifest = read_manifest(place)
     paths = fetch(place, manifest.events, directory, watch)
@@ -34,7 +34,7 @@ def fetch_event_files(address: str, directory: Path, watch: Watch) -> EventFiles
 
 
 def _with_current_columns(part: EventPart, path: Path, directory: Path) -> Path:
-    """A file whose typed columns are as today's query makes them, of what was recorded."""
+    """The file with the typed columns that today's query makes; written again if another version archived it."""
     if part.columns == typed_columns.MARK:
         return path
     target = directory / f"again-{path.name}"

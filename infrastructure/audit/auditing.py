@@ -1,4 +1,4 @@
-"""The audit: all facts judged anew by the rules in SQL, and compared with what the streams and the read models say."""
+"""The audit: rules in SQL judge all facts again, and the result is compared with streams and read models."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,14 +17,14 @@ from infrastructure.archive.archiving import Chain
 from infrastructure.archive.batches import EVENTS, View, open_view, read_events
 from infrastructure.archive.manifest import BadArchive
 from infrastructure.audit import read_model_rows as read_models
-from infrastructure.audit.archive_files import fetch_event_files
+from infrastructure.audit.archive_files import EventFiles, fetch_event_files
 from infrastructure.audit.comparing import compare
-from infrastructure.audit.definitions import DEFINING, Definitions, read_definitions
+from infrastructure.audit.definitions import DEFINING, read_definitions
 from infrastructure.audit.duckdb_engine import DuckDB
 from infrastructure.audit.judging import SHOWN, judge
 from infrastructure.audit.outcome import AuditResult, Judged
 from infrastructure.audit.ranges import Range, cut_ranges
-from infrastructure.audit.read_model_figures import read_figures
+from infrastructure.audit.read_model_figures import Figures, read_figures
 from infrastructure.audit.resuming import JudgedRanges
 from infrastructure.audit.spark_engine import Spark
 from infrastructure.database import Database
@@ -37,62 +37,55 @@ from projections.engine.projector import Projector
 MEMORY = "1GB"
 
 ENGINES = (DuckDB.name, Spark.name)
-"""What runs the rules, the usual one first."""
+"""What runs the rules; the first is the default."""
 
 Progress = Callable[[str, int, int | None], None]
-"""Told what is done, how much of it, of how much."""
+"""Hears what is being done, how much of it is done, and of how much."""
 
 _ATTEMPTS = 20
 
 
 class ReadModelsMove(Exception):
-    """The read models never stood at one position while they were looked at."""
+    """The read models were never at one position when they were looked at."""
 
 
 class UnreadableReadModel(Exception):
-    """A read model holds what none of its kind can hold."""
+    """A read model holds a value that its columns cannot mean."""
 
 
 class NoSuchCampaign(Exception):
-    """The campaign asked for is none of the log's."""
+    """The log has no campaign of that id."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to audit: one campaign or all, in how much memory, where files may lie meanwhile, and by which engine."""
+    """How to audit: one campaign or all, the memory, the directory for temporary files, and the engine."""
 
     campaign_id: str | None = None
     memory: str = MEMORY
     work: Path | None = None
     engine: str = DuckDB.name
     remote: str | None = None
-    """Where Spark is, by Spark Connect."""
+    """The address of Spark Connect."""
 
 
 def audit_ledger(
     database: Database, projector: Projector, options: Options, progress: Progress
 ) -> AuditResult:
-    """Audit a database: its streams, and its read models, all at one position."""
+    """Audit a database: its streams and its read models, all at one position."""
     started = time.monotonic()
+    claims = ("streams", *read_models.ROWS)
     with _make_directory(options) as directory, closing(_open_engine(directory, options)) as engine:
-        with _hold_read_models(database, projector) as (view, position, current), _refuse_unreadable():
-            read_models.fill_rows(engine, view, current)
-            figures = read_figures(view, current, options.campaign_id)
-        chain = Chain("")
-        batches = chain.through(read_events(database, 0, position))
-        engine.take(_watch(batches, position, progress), EVENTS)
-        asked = ("streams", *read_models.ROWS)
-        mark = (chain.hash, sorted(current.items()), _fingerprint_rows(engine))
-        judged, events = _judge_all(engine, options, asked, progress, mark)
+        position, figures, mark = _take_ledger(engine, database, projector, options, progress)
+        judged, events = _judge_all(engine, options, claims, progress, mark)
         compare(judged, figures)
         users, altered = _find_users(database, judged), _find_altered(database, judged, position)
-    named = (*asked, *(each.claim for each in figures))
     return AuditResult(
         "ledger",
         engine.name,
         position,
         options.campaign_id,
-        named,
+        (*claims, *(each.claim for each in figures)),
         events,
         judged,
         round(time.monotonic() - started, 3),
@@ -103,20 +96,24 @@ def audit_ledger(
     )
 
 
+def _take_ledger(
+    engine: DuckDB | Spark, database: Database, projector: Projector, options: Options, progress: Progress
+) -> tuple[int, list[Figures], list[object]]:
+    """Give the engine read models and log; returns their position, the figures of reports, and a mark of it all."""
+    with _hold_read_models(database, projector) as (view, position, current), _refuse_unreadable():
+        read_models.fill_rows(engine, view, current)
+        figures = read_figures(view, current, options.campaign_id)
+    chain = Chain("")
+    batches = chain.through(read_events(database, 0, position))
+    engine.take(_watch(batches, position, progress), EVENTS)
+    return position, figures, [chain.hash, sorted(current.items()), _fingerprint_rows(engine)]
+
+
 def audit_archive(address: str, options: Options, progress: Progress) -> AuditResult:
-    """Audit an archive: its streams, at the position that it ends at; raises BadArchive."""
+    """Audit an archive: its streams, at its last position; raises BadArchive."""
     started = time.monotonic()
     with _make_directory(options) as directory, closing(_open_engine(directory, options)) as engine:
-        found = fetch_event_files(address, directory, progress)
-        read_models.fill_rows(engine, None, {})
-        if found.files:
-            engine.open(found.files)
-        else:
-            engine.take(iter(()), EVENTS)
-        ((read,),) = engine.rows("SELECT count(*) FROM log")
-        if read != found.position:
-            message = f"{read} events were read of {found.position}; use another copy of the archive"
-            raise BadArchive(message, code="damaged_file")
+        found = _take_archive(engine, address, directory, progress)
         judged, events = _judge_all(engine, options, ("streams",), progress, (found.position, found.mark))
     return AuditResult(
         "archive",
@@ -130,6 +127,21 @@ def audit_archive(address: str, options: Options, progress: Progress) -> AuditRe
         address,
         printed(datetime.now(UTC)),
     )
+
+
+def _take_archive(engine: DuckDB | Spark, address: str, directory: Path, progress: Progress) -> EventFiles:
+    """Give the engine the events of an archive, and empty tables of read models."""
+    found = fetch_event_files(address, directory, progress)
+    read_models.fill_rows(engine, None, {})
+    if found.files:
+        engine.open(found.files)
+    else:
+        engine.take(iter(()), EVENTS)
+    ((read,),) = engine.rows("SELECT count(*) FROM log")
+    if read != found.position:
+        message = f"{read} events were read of {found.position}; use another copy of the archive"
+        raise BadArchive(message, code="damaged_file")
+    return found
 
 
 @contextmanager
@@ -146,7 +158,7 @@ def _open_engine(directory: Path, options: Options) -> DuckDB | Spark:
 
 @contextmanager
 def _hold_read_models(database: Database, projector: Projector) -> Iterator[tuple[View, int, dict[str, int]]]:
-    """A view of the database in which the read models stand at one position, and their generations."""
+    """A view of the database with the read models at one position, that position, and their generations."""
     for _ in range(_ATTEMPTS):
         projector.catch_up(*read_models.AUDITED)
         with database.reading() as connection:
@@ -162,12 +174,12 @@ def _hold_read_models(database: Database, projector: Projector) -> Iterator[tupl
             if len(positions) == 1:
                 yield view, positions.pop(), {name: each.generation for name, each in found.items()}
                 return
-    raise ReadModelsMove("the read models do not stand at one position; is another projector at work?")
+    raise ReadModelsMove("the read models are not at one position; is another projector at work?")
 
 
 def _fingerprint_rows(engine: DuckDB | Spark) -> list[object]:
-    """What tells the rows of read models from others; Spark judges all at once, and has nothing to go on with."""
-    if isinstance(engine, Spark):
+    """Hashes of the rows of read models, for an audit that may continue after an interruption."""
+    if not engine.judges_ranges:
         return []
     return [
         found
@@ -185,7 +197,7 @@ def _refuse_unreadable() -> Iterator[None]:
 
 
 def _find_altered(database: Database, judged: Judged, position: int) -> list[int]:
-    """Positions of events, of what differs and of campaigns, that are not what was recorded, by their hash."""
+    """Positions of events whose hash differs, among campaigns and the journeys with differences."""
     streams = {each.journey_id for each in judged.differences if each.journey_id is not None}
     asked = or_(log.c.originator_id.in_(streams), log.c.topic.in_(DEFINING))
     if not judged.differences:
@@ -195,7 +207,7 @@ def _find_altered(database: Database, judged: Judged, position: int) -> list[int
 
 
 def _find_users(database: Database, judged: Judged) -> dict[str, str]:
-    """By journey the users that differences are told of, but for those whose identity was erased."""
+    """The users of journeys with differences, by journey; without those whose identity was erased."""
     journeys = {each.journey_id for each in judged.differences if each.journey_id is not None}
     query = select(identities.c.journey_id, identities.c.user_id).where(identities.c.journey_id.in_(journeys))
     with database.reading() as connection:
@@ -213,47 +225,37 @@ def _watch(batches: Iterable[pa.RecordBatch], position: int, progress: Progress)
 def _judge_all(
     engine: DuckDB | Spark,
     options: Options,
-    asked: Sequence[str],
+    claims: Sequence[str],
     progress: Progress,
     mark: Sequence[object],
 ) -> tuple[Judged, int]:
-    """Judge range by range: what was found, and the number of events. `mark` tells one log from another."""
+    """Judge range by range; returns what was found, and the number of events. `mark` tells one log from another."""
     ((events,),) = engine.rows("SELECT count(*) FROM log")
-    campaigns = _read_campaigns(engine, options.campaign_id)
-    ((first, last),) = engine.rows(
-        "SELECT coalesce(min(occurred_at), 0), coalesce(max(occurred_at), 0) FROM log"
-    )
-    for name, table in campaigns.tables(first, last).items():
-        engine.give(name, table)
-    engine.give("claims", pa.table({"claim": list(asked)}))
+    _give_definitions(engine, options.campaign_id)
+    engine.give("claims", pa.table({"claim": list(claims)}))
     judged = Judged()
-    kept = JudgedRanges(
-        None if isinstance(engine, Spark) else options.work,
-        engine.name,
-        options.campaign_id,
-        events,
-        *asked,
-        *mark,
-    )
-    # Spark divides the work among its machines by itself.
-    spans = [Range(None, None)] if isinstance(engine, Spark) else cut_ranges(events)
+    work = options.work if engine.judges_ranges else None
+    before = JudgedRanges(work, engine.name, options.campaign_id, events, *claims, *mark)
+    spans = cut_ranges(events) if engine.judges_ranges else [Range(None, None)]
     for number, span in enumerate(spans, start=1):
-        judged.add(kept.judged(number, partial(judge, engine, span, options.campaign_id)))
+        judged.add(before.judge(number, partial(judge, engine, span, options.campaign_id)))
         progress("judging", number, len(spans))
-    kept.end()
+    before.end()
     return judged, events
 
 
-def _read_campaigns(engine: DuckDB | Spark, campaign_id: str | None) -> Definitions:
+def _give_definitions(engine: DuckDB | Spark, campaign_id: str | None) -> None:
+    """Give the engine what was stated of campaigns and app groups; raises NoSuchCampaign."""
     topics = ", ".join(f"'{topic}'" for topic in DEFINING)
-    found = read_definitions(
-        engine.rows(
-            f"SELECT app_group, stream_id, topic, payload FROM log WHERE topic IN ({topics}) ORDER BY position"
-        )
+    query = (
+        f"SELECT app_group, stream_id, topic, payload FROM log WHERE topic IN ({topics}) ORDER BY position"
     )
-    if campaign_id is None:
-        return found
-    of_campaign = found.only(campaign_id)
-    if not of_campaign.campaigns:
-        raise NoSuchCampaign(f"there is no campaign {campaign_id!r}")
-    return of_campaign
+    found = read_definitions(engine.rows(query))
+    if campaign_id is not None:
+        found = found.only(campaign_id)
+        if not found.campaigns:
+            raise NoSuchCampaign(f"there is no campaign {campaign_id!r}")
+    instants = "SELECT coalesce(min(occurred_at), 0), coalesce(max(occurred_at), 0) FROM log"
+    ((first, last),) = engine.rows(instants)
+    for name, table in found.tables(first, last).items():
+        engine.give(name, table)

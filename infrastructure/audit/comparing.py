@@ -1,4 +1,4 @@
-"""Comparing figures: what reports say beside the sums of what was judged (R18 to R20), and beside what was stated."""
+"""Compares the figures of reports with the sums of what was judged (R18 to R20), and with what was stated."""
 
 import json
 from collections import defaultdict
@@ -17,24 +17,24 @@ _LETTERED = dict(zip(map(str, range(len(LETTERS))), LETTERS, strict=True))
 
 
 def compare(judged: Judged, claims: Iterable[Figures]) -> None:
-    """Tell where a figure of a report is another than what was judged; none is 0."""
+    """Add a difference for each figure that is not as judged; a figure that is missing is 0."""
     for claimed in claims:
         right: Mapping[Figure, Decimal] = judged.figures
         if claimed.claim != SERIES.name:
-            over_days = _over_days(judged.figures)
+            over_days = _sum_days(judged.figures)
             right = sum_variants(over_days, claimed.stated) | over_days
         for key in sorted({*right, *claimed.numbers}, key=str):
             one, other = right.get(key, Decimal()), claimed.numbers.get(key, Decimal())
             if one != other:
-                judged.tell(_difference(key, "other_number", claimed.claim, one, other))
+                judged.note(_difference(key, "other_number", claimed.claim, one, other))
         for key, number in claimed.strays:
-            judged.tell(_difference(key, "other_stream", claimed.claim, Decimal(), number))
-        for difference in _otherwise(claimed):
-            judged.tell(difference)
+            judged.note(_difference(key, "other_stream", claimed.claim, Decimal(), number))
+        for difference in _compare_campaigns(claimed):
+            judged.note(difference)
 
 
-def _over_days(figures: Mapping[Figure, Decimal]) -> dict[Figure, Decimal]:
-    """The figures that a report has: sums over days, under one clock."""
+def _sum_days(figures: Mapping[Figure, Decimal]) -> dict[Figure, Decimal]:
+    """The figures of a report: sums over days, under one clock."""
     sums: defaultdict[Figure, Decimal] = defaultdict(Decimal)
     for key, number in figures.items():
         if key.clock != "receipt":
@@ -60,8 +60,8 @@ def _difference(key: Figure, problem: str, claim: str, judged: Decimal, said: De
     )
 
 
-def _otherwise(claimed: Figures) -> Iterator[Difference]:
-    """Where a report has a campaign otherwise than it was stated."""
+def _compare_campaigns(claimed: Figures) -> Iterator[Difference]:
+    """Where a report's campaign is not as it was stated."""
     for named in sorted({*claimed.stated, *claimed.said}):
         stated, said = (each.get(named, Campaign()) for each in (claimed.stated, claimed.said))
         for variant in sorted({*stated.controls, *said.controls}):

@@ -1,4 +1,4 @@
-"""What today's code would decide otherwise than it was recorded, told by fact and counted."""
+"""What today's code would decide differently from what was recorded, listed by fact and counted."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -25,14 +25,14 @@ class Decided:
     position: int | None = None
 
     def event(self) -> Any:  # noqa: ANN401
-        """The payload as plain values; the text itself where it is no JSON."""
+        """The payload as plain values; the text itself if it is no JSON."""
         try:
             return msgspec.json.decode(self.payload)
         except msgspec.DecodeError:
             return self.payload
 
     def as_json(self) -> dict[str, Any]:
-        """With a position only where it was recorded."""
+        """With a position only if it was recorded."""
         place = {} if self.position is None else {"position": str(self.position)}
         return {**place, "topic": self.topic, "event": self.event()}
 
@@ -53,10 +53,10 @@ class NamedFact:
 
 @dataclass(frozen=True)
 class Difference:
-    """What one fact led to and would not lead to now, or the place from which a stream cannot be read.
+    """What was decided from one fact and is decided now, or the event from which a stream cannot be replayed.
 
-    `recorded` and `now` leave out what is in both; `user_id` is None where the identity was erased. `tampered` are the
-    positions of rows that are not what was recorded: their hash differs, so the cause lies there and not in the code.
+    `recorded` and `now` leave out what is in both. `user_id` is None if the identity was erased. `tampered` are the
+    positions of rows whose hash differs: then the cause is a changed row, and not the code.
     """
 
     kind: Kind
@@ -94,7 +94,7 @@ class Difference:
 
 @dataclass
 class Found:
-    """Counts of a part of the journeys, and its earliest differences up to a limit: parts add up, in any order."""
+    """Counts of some journeys, and their earliest differences up to a limit. Parts add up in any order."""
 
     limit: int
     events: int = 0
@@ -121,7 +121,7 @@ class Found:
         del self.differences[self.limit :]
 
     def add(self, part: "Found") -> None:
-        """Take in what was found in other journeys."""
+        """Add what was found in other journeys."""
         self.events += part.events
         self.journeys += part.journeys
         self.facts += part.facts
@@ -145,7 +145,7 @@ class DecisionAudit:
 
     @property
     def equal(self) -> bool:
-        """Whether today's code decides everything as it was recorded."""
+        """Whether today's code decides everything as recorded."""
         return not self.found.differences_total
 
     def as_json(self) -> dict[str, Any]:
@@ -170,7 +170,7 @@ class DecisionAudit:
         }
 
     def by_topic(self) -> list[tuple[str, int, int]]:
-        """By topic, how many decisions would not be repeated, and how many would be decided that were not."""
+        """By topic, how many decisions are recorded only, and how many are decided now only."""
         topics = self.found.topics
         names = sorted({topic for topic, _ in topics})
         return [(topic, topics[topic, "recorded"], topics[topic, "now"]) for topic in names]

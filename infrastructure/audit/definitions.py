@@ -1,4 +1,4 @@
-"""What was stated of campaigns and app groups, read from the log's own payloads: none of the domain's code is asked."""
+"""What was stated of campaigns and app groups, read from the payloads of the log without the domain's code."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,11 +15,11 @@ DEFINING = (
     "campaign.variants_changed",
     "campaign.conversion_events_changed",
 )
-"""The topics that state what facts are judged by."""
+"""The topics of events that define campaigns and app groups."""
 
 _MICROSECONDS = 1_000_000
 _REVENUE_WINDOW = 3 * 86_400
-"""Seconds, of a campaign that has no conversion event (R11)."""
+"""The revenue window, in seconds, of a campaign without conversion events (R11)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FOREVER = 2**62
@@ -72,18 +72,18 @@ Event = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Definitions:
-    """Campaigns as they were stated last, and the time zones of app groups (R3, R4, R20)."""
+    """Campaigns as last stated, and the time zones of app groups (R3, R4, R20)."""
 
     campaigns: list[Mapping[str, Any]] = field(default_factory=list)
     time_zones: dict[str, str] = field(default_factory=dict)
 
     def only(self, campaign_id: str) -> "Definitions":
-        """The same, of one campaign."""
+        """The definitions of one campaign only."""
         kept = [each for each in self.campaigns if each["campaign_id"] == campaign_id]
         return Definitions(kept, self.time_zones)
 
     def tables(self, first: int, last: int) -> dict[str, pa.Table]:
-        """The tables that the rules ask; of time zones what holds between two instants in microseconds since 1970."""
+        """The tables that the rules read; time zones as they are between two instants in microseconds since 1970."""
         rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _SCHEMAS}
         for each in self.campaigns:
             _add_campaign(rows, each)
@@ -93,7 +93,7 @@ class Definitions:
 
 
 def read_definitions(events: Iterable[Event]) -> Definitions:
-    """Read what was stated, from events in the order of their positions."""
+    """Read definitions from events in the order of the log."""
     campaigns: dict[str, dict[str, Any]] = {}
     zones = {}
     for app_group, stream_id, topic, payload in events:
@@ -123,7 +123,7 @@ def _add_campaign(rows: dict[str, list[tuple[Any, ...]]], campaign: Mapping[str,
 
 
 def _spans(zone: ZoneInfo, first: int, last: int) -> Iterator[tuple[int, int, int]]:
-    """From when to before when clocks in a zone are ahead of UTC by how much, in microseconds."""
+    """Periods of a time zone: beginning, end and offset from UTC, in microseconds."""
     day = timedelta(days=1)
     at = _EPOCH + timedelta(microseconds=max(first, 0)) - day
     end = _EPOCH + timedelta(microseconds=last) + day
@@ -139,7 +139,7 @@ def _spans(zone: ZoneInfo, first: int, last: int) -> Iterator[tuple[int, int, in
 
 
 def _change(zone: ZoneInfo, at: datetime, later: datetime) -> int:
-    """The first second in which clocks are as they are later."""
+    """The first second with the later offset."""
     low, high = int((at - _EPOCH).total_seconds()), int((later - _EPOCH).total_seconds())
     then = _ahead(zone, later)
     while high - low > 1:

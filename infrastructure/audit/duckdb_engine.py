@@ -1,4 +1,4 @@
-"""Engines that run the audit's rules: what they have in common, and DuckDB, in bounded memory."""
+"""The engines that run the audit's rules: their interface, and DuckDB, in bounded memory."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,37 +13,40 @@ from infrastructure.archive.typed_columns import TYPED
 from infrastructure.audit.rules import Statement
 
 _AS_THEY_ARE = "hive_partitioning = false"
-"""A directory called `topic=x` says nothing about what is in its files."""
+"""A directory called `topic=x` must not add a column."""
 
 _ROWS = 50_000
-"""Rows that are fetched at a time."""
+"""Rows fetched at a time."""
 
 
 class Engine(Protocol):
-    """Runs statements in DuckDB's SQL on tables that it was given, and on those that it made."""
+    """Runs statements in DuckDB's SQL on tables that it was given or has made."""
 
     name: str
+    judges_ranges: bool
+    """Whether it judges range by range; otherwise it divides the work by itself."""
 
     def open(self, files: Sequence[str]) -> None:
         """Make the table `log` of the event files of an archive."""
 
     def give(self, name: str, table: pa.Table) -> None:
-        """Make a table of rows, in the place of the one that had its name."""
+        """Make or replace a table of rows."""
 
     def look(self, statement: Statement) -> None:
-        """Make a view of a query, in the place of the one that had its name."""
+        """Make or replace a view of a query."""
 
     def run(self, statement: Statement) -> None:
-        """Make a table or view by a query, in the place of the one that had its name."""
+        """Make or replace a table or view by a query."""
 
     def rows(self, query: str) -> Iterator[tuple[Any, ...]]:
         """The rows of a query."""
 
 
 class DuckDB:
-    """DuckDB in a directory of its own, in so much memory (`2GB`), beyond which it goes to the disk."""
+    """DuckDB in a directory of its own; what exceeds the memory (`2GB`) goes to the disk."""
 
     name = "duckdb"
+    judges_ranges = True
 
     def __init__(self, directory: Path, memory: str) -> None:
         settings: dict[str, Any] = {
@@ -51,14 +54,14 @@ class DuckDB:
             "temp_directory": str(directory / "spilled"),
             "threads": os.cpu_count() or 1,
             "preserve_insertion_order": False,
-            # What an audit says depends on what is installed here, and on nothing that is fetched.
+            # The result of an audit must not depend on anything that is downloaded.
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
         self._connection = duckdb.connect(str(directory / "audit.duckdb"), config=settings)
-        # It would be drawn into what a command prints.
+        # A progress bar would disturb what a command prints.
         self._connection.execute("SET enable_progress_bar = false")
-        # Files of an archive stay as they are, and each rule looks into them anew.
+        # Every rule reads the files of an archive again, and they do not change.
         self._connection.execute("SET parquet_metadata_cache = true")
         number = "CAST(concat('0x', digits) AS BIGINT)"
         self._connection.execute(f"CREATE OR REPLACE MACRO hexadecimal(digits) AS {number}")
@@ -70,12 +73,12 @@ class DuckDB:
         )
 
     def take(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
-        """Make the table `log` of events as they are stored."""
+        """Make the table `log` of stored events."""
         query = f"WITH logged AS (FROM given) SELECT * EXCLUDE (command_id, actor, hash) FROM ({TYPED})"
         self.fill("log", batches, schema, query)
 
     def fill(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema, query: str) -> None:
-        """Make a table by a query on batches, which are called `given` in it."""
+        """Make or replace a table by a query on batches, which the query calls `given`."""
         flow = Flow(batches)
         flowing = iter(flow)
         self._connection.register("given", pa.RecordBatchReader.from_batches(schema, flowing))
@@ -105,10 +108,10 @@ class DuckDB:
             yield from rows
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._connection.close()
 
 
 def quote(text: str) -> str:
-    """A text as SQL has it."""
+    """A text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"

@@ -1,4 +1,4 @@
-"""An audit as a page of its own: no script, nothing that is fetched, and readable when printed."""
+"""An audit as an HTML page: without scripts, downloads nothing, and readable in print."""
 
 from collections import Counter
 from decimal import Decimal
@@ -17,11 +17,11 @@ from infrastructure.audit.wording import (
     describe_thing,
 )
 
-_TOLD = 500
-"""Differences on the page; JSON has more."""
+_LISTED = 500
+"""Differences that the page lists; JSON has more."""
 
 _CAMPAIGNS = 40
-"""Campaigns in the chart, those with most conversions first."""
+"""Campaigns in the chart; those with most conversions come first."""
 
 
 def render_page(found: AuditResult) -> str:
@@ -38,7 +38,7 @@ def render_page(found: AuditResult) -> str:
         claims=[claim for claim in found.claims if any(other == claim for other, _ in found.judged.said)],
         campaigns=_campaigns(found),
         kinds=_kinds(found),
-        told=[_story(found, each) for each in found.told[:_TOLD]],
+        differences=[_describe(found, each) for each in found.listed[:_LISTED]],
         revenue={currency: money.printed(amount, currency) for currency, amount in found.revenue.items()},
     )
 
@@ -55,7 +55,7 @@ def _totals(found: AuditResult) -> list[tuple[str, int, dict[str, int]]]:
 
 
 def _campaigns(found: AuditResult) -> list[dict[str, Any]]:
-    """By campaign its conversions as judged, and how many differences concern it, as shares of the largest."""
+    """By campaign, its judged conversions as a share of the largest, and its number of differences."""
     conversions: Counter[tuple[str, str]] = Counter()
     events: dict[tuple[str, str], Counter[str]] = {}
     for key, number in found.judged.figures.items():
@@ -99,7 +99,7 @@ def _kinds(found: AuditResult) -> list[dict[str, Any]]:
     ]
 
 
-def _story(found: AuditResult, difference: Difference) -> dict[str, Any]:
+def _describe(found: AuditResult, difference: Difference) -> dict[str, Any]:
     return {
         "thing": describe_thing(difference),
         "user": found.users.get(difference.journey_id or ""),

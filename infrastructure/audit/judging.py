@@ -1,4 +1,4 @@
-"""Judging the journeys of a range: the rules run in an engine, and what they found read from its tables."""
+"""Judging the journeys of a range: the engine runs the rules, and the result is read from its tables."""
 
 from decimal import Decimal
 from typing import Any, Final
@@ -27,12 +27,12 @@ _DIFFERENCES: Final = (
 )
 
 SHOWN: Final = ("shown_conversions", "shown_purchases", "shown_recipients")
-"""What read models hold, of a range; an engine has all of it in tables named `all_shown_...`."""
+"""Tables of what read models hold of a range; tables named `all_shown_...` hold all of it."""
 
 
 def judge(engine: Engine, span: Range, campaign_id: str | None) -> Judged:
     """Judge the journeys of a range."""
-    for statement in _asked(span, campaign_id):
+    for statement in _select_range(span, campaign_id):
         engine.look(statement)
     for statement in statements():
         engine.run(statement)
@@ -56,9 +56,9 @@ def judge(engine: Engine, span: Range, campaign_id: str | None) -> Judged:
     return judged
 
 
-def _asked(span: Range, campaign_id: str | None) -> list[Statement]:
-    """The journeys of a range; of decisions and receipts, where a campaign is asked for, only its own."""
-    within = f"{span.of('stream_id')} AND topic LIKE 'journey.%'"
+def _select_range(span: Range, campaign_id: str | None) -> list[Statement]:
+    """The journeys of a range; with a campaign, only its own decisions and receipts."""
+    within = f"{span.condition('stream_id')} AND topic LIKE 'journey.%'"
     of_campaign = ""
     if campaign_id is not None:
         of_campaign = f" AND (campaign_id IS NULL OR campaign_id = {quote(campaign_id)})"
@@ -66,12 +66,12 @@ def _asked(span: Range, campaign_id: str | None) -> list[Statement]:
         Statement("streams", f"SELECT app_group, stream_id, version FROM log WHERE {within}"),
         Statement(
             "other_streams",
-            f"SELECT app_group, stream_id, version FROM log WHERE {span.of('stream_id')} "
+            f"SELECT app_group, stream_id, version FROM log WHERE {span.condition('stream_id')} "
             "AND topic NOT LIKE 'journey.%'",
         ),
         Statement("typed", f"SELECT {_TYPED} FROM log WHERE {within}{of_campaign}"),
         *(
-            Statement(name, f"SELECT * FROM all_{name} WHERE {span.of('journey')}{of_campaign}")
+            Statement(name, f"SELECT * FROM all_{name} WHERE {span.condition('journey')}{of_campaign}")
             for name in SHOWN
         ),
     ]

@@ -1,4 +1,4 @@
-"""What an audit found: totals, sums, a checksum of what stands, and every difference with both stories."""
+"""What an audit found: totals, sums, a checksum, and every difference with what both sides say."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from domain import money
 from domain.instants import from_microseconds, printed
 
 KEPT = 1_000
-"""Differences that are told one by one; all are counted."""
+"""Differences that are listed one by one; all are counted."""
 
 KEPT_OF_A_KIND = 100
-"""So many of each kind, so that one kind does not hide the others."""
+"""At most so many of each kind are listed, so that one kind does not hide the others."""
 
 _CAUSES_FIRST = (
     "event",
@@ -28,14 +28,14 @@ _CAUSES_FIRST = (
     "recipient",
     "figure",
 )
-"""Subjects in the order in which they are told: the first ones make the others."""
+"""Subjects in the order in which they are listed: the first ones cause the others."""
 
 UNREADABLE = -1
-"""An instant or an amount of a read model that cannot be read."""
+"""Stands for an instant or an amount of a read model that cannot be read."""
 
 
 class Story(NamedTuple):
-    """What one side says of a thing; what it says nothing of is None. Instants in microseconds since 1970."""
+    """What one side says about a thing; None where it says nothing. Instants are in microseconds since 1970."""
 
     id: str | None = None
     at: int | None = None
@@ -51,7 +51,7 @@ class Story(NamedTuple):
         return all(each is None for each in self)
 
     def as_json(self) -> dict[str, Any] | None:
-        """What is said, without what is not."""
+        """The values that are not None; None if there are none."""
         said: dict[str, Any] = {name: value for name, value in self._asdict().items() if value is not None}
         for name in ("at", "received_at"):
             if name in said:
@@ -63,7 +63,7 @@ class Story(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A thing on which the rules and a claim do not agree, or a claim with itself."""
+    """A thing on which the rules and a claim disagree, or a claim with itself."""
 
     subject: str
     """conversion, revenue, recipient, upgrade, void, stream, event, fact, receipt, campaign, or a report's figure."""
@@ -78,13 +78,13 @@ class Difference(NamedTuple):
     judged: Story
     said: Story
     position: int | None = None
-    """Of the event that says so."""
+    """The position of the event that says so."""
     is_order: bool | None = None
-    """Of revenue, whether it is an order's."""
+    """Whether revenue is an order's; None for other subjects."""
 
     @property
     def kind(self) -> tuple[str, str, str]:
-        """As differences are counted: what is wrong with what, and who says so."""
+        """What differences are counted by: the subject, the problem and who says otherwise."""
         return self.subject, self.problem, self.claim
 
     def as_json(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class Difference(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """Which figure of a report: of a variant ('' is the campaign), under a clock, on a day (days since 1970)."""
+    """The key of a figure: its variant ('' is the campaign), clock and day (days since 1970)."""
 
     figure: str
     app_group: str
@@ -117,7 +117,7 @@ class Figure(NamedTuple):
 
 
 class Fingerprint(NamedTuple):
-    """What stands as one number: how many things, and the sums of both halves of their digests."""
+    """One number for all that counts: how many things, and the sums of both halves of their digests."""
 
     lines: int = 0
     one_half: int = 0
@@ -129,7 +129,7 @@ class Fingerprint(NamedTuple):
 
 @dataclass
 class Judged:
-    """What was found among the journeys of a range; those of several are added up."""
+    """What was found among the journeys of a range; ranges add up."""
 
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     totals: Counter[str] = field(default_factory=Counter)
@@ -141,10 +141,10 @@ class Judged:
     """Differences by subject, problem and claim."""
 
     def add(self, other: "Judged") -> None:
-        """Take in what was found elsewhere."""
+        """Add what was found in another range."""
         pairs = zip(self.fingerprint, other.fingerprint, strict=True)
         self.fingerprint = Fingerprint(*(one + more for one, more in pairs))
-        # Not `+=`, which forgets what there is none of.
+        # Not `+=`, which drops entries that are 0.
         self.totals.update(other.totals)
         self.said.update(other.said)
         self.counts += other.counts
@@ -153,8 +153,8 @@ class Judged:
         for figure, number in other.figures.items():
             self.figures[figure] = self.figures.get(figure, Decimal()) + number
 
-    def tell(self, difference: Difference) -> None:
-        """Take in a difference."""
+    def note(self, difference: Difference) -> None:
+        """Count a difference, and keep it while there is room for its kind."""
         self.counts[difference.kind] += 1
         self._keep(difference)
 
@@ -166,7 +166,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class AuditResult:
-    """An audit that is done."""
+    """The result of an audit."""
 
     source: str
     engine: str
@@ -177,31 +177,31 @@ class AuditResult:
     judged: Judged
     seconds: float
     address: str = ""
-    """The database, without a password, or where the archive lies."""
+    """The database, without its password, or the location of the archive."""
     made_at: str = ""
     users: Mapping[str, str] = field(default_factory=dict)
-    """By journey, of those that differences are told of."""
+    """The users of journeys with differences, by journey."""
     altered: Sequence[int] = ()
-    """Positions of events of those journeys, and of what was stated of campaigns, that are not what was recorded."""
+    """Positions of events of those journeys and of campaigns whose hash differs."""
 
     @property
-    def told(self) -> list[Difference]:
-        """The differences that are told one by one, causes first."""
+    def listed(self) -> list[Difference]:
+        """The differences that are listed one by one, causes first."""
         return sorted(self.judged.differences, key=lambda each: _CAUSES_FIRST.index(each.subject))
 
     @property
     def checksum(self) -> str:
-        """Of what stands by the rules: the same whichever engine judged, and in whatever ranges."""
+        """Of all that counts by the rules: the same for every engine and all ranges."""
         return str(self.judged.fingerprint)
 
     @property
     def differs(self) -> int:
-        """How many differences there are."""
+        """The number of differences."""
         return self.judged.counts.total()
 
     @property
     def revenue(self) -> Mapping[str, Decimal]:
-        """What all purchases and orders that count come to, by currency, control's included."""
+        """The revenue of all purchases and orders that count, by currency; control is included."""
         sums: dict[str, Decimal] = {}
         for key, number in self.judged.figures.items():
             if key.figure == "revenue" and key.clock == "conversion":
@@ -235,7 +235,7 @@ class AuditResult:
             ],
             "told": [
                 difference.as_json() | {"user_id": self.users.get(difference.journey_id or "")}
-                for difference in self.told
+                for difference in self.listed
             ],
             "altered": [str(position) for position in self.altered],
             "seconds": self.seconds,

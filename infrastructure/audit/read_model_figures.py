@@ -1,4 +1,4 @@
-"""What reports say, as readers get it: by the stream of a campaign, and totals over the flags that a report keeps."""
+"""The figures of reports, as readers get them: by the stream of a campaign, with totals by the report's own flags."""
 
 import json
 from collections import defaultdict
@@ -22,11 +22,11 @@ from projections.series import SERIES
 _EPOCH = date(1970, 1, 1).toordinal()
 
 Generations = Mapping[str, int]
-"""By read model the number of the generation that is read."""
+"""The generation of each read model that readers see, by name."""
 
 
 class Named(NamedTuple):
-    """Which campaign, by its own names."""
+    """The name of a campaign."""
 
     app_group: str
     campaign_id: str
@@ -34,10 +34,10 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True)
 class Campaign:
-    """What a report's totals are made by: which variants are control, and how many conversion events there are."""
+    """What a report's totals depend on: which variants are control, and the conversion events."""
 
     controls: Mapping[str, bool] = field(default_factory=dict)
-    """By variant."""
+    """Whether each variant is control."""
     conversion_events: Sequence[Mapping[str, Any]] = ()
 
 
@@ -46,7 +46,7 @@ Campaigns = Mapping[Named, Campaign]
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of a read model, by figure, under which clock and of what."""
+    """The figures that a read model claims."""
 
     claim: str
     numbers: Mapping[Figure, Decimal]
@@ -55,7 +55,7 @@ class Figures:
     said: Campaigns
     """As the read model has them."""
     strays: Sequence[tuple[Figure, Decimal]]
-    """Of rows that lie in another stream than that of the campaign that they name."""
+    """Figures of rows in another stream than that of the campaign that they name."""
 
 
 def read_figures(view: View, generations: Generations, campaign_id: str | None) -> list[Figures]:
@@ -75,9 +75,9 @@ def read_figures(view: View, generations: Generations, campaign_id: str | None) 
 
 
 def read_stated_campaigns(view: View, generations: Generations) -> dict[str, Mapping[str, Any]]:
-    """By stream the campaigns as they were stated last, up to where the read models stand."""
+    """The campaigns as last stated, by stream, up to the position of the read models."""
     topics = ", ".join(quote(topic) for topic in DEFINING)
-    # Their streams lie together in an index; topics have none.
+    # The index of streams finds them; topics have no index.
     query = (
         "SELECT app_group, originator_id, topic, state FROM events "
         f"WHERE originator_id >= 'campaign-' AND originator_id < 'campaign.' AND topic IN ({topics}) "
@@ -94,7 +94,7 @@ def read_stated_campaigns(view: View, generations: Generations) -> dict[str, Map
 
 
 def sum_variants(numbers: Mapping[Figure, Decimal], campaigns: Campaigns) -> dict[Figure, Decimal]:
-    """A report's totals: the sums of all variants but control (R9, R18); its unique recipients are no sum."""
+    """A report's totals: the sums of all variants but control (R9, R18). Unique recipients are not summed."""
     sums: defaultdict[Figure, Decimal] = defaultdict(Decimal)
     for key, number in numbers.items():
         campaign = campaigns.get(Named(key.app_group, key.campaign_id), Campaign())
@@ -107,7 +107,7 @@ def _is_summed(key: Figure, numbers: Mapping[Figure, Decimal], campaign: Campaig
     if key.figure == "conversions":
         return key.thing in map(str, range(len(campaign.conversion_events)))
     if key.figure == "revenue":
-        # A currency appears once a purchase counts in it (R11).
+        # A currency appears only after a purchase in it counts (R11).
         return bool(numbers.get(key._replace(figure="purchases")))
     return key.figure == "receipts"
 
@@ -122,12 +122,12 @@ def _campaign(stated: Mapping[str, Any]) -> Campaign:
 
 
 def _events(conversion_events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Without what is left open: a filter that lets everything pass may be spelled or not."""
+    """Without empty fields: a filter that lets everything pass may be present or not."""
     return [{name: each[name] for name in sorted(each) if each[name]} for each in conversion_events]
 
 
 def _decoded(text: str) -> list[dict[str, Any]]:
-    """Conversion events as a read model has them; what cannot be read is another thing than what was stated."""
+    """Conversion events as a read model has them; text that cannot be read never equals what was stated."""
     try:
         return _events(json.loads(text))
     except (ValueError, TypeError):
@@ -147,14 +147,14 @@ _DAY = "CAST(day AS text)"
 
 @dataclass(frozen=True)
 class _Reading:
-    """Reads the figures of all campaigns or of one, in one view; `streams` are those of the log."""
+    """Reads the figures of all campaigns or of one, in one view; `streams` are the log's."""
 
     view: View
     campaign_id: str | None
     streams: Mapping[str, Named]
 
     def report(self, generation: int, of_log: Campaigns) -> Figures:
-        """The campaign report: a campaign's rows are those of the stream that it has there."""
+        """The campaign report; it finds the rows of a campaign by the stream that it has itself."""
         asked = self._where(self.streams)
         query = f"SELECT stream_id, {_KEY}, conversion_events FROM report_campaigns_{generation}{asked}"
         rows = list(self._rows(query, _CAMPAIGNS))
@@ -178,7 +178,7 @@ class _Reading:
         return Figures(CAMPAIGN_REPORT.name, numbers | sum_variants(numbers, said), of_log, said, strays)
 
     def series(self, generation: int, of_log: Campaigns) -> Figures:
-        """The series by day: whoever reads it looks up campaigns in the log."""
+        """The series by day; its readers look up campaigns in the log."""
         asked = self._where(self.streams)
         numbers, strays = self._numbers(_series_queries(generation), asked, self.streams)
         return Figures(SERIES.name, numbers, of_log, of_log, strays)
@@ -208,11 +208,11 @@ class _Reading:
         return self.campaign_id is None or campaign_id == self.campaign_id
 
     def _where(self, streams: Mapping[str, Named]) -> str:
-        """Rows that name the campaign, and those that are read as its own."""
+        """The condition for rows that name the campaign, and for rows that readers take for its own."""
         if self.campaign_id is None:
             return ""
         of_campaign = [stream for stream, each in streams.items() if self._is_asked(each.campaign_id)]
-        # No stream has an empty id; without any there would be no SQL.
+        # No stream has an empty id; an empty list would be no SQL.
         listed = ", ".join(map(quote, ["", *of_campaign]))
         return f" WHERE campaign_id = {quote(self.campaign_id)} OR stream_id IN ({listed})"
 

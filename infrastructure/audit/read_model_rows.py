@@ -1,4 +1,4 @@
-"""What read models claim, as they stand in one view of the database: rows, and (reports.py) the figures of reports."""
+"""The rows that read models claim, in one view of the database (read_model_figures.py has the figures of reports)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,15 +15,15 @@ from projections.recipients import RECIPIENTS
 from projections.series import SERIES
 
 AUDITED: Final = (CAMPAIGN_REPORT, CONVERSIONS, RECIPIENTS, SERIES)
-"""The read models that are compared."""
+"""The read models that an audit compares."""
 
 ROWS: Final = ("conversions", "counted_revenue", "recipients")
-"""What of theirs is compared row by row, under the audit's own names."""
+"""What is compared row by row, under the audit's own names."""
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows of a table, under the names that the rules have for them; `instants` are in microseconds since 1970."""
+    """The rows of a table under the names of the rules; `instants` are in microseconds since 1970."""
 
     name: str
     model: str
@@ -92,7 +92,7 @@ _SHOWN: Final = (
 )
 
 _FLAGS: Final = frozenset({"control", "is_order", "other_stream"})
-"""Columns that say yes or no; databases do not agree on how, and give numbers."""
+"""Columns that are true or false; they are read as numbers, as databases differ in booleans."""
 
 _NUMBERS: Final = dict.fromkeys(("conversion_event", *_FLAGS), pa.int32()) | {"receipts": pa.int64()}
 
@@ -101,11 +101,11 @@ class Filled(Protocol):
     """An engine that takes rows."""
 
     def fill(self, name: str, batches: Iterator[pa.RecordBatch], schema: pa.Schema, query: str) -> None:
-        """Make a table by a query in DuckDB's SQL on batches, which are called `given` in it."""
+        """Make a table by a query in DuckDB's SQL on batches, which the query calls `given`."""
 
 
 def fill_rows(engine: Filled, view: View | None, generations: Generations) -> None:
-    """Make the tables of what read models hold; empty ones where none are asked."""
+    """Make the tables of what read models hold; empty tables without a view."""
     streams = "" if view is None else _streams(view, generations)
     for rows in _SHOWN:
         instant = pa.int64() if view is not None and view.is_server else pa.string()
@@ -117,24 +117,24 @@ def fill_rows(engine: Filled, view: View | None, generations: Generations) -> No
         )
         batches: Iterator[pa.RecordBatch] = iter(())
         if view is not None:
-            batches = view.batches(_asking(view, rows, generations[rows.model], streams), schema)
-        engine.fill(rows.name, batches, schema, f"SELECT {_reading(rows, schema)} FROM given")
+            batches = view.batches(_select(view, rows, generations[rows.model], streams), schema)
+        engine.fill(rows.name, batches, schema, f"SELECT {_convert(rows, schema)} FROM given")
 
 
 def _streams(view: View, generations: Generations) -> str:
-    """The streams of campaigns according to the log, and what those are called, as rows of SQL."""
+    """The streams and names of campaigns according to the log, as rows of SQL."""
     campaigns = read_stated_campaigns(view, generations)
     named = [(stream, each["app_group"], each["campaign_id"]) for stream, each in campaigns.items()]
-    # No stream has an empty id; without a row there would be no SQL.
+    # No stream has an empty id; an empty list would be no SQL.
     return ", ".join(f"({', '.join(map(quote, each))})" for each in [("", "", ""), *named])
 
 
-def _asking(view: View, rows: _Rows, generation: int, streams: str) -> str:
-    def asked(name: str, column: str) -> str:
+def _select(view: View, rows: _Rows, generation: int, streams: str) -> str:
+    def select(name: str, column: str) -> str:
         if name in rows.instants and view.is_server:
             return f"CAST(extract(epoch FROM {column}) * 1000000 AS bigint) AS {name}"
         if name == "other_stream":
-            # Told by the database: ids of streams are long, and next to none are others.
+            # Compared by the database: ids of streams are long, and nearly all are right.
             known = f"({column}, app_group, campaign_id) IN (VALUES {streams})"
             return f"CASE WHEN {known} THEN 0 ELSE 1 END AS {name}"
         if name == "is_order":
@@ -143,14 +143,14 @@ def _asking(view: View, rows: _Rows, generation: int, streams: str) -> str:
             return f"CASE WHEN {column} THEN 1 ELSE 0 END AS {name}"
         return f"CAST({column} AS text) AS {name}" if name == "net" else f"{column} AS {name}"
 
-    columns = ", ".join(asked(name, column) for name, column in rows.columns.items())
+    columns = ", ".join(select(name, column) for name, column in rows.columns.items())
     return f"SELECT {columns} FROM {rows.table}_{generation}"
 
 
-def _reading(rows: _Rows, schema: pa.Schema) -> str:
-    """The columns as the rules have them; what they could not read without rounding it is -1, which nothing is."""
+def _convert(rows: _Rows, schema: pa.Schema) -> str:
+    """The columns as the rules expect them; a value that cannot be read without rounding becomes -1."""
 
-    def read(name: str) -> str:
+    def convert(name: str) -> str:
         if name in rows.instants and pa.types.is_string(schema.field(name).type):
             instant = f"epoch_us(TRY_CAST({name} AS TIMESTAMP))"
             return f"coalesce(CASE WHEN length({name}) <= 27 THEN {instant} END, -1) AS {name}"
@@ -161,4 +161,4 @@ def _reading(rows: _Rows, schema: pa.Schema) -> str:
             return f"coalesce(CASE WHEN {whole} THEN TRY_CAST(net AS DECIMAL(38, 6)) END, -1) AS net"
         return name
 
-    return ", ".join(read(name) for name in rows.columns)
+    return ", ".join(convert(name) for name in rows.columns)

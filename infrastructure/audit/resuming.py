@@ -1,4 +1,4 @@
-"""Ranges that are judged already, kept while an audit goes on: stopped and begun again, it goes on after them."""
+"""Ranges that were judged are kept in files, so that an audit that was interrupted can continue after them."""
 
 import hashlib
 import shutil
@@ -23,14 +23,14 @@ class _Stored(msgspec.Struct, frozen=True):
 
 
 class JudgedRanges:
-    """The ranges of one audit; another log, other rules or other read models are another audit."""
+    """The judged ranges of one audit; with another log, other rules or other read models it is another audit."""
 
     def __init__(self, work: Path | None, *audited: object) -> None:
         said = hashlib.sha256(repr((audited, statements())).encode()).hexdigest()[:16]
         self._directory = None if work is None else work / f"audit-{said}"
 
-    def judged(self, number: int, judge: Callable[[], Judged]) -> Judged:
-        """A range as it was judged before, or as it is now."""
+    def judge(self, number: int, judge: Callable[[], Judged]) -> Judged:
+        """The result of a range: from an earlier run, or judged now."""
         if self._directory is None:
             return judge()
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ class JudgedRanges:
         return found
 
     def end(self) -> None:
-        """The audit is done."""
+        """Remove the files: the audit is done."""
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -64,7 +64,7 @@ def _encode(judged: Judged) -> bytes:
 
 
 def _read(file: Path) -> Judged | None:
-    """None where there is nothing, or not all of it, as a machine that went off may have left it."""
+    """The result in a file; None if there is no file, or only a part of it, as a power cut may leave."""
     try:
         found = msgspec.json.decode(file.read_bytes(), type=_Stored)
     except (FileNotFoundError, msgspec.DecodeError):

@@ -1,4 +1,4 @@
-"""Differences in words: which thing, what is wrong with it, and what either side says of it."""
+"""Differences in words: which thing, what is wrong with it, and what each side says about it."""
 
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ TOTALS = {
     "recipients": "recipients of variants and campaigns",
     "upgrades": "upgrades",
 }
-"""What stands, and what it is called."""
+"""Totals, and what they are called."""
 
 _PROBLEMS = {
     "missing": "it stands by the rules and is not said",
@@ -71,7 +71,7 @@ def describe_thing(difference: Difference) -> str:
 
 
 def describe_conversion_event(conversion_event: str) -> str:
-    """What a conversion event is called; a number that there is not says itself."""
+    """The letter of a conversion event; an unknown number stays as it is."""
     place = int(conversion_event)
     return LETTERS[place] if 0 <= place < len(LETTERS) else conversion_event
 
@@ -101,7 +101,7 @@ def _amount(net: Decimal) -> str:
 
 
 def _when(instant: int) -> str:
-    """To the microsecond where it is not a whole second: a difference may be no larger."""
+    """To the microsecond unless it is a whole second: a difference may be that small."""
     if instant == UNREADABLE:
         return "an instant that cannot be read"
     at = from_microseconds(instant)

@@ -6,17 +6,17 @@ import typer
 from rich.table import Table
 
 from application.ledger import UnknownAppGroup
+from application.queries.app_groups import app_group_as_json, list_app_groups
+from infrastructure.cli.asking import reads_of
 from infrastructure.cli.console import (
     DatabaseOption,
     JsonOption,
     Refused,
-    catch_up,
     opened,
     out,
     print_json,
     shown,
 )
-from projections.app_groups import APP_GROUPS, read_app_groups
 
 commands = typer.Typer(help="App groups: list, show.", no_args_is_help=True)
 
@@ -25,9 +25,7 @@ commands = typer.Typer(help="App groups: list, show.", no_args_is_help=True)
 def list_groups(database: DatabaseOption = None, json_output: JsonOption = False) -> None:  # noqa: FBT002
     """List all app groups."""
     with opened(database) as service:
-        catch_up(service, APP_GROUPS)
-        with service.database.reading() as connection:
-            groups = read_app_groups(connection)
+        groups = list_app_groups(reads_of(service))
     if json_output:
         print_json({"app_groups": [group.as_json() for group in groups]})
         return
@@ -57,20 +55,12 @@ def show(
                 f"there is no app group {app_group!r}; `conversions app-groups list` shows them all",
                 code="unknown_app_group",
             ) from None
-    apps, custom_events = sorted(found.apps), sorted(found.custom_events)
+    group = app_group_as_json(found)
     if json_output:
-        print_json(
-            {
-                "app_group": found.app_group,
-                "time_zone": found.time_zone,
-                "default_currency": found.default_currency,
-                "apps": apps,
-                "custom_events": custom_events,
-            }
-        )
+        print_json(group)
         return
-    none = "none: a price that names no currency is refused"
+    none = "none: a price without a currency is refused"
     out.print(f"[bold]{shown(found.app_group)}[/], days in {found.time_zone}")
     out.print(f"  default currency  {found.default_currency or none}")
-    out.print(f"  apps              {shown(', '.join(apps)) or 'none'}")
-    out.print(f"  custom events     {shown(', '.join(custom_events)) or 'none'}")
+    out.print(f"  apps              {shown(', '.join(group['apps'])) or 'none'}")
+    out.print(f"  custom events     {shown(', '.join(group['custom_events'])) or 'none'}")

@@ -11,15 +11,13 @@ import typer
 
 from application.ledger import UnknownCampaign
 from application.queries.reads import AskedCampaign, BadQuestion, NotDraftedYet, Reads
-from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import Refused, catch_up, only_app_group, opened
 from infrastructure.cli.options import bad_option
 from infrastructure.composition import Service
 from projections.engine.projection import UnreadableLog
 
-__all__ = ["CampaignArgument", "CsvOption", "about", "asking", "print_csv", "reads_of", "refusing"]
-
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+VariantOption = Annotated[str | None, typer.Option("--variant", metavar="ID", help="Only this variant.")]
 
 
 def reads_of(service: Service) -> Reads:
@@ -27,7 +25,7 @@ def reads_of(service: Service) -> Reads:
     return service.reads_caught_up(partial(catch_up, service))
 
 
-def about(service: Service, app_group: str | None, campaign_id: str) -> AskedCampaign:
+def ask_about(service: Service, app_group: str | None, campaign_id: str) -> AskedCampaign:
     """A campaign of the app group that is named, or of the only one there is."""
     return AskedCampaign(reads_of(service), only_app_group(service, app_group), campaign_id)
 
@@ -38,7 +36,7 @@ def asking(
 ) -> Iterator[AskedCampaign]:
     """Ask about a campaign; raises Refused for one that does not exist, and as `refusing` does."""
     with opened(database) as service:
-        asked = about(service, app_group, campaign_id)
+        asked = ask_about(service, app_group, campaign_id)
         try:
             with refusing(**options):
                 yield asked

@@ -23,13 +23,13 @@ from infrastructure.cli.console import (
     print_json,
     shown,
 )
-from infrastructure.cli.figures import NO_FIGURE
+from infrastructure.cli.figures import NO_FIGURE, counted
 from infrastructure.cli.options import bad_option
 from infrastructure.inbound.files.lines import Overlong, lines_of
 from infrastructure.inbound.files.source import Source
 
 _MOST_ROWS = 1_000
-"""More assignments are printed as lines with tabs: a table of many takes minutes to set."""
+"""More assignments are printed as lines with tabs: rich takes minutes to lay out such a table."""
 
 _SAID = {
     Because.RECEIVED: "received before",
@@ -47,36 +47,39 @@ def assign(
     file: Annotated[
         str | None,
         typer.Option(
-            "--file", metavar="FILE|-", help="Users too: a file, or standard input, with an id a line."
+            "--file",
+            metavar="FILE|-",
+            help="Read more users from a file, or standard input: an id on each line.",
         ),
     ] = None,
     app_group: AppGroupOption = None,
     database: DatabaseOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Tell which variant users get: the one received last, control for good; else one by the weights in force.
+    """Show which variant each user gets; nothing is recorded.
 
-    With --json a line a user.
+    A user who received the campaign keeps the variant received last, or control for ever. The others get one by the
+    weights in force. With --json, print a line for each user.
     """
     if not users and file is None:
-        raise bad_option("--file", "whose variants? Name users, or a file of them: --file FILE")
+        raise bad_option("--file", "name the users, or a file of them: --file FILE")
     named = (checked_user_id(each, "USER_ID") for each in users or ())
     with opened(database) as service:
         group = only_app_group(service, app_group)
-        told = (
+        found = (
             assignment
             for page in _pages(chain(named, () if file is None else _of_file(file)))
             for assignment in service.assignments.assign(group, campaign, page)
         )
         if json_output:
-            for each in told:
+            for each in found:
                 print_json(msgspec.to_builtins(each))
         else:
-            _show(campaign, group, list(told))
+            _show(campaign, group, list(found))
 
 
 def _pages(user_ids: Iterable[str]) -> Iterator[list[str]]:
-    """As many at once as a call takes; one page at least, so that an unknown campaign is told in any case."""
+    """Pages as large as a call takes; at least one, so that an unknown campaign is refused even without users."""
     rest = iter(user_ids)
     page = list(islice(rest, MOST_USER_IDS))
     yield page
@@ -85,31 +88,31 @@ def _pages(user_ids: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _of_file(path: str) -> Iterator[str]:
-    """The ids in a file, compressed or not; empty lines are skipped. Raises UnreadableFile, and BadUserId by line."""
+    """The ids in a file, which may be compressed; empty lines are skipped. Raises UnreadableFile and BadUserId."""
     with closing(Source(path)) as source:
         for number, line in enumerate(lines_of(source), 1):
             place = f"line {number}"
             if isinstance(line, Overlong):
-                raise BadUserId("this line is too long for a user id; write an id a line", place=place)
+                raise BadUserId("this line is too long for a user id; write one id on each line", place=place)
             text = line.removesuffix(b"\r")
             if text:
-                # What is no UTF-8 becomes lone surrogates, which are refused with the line.
+                # Bytes that are no UTF-8 become lone surrogates, and `checked_user_id` refuses those.
                 yield checked_user_id(text.decode(errors="surrogateescape"), place)
 
 
-def _show(campaign_id: str, app_group: str, told: list[Assignment]) -> None:
-    assignments = f"{len(told):,} assignment{'' if len(told) == 1 else 's'}"
+def _show(campaign_id: str, app_group: str, found: list[Assignment]) -> None:
+    assignments = counted(len(found), "assignment")
     out.print(f"\n[bold]{shown(campaign_id)}[/] of {shown(app_group)}: {assignments}", highlight=False)
-    if len(told) > _MOST_ROWS:
-        for each in told:
+    if len(found) > _MOST_ROWS:
+        for each in found:
             out.file.write("\t".join(map(plain, _row(each))) + "\n")
         return
     table = Table()
     for heading in ("User", "Variant", "Because"):
         table.add_column(heading, overflow="fold")
-    for each in told:
+    for each in found:
         table.add_row(*map(shown, _row(each)))
-    if told:
+    if found:
         out.print(table)
 
 

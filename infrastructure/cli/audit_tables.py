@@ -23,7 +23,7 @@ def show(found: AuditResult, limit: int = _SHOWN) -> None:
         out.print(f"Revenue that counts, control's included: {sums}", highlight=False, soft_wrap=True)
     if found.differs:
         out.print(_kinds(found))
-        for difference in found.told[:limit]:
+        for difference in found.listed[:limit]:
             for line in _told(found, difference):
                 out.print(line, highlight=False, soft_wrap=True)
         if found.differs > limit:

@@ -25,7 +25,7 @@ from infrastructure.audit.auditing import (
 )
 from infrastructure.audit.decisions import audit_decisions
 from infrastructure.audit.outcome import AuditResult
-from infrastructure.audit.spark_engine import NoSpark
+from infrastructure.audit.spark_session import NoSpark
 from infrastructure.cli import audit_tables, decision_tables
 from infrastructure.cli.console import (
     INTERRUPTED,

@@ -1,6 +1,6 @@
 """`conversions campaigns`: apply a file, list, show, launch, stop, archive."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +10,11 @@ from rich.table import Table
 
 from application.commands.definitions import ApplyCampaigns, read_campaigns
 from application.ports import Stamp
+from application.queries import campaigns as queries
 from domain.app_group import AppGroup
 from domain.campaigns.campaign import Campaign
 from infrastructure.access.operator import stamp
+from infrastructure.cli.asking import ask_about, reads_of
 from infrastructure.cli.console import (
     ROOMY,
     UNREADABLE,
@@ -20,17 +22,15 @@ from infrastructure.cli.console import (
     DatabaseOption,
     JsonOption,
     Refused,
-    catch_up,
     only_app_group,
     opened,
     out,
     print_json,
     shown,
 )
-from infrastructure.cli.figures import conversion_event, deadline, percent, thousands
+from infrastructure.cli.figures import conversion_event, deadline, percent, revenue
 from infrastructure.composition import Service
-from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.reading import CampaignReport, load_report, load_reports
+from projections.campaign_report.reading import CampaignReport
 
 commands = typer.Typer(
     help="Campaigns: apply a file, list, show, launch, stop, archive.", no_args_is_help=True
@@ -47,7 +47,7 @@ def apply(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Draft and launch what is new, change what may change; all of the file or nothing of it."""
+    """Draft and launch new campaigns, and change what may change; either the whole file is applied or nothing."""
     command = read_campaigns(_load(file))
     with opened(database, make=True) as service:
         before = service.ledger.app_group(command.app_group)
@@ -74,7 +74,7 @@ def apply(
 
 
 def _default_currency(before: AppGroup, command: ApplyCampaigns) -> str:
-    """What the file changed of the currency of prices that name none; nothing of a group that it made."""
+    """What the file changed of the default currency, in words; empty for an app group that it made."""
     was, now = before.default_currency, command.default_currency
     if not before.version or "default_currency" not in command.model_fields_set or now == was:
         return ""
@@ -89,18 +89,15 @@ def list_campaigns(
 ) -> None:
     """List campaigns with their status and headline figures."""
     with opened(database) as service:
-        group = only_app_group(service, app_group)
-        catch_up(service, CAMPAIGN_REPORT)
-        with service.database.reading() as connection:
-            found = load_reports(connection, group)
+        found = queries.list_campaigns(reads_of(service), only_app_group(service, app_group))
     if json_output:
-        print_json({"app_group": group, "campaigns": [_headline(each) for each in found]})
-        return
-    out.print(_table(group, found))
+        print_json(found.as_json())
+    else:
+        out.print(_table(found.app_group, found.campaigns))
 
 
 def _table(group: str, found: list[CampaignReport]) -> Table:
-    """The list as a table; on a narrow terminal without what can be done without, but never with cut figures."""
+    """The list as a table; a narrow terminal gets fewer columns, but never cut figures."""
     roomy = out.width >= ROOMY
     table = Table(title=f"Campaigns of {shown(group)}", title_justify="left")
     for heading in ("Campaign", *(("Name", "Kind") if roomy else ()), "Status"):
@@ -109,7 +106,6 @@ def _table(group: str, found: list[CampaignReport]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for each in found:
         totals = each.totals
-        revenue = totals.as_json()["revenue"].items()
         table.add_row(
             shown(each.campaign_id),
             *((shown(each.name), each.kind) if roomy else ()),
@@ -117,11 +113,7 @@ def _table(group: str, found: list[CampaignReport]) -> Table:
             f"{totals.unique_recipients:,}",
             f"{totals.conversions[0]:,}" if totals.conversions else "",
             percent(totals.conversion_rates[0]) if totals.conversions else "",
-            *(
-                ("\n".join(f"{thousands(amount)} {currency}" for currency, amount in revenue),)
-                if roomy
-                else ()
-            ),
+            *((revenue(totals.as_json()["revenue"]),) if roomy else ()),
         )
     return table
 
@@ -133,35 +125,35 @@ def show(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Show a campaign as it is defined."""
+    """Show the definition of a campaign."""
     with opened(database) as service:
-        group = only_app_group(service, app_group)
-        defined = service.ledger.existing_campaign(group, campaign)
-        catch_up(service, CAMPAIGN_REPORT)
-        with service.database.reading() as connection:
-            found = load_report(connection, group, campaign)
-    if found is None:
-        raise Refused(f"there is no campaign {campaign!r}", code="unknown_campaign")
+        found = queries.campaign_as_json(ask_about(service, app_group, campaign).campaign())
     if json_output:
-        print_json(_definition(found) | _experiment(defined))
-        return
-    out.print(f"[bold]{shown(found.name)}[/] ({found.kind} {shown(found.campaign_id)}, {found.status})")
-    for event in found.conversion_events:
-        out.print(
-            f"  {event['letter']}  {shown(conversion_event(event))} within {deadline(event['deadline_seconds'])}"
+        print_json(found)
+    else:
+        for line in _described(found):
+            out.print(line)
+
+
+def _described(found: dict[str, Any]) -> Iterator[str]:
+    yield f"[bold]{shown(found['name'])}[/] ({found['kind']} {shown(found['id'])}, {found['status']})"
+    events = found["conversion_events"]
+    for event in events:
+        within = deadline(event["deadline_seconds"])
+        yield f"  {event['letter']}  {shown(conversion_event(event))} within {within}"
+    for variant in found["variants"]:
+        note = " (control group)" if variant["control"] else ""
+        yield f"  variant {shown(variant['id'])}{note}, weight {variant['weight']}"
+    if found["intelligent_selection"] is not None:
+        floor = found["intelligent_selection"]["floor"]
+        yield (
+            f"  intelligent selection: weights follow {events[0]['letter']}, "
+            f"each variant keeps {floor:.0%} at least"
         )
-    for variant in found.variants:
-        note = " (control group)" if variant.control else ""
-        out.print(f"  variant {shown(variant.variant_id)}{note}, weight {variant.weight}")
-    if defined.selection is not None:
-        out.print(
-            f"  intelligent selection: weights follow {found.conversion_events[0]['letter']}, "
-            f"each variant keeps {defined.selection.floor:.0%} at least"
-        )
-    elif defined.floor_applied is not None:
-        out.print("  intelligent selection has ended: going on would hardly improve the rate")
-    if defined.winner is not None:
-        out.print(f"  winner declared: {shown(defined.winner.variant_id)}")
+    elif found["selection_ended"]:
+        yield "  intelligent selection has ended: going on would hardly improve the rate"
+    if found["winner"] is not None:
+        yield f"  winner declared: {shown(found['winner'])}"
 
 
 @commands.command()
@@ -193,7 +185,7 @@ def archive(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Put a campaign away for good; its reports stay."""
+    """Archive a campaign: it cannot be launched again, and its reports stay."""
     _change(campaign, app_group, database, json_output, lambda service: service.campaigns.archive)
 
 
@@ -213,49 +205,15 @@ def _change(
         out.print(f"{shown(campaign)} is {changed.status.value}", highlight=False)
 
 
-def _headline(report: CampaignReport) -> dict[str, Any]:
-    return {
-        "campaign_id": report.campaign_id,
-        "name": report.name,
-        "kind": report.kind,
-        "status": report.status,
-    } | report.totals.as_json()
-
-
-def _definition(report: CampaignReport) -> dict[str, Any]:
-    return {
-        "app_group": report.app_group,
-        "campaign_id": report.campaign_id,
-        "name": report.name,
-        "kind": report.kind,
-        "channel": report.channel,
-        "status": report.status,
-        "conversion_events": report.conversion_events,
-        "variants": [
-            {"variant_id": v.variant_id, "name": v.name, "weight": v.weight, "control": v.control}
-            for v in report.variants
-        ],
-    }
-
-
-def _experiment(campaign: Campaign) -> dict[str, Any]:
-    """What follows from what variants convert."""
-    return {
-        "intelligent_selection": None if campaign.selection is None else {"floor": campaign.selection.floor},
-        "selection_ended": campaign.selection is None and campaign.floor_applied is not None,
-        "winner": None if campaign.winner is None else campaign.winner.variant_id,
-    }
-
-
 class _Loader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error: the first one would be lost in silence."""
+    """YAML in which a repeated key is an error: PyYAML would silently drop the first one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for place, key in enumerate(keys):
             if key in keys[:place]:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", node.start_mark
+                    None, None, f"the key {key!r} is there twice", node.start_mark
                 )
         return super().construct_mapping(node, deep)
 

@@ -1,4 +1,4 @@
-"""What `conversions audit --decisions` found, for people: the verdict, what would change, and both stories of it."""
+"""The result of `conversions audit --decisions` for people: the verdict, and what would change."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,10 +7,10 @@ from rich.table import Table
 
 from infrastructure.audit.decision_differences import Decided, DecisionAudit, Difference
 from infrastructure.cli.console import out, shown
-from infrastructure.cli.report_tables import when
+from infrastructure.cli.figures import format_instant, say
 
 _SHOWN = 20
-"""Differences that are told on a terminal; JSON has all that were kept."""
+"""Differences that a terminal shows; JSON has all that the audit keeps."""
 
 _KINDS = {
     "decided_otherwise": "is decided otherwise",
@@ -21,15 +21,15 @@ _KINDS = {
 
 def show(found: DecisionAudit, limit: int = _SHOWN) -> None:
     """Print the verdict, and where there are differences their kinds and the earliest of them."""
-    out.print(_verdict(found), highlight=False, soft_wrap=True)
+    say(_verdict(found))
     if found.equal:
         return
     out.print(_changes(found))
-    told = found.found.differences[:limit]
-    for each in told:
-        for line in _story(each):
-            out.print(line, highlight=False, soft_wrap=True)
-    more = found.found.differences_total - len(told)
+    shown_ones = found.found.differences[:limit]
+    for each in shown_ones:
+        for line in _difference(each):
+            say(line)
+    more = found.found.differences_total - len(shown_ones)
     if more:
         out.print(f"[dim]and {more:,} more; --json has more of them[/]", highlight=False)
 
@@ -55,12 +55,12 @@ def _changes(found: DecisionAudit) -> Table:
     for heading in ("Recorded, not repeated", "Decided now, not recorded"):
         table.add_column(heading, justify="right")
     for topic, recorded, now in found.by_topic():
-        table.add_row(_named(topic), f"{recorded:,}", f"{now:,}")
+        table.add_row(_words(topic), f"{recorded:,}", f"{now:,}")
     return table
 
 
-def _story(each: Difference) -> Iterator[str]:
-    """Who, which fact, and both stories."""
+def _difference(each: Difference) -> Iterator[str]:
+    """The user and the fact, what was recorded, and what is decided now."""
     who = (
         f"[bold]{shown(each.user_id)}[/]" if each.user_id is not None else "a user whose identity was erased"
     )
@@ -68,7 +68,7 @@ def _story(each: Difference) -> Iterator[str]:
     if each.fact is not None:
         fact = each.fact
         kind = fact.type.replace("_", " ")
-        what = f"{kind} {shown(fact.id)} of {when(fact.at)}, position {fact.position}"
+        what = f"{kind} {shown(fact.id)} of {format_instant(fact.at)}, position {fact.position}"
     yield f"\n{who} of {shown(each.app_group)} (journey {shown(each.journey_id)}): {what} {_KINDS[each.kind]}"
     if each.reason is not None:
         yield f"  because: {shown(each.reason)}"
@@ -84,7 +84,7 @@ def _story(each: Difference) -> Iterator[str]:
 def _decided(decided: Decided) -> str:
     """A decision as its name and the values it gives."""
     values = _flat("", decided.event())
-    return f"{_named(decided.topic)}: {shown(', '.join(values))}"
+    return f"{_words(decided.topic)}: {shown(', '.join(values))}"
 
 
 def _flat(name: str, value: Any) -> Iterator[str]:  # noqa: ANN401
@@ -95,6 +95,6 @@ def _flat(name: str, value: Any) -> Iterator[str]:  # noqa: ANN401
         yield f"{name} {value}".strip()
 
 
-def _named(topic: str) -> str:
-    """A topic as words; one that nobody knows as it is."""
+def _words(topic: str) -> str:
+    """A topic in words."""
     return shown(topic.removeprefix("journey.").replace("_", " "))

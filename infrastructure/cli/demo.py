@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 from application.commands.definitions import read_campaigns
+from application.queries.reads import AskedCampaign
+from application.queries.report import read_report
 from infrastructure.access.operator import stamp
-from infrastructure.cli import explaining, reporting
+from infrastructure.cli import explaining, report_tables
+from infrastructure.cli.asking import reads_of
 from infrastructure.cli.console import Bar, err, out
 from infrastructure.cli.importing import Watching, print_totals
 from infrastructure.composition import Service
@@ -42,7 +45,8 @@ def demo(
             totals = service.start_import(group, lambda _: None).run([str(facts)], None, Watching(progress))
         print_totals(totals, None)
         for campaign in shop.CAMPAIGNS["campaigns"]:
-            reporting.show(reporting.current(service, group, campaign["id"]))
+            asked = AskedCampaign(reads_of(service), group, campaign["id"])
+            report_tables.show(read_report(asked))
         for campaign_id, user_id in (shop.CONVERTED, shop.NOT_CONVERTED, shop.GIVEN_BACK):
             explaining.show(service.explanations.explain(group, campaign_id, user_id))
     _where_next(directory, url)

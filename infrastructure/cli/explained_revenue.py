@@ -1,4 +1,4 @@
-"""Revenue in an explanation: what counts, what was given back of it, and what had no effect, in plain sentences."""
+"""The revenue of an explanation in sentences: what counts, what was given back, and what had no effect."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,20 +6,21 @@ from decimal import Decimal
 from typing import Any
 
 from infrastructure.cli.console import shown
-from infrastructure.cli.fact_words import named, priced, units, variant, when
+from infrastructure.cli.fact_words import describe_variant, list_priced, list_products, list_units
+from infrastructure.cli.figures import format_instant
 
 
-def revenue(explanation: dict[str, Any]) -> Iterator[str]:
-    """What counts for the campaign, what each correction gave back, and what counts nothing."""
+def describe_revenue(explanation: dict[str, Any]) -> Iterator[str]:
+    """What counts for the campaign, what each refund or cancellation gave back, and which orders name no money."""
     for sale in explanation["revenue"]:
         yield _sale(sale)
         yield from (f"     [dim]{detail}[/]" for detail in _details(sale))
     for order in explanation["orders_without_money"]:
-        yield f"  No revenue: order {_order(order)} of {when(order['at'])} names no money."
+        yield f"  No revenue: order {_order(order)} of {format_instant(order['at'])} names no money."
 
 
-def without_effect(explanation: dict[str, Any]) -> Iterator[str]:
-    """Corrections that gave back nothing, or not all, and why."""
+def describe_idle(explanation: dict[str, Any]) -> Iterator[str]:
+    """Refunds and cancellations that gave back nothing, or not all, and why."""
     yield from (f"  [dim]{_idle(each)}[/]" for each in explanation["refunds_without_effect"])
 
 
@@ -27,8 +28,8 @@ def _sale(sale: dict[str, Any]) -> str:
     of = f"order {_order(sale)}" if sale["order_id"] is not None else f"purchase {shown(sale['purchase_id'])}"
     given = f" after {_counted(sale['refunds'])} on {sale['amount']}" if sale["refunds"] else ""
     return (
-        f"  Revenue: {sale['net']} {sale['currency']}{given}, {of} of {when(sale['at'])}, "
-        f"credited to {variant(sale['receipt'])}"
+        f"  Revenue: {sale['net']} {sale['currency']}{given}, {of} of {format_instant(sale['at'])}, "
+        f"credited to {describe_variant(sale['receipt'])}"
     )
 
 
@@ -48,17 +49,17 @@ def _details(sale: dict[str, Any]) -> Iterator[str]:
         yield from _lines(sale)
     for each in sale["refunds"]:
         of_order = each["order_id"] is not None and sale["order_id"] is None
-        what = f" for {units(each['lines'])}" if each["lines"] else ""
+        what = f" for {list_units(each['lines'])}" if each["lines"] else ""
         what += f", of order {shown(each['order_id'])}" if of_order else ""
         gave = f"{each['gave_back']} {sale['currency']}" if Decimal(each["gave_back"]) else "nothing"
-        yield f"{_kind(each)} {shown(each['id'])} of {when(each['at'])} gave back {gave}{what}."
+        yield f"{_kind(each)} {shown(each['id'])} of {format_instant(each['at'])} gave back {gave}{what}."
 
 
 def _lines(order: dict[str, Any]) -> Iterator[str]:
-    """What was ordered, and which of it makes the amount."""
+    """The lines of an order, and where its amount comes from."""
     lines, total = order["lines"], order["total"]
     if lines:
-        yield f"Ordered: {priced(lines)}."
+        yield f"Ordered: {list_priced(lines)}."
     if total is not None:
         yield f"Its total is {total} {order['currency']}" + ("; it names no lines." if not lines else ".")
     elif any(line["price"] is None for line in lines):
@@ -101,10 +102,12 @@ def _idle_of_order(idle: dict[str, Any], order: str) -> str:
             own = f"is in {idle['order_currency']}" if idle["order_currency"] else "names no money"
             return f"has no effect: it is in {idle['currency']}, and order {order} {own}."
         case "beyond_order":
-            return f"gave back nothing for {units(idle['without_effect'])}: order {order} {_beyond(idle)}."
+            return (
+                f"gave back nothing for {list_units(idle['without_effect'])}: order {order} {_beyond(idle)}."
+            )
         case "without_price":
             return (
-                f"gave back nothing for {units(idle['without_effect'])}: "
+                f"gave back nothing for {list_units(idle['without_effect'])}: "
                 f"neither it nor order {order} says the price."
             )
         case _:
@@ -118,11 +121,11 @@ def _exceeds(idle: dict[str, Any], sale: str) -> str:
 
 
 def _beyond(idle: dict[str, Any]) -> str:
-    """What an order has no more of, and what it never had."""
+    """The products of which an order has no more, and those that it never had."""
     if not idle["order_names_lines"]:
         return "names no lines"
     products = list(dict.fromkeys(line["product_id"] for line in idle["without_effect"]))
     never = set(idle["never_ordered"])
     returned, unknown = [each for each in products if each not in never], idle["never_ordered"]
-    said = [f"has no more {named(returned)}"] if returned else []
-    return " and ".join([*said, *([f"names no {named(unknown)}"] if unknown else [])])
+    said = [f"has no more {list_products(returned)}"] if returned else []
+    return " and ".join([*said, *([f"names no {list_products(unknown)}"] if unknown else [])])

@@ -14,10 +14,9 @@ from infrastructure.cli.console import (
     print_json,
     shown,
 )
-from infrastructure.cli.explained_revenue import revenue, without_effect
-from infrastructure.cli.fact_words import behaviour as told
-from infrastructure.cli.fact_words import kind, variant, when
-from infrastructure.cli.figures import conversion_event, deadline
+from infrastructure.cli.explained_revenue import describe_idle, describe_revenue
+from infrastructure.cli.fact_words import describe_behaviour, describe_kind, describe_variant
+from infrastructure.cli.figures import conversion_event, deadline, format_instant, say
 
 
 def explain(
@@ -27,7 +26,7 @@ def explain(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Explain one user and one campaign: each conversion event, what converted or why nothing did, and revenue."""
+    """Explain why a user converted on a campaign, or why not: each conversion event, and revenue."""
     with opened(database) as service:
         explanation = service.explanations.explain(only_app_group(service, app_group), campaign, user)
     if json_output:
@@ -37,11 +36,11 @@ def explain(
 
 
 def show(explanation: dict[str, Any]) -> None:
-    """Print the story in sentences."""
+    """Print an explanation in sentences."""
     user, name = shown(explanation["user_id"]), shown(explanation["name"])
     out.print(f"\n[bold]{user}[/] and [bold]{name}[/] ({shown(explanation['campaign_id'])})", highlight=False)
     for line in _lines(explanation):
-        out.print(line, highlight=False, soft_wrap=True)
+        say(line)
 
 
 def _lines(explanation: dict[str, Any]) -> list[str]:
@@ -52,19 +51,19 @@ def _lines(explanation: dict[str, Any]) -> list[str]:
     if not receipts:
         lines.append("  This user never received the campaign.")
     lines.extend(
-        f"  {when(receipt['at'])}  received {variant(receipt)} (receipt {shown(receipt['id'])})"
+        f"  {format_instant(receipt['at'])}  received {describe_variant(receipt)} (receipt {shown(receipt['id'])})"
         for receipt in receipts
     )
     for event in explanation["conversion_events"]:
         lines.extend(_event(event))
-    lines.extend(revenue(explanation))
+    lines.extend(describe_revenue(explanation))
     for each in explanation["disregarded"]:
         fact = each["fact"]
         lines.append(
-            f"  [dim]{fact['type']} {shown(fact['id'])} of {when(fact['at'])} is disregarded: "
+            f"  [dim]{fact['type']} {shown(fact['id'])} of {format_instant(fact['at'])} is disregarded: "
             f"void {shown(each['void_id'])} names it.[/]"
         )
-    lines.extend(without_effect(explanation))
+    lines.extend(describe_idle(explanation))
     return lines
 
 
@@ -76,12 +75,14 @@ def _event(event: dict[str, Any]) -> list[str]:
         lines.append(f"     It is an upgrade: {_compared(event)}.")
     if not event["converted"]:
         lines.extend(
-            f"     [dim]{told(each['fact'])} would match, but void {shown(each['void_id'])} names it.[/]"
+            f"     [dim]{describe_behaviour(each['fact'])} would match, but void {shown(each['void_id'])} names it.[/]"
             for each in event["disregarded"]
         )
     for change in event["restatements"]:
         before, now = _conversion(change["before"]), _conversion(change["now"])
-        lines.append(f"     [dim]Decided anew on {when(change['recorded_at'])}: from {before} to {now}.[/]")
+        lines.append(
+            f"     [dim]Decided again on {format_instant(change['recorded_at'])}: from {before} to {now}.[/]"
+        )
     return lines
 
 
@@ -90,33 +91,34 @@ def _because(event: dict[str, Any]) -> str:
     span = (
         "no window"
         if receipt is None
-        else f"the window of receipt {shown(receipt['id'])}, {when(window['from'])} to {when(window['to'])}"
+        else f"the window of receipt {shown(receipt['id'])}, "
+        f"{format_instant(window['from'])} to {format_instant(window['to'])}"
     )
     match event["reason"]:
         case None:
             credit = "the control group" if receipt["control"] else f"variant {shown(receipt['variant_id'])}"
-            return f"{told(behaviour)} lies in {span}; it is credited to {credit}."
+            return f"{describe_behaviour(behaviour)} lies in {span}; it is credited to {credit}."
         case "no_receipt":
             return "There is no receipt, and so no window."
         case "no_matching_behaviour":
             return "There is no behaviour of this user that matches."
         case "not_an_upgrade":
-            return f"{told(behaviour)} lies in {span}, but is no upgrade: {_compared(event)}."
+            return f"{describe_behaviour(behaviour)} lies in {span}, but is no upgrade: {_compared(event)}."
         case "before_receipt":
-            return f"The nearest is {told(behaviour)}, which came before {span}."
+            return f"The nearest is {describe_behaviour(behaviour)}, which came before {span}."
         case _:
-            return f"The nearest is {told(behaviour)}, which came after {span}."
+            return f"The nearest is {describe_behaviour(behaviour)}, which came after {span}."
 
 
 def _compared(event: dict[str, Any]) -> str:
-    """Of a version report, what it was compared with."""
+    """What a version report was compared with."""
     before, report = event["compared_with"], event["behaviour"]
     if before is None:
         return "it is the first report of this user and app, and the first is no upgrade (R10)"
     version = shown(before["version"])
     if before["id"] is None:
         return f"no earlier report is known, and it names {version} itself as the version before"
-    earlier = f"{kind(before)} {shown(before['id'])} of {when(before['at'])}"
+    earlier = f"{describe_kind(before)} {shown(before['id'])} of {format_instant(before['at'])}"
     return f"before it, {earlier} reported {shown(report['app_id'])} {version}"
 
 
@@ -124,4 +126,4 @@ def _conversion(conversion: dict[str, Any] | None) -> str:
     if conversion is None:
         return "no conversion"
     behaviour, receipt = conversion["behaviour"], conversion["receipt"]
-    return f"{shown(behaviour['id'])} of {when(behaviour['at'])}, credited to {variant(receipt)}"
+    return f"{shown(behaviour['id'])} of {format_instant(behaviour['at'])}, credited to {describe_variant(receipt)}"

@@ -1,10 +1,20 @@
 """Figures as people read them on a terminal."""
 
+from datetime import datetime
 from typing import Any
 
+from domain.instants import printed
+from infrastructure.cli.console import out
+
 NO_FIGURE = "\N{EN DASH}"
+_ROOMY = 80
 _FULL = "█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def say(text: str) -> None:
+    """Print a sentence: with markup, on one line however long it is."""
+    out.print(text, highlight=False, soft_wrap=True)
 
 
 def counted(number: int, noun: str) -> str:
@@ -23,6 +33,11 @@ def bar(rate: float | None, longest: float, width: int = 20) -> str:
         return ""
     eighths = round(rate / longest * width * 8)
     return _FULL * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def bar_width() -> int:
+    """How wide a bar may be on this terminal."""
+    return 20 if out.width >= _ROOMY else 8
 
 
 def deadline(seconds: int) -> str:
@@ -48,7 +63,18 @@ def conversion_event(event: dict[str, Any]) -> str:
             return f"{verb} {' or '.join(apps)}" if apps else f"{verb} any app"
 
 
+def format_instant(instant: datetime | str) -> str:
+    """An instant as people read it: always UTC, to the second unless there is more."""
+    text = instant if isinstance(instant, str) else printed(instant)
+    return text.removesuffix("Z").replace("T", " ") + " UTC"
+
+
 def thousands(amount: str) -> str:
     """An amount with its thousands apart."""
     whole, point, decimals = amount.partition(".")
     return f"{int(whole):,}{point}{decimals}"
+
+
+def revenue(amounts: dict[str, str]) -> str:
+    """Revenue as people read it, a line for each currency."""
+    return "\n".join(f"{thousands(amount)} {currency}" for currency, amount in amounts.items()) or NO_FIGURE

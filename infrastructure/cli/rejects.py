@@ -54,8 +54,8 @@ def list_rejects(
     with opened(database) as service:
         group = only_app_group(service, app_group)
         with service.database.reading() as connection:
-            found = rejects.listed(connection, group, code=code, limit=limit)
-            own = rejects.counted(connection, group)
+            found = rejects.read_page(connection, group, code=code, limit=limit)
+            own = rejects.count(connection, group)
     if json_output:
         print_json(
             {
@@ -104,7 +104,7 @@ def retry(
         group, after = only_app_group(service, app_group), 0
         while True:
             with service.database.reading() as connection:
-                page = rejects.listed(connection, group, code=code, after=after, limit=_PAGE)
+                page = rejects.read_page(connection, group, code=code, after=after, limit=_PAGE)
             if not page:
                 break
             verdicts, codes = _again(service, group, page)
@@ -139,7 +139,7 @@ def forget(
     with opened(database) as service:
         group = only_app_group(service, app_group)
         with service.database.writing() as connection:
-            forgotten = rejects.forget_those(
+            forgotten = rejects.forget_matching(
                 connection, group, code=code, before=until, reject_ids=reject_ids or ()
             )
     if json_output:
@@ -168,9 +168,11 @@ def _tell(app_group: str, totals: Counter[str], reasons: Counter[str], *, json_o
 def _again(service: Service, app_group: str, page: list[Reject]) -> tuple[Counter[str], Counter[str]]:
     """Try a page again: how many have which verdict, and how many were rejected for which reason."""
     sent = [_read(each) for each in page]
-    known = service.earlier.answers_of_parts(app_group, sent) | service.earlier.answers(app_group, sent)
-    outcome = service.intake.record(app_group, earlier.to_take(sent, known), stamp())
-    answers = earlier.answered(sent, known, outcome.answers)
+    known = service.earlier.find_parts_of_orders(app_group, sent) | service.earlier.find_answers(
+        app_group, sent
+    )
+    outcome = service.intake.record(app_group, earlier.select_new(sent, known), stamp())
+    answers = earlier.merge_answers(sent, known, outcome.answers)
     tried = {
         each.reject_id: answer
         for place, (each, was, answer) in enumerate(zip(page, sent, answers, strict=True))

@@ -1,33 +1,25 @@
-"""A campaign's report as tables for people, and as CSV for sheets."""
+"""A campaign's report as tables for people."""
 
-import csv
-import sys
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from application.queries.rows import report_rows
-from domain.instants import printed
+from application.queries.reads import Days
+from application.queries.report import AnyReport, CurrentReport, ReportAsOf, ReportOfDays
 from infrastructure.cli.console import out, shown
 from infrastructure.cli.figures import (
-    NO_FIGURE,
     bar,
+    bar_width,
     conversion_event,
     deadline,
+    format_instant,
     percent,
-    thousands,
+    revenue,
+    say,
 )
 from projections.campaign_report.reading import CampaignReport
 from projections.figures import Figures
 from projections.recipients.reading import EventMature, Mature
-
-_ROOMY = 80
-
-
-def when(instant: datetime) -> str:
-    """An instant as people read it; always UTC, to the second unless there is more."""
-    return printed(instant).removesuffix("Z").replace("T", " ") + " UTC"
 
 
 class _Row(NamedTuple):
@@ -39,33 +31,47 @@ class _Row(NamedTuple):
     mature: list[EventMature] | None
 
 
-def show(found: CampaignReport, mature: Mature | None = None, about: str = "") -> None:
-    """Print the report as tables: the variants' figures, then each conversion event with bars.
-
-    `about` is said of figures that are not of here and now.
-    """
-    out.print(
+def show(answer: AnyReport) -> None:
+    """Print the report as tables: the variants' figures, then each conversion event with bars."""
+    found = answer.report
+    mature = answer.mature if isinstance(answer, CurrentReport) else None
+    say(
         f"\n[bold]{shown(found.name)}[/]  {found.kind} {shown(found.campaign_id)} of {shown(found.app_group)}, "
-        f"{found.status}, up to position {found.position}",
-        highlight=False,
-        soft_wrap=True,
+        f"{found.status}, up to position {found.position}"
     )
-    if about:
-        out.print(shown(about), highlight=False, soft_wrap=True)
+    if about := _about(answer):
+        say(about)
     rows = _rows(found, mature)
     out.print(_figures(found, rows))
     parts = sum(variant.figures.unique_recipients for variant in found.variants if not variant.control)
     if parts > found.totals.unique_recipients:
-        out.print("[dim]Who received several variants is a recipient of each, but one of the campaign.[/]")
+        out.print(
+            "[dim]A user who received several variants counts once for each, and once for the campaign.[/]"
+        )
     for event in found.conversion_events:
         out.print(_conversions(event, rows))
     if mature is not None and found.conversion_events:
-        out.print(
-            f"[dim]Mature rates are of the recipients whose last window was over at {when(mature.as_of)}; "
-            "of the others, the open ones, more may convert.[/]",
-            highlight=False,
-            soft_wrap=True,
+        say(
+            f"[dim]A mature rate counts the recipients whose last window was over at {format_instant(mature.as_of)}. "
+            "The others are open: more of them may convert.[/]"
         )
+
+
+def _about(answer: AnyReport) -> str:
+    """Which time or days the figures are of, where they are not those of now."""
+    match answer:
+        case ReportAsOf():
+            said = "what it said" if answer.clock == "recorded" else "what is known now to have been true"
+            return f"As of {format_instant(answer.instant)}: {said}."
+        case ReportOfDays(days=Days(first, None)):
+            days = f"of {first} and later"
+        case ReportOfDays(days=Days(None, last)):
+            days = f"of {last} and earlier"
+        case ReportOfDays(days=Days(first, last)):
+            days = f"from {first} to {last}, both days included"
+        case _:
+            return ""
+    return f"Receipts {days}; days in {shown(answer.time_zone)}."
 
 
 def _rows(found: CampaignReport, mature: Mature | None) -> list[_Row]:
@@ -95,12 +101,11 @@ def _figures(found: CampaignReport, rows: list[_Row]) -> Table:
     ):
         table.add_column(heading, justify="right")
     for row in rows:
-        revenue = row.figures.as_json()["revenue"]
         table.add_row(
             row.label,
             f"{row.figures.receipts:,}",
             f"{row.figures.unique_recipients:,}",
-            "\n".join(f"{thousands(amount)} {currency}" for currency, amount in revenue.items()) or NO_FIGURE,
+            revenue(row.figures.as_json()["revenue"]),
             style=row.style,
         )
     return table
@@ -115,7 +120,7 @@ def _conversions(event: dict[str, Any], rows: list[_Row]) -> Table:
     with_mature = any(row.mature for row in rows)
     for heading in ("Conversions", "Rate", *(("Mature rate", "Open") if with_mature else ())):
         table.add_column(heading, justify="right", min_width=len(heading))
-    width = 20 if out.width >= _ROOMY else 8
+    width = bar_width()
     table.add_column("", min_width=width, no_wrap=True)
     longest = max((row.figures.conversion_rates[index] or 0 for row in rows), default=0)
     for row in rows:
@@ -126,8 +131,3 @@ def _conversions(event: dict[str, Any], rows: list[_Row]) -> Table:
             row.label, f"{row.figures.conversions[index]:,}", percent(rate), *more, drawn, style=row.style
         )
     return table
-
-
-def write_csv(found: CampaignReport, mature: Mature | None = None) -> None:
-    """A row a figure."""
-    csv.writer(sys.stdout).writerows(report_rows(found, mature))

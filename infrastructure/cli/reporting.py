@@ -1,78 +1,84 @@
 """`conversions report`: a campaign's report as a table, JSON or CSV; of now, of another time, or between two."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
-from infrastructure.cli import as_of as other_times
-from infrastructure.cli import report_tables
-from infrastructure.cli.as_of import Asked, unknown_campaign
-from infrastructure.cli.campaigns import CampaignArgument
-from infrastructure.cli.console import (
-    AppGroupOption,
-    DatabaseOption,
-    JsonOption,
-    only_app_group,
-    opened,
-    print_json,
+from application.queries.differences import ReportDifference
+from application.queries.reads import AskedCampaign, Days, Instants
+from application.queries.report import (
+    MOST_CHANGES,
+    USUAL_CHANGES,
+    AnyReport,
+    read_difference,
+    read_report,
+    read_report_as_of,
+    read_report_of_days,
 )
+from infrastructure.cli import differences, report_tables
+from infrastructure.cli.asking import CsvOption, asking, print_csv, refusing
+from infrastructure.cli.campaigns import CampaignArgument
+from infrastructure.cli.console import AppGroupOption, DatabaseOption, JsonOption, print_json
 from infrastructure.cli.options import bad_option, day, instant
-from infrastructure.cli.snapshots import together
-from infrastructure.composition import Service
-from projections.campaign_report import CAMPAIGN_REPORT, reading
 from projections.campaign_report.as_of import Clock
-from projections.campaign_report.reading import CampaignReport
-from projections.recipients import RECIPIENTS
-from projections.recipients.reading import Mature, load_mature_rates
 
-_LIMIT = 20
-_MOST = 10_000
-"""Changes that are shown: each is looked up."""
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="INSTANT",
+        help="Report as of an instant, RFC 3339 with an offset; events of that very instant count.",
+    ),
+]
+DiffOption = Annotated[
+    tuple[str, str] | None,
+    typer.Option("--diff", metavar="INSTANT INSTANT", help="Show what changed from one instant to another."),
+]
+ClockOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="|".join(get_args(Clock)),
+        help="With --as-of and --diff: recorded is what the report said then (the default); occurred is what was "
+        "true then, as known now.",
+    ),
+]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=MOST_CHANGES,
+        help=f"With --diff: show so many changes; default {USUAL_CHANGES}.",
+    ),
+]
+ReceivedFromOption = Annotated[
+    str | None,
+    typer.Option("--received-from", metavar="DATE", help="Report the receipts of this day and later."),
+]
+ReceivedToOption = Annotated[
+    str | None,
+    typer.Option("--to", metavar="DATE", help="Report the receipts of this day and earlier."),
+]
 
 
 def report(  # noqa: PLR0913 - a command's options
     campaign: CampaignArgument,
     *,
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            "--as-of", metavar="INSTANT", help="As of an instant: RFC 3339 with an offset, itself inside."
-        ),
-    ] = None,
-    diff: Annotated[
-        tuple[str, str] | None,
-        typer.Option("--diff", metavar="INSTANT INSTANT", help="What changed from one instant to another."),
-    ] = None,
-    clock: Annotated[
-        str | None,
-        typer.Option(
-            metavar="|".join(get_args(Clock)),
-            help="With --as-of and --diff: what the report said then (the default), or what is known now to "
-            "have been true of it.",
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, max=_MOST, help=f"With --diff: the changes shown; {_LIMIT}."),
-    ] = None,
-    received_from: Annotated[
-        str | None,
-        typer.Option("--received-from", metavar="DATE", help="Of the receipts from this day on."),
-    ] = None,
-    received_to: Annotated[
-        str | None,
-        typer.Option("--to", metavar="DATE", help="Of the receipts up to this day, itself inside."),
-    ] = None,
+    as_of: AsOfOption = None,
+    diff: DiffOption = None,
+    clock: ClockOption = None,
+    limit: LimitOption = None,
+    received_from: ReceivedFromOption = None,
+    received_to: ReceivedToOption = None,
     app_group: AppGroupOption = None,
-    csv_output: Annotated[bool, typer.Option("--csv", help="Print CSV, a row a figure.")] = False,
+    csv_output: CsvOption = False,
     database: DatabaseOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Report a campaign: receipts, unique recipients, conversions and revenue, by variant.
+    """Report a campaign by variant: receipts, unique recipients, conversions and revenue.
 
-    Also as it was at an instant, between two instants, or of what was received on some days.
+    Options give the report as of an instant, the changes between two instants, or the receipts of some days only.
     """
     given = {
         "--as-of": as_of,
@@ -84,99 +90,51 @@ def report(  # noqa: PLR0913 - a command's options
         "--csv": csv_output or None,
         "--json": json_output or None,
     }
-    answer = _answering({option: value for option, value in given.items() if value is not None})
-    with opened(database) as service:
-        found = answer(Asked(service, only_app_group(service, app_group), campaign))
+    with refusing(**{"from": "--diff"}):
+        read = _question({option: value for option, value in given.items() if value is not None})
+    with asking(database, app_group, campaign) as asked:
+        found = read(asked)
     if json_output:
         print_json(found.as_json())
     elif csv_output:
-        found.write_csv()
+        print_csv(found.rows())
+    elif isinstance(found, ReportDifference):
+        differences.show(found)
     else:
-        found.show()
-
-
-class Answer(Protocol):
-    """What is reported."""
-
-    def as_json(self) -> dict[str, Any]:
-        """As docs/files.md has it."""
-
-    def write_csv(self) -> None:
-        """A row a figure."""
-
-    def show(self) -> None:
-        """Tables for people."""
-
-
-@dataclass(frozen=True)
-class Current:
-    """A campaign's report, and beside it the rates of those whose windows are over."""
-
-    report: CampaignReport
-    mature: Mature
-
-    def as_json(self) -> dict[str, Any]:
-        """As docs/files.md has it."""
-        return self.report.as_json() | {"mature": self.mature.as_json()}
-
-    def write_csv(self) -> None:
-        """A row a figure."""
-        report_tables.write_csv(self.report, self.mature)
-
-    def show(self) -> None:
-        """Tables for people."""
-        report_tables.show(self.report, self.mature)
-
-
-def current(service: Service, app_group: str, campaign_id: str) -> Current:
-    """The report with every fact acknowledged so far in it; raises Refused for an unknown campaign."""
-    with together(service, CAMPAIGN_REPORT, RECIPIENTS) as (connection, _):
-        found = reading.load_report(connection, app_group, campaign_id)
-        if found is None:
-            raise unknown_campaign(Asked(service, app_group, campaign_id))
-        rates = load_mature_rates(connection, service.definitions, app_group, campaign_id, service.now())
-    return Current(found, rates)
-
-
-def show(found: Current) -> None:
-    """Print a report as tables."""
-    found.show()
+        report_tables.show(found)
 
 
 _EXCLUSIVE = (("--as-of", "--diff"), ("--json", "--csv"))
 _ONLY_WITH = {"--clock": ("--as-of", "--diff"), "--limit": ("--diff",)}
 
+_Question = Callable[[AskedCampaign], AnyReport | ReportDifference]
 
-def _answering(given: Mapping[str, Any]) -> Callable[[Asked], Answer]:
-    """What answers a command with these options; raises Refused where they exclude one another."""
+
+def _question(given: Mapping[str, Any]) -> _Question:
+    """The question that these options ask; raises Refused where they exclude one another."""
     days = [option for option in ("--received-from", "--to") if option in given]
+    _refuse_combinations(given, days)
+    clock = given.get("--clock", "recorded")
+    if clock not in get_args(Clock):
+        raise bad_option("--clock", f"{clock!r} is no clock: {' or '.join(get_args(Clock))}")
+    if "--as-of" in given:
+        at = instant("--as-of", given["--as-of"])
+        return lambda asked: read_report_as_of(asked, at, clock)
+    if "--diff" in given:
+        between = Instants(*(instant("--diff", each) for each in given["--diff"]))
+        limit = given.get("--limit", USUAL_CHANGES)
+        return lambda asked: read_difference(asked, between, clock, limit)
+    if days:
+        first, last = (day(option, given.get(option)) for option in ("--received-from", "--to"))
+        received = Days(first, last, place="received_from")
+        return lambda asked: read_report_of_days(asked, received)
+    return read_report
+
+
+def _refuse_combinations(given: Mapping[str, Any], days: list[str]) -> None:
     for one, other in (*_EXCLUSIVE, *((time, each) for time in ("--as-of", "--diff") for each in days)):
         if one in given and other in given:
             raise bad_option(one, f"{one} and {other} exclude one another")
     for option, others in _ONLY_WITH.items():
         if option in given and not any(other in given for other in others):
             raise bad_option(option, f"{option} goes with {' or '.join(others)}")
-    clock = given.get("--clock", "recorded")
-    if clock not in get_args(Clock):
-        raise bad_option("--clock", f"{clock!r} is no clock: {' or '.join(get_args(Clock))}")
-    if "--as-of" in given:
-        at = instant("--as-of", given["--as-of"])
-        return lambda asked: other_times.as_of(asked, at, clock)
-    if "--diff" in given:
-        first, last = given["--diff"]
-        return _between(first, last, clock, given.get("--limit", _LIMIT))
-    return _of_days(given) if days else lambda asked: current(*asked)
-
-
-def _between(first: str, last: str, clock: Clock, limit: int) -> Callable[[Asked], Answer]:
-    instants = (instant("--diff", first), instant("--diff", last))
-    if instants[0] > instants[1]:
-        raise bad_option("--diff", f"{first} comes after {last}: the earlier instant stands first")
-    return lambda asked: other_times.between(asked, *instants, clock, limit)
-
-
-def _of_days(given: Mapping[str, Any]) -> Callable[[Asked], Answer]:
-    days = [day(option, given.get(option)) for option in ("--received-from", "--to")]
-    if days[0] is not None and days[1] is not None and days[0] > days[1]:
-        raise bad_option("--received-from", f"{days[0]} comes after --to {days[1]}")
-    return lambda asked: other_times.received(asked, *days)

@@ -1,6 +1,6 @@
 """The results of an experiment as tables for people, with their intervals drawn."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import inf
 
 from rich.table import Table
@@ -10,17 +10,21 @@ from domain.campaigns.evidence import DecidingTest
 from domain.experiment.incremental import IncrementalRevenue
 from domain.experiment.proportions import Interval
 from domain.experiment.results import (
-    ENOUGH,
     ComparedRates,
     EventResults,
-    Health,
     RevenueResults,
-    VariantRate,
 )
 from domain.money import decimals
 from infrastructure.cli.console import ROOMY, out, shown
-from infrastructure.cli.figures import NO_FIGURE, conversion_event, deadline, percent
-from infrastructure.cli.report_tables import when
+from infrastructure.cli.figures import NO_FIGURE, conversion_event, deadline, format_instant, percent, say
+from infrastructure.cli.result_words import (
+    FEW,
+    explain_best,
+    format_p,
+    name_empty,
+    show_decision,
+    show_health,
+)
 
 _WIDTH = 16
 _LABEL = 12
@@ -31,13 +35,11 @@ FARTHEST = 3.0
 
 def show(found: ExperimentResults) -> None:
     """Print health, the decision, and the tables of each conversion event and currency."""
-    campaign, standing = found.snapshot.campaign, found.snapshot
-    out.print(
+    campaign, snapshot = found.snapshot.campaign, found.snapshot
+    say(
         f"\n[bold]{shown(campaign.name)}[/]  experiment of {shown(campaign.campaign_id)} of "
         f"{shown(campaign.app_group)}, "
-        f"up to position {standing.position}; windows as of {when(standing.as_of)}",
-        highlight=False,
-        soft_wrap=True,
+        f"up to position {snapshot.position}; windows as of {format_instant(snapshot.as_of)}"
     )
     show_decision(found)
     show_health(found.results.health)
@@ -47,77 +49,24 @@ def show(found: ExperimentResults) -> None:
         title = f"{'ABCD'[event.index]}  {shown(hope)}{', primary' if event.index == 0 else ''}"
         out.print(_rates(event, title), _compared(event, found), sep="\n")
         if empty := [each for each in event.variants if not each.recipients]:
-            _say(f"{_without_recipients(empty)}: nothing can be told of that yet.")
-    if best := _best_differs(found):
-        _say(best)
+            say(f"{name_empty(empty)}: nothing can be said about that yet.")
+    if best := explain_best(found):
+        say(best)
     for revenue in found.results.revenue:
         out.print(_revenue(revenue))
-    out.print(
-        "[dim]p is that of the test that decides, adjusted for all variants: 0.05 or less says that two rates differ. "
-        f"{_COUNTED[found.results.test]} Rates and uplifts are percent, of users of exactly one variant; an interval "
-        "holds the true value in 95 of 100 experiments, at one look or on any day. Best, and p of revenue, decide "
-        f"nothing. Needed are recipients, still, to find an uplift of {found.results.uplift * 100:g} % at one look, "
-        "about twice as many looking every day; there is no figure where a difference is found, or where nothing can "
-        "be told yet. "
-        f"docs/statistics.md explains every number.{'' if out.width >= ROOMY else ' A wider window shows more.'}[/]",
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(f"[dim]{_legend(found)}{'' if out.width >= ROOMY else ' A wider window shows more columns.'}[/]")
 
 
-def show_decision(found: ExperimentResults) -> None:
-    """Say who is the winner, or why there is none yet, who was declared, and what speaks against it."""
-    decision, declared = found.results.decision, found.snapshot.campaign.winner
-    style = "green" if decision.winner else "yellow"
-    _say(f"Winner: [{style}]{shown(decision.sentence)}[/] ({_TESTS[found.results.test]})")
-    for each in decision.comparisons:
-        said = "better" if each.against in decision.beaten else "not found better"
-        _say(
-            f"  {shown(decision.compared)} against {shown(each.against)}: {said}, p {_equals(each.adjusted)}"
-        )
-    if little := found.too_little():
-        _say(f"[yellow]{few(found)}[/]: {shown(', '.join(little))} with {_FEW}. {_advice(found)}")
-    if declared is not None:
-        changed = "" if declared.variant_id == decision.winner else " That is not what the test says now."
-        _say(
-            f"Declared: {shown(declared.variant_id)}, by the {declared.evidence.test} test on what was known at "
-            f"position {declared.evidence.position}.{changed}"
-        )
-
-
-def _without_recipients(variants: Sequence[VariantRate]) -> str:
-    names = ", ".join(shown(each.variant_id) + (" (control)" if each.control else "") for each in variants)
-    return f"{names} {'has' if len(variants) == 1 else 'have'} no recipients"
-
-
-def _best_differs(found: ExperimentResults) -> str | None:
-    """Why another variant than the one that leads may be most likely the best."""
-    decision = found.results.decision
-    likely = {
-        each.variant_id: each.probability_best
-        for event in found.results.conversion_events[:1]
-        for each in event.variants
-        if each.probability_best is not None
-    }
-    if decision.leader is None or not likely:
-        return None
-    best = max(likely, key=likely.__getitem__)
-    if likely[best] <= likely.get(decision.leader, 0.0):
-        return None
+def _legend(found: ExperimentResults) -> str:
     return (
-        f"{shown(best)} is most likely the best by Best, and {shown(decision.leader)} "
-        f"{'is the winner' if decision.winner else 'leads'}: Best counts every recipient and does not allow for "
-        "looking every day."
+        f"p is of the deciding test, adjusted for all variants: 0.05 or less says that two rates differ. "
+        f"{_COUNTED[found.results.test]} Rates and uplifts are in percent, of users of exactly one variant. "
+        "An interval holds the true value in 95 of 100 experiments, at one look or on any day. "
+        "Best, and p of revenue, decide nothing. "
+        f"Needed says how many more recipients find an uplift of {found.results.uplift * 100:g} % at one look; "
+        "looking every day takes about twice as many. There is no figure where a difference is found already, or where "
+        "nothing can be said yet. docs/statistics.md explains every number."
     )
-
-
-def few(found: ExperimentResults) -> str:
-    """What is said of a winner with few conversions: a test of one look may be wrong, the others allow for it."""
-    return "Too little to go by yet" if found.results.test is DecidingTest.FIXED else "Few conversions yet"
-
-
-def _advice(found: ExperimentResults) -> str:
-    return "Wait." if found.results.test is DecidingTest.FIXED else "How much better is known roughly."
 
 
 def deciding_interval(compared: ComparedRates, test: DecidingTest) -> Interval | None:
@@ -136,38 +85,6 @@ _COUNTED = {
     DecidingTest.SEQUENTIAL: "It counts all recipients, and may be looked at on any day.",
     DecidingTest.FIXED: "It counts all recipients, and is right for one look, on a day fixed beforehand.",
 }
-_TESTS = {
-    DecidingTest.ANYTIME: "anytime test, valid on any day",
-    DecidingTest.SEQUENTIAL: "sequential test, valid on any day",
-    DecidingTest.FIXED: "test of one look: valid on a day that was fixed beforehand",
-}
-_FEW = f"fewer than {ENOUGH} conversions, or fewer than {ENOUGH} recipients who did not convert"
-
-
-def show_health(health: Health) -> None:
-    """Say whether users are shared as the weights say, and who was left out."""
-    if health.suspicious:
-        _say(f"[red]Sample ratio mismatch[/]: {shown(mismatch(health))}")
-    if health.users_in_several_variants:
-        control = f", {health.with_control:,} of them control" if health.with_control else ""
-        _say(
-            f"{health.users_in_several_variants:,} users received several variants{control}, and are left out."
-        )
-
-
-def mismatch(health: Health) -> str:
-    """How users are shared otherwise than the weights say."""
-    shares = ", ".join(
-        f"{each.variant_id} {each.first_receipts:,} (expected {each.expected:,.0f})" for each in health.shared
-    )
-    return (
-        f"users are not shared as the weights say, p {_equals(health.sample_ratio_p)}: first received was {shares}. "
-        "Find out why before you believe the results."
-    )
-
-
-def _say(text: str) -> None:
-    out.print(text, highlight=False, soft_wrap=True)
 
 
 def _rates(event: EventResults, title: str) -> Table:
@@ -191,7 +108,7 @@ def _rates(event: EventResults, title: str) -> Table:
             style="dim" if each.control else "",
         )
     if any(each.too_little for each in event.variants):
-        table.caption, table.caption_justify = f"* {_FEW}: few, and figures are rough", "left"
+        table.caption, table.caption_justify = f"* {FEW}: few, and figures are rough", "left"
     return fitting(table, "Mature", "Best", "")
 
 
@@ -212,7 +129,7 @@ def _compared(event: EventResults, found: ExperimentResults) -> Table:
             signed(each.uplift),
             ends(each.uplift_interval, plus=True),
             ends(deciding_interval(each, any_day), plus=True),
-            p(each.adjusted),
+            format_p(each.adjusted),
             NO_FIGURE if caused is None else f"{caused.conversions:+,.0f} ({_around(caused.interval, 0)})",
             NO_FIGURE if each.recipients_needed is None else f"{each.recipients_needed:,}",
             drawn(deciding_interval(each, test), each.uplift, scale, zero=True),
@@ -236,7 +153,7 @@ def _revenue(revenue: RevenueResults) -> Table:
             _amounts(each.interval),
             NO_FIGURE if against is None or against.difference is None else f"{against.difference:+,.4f}",
             NO_FIGURE if against is None else _amounts(against.difference_interval),
-            NO_FIGURE if against is None else p(against.adjusted),
+            NO_FIGURE if against is None else format_p(against.adjusted),
             NO_FIGURE
             if against is None or against.incremental is None
             else _revenue_caused(against.incremental, decimals(revenue.currency)),
@@ -266,18 +183,6 @@ def fitting(table: Table, *dispensable: str) -> Table:
 
 def _amounts(interval: Interval | None) -> str:
     return NO_FIGURE if interval is None else f"{interval.low:,.4f} to {interval.high:,.4f}"
-
-
-def p(value: float | None) -> str:
-    """A p as it is printed."""
-    if value is None:
-        return NO_FIGURE
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
-
-
-def _equals(value: float | None) -> str:
-    """A p after its name."""
-    return p(value) if value is not None and value < 0.0001 else f"= {p(value)}"
 
 
 def signed(value: float | None) -> str:

@@ -8,18 +8,18 @@ import typer
 from application.queries.reads import AskedCampaign
 from domain.campaigns.evidence import DecidingTest
 from infrastructure.access.operator import stamp
-from infrastructure.cli.asking import about, refusing
+from infrastructure.cli.asking import ask_about, refusing
 from infrastructure.cli.campaigns import CampaignArgument
 from infrastructure.cli.console import (
     AppGroupOption,
     DatabaseOption,
     JsonOption,
     opened,
-    out,
     print_json,
     settings,
     shown,
 )
+from infrastructure.cli.figures import say
 from infrastructure.cli.options import bad_option
 from infrastructure.composition import Service
 
@@ -55,7 +55,7 @@ def results(
     from infrastructure.cli import result_tables, results_svg  # noqa: PLC0415
 
     with opened(database) as service, refusing():
-        asked = about(service, app_group, campaign)
+        asked = ask_about(service, app_group, campaign)
         found = read_results(asked, test or settings().deciding_test, uplift)
     if svg is not None:
         results_svg.write(found, svg)
@@ -86,7 +86,7 @@ def winner(
     if declare and check:
         raise bad_option("--check", "use --declare or --check, not both")
     with opened(database) as service, refusing():
-        asked = about(service, app_group, campaign)
+        asked = ask_about(service, app_group, campaign)
         if check:
             _check(asked, json_output=json_output)
         else:
@@ -98,7 +98,7 @@ def _decide(
     service: Service, asked: AskedCampaign, test: DecidingTest, *, declare: bool, json_output: bool
 ) -> None:
     from application.queries.results import declare_winner, read_results  # noqa: PLC0415
-    from infrastructure.cli import result_tables  # noqa: PLC0415
+    from infrastructure.cli import result_words  # noqa: PLC0415
 
     found = read_results(asked, test)
     decision = found.results.decision
@@ -107,8 +107,8 @@ def _decide(
     if json_output:
         print_json(found.winner())
     else:
-        result_tables.show_decision(found)
-        result_tables.show_health(found.results.health)
+        result_words.show_decision(found)
+        result_words.show_health(found.results.health)
     if decision.winner is None:
         raise typer.Exit(1)
 
@@ -122,10 +122,6 @@ def _check(asked: AskedCampaign, *, json_output: bool) -> None:
     else:
         evidence, variant = found.declared.evidence, shown(found.declared.variant_id)
         said = "the same winner, counts and p" if found.is_same else "[red]not what was declared[/]"
-        out.print(
-            f"Decided again from position {evidence.position}, {evidence.test} test: {said} ({variant}).",
-            highlight=False,
-            soft_wrap=True,
-        )
+        say(f"Decided again from position {evidence.position}, {evidence.test} test: {said} ({variant}).")
     if not found.is_same:
         raise typer.Exit(1)

@@ -12,7 +12,8 @@ from domain.experiment.proportions import Interval
 from domain.experiment.results import EventResults
 from infrastructure.cli.console import UNREADABLE, Refused, plain
 from infrastructure.cli.figures import conversion_event, deadline
-from infrastructure.cli.result_tables import FARTHEST, deciding_interval, ends, few, mismatch
+from infrastructure.cli.result_tables import FARTHEST, deciding_interval, ends
+from infrastructure.cli.result_words import describe_mismatch, few
 
 _WIDTH: Final = 900
 _LEFT: Final = 255
@@ -25,7 +26,7 @@ _FONT = "font-family='system-ui, sans-serif' font-size='13'"
 
 
 class _Row(NamedTuple):
-    """An estimate with its interval, and what stands beside it."""
+    """An estimate with its interval, and the figure beside it."""
 
     label: str
     middle: float | None
@@ -70,7 +71,7 @@ def _said(found: ExperimentResults) -> Iterator[tuple[str, str]]:
     if little := found.too_little():
         said.append((f"{few(found)}: {', '.join(little)}.", _WARNING))
     if health.suspicious:
-        said.append((f"Sample ratio mismatch: {mismatch(health)}", _WARNING))
+        said.append((f"Sample ratio mismatch: {describe_mismatch(health)}", _WARNING))
     for text, ink in said:
         yield from ((line, ink) for line in wrap(text, _LETTERS_OF_A_LINE))
 
@@ -114,8 +115,8 @@ def _cut(text: str, letters: int) -> str:
 def _figure(middle: float | None, interval: Interval | None, *, plus: bool = False) -> str:
     if middle is None:
         return "no figure"
-    told = f"{middle * 100:{'+' if plus else ''}.1f} %"
-    return told if interval is None else f"{told} ({ends(interval, plus=plus)})"
+    estimate = f"{middle * 100:{'+' if plus else ''}.1f} %"
+    return estimate if interval is None else f"{estimate} ({ends(interval, plus=plus)})"
 
 
 def _chart(rows: Sequence[_Row], top: int) -> Iterator[str]:

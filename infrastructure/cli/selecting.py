@@ -13,7 +13,7 @@ from domain.campaigns.events import Status
 from domain.campaigns.evidence import SelectionEvidence
 from domain.instants import from_microseconds, printed
 from infrastructure.access.operator import stamp
-from infrastructure.cli.asking import about, reads_of, refusing
+from infrastructure.cli.asking import ask_about, reads_of, refusing
 from infrastructure.cli.console import (
     AppGroupOption,
     DatabaseOption,
@@ -56,9 +56,9 @@ def select(
         if campaign is None:
             _select_due(service, json_output=json_output)
         elif check:
-            _check(about(service, app_group, campaign), json_output=json_output)
+            _check(ask_about(service, app_group, campaign), json_output=json_output)
         else:
-            _select(service, about(service, app_group, campaign), json_output=json_output)
+            _select(service, ask_about(service, app_group, campaign), json_output=json_output)
 
 
 def _select_due(service: Service, *, json_output: bool) -> None:

@@ -42,7 +42,7 @@ Payload = tuple[str, str, int, str, str]
 
 
 @dataclass
-class Unit:
+class DecidedEvents:
     """What one command records: collected while it is decided, then written at once."""
 
     stamp: Stamp
@@ -50,8 +50,8 @@ class Unit:
 
 
 @dataclass
-class Writing:
-    """A write transaction under way, and the positions it has taken so far: after `first - 1`, up to `last`."""
+class WriteTransaction:
+    """A write transaction under way, and the positions it has taken: from `first` to `last`, both 0 if none."""
 
     connection: Connection
     first: int = 0
@@ -78,7 +78,7 @@ class Recorder(ApplicationRecorder):
         return bound
 
     @contextmanager
-    def writing(self, *, alone: bool = False) -> Iterator[Writing]:
+    def writing(self, *, alone: bool = False) -> Iterator[WriteTransaction]:
         """A write transaction, beside others or, `alone`, while no one else is in one.
 
         Raises IntegrityError where someone else was faster, ConnectionLost where nothing was recorded; where it cannot
@@ -88,7 +88,7 @@ class Recorder(ApplicationRecorder):
         try:
             with self.database.writing() as connection:
                 self.database.dialect.take_turn(connection, alone=alone)
-                writing = Writing(connection)
+                writing = WriteTransaction(connection)
                 yield writing
         except Busy:
             self.database.dialect.unblock()
@@ -97,7 +97,7 @@ class Recorder(ApplicationRecorder):
             if writing is None or not self._landed(writing):
                 raise ConnectionLost(f"{unknown}; nothing of it was recorded") from unknown
 
-    def write(self, writing: Writing, units: Sequence[Unit]) -> range:
+    def write(self, writing: WriteTransaction, units: Sequence[DecidedEvents]) -> range:
         """Append what the units collected to the log: their positions. Raises IntegrityError."""
         if not any(unit.payloads for unit in units):
             return range(0)
@@ -117,7 +117,7 @@ class Recorder(ApplicationRecorder):
         dialect.announce(connection)
         return range(writing.first, writing.last + 1)
 
-    def _landed(self, writing: Writing) -> bool:
+    def _landed(self, writing: WriteTransaction) -> bool:
         """Whether a transaction whose COMMIT went unanswered was committed; raises OutcomeUnknown when patience ends.
 
         The log's lock is free only when that transaction has ended, one way or the other.
@@ -154,7 +154,7 @@ class Recorder(ApplicationRecorder):
             for stored in stored_events
         ]
         with self.writing() as writing:
-            return list(self.write(writing, [Unit(NOBODY, payloads)])) or None
+            return list(self.write(writing, [DecidedEvents(NOBODY, payloads)])) or None
 
     def select_events(
         self,

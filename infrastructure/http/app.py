@@ -45,7 +45,7 @@ from infrastructure.http.segment import routes as segment
 from infrastructure.http.settings import HttpSettings
 from infrastructure.http.state import State
 from infrastructure.http.tracing import describe_span, start_tracing
-from infrastructure.inbound.queue import Gathering
+from infrastructure.inbound.queue import FactQueue
 from infrastructure.metrics import describe_ledger
 from infrastructure.outbound.feed import Feed
 from infrastructure.outbound.webhooks.administration import Webhooks
@@ -71,15 +71,15 @@ def create(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opened = service if service is not None else await asyncio.to_thread(Service, database_url)
-        gathering = Gathering(opened.intake, settings.waiting_facts)
+        queue = FactQueue(opened.intake, settings.waiting_facts)
         # Most threads wait for the database, so that there are more of them than cores.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "answering"))
-        app.state.conversions = _state(opened, settings, gathering)
+        app.state.conversions = _state(opened, settings, queue)
         try:
             yield
         finally:
             app.state.conversions.ending.set()
-            await asyncio.to_thread(gathering.close)
+            await asyncio.to_thread(queue.close)
             if service is None:
                 await asyncio.to_thread(opened.close)
 
@@ -114,7 +114,7 @@ def create(
     return app
 
 
-def _state(service: Service, settings: HttpSettings, gathering: Gathering) -> State:
+def _state(service: Service, settings: HttpSettings, queue: FactQueue) -> State:
     def clock() -> int:
         return microseconds(service.now())
 
@@ -127,7 +127,7 @@ def _state(service: Service, settings: HttpSettings, gathering: Gathering) -> St
         ledger=service.ledger,
         definitions=service.definitions,
         idempotency_keys=IdempotencyKeys(service.database, clock),
-        gathering=gathering,
+        queue=queue,
         earlier=service.earlier,
         campaigns=service.campaigns,
         experiments=service.experiments,

@@ -15,7 +15,7 @@ from infrastructure.http.bodies import read_body
 from infrastructure.http.not_numbers import decode_with
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Sender, Shared
-from infrastructure.http.taking import Read, Taken, read, reading, take
+from infrastructure.http.taking import Read, Taken, read, read_off_loop, take
 from infrastructure.inbound.files.json_lines import read_json
 from infrastructure.inbound.files.reading import kept
 
@@ -51,7 +51,9 @@ async def take_facts(request: Request, state: Shared, caller: Sender) -> Respons
     the facts again, they are duplicates.
     """
     sent = await read_body(request, state.settings.body_bytes)
-    facts = await reading(len(sent), lambda: [_read(each) for each in _split(sent, state.settings.facts)])
+    facts = await read_off_loop(
+        len(sent), lambda: [_read(each) for each in _split(sent, state.settings.facts)]
+    )
     return respond(_answer(facts, await take(state, caller, facts, "facts")))
 
 

@@ -51,7 +51,7 @@ def _ready(state: State) -> dict[str, Any]:
 @routes.get("/metrics", summary="Metrics for Prometheus", response_class=Response, openapi_extra=_OPEN)
 async def show_metrics(state: Shared) -> Response:
     """Print counters of requests and facts, and gauges of read models and rejected facts."""
-    metrics.WAITING.set(state.gathering.waiting)
+    metrics.WAITING.set(state.queue.waiting)
     lines = await asyncio.to_thread(state.gauges)
     ledger = "\n".join([*lines, ""]).encode()
     return Response(

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar, cast, get_args
 from fastapi import APIRouter, Query, Request, Response
 
 from application.commands.values import BadTime, read_instant
-from application.queries.reads import AskedCampaign
+from application.queries.reads import AskedCampaign, Days, Instants
 from application.queries.report import (
     MOST_CHANGES,
     USUAL_CHANGES,
@@ -79,8 +79,8 @@ async def report_difference(
 
     Each change names the user and the fact that led to it. With `Accept: text/csv`, one row for each figure.
     """
-    between, by = (_read_instant("from", first), _read_instant("to", last)), _read_clock(clock)
-    found = await _ask_log(questions, lambda asked: read_difference(asked, *between, by, limit))
+    between, by = Instants(_read_instant("from", first), _read_instant("to", last)), _read_clock(clock)
+    found = await _ask_log(questions, lambda asked: read_difference(asked, between, by, limit))
     return respond_report(request, found.as_json(), found.rows)
 
 
@@ -105,8 +105,8 @@ async def report_received(
     Conversions and revenue are those credited to these receipts, whenever they happened. With `Accept: text/csv`, one
     row for each figure.
     """
-    days = read_day("received_from", received_from), read_day("to", last)
-    found = await questions.ask(lambda asked: read_report_of_days(asked, *days))
+    days = Days(read_day("received_from", received_from), read_day("to", last), place="received_from")
+    found = await questions.ask(lambda asked: read_report_of_days(asked, days))
     return respond_report(request, found.as_json(), found.rows)
 
 

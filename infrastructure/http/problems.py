@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from application.commands.campaigns import CampaignExists
 from application.ledger import UnknownAppGroup, UnknownCampaign
+from application.queries.journey import UnknownUser
 from domain.errors import (
     BadDefinition,
     CampaignIsArchived,
@@ -71,6 +72,7 @@ _REFUSALS: Mapping[type[DomainError], HTTPStatus] = {
     UnknownAppGroup: HTTPStatus.NOT_FOUND,
     UnknownCampaign: HTTPStatus.NOT_FOUND,
     UnknownVariant: HTTPStatus.NOT_FOUND,
+    UnknownUser: HTTPStatus.NOT_FOUND,
     CampaignExists: HTTPStatus.CONFLICT,
     CampaignIsArchived: HTTPStatus.CONFLICT,
     CampaignIsFixed: HTTPStatus.CONFLICT,

@@ -11,10 +11,10 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from application.queries.overlap import read_overlap
-from application.queries.reads import AskedCampaign
+from application.queries.reads import AskedCampaign, Days
 from application.queries.report import read_report
 from application.queries.rows import Row, series_rows
-from application.queries.series import Days, read_series
+from application.queries.series import read_series
 from infrastructure.http import schemas
 from infrastructure.http.accepting import CSV, wants_csv
 from infrastructure.http.access import Caller
@@ -112,8 +112,8 @@ async def report_series(
 
     With `Accept: text/csv`, one row for each figure.
     """
-    days = Days(read_day("from", first), read_day("to", last), _MOST_DAYS)
-    found = await questions.ask(lambda asked: read_series(asked, clock, days))
+    days = Days(read_day("from", first), read_day("to", last))
+    found = await questions.ask(lambda asked: read_series(asked, clock, days, most_days=_MOST_DAYS))
     return respond_report(request, found.as_json(), lambda: series_rows(found))
 
 

@@ -22,7 +22,7 @@ from infrastructure.http.access import Access, Caller
 from infrastructure.http.idempotency_keys import IdempotencyKeys
 from infrastructure.http.settings import HttpSettings
 from infrastructure.inbound.earlier import Earlier
-from infrastructure.inbound.queue import Gathering
+from infrastructure.inbound.queue import FactQueue
 from infrastructure.outbound.feed import Feed
 from infrastructure.outbound.webhooks.administration import Webhooks
 from infrastructure.read_models.definitions import StoredDefinitions
@@ -44,7 +44,7 @@ class State:
     definitions: StoredDefinitions
     """Time zones, variants and conversion events: they never change once facts refer to them."""
     idempotency_keys: IdempotencyKeys
-    gathering: Gathering
+    queue: FactQueue
     earlier: Earlier
     campaigns: Campaigns
     experiments: Experiments

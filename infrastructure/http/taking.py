@@ -1,4 +1,4 @@
-"""Taking facts, by whichever interface they came: read, recorded together with others, and those refused kept."""
+"""Taking facts over HTTP, for every interface: read them, record them through the queue, keep the refused ones."""
 
 import asyncio
 import json
@@ -22,19 +22,18 @@ from infrastructure.http.problems import FAILURES, Problem
 from infrastructure.http.state import State, new_command_id
 from infrastructure.inbound import earlier, rejects
 from infrastructure.inbound.queue import Closed, Full
-from infrastructure.inbound.rejects import Bounds, Refusal
+from infrastructure.inbound.rejects import Refusal
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
 _INLINE = 16 * 1024
-"""Bytes that are read at once; more are read in another thread, so that other requests go on."""
+"""Bytes that are read in the event loop; more are read in another thread, so that other requests are not held up."""
 
-_DAY = 86_400_000_000
 
 _NAMES = ("type", "id", "user_id", "messageId", "userId", "anonymousId", "event")
-"""What tells whoever sent a fact which it was; of a message of another service, that none was made of, too."""
+"""The fields by which its sender recognises a fact, or a message of another service."""
 _LONGEST_NAME = 1_024
 
 _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
@@ -42,18 +41,18 @@ _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 @dataclass(frozen=True)
 class Read:
-    """A fact as it was sent, and as it was read."""
+    """A fact as it was sent, and the command or refusal that reading it gave."""
 
     raw: Any
     fact: FactCommand | FactRefused
     rounded: int = 0
-    """Amounts in it that were rounded (R11)."""
+    """How many of its amounts were rounded (R11)."""
     earlier: Callable[[], list[FactCommand]] | None = None
-    """What an earlier version made of it, where that is not the same fact."""
+    """Reads it as an earlier version did; None if that version read it alike."""
 
     @property
     def fact_id(self) -> str | None:
-        """The id it came with, where it came with one."""
+        """The id that it was sent with, or None."""
         if isinstance(self.fact, FactCommand):
             return self.fact.id
         found = self.raw.get("id") if isinstance(self.raw, dict) else None
@@ -62,7 +61,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Taken:
-    """The answers in the order of the facts, and a position that is not before any of those that were read."""
+    """The answers in the order of the facts, and a position at or after all of them."""
 
     answers: list[Answer]
     position: int
@@ -73,7 +72,7 @@ class Taken:
 
 
 def read(raw: Any) -> Read:  # noqa: ANN401
-    """A fact of plain values, or why it is none."""
+    """Read a fact of plain values; a refusal is returned, not raised."""
     if isinstance(raw, FactRefused):
         return Read(None, raw)
     notes = Notes()
@@ -83,18 +82,18 @@ def read(raw: Any) -> Read:  # noqa: ANN401
         return Read(raw, refusal)
 
 
-async def reading(size: int, reader: Callable[[], T]) -> T:
-    """Read what so many bytes say, here or in another thread."""
+async def read_off_loop(size: int, reader: Callable[[], T]) -> T:
+    """Run a reader of so many bytes, in another thread if they are many."""
     return reader() if size <= _INLINE else await asyncio.to_thread(reader)
 
 
 async def take(state: State, caller: Caller, facts: Sequence[Read], source: str) -> Taken:
-    """Record facts of one call; answered once they are durable. Raises Problem where none of them were taken."""
+    """Record the facts of one call, and answer once they are durable; raises Problem if none of them was taken."""
     known: dict[int, Answer] = {}
     if not state.earlier.is_new(caller.app_group):
-        known = await asyncio.to_thread(state.earlier.answers, caller.app_group, facts)
-    outcome = await _recorded(state, caller, earlier.to_take(facts, known))
-    answers = earlier.answered(facts, known, outcome.answers)
+        known = await asyncio.to_thread(state.earlier.find_answers, caller.app_group, facts)
+    outcome = await _record(state, caller, earlier.select_new(facts, known))
+    answers = earlier.merge_answers(facts, known, outcome.answers)
     for (verdict, code), facts_of in Counter((answer.verdict, answer.code) for answer in answers).items():
         metrics.FACTS.labels(source, verdict.value, code).inc(facts_of)
     if rounded := sum(each.rounded for each in facts):
@@ -104,7 +103,7 @@ async def take(state: State, caller: Caller, facts: Sequence[Read], source: str)
 
 
 def _to_keep(facts: Sequence[Read], known: Collection[int]) -> Sequence[Read]:
-    """What contradicts an earlier version's reading is kept as no fact: a retry would take it by today's."""
+    """What contradicts an earlier version's reading is kept so that no retry can take it by today's rules."""
     if not known:
         return facts
     return [
@@ -112,10 +111,10 @@ def _to_keep(facts: Sequence[Read], known: Collection[int]) -> Sequence[Read]:
     ]
 
 
-async def _recorded(state: State, caller: Caller, commands: list[FactCommand]) -> Outcome:
-    """The outcome once it is durable; raises Problem where nothing was taken."""
+async def _record(state: State, caller: Caller, commands: list[FactCommand]) -> Outcome:
+    """Put the commands into the queue; the outcome once it is durable. Raises Problem if nothing was taken."""
     try:
-        future = state.gathering.submit(caller.app_group, commands, caller.stamp(new_command_id()))
+        future = state.queue.submit(caller.app_group, commands, caller.stamp(new_command_id()))
     except Full as full:
         metrics.FULL.inc()
         headers = {"Retry-After": str(full.seconds)}
@@ -124,9 +123,9 @@ async def _recorded(state: State, caller: Caller, commands: list[FactCommand]) -
         headers = {"Retry-After": "5", "Connection": "close"}
         detail = "this process is about to end; send it again"
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "ending", detail, headers=headers) from None
-    metrics.WAITING.set(state.gathering.waiting)
+    metrics.WAITING.set(state.queue.waiting)
     outcome = await asyncio.wrap_future(future)
-    metrics.WAITING.set(state.gathering.waiting)
+    metrics.WAITING.set(state.queue.waiting)
     return outcome
 
 
@@ -143,20 +142,19 @@ async def _keep_rejected(
         try:
             await asyncio.to_thread(_keep, state, caller.app_group, source, refused)
         except FAILURES as error:
-            # The others of the call are recorded, and are answered so.
+            # The other facts of the call are recorded, and must be answered so.
             metrics.NOT_KEPT.inc(len(refused))
             log.error("rejects.not_kept", rejected=len(refused), error=type(error).__name__)  # noqa: TRY400
 
 
 def _keep(state: State, app_group: str, source: str, refused: list[Refusal]) -> None:
-    settings, database = state.settings, state.database
-    bounds = Bounds(settings.rejects_kept, settings.rejects_days * _DAY)
-    with database.writing() as connection:
-        rejects.keep(connection, app_group, source, refused, microseconds(state.now()), bounds)
+    if state.settings.rejects_kept:
+        with state.database.writing() as connection:
+            rejects.keep(connection, app_group, source, refused, microseconds(state.now()))
 
 
 def _as_kept(raw: Any) -> str:  # noqa: ANN401
-    """What was sent; of what is too long to be kept, its names and its size: that is no fact any more."""
+    """The text to keep of what was sent; of what is too long, only its names and its size."""
     text = _as_sent(raw)
     if len(text) <= rejects.LONGEST_FACT:
         return text
@@ -165,7 +163,7 @@ def _as_kept(raw: Any) -> str:  # noqa: ANN401
 
 
 def _as_sent(raw: Any) -> str:  # noqa: ANN401
-    """JSON of what was sent, with its digits; where a whole number is beyond the encoder, decimals become text."""
+    """JSON of what was sent, with all digits; if a whole number is too large for the encoder, decimals become text."""
     try:
         return _encode(raw).decode()
     except (OverflowError, TypeError, ValueError):

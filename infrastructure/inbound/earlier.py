@@ -1,8 +1,8 @@
-"""What an earlier version recorded of messages that this version reads otherwise, or would refuse (R13).
+"""Facts that an earlier version recorded, and that this version reads differently or would refuse (R13).
 
-An earlier version took orders apart into purchases, and took ids and versions that are none now. A message that it
-recorded is a duplicate for ever, and its id stays taken; only what is new is read by the stricter rules. App groups
-that this version made have no such facts, and nothing is looked up for them.
+An earlier version split orders into purchases, and accepted ids and versions that are refused now. A message that it
+recorded stays a duplicate, and its id stays taken; only new messages are read by today's rules. App groups that this
+version made have no such facts, so nothing is looked up for them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -27,27 +27,27 @@ Named = tuple[str, str]
 _PAGE = 500
 
 _KEPT_ASIDE = frozenset({"user_id", "type", "properties", "reason"})
-"""What is no part of a recorded fact as it can be read."""
+"""Fields of a command that cannot be compared with the recorded fact: those are sealed, or no part of it."""
 
 
 class Sent(Protocol):
-    """A fact as it was sent and read; `earlier` says what an earlier version made of it, where its own rules do not."""
+    """A fact as it was sent and as it is read."""
 
     @property
     def raw(self) -> Any:  # noqa: ANN401
-        """As it was sent."""
+        """The plain values that were sent."""
 
     @property
     def fact(self) -> FactCommand | FactRefused:
-        """As it is read now."""
+        """What today's rules make of it."""
 
     @property
     def earlier(self) -> Callable[[], list[FactCommand]] | None:
-        """As it was read then."""
+        """Reads it as the earlier version did; None if that is not special to the interface."""
 
 
 class Earlier:
-    """Answers for what an earlier version has recorded."""
+    """Answers for facts that an earlier version recorded."""
 
     def __init__(self, database: Database, ledger: Ledger) -> None:
         self._database = database
@@ -56,7 +56,7 @@ class Earlier:
 
     def has_group(self, app_group: str) -> bool:
         """Whether an earlier version may have recorded facts of the app group."""
-        # It is said when the database is migrated, before anything is taken, and never changes.
+        # A migration records it before this version takes anything, and it never changes.
         if app_group not in self._groups:
             try:
                 group = self._ledger.existing_app_group(app_group)
@@ -66,24 +66,24 @@ class Earlier:
         return self._groups[app_group]
 
     def is_new(self, app_group: str) -> bool:
-        """Whether it is known without a look that there is nothing to ask of the app group."""
+        """Whether memory alone tells that an earlier version recorded nothing of the app group."""
         return not self._groups.get(app_group, True)
 
-    def answers(self, app_group: str, sent: Sequence[Sent]) -> dict[int, Answer]:
-        """The answers to those that are recorded already, by their places; others are to be taken as they are read."""
+    def find_answers(self, app_group: str, sent: Sequence[Sent]) -> dict[int, Answer]:
+        """By place the answers to the facts that are recorded already; the others are to be taken."""
         if not self.has_group(app_group):
             return {}
         read = {place: found for place, each in enumerate(sent) if (found := _read_then(each))}
         named = {(fact.user_id, fact.id) for found in read.values() for fact in found}
-        recorded = self._recorded(app_group, sorted(named)) if named else {}
+        recorded = self._read_recorded(app_group, sorted(named)) if named else {}
         answers = {
             place: _answer(sent[place].fact, found, recorded, self._others(app_group, found, recorded))
             for place, found in read.items()
         }
         return {place: answer for place, answer in answers.items() if answer is not None}
 
-    def answers_of_parts(self, app_group: str, sent: Sequence[Sent]) -> dict[int, Answer]:
-        """Purchases that an earlier version made of an order, and refused: the order may be recorded by now, whole."""
+    def find_parts_of_orders(self, app_group: str, sent: Sequence[Sent]) -> dict[int, Answer]:
+        """By place the answers to purchases that an earlier version made of orders which are recorded now."""
         if not self.has_group(app_group):
             return {}
         orders_of = {
@@ -93,39 +93,41 @@ class Earlier:
             for place, each in enumerate(sent)
             if isinstance(each.fact, PurchaseCommand)
         }
-        recorded = self._recorded(app_group, sorted({name for names in orders_of.values() for name in names}))
+        recorded = self._read_recorded(
+            app_group, sorted({name for names in orders_of.values() for name in names})
+        )
         known = {name for name, fact in recorded.items() if isinstance(fact, Order)}
         return {place: DUPLICATE for place, names in orders_of.items() if known.intersection(names)}
 
     def _others(
         self, app_group: str, read: list[FactCommand], recorded: dict[Named, AnyFact]
     ) -> list[AnyFact]:
-        """Purchases that are recorded of the same order, and that the message does not tell."""
+        """Purchases that are recorded of the same order, and that the message does not contain."""
         parts = [each for each in read if isinstance(each, PurchaseCommand)]
         if not any((each.user_id, each.id) in recorded for each in parts):
             return []
         of = {order_id for each in parts for order_id in order_ids(each.id, each.product_id)}
         with self._database.reading() as connection:
             found = [each for order_id in of for each in _of_order(connection, app_group, parts[0], order_id)]
-        told = {each.id for each in parts}
-        return [each for each in found if each.id not in told]
+        own = {each.id for each in parts}
+        return [each for each in found if each.id not in own]
 
-    def _recorded(self, app_group: str, named: Sequence[Named]) -> dict[Named, AnyFact]:
+    def _read_recorded(self, app_group: str, named: Sequence[Named]) -> dict[Named, AnyFact]:
         pages = [named[start : start + _PAGE] for start in range(0, len(named), _PAGE)]
         with self._database.reading() as connection:
             return dict(each for page in pages for each in _page(connection, app_group, page))
 
 
-def leniently(raw: object) -> list[FactCommand]:
-    """A fact by the rules of an earlier version; none where those refuse it."""
+def read_leniently(raw: object) -> list[FactCommand]:
+    """The fact by the rules of an earlier version; none if those refuse it."""
     try:
         return [read_fact(raw, Notes(lenient=True))]
     except FactRefused:
         return []
 
 
-def answered(sent: Sequence[Sent], known: dict[int, Answer], recorded: Iterable[Answer]) -> list[Answer]:
-    """The answers in the order of the facts: known beforehand, refused when they were read, or recorded."""
+def merge_answers(sent: Sequence[Sent], known: dict[int, Answer], recorded: Iterable[Answer]) -> list[Answer]:
+    """The answers in the order of the facts: found beforehand, refused when they were read, or given by the intake."""
     rest = iter(recorded)
     answers = []
     for place, each in enumerate(sent):
@@ -139,7 +141,7 @@ def _refused(refusal: FactRefused) -> Answer:
     return Answer(Verdict.REJECTED, refusal.code, refusal.message)
 
 
-def to_take(sent: Sequence[Sent], known: dict[int, Answer]) -> list[FactCommand]:
+def select_new(sent: Sequence[Sent], known: dict[int, Answer]) -> list[FactCommand]:
     """The facts that are still to be recorded."""
     return [
         each.fact
@@ -149,11 +151,11 @@ def to_take(sent: Sequence[Sent], known: dict[int, Answer]) -> list[FactCommand]
 
 
 def _read_then(sent: Sent) -> list[FactCommand]:
-    """What an earlier version made of it, where that is something else."""
+    """What an earlier version made of it, if that is something else."""
     if sent.earlier is not None:
         found = sent.earlier()
         return [] if found == [sent.fact] else found
-    return leniently(sent.raw) if isinstance(sent.fact, FactRefused) and sent.raw is not None else []
+    return read_leniently(sent.raw) if isinstance(sent.fact, FactRefused) and sent.raw is not None else []
 
 
 def _answer(
@@ -162,10 +164,10 @@ def _answer(
     recorded: dict[Named, AnyFact],
     others: Sequence[AnyFact],
 ) -> Answer | None:
-    """The answer by what is recorded; none where the fact is to be judged, or was refused, by today's rules.
+    """The answer by what is recorded; None if today's rules have to judge the fact, or refuse it.
 
-    A part of a message may have been refused then, and is not among those that are read. All others are recorded, and
-    nothing else is of the same order: else it is another message.
+    `read` lacks the parts of a message that were refused then. If one of its other parts is not recorded, or something
+    else is recorded of the same order, then it is another message under the same id.
     """
     found = [(fact, recorded.get((fact.user_id, fact.id))) for fact in read]
     if all(then is None for _, then in found):
@@ -181,15 +183,15 @@ def _answer(
 
 
 def _is_same(fact: FactCommand, recorded: AnyFact) -> bool:
-    """Whether a recorded fact says the same, as far as it can be read; what was left to us is as it was recorded."""
-    told = {name: getattr(fact, name) for name in type(fact).model_fields}
-    if told["type"] != recorded.__struct_config__.tag:
+    """Whether a recorded fact says the same, as far as it can be compared; defaults of ours do not count (R13)."""
+    stated = {name: getattr(fact, name) for name in type(fact).model_fields}
+    if stated["type"] != recorded.__struct_config__.tag:
         return False
-    if "version" in told:
-        told["app_version"] = told.pop("version")
+    if "version" in stated:
+        stated["app_version"] = stated.pop("version")
     return all(
         getattr(recorded, name) == value
-        for name, value in told.items()
+        for name, value in stated.items()
         if name not in _KEPT_ASIDE
         and name not in fact.defaults
         and not (name == "variant_id" and value is None)

@@ -14,7 +14,7 @@ from application.commands.intake import Answer, Intake, Outcome, Verdict
 from application.commands.values import Notes
 from domain.errors import FactRefused
 from infrastructure.access.operator import stamp
-from infrastructure.inbound.earlier import Earlier, answered, leniently, to_take
+from infrastructure.inbound.earlier import Earlier, merge_answers, read_leniently, select_new
 from infrastructure.inbound.files import FactFile, Raw, open_facts
 from infrastructure.inbound.files.reading import Reread
 from infrastructure.process.garbage import less_garbage_collection
@@ -76,7 +76,7 @@ class _Read(NamedTuple):
     @property
     def earlier(self) -> Callable[[], list[FactCommand]] | None:
         """What an earlier version made of it, where the file's reader says so."""
-        return partial(leniently, self.raw.earlier) if isinstance(self.raw, Reread) else None
+        return partial(read_leniently, self.raw.earlier) if isinstance(self.raw, Reread) else None
 
 
 class _Taken(NamedTuple):
@@ -139,12 +139,12 @@ class Import:
                 count_down_to(0)
 
     def _take(self, batch: list[_Read]) -> _Taken:
-        known = self._earlier.answers(self._app_group, batch)
-        commands = to_take(batch, known)
+        known = self._earlier.find_answers(self._app_group, batch)
+        commands = select_new(batch, known)
         return _Taken(batch, known, self._intake.submit(self._app_group, commands, stamp()))
 
     def _count_batch(self, path: str, batch: _Taken, outcome: Outcome) -> None:
-        answers = answered(batch.batch, batch.known, outcome.answers)
+        answers = merge_answers(batch.batch, batch.known, outcome.answers)
         for read, answer in zip(batch.batch, answers, strict=True):
             self._count(path, read, answer)
         self.totals.conversions += outcome.conversions

@@ -1,8 +1,12 @@
-"""Gathering: facts of many small calls, decided and recorded together, so that they are as fast as few large ones.
+"""The queue of facts: many small calls are decided and recorded together, so that they are as fast as few large ones.
 
-Calls wait in a line of bounded length. One thread takes all that wait, up to a round's worth, and hands those of the
-same app group and key to the intake as one; each call has its own part of the answer. Those that come while a round is
-decided and recorded gather for the next.
+Calls wait in a queue of bounded length. One thread takes all that wait, up to a round's worth. It gives the intake
+those of the same app group and key as one batch, and each call gets its own part of the answer. Calls that come while a
+round is decided and recorded wait for the next. The lock of `_changed` guards the queue, `waiting` and `_is_closed`.
+Nobody holds it while facts are decided, so it is never held together with a lock of journeys/writer.py.
+
+This queue and the writer's group commit are two on purpose (docs/decisions/0009). Merging saves decisions, which cost
+several look-ups each; the commit is shared by what cannot be merged: other app groups, other keys, imports.
 """
 
 import threading
@@ -12,20 +16,16 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Self
 
-import structlog
-
 from application.commands.facts import FactCommand
 from application.commands.intake import Intake, Outcome
 from application.ports import Stamp
-
-log = structlog.get_logger()
 
 ROUND = 4_000
 """Facts decided together."""
 
 
 class Full(Exception):
-    """So many facts wait to be recorded that no more are taken; `seconds` until it is worth to try again."""
+    """So many facts wait to be recorded that no more are taken; `seconds` until it is worth trying again."""
 
     def __init__(self, seconds: int = 1) -> None:
         super().__init__("too many facts wait to be recorded")
@@ -44,18 +44,18 @@ class _Call:
     future: Future[Outcome] = field(default_factory=Future)
 
 
-class Gathering:
+class FactQueue:
     """Records facts for many callers at once; `limit` is how many may wait."""
 
     def __init__(self, intake: Intake, limit: int) -> None:
         self._intake = intake
         self._limit = limit
-        self._line: deque[_Call] = deque()
+        self._calls: deque[_Call] = deque()
         self._changed = threading.Condition()
-        self._closed = False
+        self._is_closed = False
         self.waiting = 0
-        """Facts in the line."""
-        self._thread = threading.Thread(target=self._run, name="gathering", daemon=True)
+        """Facts in the queue."""
+        self._thread = threading.Thread(target=self._run, name="fact-queue", daemon=True)
         self._thread.start()
 
     def submit(self, app_group: str, commands: Sequence[FactCommand], stamp: Stamp) -> Future[Outcome]:
@@ -67,11 +67,12 @@ class Gathering:
         # It cannot be taken back any more: a caller that goes away leaves the others their answers.
         call.future.set_running_or_notify_cancel()
         with self._changed:
-            if self._closed:
+            if self._is_closed:
                 raise Closed
-            if self._line and self.waiting + len(commands) > self._limit:
+            # A call that is larger than the limit is taken if nothing waits: it could never be taken otherwise.
+            if self._calls and self.waiting + len(commands) > self._limit:
                 raise Full
-            self._line.append(call)
+            self._calls.append(call)
             self.waiting += len(commands)
             self._changed.notify()
         return call.future
@@ -79,7 +80,7 @@ class Gathering:
     def close(self) -> None:
         """Take no more, and wait until all that was taken is decided."""
         with self._changed:
-            self._closed = True
+            self._is_closed = True
             self._changed.notify()
         self._thread.join()
 
@@ -90,33 +91,35 @@ class Gathering:
         self.close()
 
     def _run(self) -> None:
-        while calls := self._taken():
+        while calls := self._take_round():
             _record(self._intake, calls)
 
-    def _taken(self) -> list[_Call]:
-        """The first calls in the line, one at least; none once all is done and no more come."""
+    def _take_round(self) -> list[_Call]:
+        """The first calls in the queue, at least one; none once the queue is closed and empty."""
         with self._changed:
-            self._changed.wait_for(lambda: self._line or self._closed)
+            self._changed.wait_for(lambda: self._calls or self._is_closed)
             taken: list[_Call] = []
             facts = 0
-            while self._line and (not taken or facts + len(self._line[0].commands) <= ROUND):
-                taken.append(self._line.popleft())
+            while self._calls and (not taken or facts + len(self._calls[0].commands) <= ROUND):
+                taken.append(self._calls.popleft())
                 facts += len(taken[-1].commands)
             self.waiting -= facts
         return taken
 
 
 def _record(intake: Intake, calls: list[_Call]) -> None:
-    """Record calls, and give each its answer once it is durable; what is decided meanwhile shares a transaction."""
+    """Record calls, and give each its answer once it is durable."""
     alike: defaultdict[tuple[str, str], list[_Call]] = defaultdict(list)
     for call in calls:
         alike[call.app_group, call.stamp.actor].append(call)
-    recording = [(together, _submitted(intake, together)) for together in alike.values()]
+    # All batches are submitted before one is waited for: they share a transaction.
+    recording = [(together, _submit(intake, together)) for together in alike.values()]
+    # The round is waited for: the next one, decided meanwhile, would be half as large (docs/decisions/0009).
     for together, outcome in recording:
         _answer(together, outcome)
 
 
-def _submitted(intake: Intake, calls: list[_Call]) -> Future[Outcome]:
+def _submit(intake: Intake, calls: list[_Call]) -> Future[Outcome]:
     commands = [command for call in calls for command in call.commands]
     try:
         return intake.submit(calls[0].app_group, commands, calls[0].stamp)

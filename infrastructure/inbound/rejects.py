@@ -1,36 +1,35 @@
-"""Rejected facts that came over HTTP, kept for a while: most of the clients that send them never send again.
+"""Rejected facts that came over HTTP. They are kept for a while, as most clients never send them again.
 
-Bounded by number and by age for each app group. What is kept is what was sent, with the reason it was not taken; of
-what is too long for that, what it was.
+Each is kept as it was sent, with the reason for the rejection; of a fact that is too long, only its names and size. A
+sweep each minute removes what exceeds a number in an app group, and what is too old.
 """
 
 import json
-import random
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from domain.instants import from_microseconds, printed
+from infrastructure.database import Database
 from infrastructure.database.schema import rejects
 
 LONGEST_FACT = 64 * 1024
-"""Characters of a fact that are kept: one that is longer cannot be tried again."""
+"""The most characters of a fact that is kept whole: a longer one cannot be tried again."""
 
-_ROWS_A_TRIM = 100
-"""Once in so many rows, about, it is looked for what is too old or too much: by so many the bound is exceeded."""
+_AT_ONCE = 10_000
+"""The most rows that one step of a sweep looks at or removes."""
 
-_OLD_AT_ONCE = 10_000
-"""The most of what is too old that is let go of at a time: no call waits for a whole month's."""
+_DAY = 24 * 60 * 60 * 1_000_000
 
 
 @dataclass(frozen=True)
 class Reject:
-    """A fact that was not taken, as JSON; `source` is the interface it came by.
+    """A rejected fact, as JSON; `source` is the interface that it came by.
 
-    `rejected_at` is in microseconds, of the last time; `code` and `message` are the reason given then.
+    `rejected_at` is when it was rejected last, in microseconds since 1970; `code` and `message` say why.
     """
 
     reject_id: int
@@ -56,25 +55,15 @@ class Reject:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What is about to be kept: a reason and the fact, made into JSON of at most LONGEST_FACT by the caller."""
+    """A rejection to be kept: the reason, and the fact as JSON of at most LONGEST_FACT characters."""
 
     code: str
     message: str
     fact: str
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """How many are kept of each app group, and for how many microseconds."""
-
-    number: int
-    age: int
-
-
-def keep(
-    connection: Connection, app_group: str, source: str, refused: Sequence[Refusal], now: int, bounds: Bounds
-) -> None:
-    """Keep what was refused, and let go of what is too old or too much."""
+def keep(connection: Connection, app_group: str, source: str, refused: Sequence[Refusal], now: int) -> None:
+    """Keep what was refused at an instant, in microseconds since 1970."""
     rows = [
         {
             "app_group": app_group,
@@ -86,37 +75,76 @@ def keep(
         }
         for each in refused
     ]
-    if bounds.number:
-        connection.execute(insert(rejects), rows)
-    # Also where none is to be kept: there may be some of before.
-    if random.random() < len(rows) / _ROWS_A_TRIM:  # noqa: S311 - no secret
-        _trim(connection, app_group, now, bounds)
+    connection.execute(insert(rejects), rows)
 
 
-def _trim(connection: Connection, app_group: str, now: int, bounds: Bounds) -> None:
-    """Let go of what is too much of a group, and of what is too old of any: others may never be rejected again."""
-    ids = select(rejects.c.reject_id)
-    of_group = rejects.c.app_group == app_group
-    newest = ids.where(of_group).order_by(rejects.c.reject_id.desc())
-    _let_go(
-        connection,
-        ids.where(of_group, rejects.c.reject_id <= newest.limit(1).offset(bounds.number).scalar_subquery()),
+class RejectSweep:
+    """Keeps the table within its bounds, one small step at a time, so that no step delays its caller for long.
+
+    It goes from one app group to the next and removes what exceeds `number`. Then it looks at the next _AT_ONCE rows by
+    id and removes what is older than `days`: a row that is too old stays at most a minute for each _AT_ONCE rows kept.
+    """
+
+    def __init__(self, database: Database, number: int, days: int, clock: Callable[[], int]) -> None:
+        """`clock` gives microseconds since 1970."""
+        self._database = database
+        self._number = number
+        self._age = days * _DAY
+        self._clock = clock
+        self._app_group = ""
+        """The group that was trimmed last; empty before the first."""
+        self._looked_at = 0
+        """The last row whose age was looked at; 0 before the first."""
+
+    def __call__(self) -> bool:
+        """Do one step; whether there is more to do at once."""
+        with self._database.reading() as connection:
+            app_group = self._find_next_group(connection)
+            found = (
+                self._find_old(connection) if app_group is None else self._find_excess(connection, app_group)
+            )
+        if found:
+            with self._database.writing() as connection:
+                _remove(connection, found)
+        return app_group is not None or bool(found)
+
+    def _find_next_group(self, connection: Connection) -> str | None:
+        following = select(func.min(rejects.c.app_group)).where(rejects.c.app_group > self._app_group)
+        return connection.execute(following).scalar()
+
+    def _find_excess(self, connection: Connection, app_group: str) -> list[int]:
+        """The oldest rows of a group beyond its number."""
+        of_group = select(rejects.c.reject_id).where(rejects.c.app_group == app_group)
+        newest = of_group.order_by(rejects.c.reject_id.desc()).limit(1).offset(self._number).scalar_subquery()
+        excess = of_group.where(rejects.c.reject_id <= newest).order_by(rejects.c.reject_id).limit(_AT_ONCE)
+        found = list(connection.execute(excess).scalars())
+        if len(found) < _AT_ONCE:
+            self._app_group = app_group
+        return found
+
+    def _find_old(self, connection: Connection) -> list[int]:
+        """The rows that are too old among the next by id; after the last row, it begins with the first again."""
+        self._app_group = ""
+        columns = select(rejects.c.reject_id, rejects.c.rejected_at).where(
+            rejects.c.reject_id > self._looked_at
+        )
+        rows = connection.execute(columns.order_by(rejects.c.reject_id).limit(_AT_ONCE)).all()
+        self._looked_at = rows[-1].reject_id if len(rows) == _AT_ONCE else 0
+        oldest = self._clock() - self._age
+        return [row.reject_id for row in rows if row.rejected_at < oldest]
+
+
+def _remove(connection: Connection, reject_ids: list[int]) -> None:
+    # Two services may sweep one database: neither waits for the other, which could end in a deadlock.
+    free = (
+        select(rejects.c.reject_id)
+        .where(rejects.c.reject_id.in_(reject_ids))
+        .with_for_update(skip_locked=True)
     )
-    # Ids rise with time, and no index of instants is needed: what is too old is among the first. Only what was tried
-    # again is newer than what follows it: so that it hides nothing for ever, it is looked at some other place, too.
-    last = connection.execute(select(func.max(rejects.c.reject_id))).scalar() or 0
-    for place in (0, random.randrange(last + 1)):  # noqa: S311 - no secret
-        some = ids.where(rejects.c.reject_id >= place).order_by(rejects.c.reject_id).limit(_OLD_AT_ONCE)
-        old = rejects.c.rejected_at < now - bounds.age
-        _let_go(connection, ids.where(rejects.c.reject_id.in_(some), old))
+    connection.execute(delete(rejects).where(rejects.c.reject_id.in_(free)))
 
 
-def _let_go(connection: Connection, ids: Select[Any]) -> None:
-    # Calls that trim at once do not wait for each other, which would end in a deadlock.
-    connection.execute(delete(rejects).where(rejects.c.reject_id.in_(ids.with_for_update(skip_locked=True))))
-
-
-def listed(
+def read_page(
     connection: Connection,
     app_group: str,
     *,
@@ -124,15 +152,15 @@ def listed(
     after: int = 0,
     limit: int = 1_000,
 ) -> list[Reject]:
-    """Those of an app group, the oldest first, by pages."""
+    """A page of an app group's rejects after an id, the oldest first."""
     query = select(rejects).where(rejects.c.app_group == app_group, rejects.c.reject_id > after)
     if code is not None:
         query = query.where(rejects.c.code == code)
     return [_reject(row) for row in connection.execute(query.order_by(rejects.c.reject_id).limit(limit))]
 
 
-def counted(connection: Connection, app_group: str | None = None) -> dict[tuple[str, str], int]:
-    """How many are kept by source and code, of an app group or of all; reads every row of them."""
+def count(connection: Connection, app_group: str | None = None) -> dict[tuple[str, str], int]:
+    """How many are kept by source and code, of an app group or of all. It reads every row."""
     columns = (rejects.c.source, rejects.c.code)
     query = select(*columns, func.count()).group_by(*columns)
     if app_group is not None:
@@ -141,7 +169,7 @@ def counted(connection: Connection, app_group: str | None = None) -> dict[tuple[
 
 
 def refuse_again(connection: Connection, refused: Mapping[int, tuple[str, str]], now: int) -> None:
-    """Put the newest code and message, and when that was, in place of those that were kept."""
+    """Replace the code, the message and the instant of facts that were rejected again."""
     rows = [{"id": each, "newest": code, "why": why} for each, (code, why) in sorted(refused.items())]
     if rows:
         newest = {"code": bindparam("newest"), "message": bindparam("why"), "rejected_at": now}
@@ -149,11 +177,11 @@ def refuse_again(connection: Connection, refused: Mapping[int, tuple[str, str]],
 
 
 def forget(connection: Connection, reject_ids: Iterable[int]) -> None:
-    """Let go of some."""
+    """Remove some."""
     connection.execute(delete(rejects).where(rejects.c.reject_id.in_(list(reject_ids))))
 
 
-def forget_those(
+def forget_matching(
     connection: Connection,
     app_group: str,
     *,
@@ -161,9 +189,9 @@ def forget_those(
     before: int | None = None,
     reject_ids: Collection[int] = (),
 ) -> int:
-    """Let go of those of an app group that are all that is stated, of all where nothing is; how many they were.
+    """Remove the rejects of an app group that match every condition given; returns how many they were.
 
-    `before` is in microseconds, and of the instant at which they were rejected last.
+    `before` is in microseconds since 1970, and compared with when they were rejected last.
     """
     query = delete(rejects).where(rejects.c.app_group == app_group)
     if code is not None:

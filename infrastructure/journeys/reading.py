@@ -86,7 +86,7 @@ class Streams:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def told(self, app_group: str, user_id: str) -> list[RecordedEvent]:
+    def read_events(self, app_group: str, user_id: str) -> list[RecordedEvent]:
         """All events of a user's journey in order; none for a user never heard of."""
         of_user = (identities.c.app_group == app_group) & (identities.c.user_id == user_id)
         query = (

@@ -1,20 +1,20 @@
-"""Loading journeys, many at once, and keeping them in memory: identity, state kept beside the stream, events since.
+"""Loading journeys, many at once, and keeping them in memory: identity, snapshot, and the events since.
 
-A state is written back only now and then (`STATE_EVERY` events); the events are the truth, so a load replays those
-that came after it. What is in memory is used optimistically: where others have recorded events on a journey since,
-it leaves memory, and where that was missed, the stream's versions clash and everything is decided again.
+A snapshot of a journey's state is written every `SNAPSHOT_EVERY` events. The events are the truth: a load replays those
+after the snapshot. What is in memory is used optimistically. If others have recorded events on a journey, it leaves
+memory; if that was missed, the stream's versions clash, and everything is decided again.
 """
 
 import secrets
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from sqlalchemy import Connection, bindparam, func, select
 
-from application.ports import LoadedJourney
+from application.ports import A, LoadedJourney
 from domain.aggregate import Recorded
 from domain.journey.decisions import FactDisregarded, JourneyEvent
 from domain.journey.state import Definitions, JourneyState
@@ -26,7 +26,8 @@ from infrastructure.event_store.codec import decode
 from infrastructure.journeys.history import StoredHistory
 from infrastructure.journeys.index import JourneyIndex
 
-STATE_EVERY = 32
+SNAPSHOT_EVERY = 32
+"""Events of a journey after which a snapshot of its state is written (the field says rolling state: one row)."""
 CACHED = 150_000
 """Journeys in memory, and their standings with campaigns: about a kilobyte each."""
 LONG_AGO = 100_000
@@ -40,14 +41,15 @@ Range = tuple[int, int]
 
 @dataclass
 class Entry:
-    """A journey in memory; `kept` is the version of the state written last, `known` says that the user exists."""
+    """A journey in memory; `exists` says that its user is recorded."""
 
     app_group: str
     user_id: str
     loaded: LoadedJourney
     history: StoredHistory
-    kept: int
-    known: bool
+    snapshot_version: int
+    """The version of the snapshot written last, 0 if there is none."""
+    exists: bool
     weight: int = 0
 
 
@@ -71,11 +73,11 @@ class JourneyStore:
         self._others.clear()
         self._seen = self._weight = 0
 
-    def remembered(self, stream_id: str, load: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """Another aggregate as it stands, loaded unless it is in memory."""
+    def remember(self, stream_id: str, load: Callable[[], A]) -> A:
+        """Another aggregate as it is now, loaded unless it is in memory."""
         if stream_id not in self._others:
             self._others[stream_id] = load()
-        return self._others[stream_id]
+        return cast(A, self._others[stream_id])
 
     def catch_up(self, connection: Connection, newest: int, own: list[Range]) -> None:
         """Drop what others have recorded events on, up to the newest position; `own` are the ranges that are ours."""

@@ -1,4 +1,4 @@
-"""Units of work on journeys: what a command decides, and the rows that follow from it."""
+"""Units of work: what a command decides, and the rows that follow from it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -8,14 +8,15 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from application.ports import Announced, Answered, LoadedJourney
+from application.ledger import Aggregates
+from application.ports import A, Announced, LoadedJourney, MakeAnswer
 from domain.aggregate import Aggregate
 from domain.journey.state import Definitions
 from infrastructure.database.dialect import Dialect
 from infrastructure.database.schema import identities, journey_states, kept_aside
 from infrastructure.database.statements import as_keys
 from infrastructure.event_store.library import aggregates_in, payloads
-from infrastructure.event_store.recorder import Recorder, Unit
+from infrastructure.event_store.recorder import DecidedEvents, Recorder
 from infrastructure.journeys import store
 from infrastructure.journeys.index import IndexRows, JourneyIndex, Row
 from infrastructure.journeys.store import Entry, JourneyStore
@@ -34,23 +35,122 @@ class Rows:
 
 
 @dataclass(eq=False)
-class UnitOfWork(Unit):
-    """A command that is decided, and can be decided again; `future` holds its answer once it is durable."""
+class UnitOfWork(DecidedEvents):
+    """What a command decides of app groups and campaigns: the application's port."""
 
-    decide: Callable[["StoredJourneyTransaction"], Answered[Any]] = field(kw_only=True)
+    aggregates: Aggregates = field(init=False)
+
+    def begin(self, recorder: Recorder, connection: Connection) -> None:
+        """From now on it reads through the connection."""
+        self.aggregates = aggregates_in(recorder, connection)
+
+    def record(self, app_group: str, *aggregates: Aggregate[Any]) -> None:
+        """Record the pending events of the aggregates, in the order given."""
+        for aggregate in aggregates:
+            self.payloads += payloads(app_group, aggregate.collect_events())
+
+
+@dataclass(eq=False)
+class JourneyUnitOfWork(UnitOfWork):
+    """A command on journeys, which can be decided again; `future` holds its answer once it is durable."""
+
+    store: JourneyStore = field(kw_only=True)
+    decide: Callable[["JourneyUnitOfWork"], MakeAnswer[Any]] = field(kw_only=True)
     future: Future[Any] = field(default_factory=Future)
-    answer: Answered[Any] = field(init=False)
+    make_answer: MakeAnswer[Any] = field(init=False)
     position: int = 0
-    """The log's end when it was decided: what it found to be a duplicate stands before it."""
-    decided: bool = False
-    touched: bool = False
-    """Whether deciding it changes what is in memory, also where it fails."""
+    """The log's end when it was decided: the facts that it found to be duplicates were recorded before it."""
+    is_decided: bool = False
+    has_touched: bool = False
+    """Whether deciding it changes what is in memory, even if it fails."""
     entries: list[Entry] = field(default_factory=list)
     rows: Rows = field(default_factory=Rows)
+    _connection: Connection = field(init=False)
+    _begun: dict[str, int] = field(default_factory=dict)
+    """By journey its version when the unit asked for it."""
 
-    def again(self) -> "UnitOfWork":
+    def again(self) -> "JourneyUnitOfWork":
         """The same command, undecided."""
-        return UnitOfWork(self.stamp, decide=self.decide, future=self.future)
+        return JourneyUnitOfWork(self.stamp, store=self.store, decide=self.decide, future=self.future)
+
+    def begin(self, recorder: Recorder, connection: Connection) -> None:
+        """From now on it reads through the connection."""
+        super().begin(recorder, connection)
+        self._connection = connection
+
+    def remember(self, stream_id: str, load: Callable[[], A]) -> A:
+        """An aggregate as it is now, loaded unless it is in memory."""
+        return self.store.remember(stream_id, load)
+
+    def journeys(
+        self, app_group: str, facts: Mapping[str, Sequence[Announced]], definitions: Definitions
+    ) -> dict[str, LoadedJourney]:
+        """The journeys of the users, with what is known of the facts about to be taken."""
+        self.has_touched = True
+        entries = self.store.entries(self._connection, app_group, facts, definitions)
+        self.entries = list(entries.values())
+        for entry in self.entries:
+            entry.history.begin(self, self._connection)
+            self._begun[entry.loaded.journey.id] = entry.loaded.journey.version
+        announced = [(entry, each) for user_id, entry in entries.items() for each in facts[user_id]]
+        self._look_up_ids(announced)
+        self._look_up_standings(announced)
+        return {user_id: entry.loaded for user_id, entry in entries.items()}
+
+    def _look_up_ids(self, announced: list[tuple[Entry, Announced]]) -> None:
+        histories = {e.history.journey_id: e.history for e, _ in announced if e.loaded.journey.version}
+        asked = [(e.history.journey_id, each.fact_id) for e, each in announced if e.loaded.journey.version]
+        if asked:
+            digests = self.store.index.digests.all(self._connection, keys=as_keys(asked))
+            for journey_id, fact_id, digest in digests:
+                histories[journey_id].digests[fact_id] = digest
+
+    def _look_up_standings(self, announced: list[tuple[Entry, Announced]]) -> None:
+        """Of the campaigns received that are not at hand, where some were put away."""
+        histories, asked = {}, set()
+        for entry, (_, campaign_id) in announced:
+            state, history = entry.loaded.journey.state, entry.history
+            if campaign_id and state.closed_until is not None and campaign_id not in state.standings:
+                history.standings[campaign_id] = None
+                histories[history.journey_id] = history
+                asked.add((history.journey_id, campaign_id))
+        if asked:
+            standings = self.store.index.standings.all(self._connection, keys=as_keys(sorted(asked)))
+            for journey_id, campaign_id, state in standings:
+                histories[journey_id].standings[campaign_id] = state
+
+    def keep_aside(self, journey_id: str, fact_id: str, text: str) -> None:
+        """Keep a fact's free text outside the events."""
+        self.rows.aside.append((journey_id, fact_id, text))
+
+    def end(self) -> None:
+        """The command is decided: put what follows from it into rows."""
+        for entry in self.entries:
+            if entry.loaded.journey.version > self._begun[entry.loaded.journey.id]:
+                self._changed(entry)
+            else:
+                self._unchanged(entry)
+        self.entries = [entry for entry in self.entries if entry.history.layers]
+
+    def _changed(self, entry: Entry) -> None:
+        rows, journey = self.rows, entry.loaded.journey
+        if not entry.exists:
+            rows.identities.append((entry.app_group, entry.user_id, journey.id, entry.loaded.key))
+            entry.exists = True
+        layer = entry.history.end()
+        if journey.version - entry.snapshot_version >= store.SNAPSHOT_EVERY:
+            layer.standings = journey.state.close(journey.definitions)
+            rows.states.append((journey.id, journey.version, _encode(journey.state).decode()))
+            entry.snapshot_version = journey.version
+        layer.rows(journey.id, rows.index)
+        self.store.weigh(entry)
+
+    def _unchanged(self, entry: Entry) -> None:
+        entry.history.end()
+        entry.history.drop(self)
+        if not entry.exists:
+            # All its facts were refused: the user does not exist, and someone else may make them.
+            self.store.drop(entry)
 
 
 class RowWriter:
@@ -68,103 +168,3 @@ class RowWriter:
         self._index.write(connection, rows.index)
         self._keep_aside(connection, sorted(rows.aside))
         self._put_states(connection, sorted(rows.states))
-
-
-class StreamTransaction:
-    """What records events of app groups and campaigns: the application's port."""
-
-    def __init__(self, recorder: Recorder, unit: Unit, connection: Connection) -> None:
-        self._recorded = unit.payloads
-        self.aggregates = aggregates_in(recorder, connection)
-
-    def record(self, app_group: str, *aggregates: Aggregate[Any]) -> None:
-        """Record the pending events of the aggregates."""
-        for aggregate in aggregates:
-            self._recorded += payloads(app_group, aggregate.collect_events())
-
-
-class StoredJourneyTransaction(StreamTransaction):
-    """A unit of work while it is decided: the application's port."""
-
-    def __init__(
-        self, recorder: Recorder, store: JourneyStore, unit: UnitOfWork, connection: Connection
-    ) -> None:
-        super().__init__(recorder, unit, connection)
-        self._store = store
-        self._unit = unit
-        self._connection = connection
-        self._begun: dict[str, int] = {}
-
-    def remembered(self, stream_id: str, load: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """An aggregate as it stands."""
-        return self._store.remembered(stream_id, load)
-
-    def journeys(
-        self, app_group: str, facts: Mapping[str, Sequence[Announced]], definitions: Definitions
-    ) -> dict[str, LoadedJourney]:
-        """The journeys of the users, with what is known of the facts about to be taken."""
-        self._unit.touched = True
-        entries = self._store.entries(self._connection, app_group, facts, definitions)
-        self._unit.entries = list(entries.values())
-        for entry in self._unit.entries:
-            entry.history.begin(self._unit, self._connection)
-            self._begun[entry.loaded.journey.id] = entry.loaded.journey.version
-        announced = [(entry, each) for user_id, entry in entries.items() for each in facts[user_id]]
-        self._look_up_ids(announced)
-        self._look_up_standings(announced)
-        return {user_id: entry.loaded for user_id, entry in entries.items()}
-
-    def _look_up_ids(self, announced: list[tuple[Entry, Announced]]) -> None:
-        histories = {e.history.journey_id: e.history for e, _ in announced if e.loaded.journey.version}
-        asked = [(e.history.journey_id, each.fact_id) for e, each in announced if e.loaded.journey.version]
-        if asked:
-            digests = self._store.index.digests.all(self._connection, keys=as_keys(asked))
-            for journey_id, fact_id, digest in digests:
-                histories[journey_id].digests[fact_id] = digest
-
-    def _look_up_standings(self, announced: list[tuple[Entry, Announced]]) -> None:
-        """Of the campaigns received that are not at hand, where some were put away."""
-        histories, asked = {}, set()
-        for entry, (_, campaign_id) in announced:
-            state, history = entry.loaded.journey.state, entry.history
-            if campaign_id and state.closed_until is not None and campaign_id not in state.standings:
-                history.standings[campaign_id] = None
-                histories[history.journey_id] = history
-                asked.add((history.journey_id, campaign_id))
-        if asked:
-            standings = self._store.index.standings.all(self._connection, keys=as_keys(sorted(asked)))
-            for journey_id, campaign_id, state in standings:
-                histories[journey_id].standings[campaign_id] = state
-
-    def keep_aside(self, journey_id: str, fact_id: str, text: str) -> None:
-        """Keep a fact's free text outside the events."""
-        self._unit.rows.aside.append((journey_id, fact_id, text))
-
-    def end(self) -> None:
-        """All is decided: what follows from it is put into rows."""
-        for entry in self._unit.entries:
-            if entry.loaded.journey.version > self._begun[entry.loaded.journey.id]:
-                self._changed(entry)
-            else:
-                self._unchanged(entry)
-        self._unit.entries = [entry for entry in self._unit.entries if entry.history.layers]
-
-    def _changed(self, entry: Entry) -> None:
-        rows, journey = self._unit.rows, entry.loaded.journey
-        if not entry.known:
-            rows.identities.append((entry.app_group, entry.user_id, journey.id, entry.loaded.key))
-            entry.known = True
-        layer = entry.history.end()
-        if journey.version - entry.kept >= store.STATE_EVERY:
-            layer.standings = journey.state.close(journey.definitions)
-            rows.states.append((journey.id, journey.version, _encode(journey.state).decode()))
-            entry.kept = journey.version
-        layer.rows(journey.id, rows.index)
-        self._store.weigh(entry)
-
-    def _unchanged(self, entry: Entry) -> None:
-        entry.history.end()
-        entry.history.drop(self._unit)
-        if not entry.known:
-            # All its facts were refused: the user does not exist, and someone else may make them.
-            self._store.drop(entry)

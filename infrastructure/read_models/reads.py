@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from application.ledger import Ledger
@@ -14,6 +13,7 @@ from domain.campaigns.campaign import stream_id
 from infrastructure.database import Database
 from infrastructure.database.schema import events
 from infrastructure.event_store.codec import decode
+from infrastructure.event_store.reading import checked, select_rows
 from infrastructure.journeys.reading import journey
 from projections.engine import generations
 from projections.engine.projection import Definitions, Log, Projection, ProjectionStopped
@@ -146,22 +146,18 @@ class StoredHistories:
     def of_campaign(
         self, connection: Connection, app_group: str, campaign_id: str, after: int, limit: int
     ) -> list[StoredEvent]:
-        """The events of a campaign after a version, in order; none for an unknown campaign."""
+        """The events of a campaign after a version, in order; none for an unknown campaign. Raises UnreadableLog."""
         at = events.c
-        query = (
-            select(
-                at.position,
-                at.originator_version,
-                at.recorded_at,
-                at.topic,
-                at.state.label("event"),
-                at.actor,
-            )
-            .where(at.originator_id == stream_id(app_group, campaign_id), at.originator_version > after)
-            .order_by(at.originator_version)
-            .limit(limit)
-        )
+        of_campaign = (at.originator_id == stream_id(app_group, campaign_id), at.originator_version > after)
+        rows = select_rows(*of_campaign).order_by(None).order_by(at.originator_version).limit(limit)
         return [
-            StoredEvent(*row)._replace(event=decode(row.topic, row.event))
-            for row in connection.execute(query)
+            StoredEvent(
+                row.position,
+                row.originator_version,
+                row.recorded_at,
+                row.topic,
+                decode(row.topic, row.state),
+                row.actor,
+            )
+            for row in checked(connection.execute(rows))
         ]

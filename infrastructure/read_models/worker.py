@@ -7,6 +7,7 @@ may have been built anew. Nothing ends it silently.
 
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 from eventsourcing.persistence import IntegrityError, OperationalError
@@ -27,13 +28,23 @@ _LONGEST_PAUSE_SECONDS = 10.0
 AGAIN_SECONDS = 60.0
 """How often a read model that has stopped is tried again."""
 
+SWEEP_SECONDS = 60.0
+"""From the end of one sweep to the beginning of the next."""
+
 
 class ProjectionWorker:
-    """Projects until it is told to stop; `stopped` holds the projections that could not go on, by name."""
+    """Projects until it is told to stop; `stopped` holds the projections that could not go on, by name.
 
-    def __init__(self, database: Database, projector: Projector) -> None:
+    Between rounds it calls `sweep`, which does a small step of other work and says whether there is more at once.
+    """
+
+    def __init__(
+        self, database: Database, projector: Projector, sweep: Callable[[], bool] = lambda: False
+    ) -> None:
         self._database = database
         self._projector = projector
+        self._sweep = sweep
+        self._next_sweep = time.monotonic()
         self._ending = threading.Event()
         self._pause = _PAUSE_SECONDS
         self._again = time.monotonic() + AGAIN_SECONDS
@@ -60,6 +71,8 @@ class ProjectionWorker:
         going = self._going()
         try:
             stopped = self._projector.advance(going, progress)
+            if time.monotonic() >= self._next_sweep and not self._sweep():
+                self._next_sweep = time.monotonic() + SWEEP_SECONDS
         except (IntegrityError, OperationalError) as error:
             self._wait_for_the_database(error)
             return False

@@ -104,7 +104,7 @@ class _Supervision:
     def _begin(self) -> None:
         """Begin the processes: those that answer come last, and end first."""
         url, own = self._database_url, os.getpid()
-        self._children.append(_child("projector", _project, url, own))
+        self._children.append(_child("projector", _project, url, self._settings, own))
         self._children.append(_child("deliverer", _deliver, url, webhook_settings(), own))
         for number in range(1, self._settings.workers + 1):
             self._children.append(
@@ -157,14 +157,17 @@ def _begun(parent: int) -> None:
     follow(parent)
 
 
-def _project(database_url: str, parent: int) -> None:
+def _project(database_url: str, settings: HttpSettings, parent: int) -> None:
     from infrastructure.composition import Service  # noqa: PLC0415
+    from infrastructure.inbound.rejects import RejectSweep  # noqa: PLC0415
     from infrastructure.read_models.worker import ProjectionWorker  # noqa: PLC0415 - each process loads what it needs
     from infrastructure.serving.scheduling import Selecting  # noqa: PLC0415
 
     _begun(parent)
     with less_garbage_collection(), Service(database_url) as service:
-        projecting = ProjectionWorker(service.database, service.projector)
+        clock = service.projector.clock
+        sweep = RejectSweep(service.database, settings.rejects_kept, settings.rejects_days, clock)
+        projecting = ProjectionWorker(service.database, service.projector, sweep)
         signal.signal(signal.SIGTERM, lambda *_: projecting.end())
         selecting = Selecting(service.reads_waiting, service.experiments)
         selecting.start()

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from application.commands.definitions import read_campaigns
 from application.commands.facts import read_fact
 from application.commands.intake import Verdict
-from application.ports import Announced, JourneyTransaction
+from application.ports import Announced, JourneyUnitOfWork
 from benchmarks import bulk
 from benchmarks.crowd import Crowd, campaigns
 from benchmarks.ledger import batches
@@ -30,7 +30,7 @@ from infrastructure.database.schema import (
     kept_aside,
 )
 from infrastructure.event_store.integrity import verify
-from infrastructure.journeys.store import STATE_EVERY
+from infrastructure.journeys.store import SNAPSHOT_EVERY
 from projections.campaign_report.reading import load_reports
 from projections.registry import WITH_IMPORTS
 from tests.support.ledgers import rows
@@ -159,7 +159,7 @@ def states(service: Service) -> dict[str, tuple[int, JourneyState, dict[str, Sta
     definitions = {id_: service.ledger.existing_campaign(GROUP, id_).definition for id_ in named}
     asked: dict[str, list[Announced]] = {user_id: [] for user_id in users(service).values()}
 
-    def look(transaction: JourneyTransaction) -> NoReturn:
+    def look(transaction: JourneyUnitOfWork) -> NoReturn:
         for user_id, found in transaction.journeys(GROUP, asked, definitions).items():
             journey = found.journey
             standings = {id_: journey.standing(id_) for id_ in named}
@@ -169,7 +169,7 @@ def states(service: Service) -> dict[str, tuple[int, JourneyState, dict[str, Sta
         raise NothingToRecord
 
     with suppress(NothingToRecord):
-        service.ledgers.submit(stamp(), look)
+        service.writer.submit(stamp(), look)
     return loaded
 
 
@@ -215,7 +215,7 @@ def test_no_state_is_far_behind_its_stream(pair: Pair) -> None:
     }
     kept = {user_id: version for user_id, version, _ in by_user(pair.bulk, journey_states)}
     assert kept
-    assert all(version - kept.get(user_id, 0) < STATE_EVERY for user_id, version in versions.items())
+    assert all(version - kept.get(user_id, 0) < SNAPSHOT_EVERY for user_id, version in versions.items())
 
 
 def test_reports_are_equal_and_the_log_verifies(pair: Pair) -> None:

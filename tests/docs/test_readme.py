@@ -85,7 +85,7 @@ def test_a_command_that_is_run_elsewhere_is_run_there() -> None:
         assert what in (ROOT / name).read_text(encoding="utf-8"), place
 
 
-@pytest.mark.slow
+@pytest.mark.process
 def test_the_service_answers_as_the_readme_calls_it(ledger: Path, printed: dict[str, str]) -> None:
     """The block as it is, in a shell of its own, at a port that is free."""
     assert printed
@@ -116,6 +116,7 @@ def test_the_service_answers_as_the_readme_calls_it(ledger: Path, printed: dict[
     assert report["totals"]["receipts"] == 2
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_the_demo_tells_its_stories(tmp_path: Path) -> None:
     """`make demo` runs this command."""

@@ -87,7 +87,7 @@ def recorded(api: Api, user_id: str = "u1") -> list[dict[str, Any]]:
 def codes(api: Api) -> list[tuple[str, str]]:
     """What was rejected: by which door, and why."""
     with api.service.database.reading() as connection:
-        return [(each.source, each.code) for each in rejects.listed(connection, GROUP)]
+        return [(each.source, each.code) for each in rejects.read_page(connection, GROUP)]
 
 
 def money(**amounts: str) -> dict[str, Decimal]:

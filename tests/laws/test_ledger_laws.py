@@ -23,7 +23,7 @@ LAWS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthChe
 @pytest.fixture(params=[1, 4, 1_000], ids=lambda events: f"state every {events}")
 def state_every(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """How often states are written back: at once, now and then, and never within a test."""
-    monkeypatch.setattr(store, "STATE_EVERY", request.param)
+    monkeypatch.setattr(store, "SNAPSHOT_EVERY", request.param)
     return int(request.param)
 
 

@@ -20,7 +20,7 @@ from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.event_store.integrity import verify
 from infrastructure.event_store.log import EventLog
-from infrastructure.journeys.unit_of_work import StoredJourneyTransaction
+from infrastructure.journeys.unit_of_work import JourneyUnitOfWork
 from infrastructure.read_models.worker import ProjectionWorker
 from tests.support.ledgers import databases, open_ledger, outcome, reported, take, url_of
 from tests.support.reference import judge
@@ -73,9 +73,7 @@ def test_a_read_that_dies_after_the_decision_leaves_nothing_in_memory(
     """The unit is decided again from the database: no fact is called a duplicate of one never recorded."""
     with open_ledger(tmp_path, [CAMPAIGN]) as service:
         take(service, [receipt(1)])
-        once(
-            monkeypatch, StoredJourneyTransaction, "end", lambda self: terminate(on_server, self._connection)
-        )
+        once(monkeypatch, JourneyUnitOfWork, "end", lambda self: terminate(on_server, self._connection))
         answers = take(service, [receipt(2), receipt(3, "new")]).answers
         assert {answer.verdict.value for answer in answers} == {"accepted"}
         take(service, [receipt(4), receipt(5, "new")])

@@ -143,7 +143,7 @@ def test_a_public_client_ends_in_a_right_report(api: Api, send: Callable[[str], 
     }
     assert report["totals"]["revenue"] == {"EUR": "10.09"}
     with api.service.database.reading() as connection:
-        assert rejects.listed(connection, GROUP) == []
+        assert rejects.read_page(connection, GROUP) == []
 
 
 def test_a_public_client_understands_what_it_is_refused(api: Api, send: Callable[[str], int]) -> None:

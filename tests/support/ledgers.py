@@ -120,7 +120,7 @@ def reported(service: Service, campaign_id: str, app_group: str = GROUP) -> dict
     }
 
 
-def about(service: Service, campaign_id: str, app_group: str = GROUP) -> AskedCampaign:
+def ask_about(service: Service, campaign_id: str, app_group: str = GROUP) -> AskedCampaign:
     """A campaign to ask about; read models are brought up to date first."""
     return AskedCampaign(service.reads_caught_up(), app_group, campaign_id)
 

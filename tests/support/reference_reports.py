@@ -203,13 +203,12 @@ def received_between(
 def true_as_of(
     campaigns: Sequence[Campaign], facts: Iterable[Fact], campaign_id: str, instant: datetime
 ) -> Row:
-    """R12, R17: the report of what had happened by then, with every void and every refund known.
+    """R12, R17, R27: the report of what had happened by then, with every void, refund and cancellation known.
 
-    A void is of a fact that should never have been, and a refund's instant plays no part.
+    A void is of a fact that should never have been, and the instants of refunds and cancellations play no part.
     """
-    known = [
-        fact for fact in facts if fact["type"] in ("void", "refund") or reference.instant(fact) <= instant
-    ]
+    whenever = ("void", "refund", "order_refund", "order_cancelled")
+    known = [fact for fact in facts if fact["type"] in whenever or reference.instant(fact) <= instant]
     return reference.judge(campaigns, known).report(campaign_id)
 
 

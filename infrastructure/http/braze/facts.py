@@ -14,8 +14,8 @@ from application.commands.values import is_nobody
 from domain.errors import BadMoney, FactRefused
 from domain.instants import printed
 from infrastructure.http.taking import Read, read
-from infrastructure.inbound.earlier import leniently
-from infrastructure.inbound.ecommerce.braze import fact_of, is_of_order
+from infrastructure.inbound.earlier import read_leniently
+from infrastructure.inbound.ecommerce.braze import is_of_order, read_order_event
 from infrastructure.inbound.files.json_lines import read_json
 from infrastructure.inbound.files.reading import kept
 
@@ -60,12 +60,12 @@ def _read(array: Array, text: bytes, counted: Counter[str]) -> Read:
         _check(sent)
     except FactRefused as refusal:
         # Kept without an id, it can never be taken: its sender has split it by then, and it would count twice.
-        return Read(fact, kept(refusal), earlier=partial(leniently, fact | {"id": _id(fact, counted)}))
+        return Read(fact, kept(refusal), earlier=partial(read_leniently, fact | {"id": _id(fact, counted)}))
     fact |= {"id": _id(fact, counted)}
     if not is_of_order(fact.get("name")):
         return read(fact)
     # An earlier version took it for a custom event like any other, under the same id.
-    return replace(read(fact_of(fact)), earlier=partial(leniently, fact))
+    return replace(read(read_order_event(fact)), earlier=partial(read_leniently, fact))
 
 
 def _id(fact: Sent, counted: Counter[str]) -> str:

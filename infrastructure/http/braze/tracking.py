@@ -14,7 +14,7 @@ from infrastructure.http.braze.facts import MOST, Item, items
 from infrastructure.http.not_numbers import Decodable, decode_with
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Sender, Shared
-from infrastructure.http.taking import Read, Taken, reading, take
+from infrastructure.http.taking import Read, Taken, read_off_loop, take
 
 routes = APIRouter(route_class=BrazeRoute)
 
@@ -91,7 +91,7 @@ async def track_users(request: Request, state: Shared, caller: Sender) -> Respon
     The same call sent again changes nothing. What cannot be taken is in `errors`, and the rest is taken.
     """
     text = await read_body(request, state.settings.body_bytes)
-    sent, decodable = await reading(len(text), lambda: _sent(text))
+    sent, decodable = await read_off_loop(len(text), lambda: _sent(text))
     events, purchases, attributes = sent.events or [], sent.purchases or [], len(sent.attributes or [])
     number = len(events) + len(purchases)
     if number > state.settings.facts:
@@ -103,7 +103,7 @@ async def track_users(request: Request, state: Shared, caller: Sender) -> Respon
         found.extend(items(map(decodable.original, events), map(decodable.original, purchases)))
         return [item.read for item in found]
 
-    taken = await take(state, caller, await reading(len(text), read_all), SOURCE)
+    taken = await take(state, caller, await read_off_loop(len(text), read_all), SOURCE)
     if attributes:
         metrics.IGNORED.labels(SOURCE, "attributes").inc(attributes)
     return respond(_answer(found, taken, attributes), HTTPStatus.CREATED)

@@ -6,7 +6,14 @@ from application.commands.facts import OrderCommand, OrderUpdatedCommand
 from domain.errors import FactRefused
 from infrastructure.http.segment.messages import Fact, Message
 from infrastructure.http.taking import Read
-from infrastructure.inbound.ecommerce.told import currency, have_prices, lines, rest, told, without_nothing
+from infrastructure.inbound.ecommerce.products import (
+    has_prices,
+    read_currency,
+    read_lines,
+    read_rest,
+    value_or_none,
+    without_nothing,
+)
 
 _NAMES = ("product_id", "sku", "name")
 """What names a product, the first of these that it has."""
@@ -33,10 +40,10 @@ def updated(message: Message) -> Read:
 def refunded(message: Message) -> Read:
     """Given back of an order: by products, else an amount, else everything; raises FactRefused without an order."""
     properties = message.properties
-    given = lines(properties.get("products"), _NAMES)
-    revenue, total = told(properties.get("revenue")), told(properties.get("total"))
+    given = read_lines(properties.get("products"), _NAMES)
+    revenue, total = value_or_none(properties.get("revenue")), value_or_none(properties.get("total"))
     amount = (total if revenue is None else revenue) if given is None else None
-    more = {"lines": given, "amount": amount, "currency": currency(properties.get("currency"))}
+    more = {"lines": given, "amount": amount, "currency": read_currency(properties.get("currency"))}
     return message.read(_correction(message, "order_refund") | without_nothing(more))
 
 
@@ -58,13 +65,13 @@ def _named(message: Message) -> str:
 
 def _order(message: Message) -> Fact:
     properties = message.properties
-    ordered = lines(properties.get("products"), _NAMES)
+    ordered = read_lines(properties.get("products"), _NAMES)
     total_name = _total(properties, ordered)
     more = {
         "lines": ordered,
-        "currency": currency(properties.get("currency")),
-        "total": told(properties.get(total_name)) if total_name else None,
-        "properties": rest(properties, {"order_id", "currency", total_name}, _NAMES),
+        "currency": read_currency(properties.get("currency")),
+        "total": value_or_none(properties.get(total_name)) if total_name else None,
+        "properties": read_rest(properties, {"order_id", "currency", total_name}, _NAMES),
     }
     fact = message.fact("order", message.order_id() or message.message_id, name=message.event)
     return fact | message.app | without_nothing(more)
@@ -75,6 +82,6 @@ def _total(properties: dict[str, Any], ordered: object) -> str:
 
     A `total` has tax and shipping in it, and is taken where nothing else is told.
     """
-    if told(properties.get("revenue")) is not None:
+    if value_or_none(properties.get("revenue")) is not None:
         return "revenue"
-    return "" if have_prices(ordered) else "total"
+    return "" if has_prices(ordered) else "total"

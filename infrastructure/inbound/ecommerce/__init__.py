@@ -1,4 +1,4 @@
-"""Orders as other services' named events tell them (R27): the same reading for HTTP and for files.
+"""Orders in the named events of other services (R27), read alike over HTTP and from files.
 
-told.py reads what all of them have in common; braze.py is Braze's recommended events.
+products.py reads what all of them have in common; braze.py reads Braze's recommended events.
 """

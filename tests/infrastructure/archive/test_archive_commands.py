@@ -90,6 +90,7 @@ def test_people_are_told_what_was_done(ledger: Path, tmp_path: Path) -> None:
     assert "facts of 14 users. Keys and webhooks are to be made anew" in restored.stdout
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("each_database")
 @pytest.mark.slow
 @pytest.mark.parametrize(("by", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
@@ -113,6 +114,7 @@ def test_an_archive_ended_in_the_midst_leaves_the_one_before(
     assert int(last["position"]) > int(first["position"]) + 200
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("each_database")
 @pytest.mark.slow
 @pytest.mark.parametrize(("by", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
@@ -132,6 +134,7 @@ def test_a_restore_ended_in_the_midst_leaves_an_empty_ledger(
         assert rows(service) == rows(original)
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_ctrl_c_after_a_restore_was_committed_says_so(ledger: Path, tmp_path: Path) -> None:
     """The ledger is whole, nothing is to be restored again, and the report is brought up to date when it is read."""

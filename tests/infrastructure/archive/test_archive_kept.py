@@ -75,6 +75,7 @@ def test_the_ledger_of_a_lost_manifest_is_archived_anew(service: Service, tmp_pa
     assert set(files(tmp_path / "archive")) == {"manifest.json", *(part.file for part in manifest.parts)}
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_a_first_archive_killed_at_any_step_is_made_by_the_same_command(
     service: Service, tmp_path: Path

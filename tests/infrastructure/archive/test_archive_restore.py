@@ -146,7 +146,7 @@ def test_r13_r14_archived_and_restored_nothing_is_different(state_every: int, pl
     """R6 to R19: in the middle of any story; what comes afterwards is judged alike, whatever was put away before."""
     campaigns, facts, batches = plan
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patched, ExitStack() as stack:
-        patched.setattr(journeys_store, "STATE_EVERY", state_every)
+        patched.setattr(journeys_store, "SNAPSHOT_EVERY", state_every)
         (old := Path(name, "old")).mkdir()
         original = stack.enter_context(open_ledger(old, campaigns))
         half = len(batches) // 2

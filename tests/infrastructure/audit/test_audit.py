@@ -670,10 +670,10 @@ def test_no_kind_of_difference_hides_the_others() -> None:
     for subject, number in (("figure", 700), ("conversion", 700), ("event", 1)):
         for each in range(number):
             story = Story(net=Decimal(each))
-            judged.tell(Difference(subject, "missing", "streams", "shop", None, None, "", story, Story()))
+            judged.note(Difference(subject, "missing", "streams", "shop", None, None, "", story, Story()))
     found = AuditResult("ledger", "duckdb", 0, None, ("streams",), 0, judged, 0.0)
     assert found.differs == 1_401
-    assert [each.subject for each in found.told] == ["event", *["conversion"] * 100, *["figure"] * 100]
+    assert [each.subject for each in found.listed] == ["event", *["conversion"] * 100, *["figure"] * 100]
 
 
 def test_what_cannot_be_read_is_told_as_that() -> None:

@@ -25,7 +25,8 @@ from infrastructure.audit.auditing import Options, audit_archive, audit_ledger
 from infrastructure.audit.duckdb_engine import DuckDB, quote
 from infrastructure.audit.outcome import AuditResult, Judged
 from infrastructure.audit.rules import statements
-from infrastructure.audit.spark_engine import NoSpark, Spark, begun, mebibytes
+from infrastructure.audit.spark_engine import Spark
+from infrastructure.audit.spark_session import NoSpark, start_session, to_mebibytes
 from infrastructure.composition import Service
 from tests.infrastructure.audit import test_audit_orders
 from tests.infrastructure.audit.test_audit import FAULTS, make
@@ -72,7 +73,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_HOME", str(home))
         patch.setenv("SPARK_MASTER", f"local-cluster[{EXECUTORS},1,1024]")
-        session = begun(home, "1GiB")
+        session = start_session(home, "1GiB")
         yield session
         end(session)
 
@@ -284,7 +285,7 @@ def test_there_is_no_other_engine(tmp_path: Path) -> None:
 
 def test_memory_is_written_as_for_duckdb() -> None:
     """In mebibytes, which is how Java has it; what is no size is refused."""
-    assert [mebibytes(size) for size in ("1GiB", "512 MB", "2g", "1.5GB", "1048576")] == [
+    assert [to_mebibytes(size) for size in ("1GiB", "512 MB", "2g", "1.5GB", "1048576")] == [
         1024,
         488,
         1907,
@@ -292,5 +293,5 @@ def test_memory_is_written_as_for_duckdb() -> None:
         1,
     ]
     with pytest.raises(NoSpark) as refused:
-        mebibytes("much")
+        to_mebibytes("much")
     assert refused.value.code == "bad_memory"

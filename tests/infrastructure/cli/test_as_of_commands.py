@@ -121,7 +121,7 @@ def test_a_difference_is_told_in_sentences(ledger: Path) -> None:
             "variant A; because of refund x1 of 2026-03-09 10:00:00 UTC"
         ),
         (
-            "u2: receipt r2 of 2026-03-01 09:00:00 UTC counts no more for variant B; no longer a unique recipient of "
+            "u2: receipt r2 of 2026-03-01 09:00:00 UTC no longer counts for variant B; no longer a unique recipient of "
             "the variant and the campaign; because of void d1 of 2026-03-10 08:00:00 UTC"
         ),
         (
@@ -210,11 +210,11 @@ def test_the_receipts_of_some_days_are_reported(ledger: Path) -> None:
     since = answer(ledger, "report", "spring-sale", "--received-from", "2026-03-02")
     assert (since["totals"]["receipts"], since["name"], since["to"]) == (0, "Spring sale", None)
     for options, said in (
-        (("--received-from", "2026-03-01"), "Of what was received from 2026-03-01 on, that day inside"),
-        (("--to", "2026-03-01"), "Of what was received up to 2026-03-01, that day inside"),
+        (("--received-from", "2026-03-01"), "Receipts of 2026-03-01 and later"),
+        (("--to", "2026-03-01"), "Receipts of 2026-03-01 and earlier"),
         (
             ("--received-from", "2026-03-01", "--to", "2026-03-02"),
-            "received from 2026-03-01 to 2026-03-02, both days",
+            "Receipts from 2026-03-01 to 2026-03-02, both days included",
         ),
     ):
         assert said in run(ledger, "report", "spring-sale", *options).stdout
@@ -247,7 +247,7 @@ def test_mature_rates_stand_beside_the_raw_ones(ledger: Path) -> None:
         ("A", 1), ("B", 0), ("holdout", 0),
     ]  # fmt: skip
     table = run(ledger, "report", "spring-sale").stdout
-    for part in ("Mature rate", "Open", "33.33 %", "50.00 %", "Mature rates are of the recipients"):
+    for part in ("Mature rate", "Open", "33.33 %", "50.00 %", "A mature rate counts the recipients"):
         assert part in table
     csv = run(ledger, "report", "spring-sale", "--csv").stdout.splitlines()
     assert f"spring-sale,,,mature_as_of,,,{mature['as_of']}" in csv
@@ -264,7 +264,7 @@ def test_mature_rates_stand_beside_the_raw_ones(ledger: Path) -> None:
         (("--as-of", "2026-03-01T10:00:00"), "bad_time", "RFC 3339 with an offset"),
         (("--as-of", "2026-02-30T10:00:00Z"), "bad_time", "no such instant"),
         (("--diff", EARLIER, "later"), "bad_time", "RFC 3339 with an offset"),
-        (("--diff", NOW, EARLIER), "bad_option", "the earlier instant stands first"),
+        (("--diff", NOW, EARLIER), "bad_option", "the earlier one is to come first"),
         (("--as-of", NOW, "--diff", EARLIER, NOW), "bad_option", "--as-of and --diff exclude one another"),
         (("--as-of", NOW, "--to", "2026-03-01"), "bad_option", "--as-of and --to exclude one another"),
         (("--diff", EARLIER, NOW, "--received-from", "2026-03-01"), "bad_option", "exclude one another"),
@@ -274,7 +274,7 @@ def test_mature_rates_stand_beside_the_raw_ones(ledger: Path) -> None:
         (("--as-of", NOW, "--limit", "3"), "bad_option", "--limit goes with --diff"),
         (("--received-from", "20260301"), "bad_option", "is no day; write it as 2026-03-01"),
         (("--to", "2026-02-30"), "bad_option", "is no day"),
-        (("--received-from", "2026-03-02", "--to", "2026-03-01"), "bad_option", "comes after --to"),
+        (("--received-from", "2026-03-02", "--to", "2026-03-01"), "bad_option", "comes after 2026-03-01"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options: tuple[str, ...], code: str, said: str) -> None:

@@ -31,7 +31,7 @@ from projections.campaign_report import CAMPAIGN_REPORT
 from projections.engine.sums import stream
 from tests.infrastructure.http.test_http import problem
 from tests.support.commands import run
-from tests.support.ledgers import GROUP, about, open_ledger, take
+from tests.support.ledgers import GROUP, ask_about, open_ledger, take
 from tests.support.serving import Api, serving
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -171,12 +171,12 @@ def test_a_winner_is_declared_over_http_once(api: Api) -> None:
 def test_a_declaration_is_made_again_from_its_position(service: Service) -> None:
     """R21: whatever came since."""
     sale(service)
-    found = results.read_results(about(service, "sale"), DecidingTest.FIXED)
+    found = results.read_results(ask_about(service, "sale"), DecidingTest.FIXED)
     results.declare_winner(service.experiments, found, stamp())
     later = {**RATES, "A": 0.0, "B": 1.0}
     told(service, SALE | {"id": "other"})
     take(service, [each | {"id": "x" + each["id"]} for each in facts("sale", {"A": 50, "B": 300}, later)])
-    found_again = results.check_declaration(about(service, "sale"))
+    found_again = results.check_declaration(ask_about(service, "sale"))
     assert found_again.declared == found_again.again
     assert found_again.is_same
 
@@ -189,7 +189,7 @@ def test_windows_that_are_open_are_not_counted_and_a_declaration_says_as_of_when
 
     def decided(after: timedelta) -> results.ExperimentResults:
         monkeypatch.setattr(service, "now", lambda: AT + after)
-        return results.read_results(about(service, "sale"), DecidingTest.ANYTIME)
+        return results.read_results(ask_about(service, "sale"), DecidingTest.ANYTIME)
 
     def counted(after: timedelta) -> int:
         periods = decided(after).evidence().periods
@@ -201,7 +201,7 @@ def test_windows_that_are_open_are_not_counted_and_a_declaration_says_as_of_when
     found = decided(10 * days)
     results.declare_winner(service.experiments, found, stamp())
     monkeypatch.setattr(service, "now", lambda: AT + days + hour)
-    checked = results.check_declaration(about(service, "sale"))
+    checked = results.check_declaration(ask_about(service, "sale"))
     assert (checked.declared, checked.declared.variant_id) == (checked.again, "A")
 
 
@@ -221,7 +221,7 @@ def test_what_is_decided_again_is_alike_where_estimates_differ_by_rounding_alone
 def test_no_declaration_no_check(service: Service) -> None:
     sale(service)
     with pytest.raises(results.NoWinnerDeclared):
-        results.check_declaration(about(service, "sale"))
+        results.check_declaration(ask_about(service, "sale"))
 
 
 def test_the_commands(tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ def test_s4_control_without_recipients_is_said_to_have_none(tmp_path: Path) -> N
         take(service, list(facts("sale", {"A": 300, "B": 300}, {"A": 0.2, "B": 0.07})))
     shown = run(tmp_path, "results", "sale").stdout
     assert "holdout (control) has no recipients" in shown
-    assert "or where nothing can be told yet" in " ".join(shown.split())
+    assert "or where nothing can be said yet" in " ".join(shown.split())
     found = json.loads(run(tmp_path, "results", "sale", "--json").stdout)
     variants = found["conversion_events"][0]["variants"]
     assert [each["probability_best"] is None for each in variants] == [False, False, True]
@@ -310,7 +310,7 @@ def test_s5_caused_stands_with_its_interval_or_not_at_all(
     """By the width of the window; where Best names another than the leader, a sentence says why both can be."""
     with open_ledger(tmp_path) as service:
         sale(service)
-        found = results.read_results(about(service, "sale"), DecidingTest.ANYTIME)
+        found = results.read_results(ask_about(service, "sale"), DecidingTest.ANYTIME)
     decision = found.results.decision
     other = replace(found, results=replace(found.results, decision=decision._replace(winner="B", leader="B")))
     for width, caused in ((200, True), (112, False), (80, False)):
@@ -349,7 +349,7 @@ def test_weights_follow_conversions_and_are_chosen_again_alike(service: Service)
     assert [selection.adjust(service.experiments, found, stamp()) for _ in range(2)] == [True, False]
     assert due(service) == []
     assert service.ledger.existing_campaign(GROUP, "sale").weights == found.weights
-    ((recorded, again),) = selection.check_adjustments(about(service, "sale")).adjustments
+    ((recorded, again),) = selection.check_adjustments(ask_about(service, "sale")).adjustments
     assert recorded == again
 
 
@@ -373,7 +373,7 @@ def test_two_workers_at_once_adjust_once_and_declare_once(service: Service) -> N
     told(service, SALE | {"id": "other"})
     sale_of_a = [each | {"id": "x" + each["id"]} for each in facts("other", {"A": 400, "B": 400}, RATES)]
     take(service, sale_of_a)
-    found = results.read_results(about(service, "other"), DecidingTest.FIXED)
+    found = results.read_results(ask_about(service, "other"), DecidingTest.FIXED)
     together(*[partial(results.declare_winner, service.experiments, found, stamp()) for _ in range(4)])
     with service.database.reading() as connection:
         log, last = service.log, service.log.last_position(connection)
@@ -392,7 +392,7 @@ def test_weights_that_were_set_while_others_were_chosen_stay(service: Service) -
     assert selection.adjust(service.experiments, chosen(service), stamp())
     weights = service.ledger.existing_campaign(GROUP, "sale").weights
     assert weights["holdout"] * 5 == sum(weights.values())
-    ((recorded, again),) = selection.check_adjustments(about(service, "sale")).adjustments
+    ((recorded, again),) = selection.check_adjustments(ask_about(service, "sale")).adjustments
     assert recorded == again
 
 
@@ -433,7 +433,7 @@ def test_weights_of_periods_count_by_period(service: Service) -> None:
     """What was received before an adjustment was shared by the weights of then: all users, those of both variants too."""
     sale(service, intelligent_selection=True)
     selection.adjust(service.experiments, chosen(service), stamp())
-    found = results.read_results(about(service, "sale"), DecidingTest.SEQUENTIAL)
+    found = results.read_results(ask_about(service, "sale"), DecidingTest.SEQUENTIAL)
     assert [each.expected for each in found.results.health.shared] == pytest.approx([401.4, 401.4, 89.2])
 
 
@@ -447,7 +447,9 @@ def test_the_service_selects_on_schedule(service: Service) -> None:
     while service.ledger.existing_campaign(GROUP, "sale").adjusted is None and datetime.now(UTC) < give_up:
         pass
     selecting_on_schedule.end()
-    recorded = [type(event) for event, _ in selection.check_adjustments(about(service, "sale")).adjustments]
+    recorded = [
+        type(event) for event, _ in selection.check_adjustments(ask_about(service, "sale")).adjustments
+    ]
     assert recorded == [WeightsAdjusted]
 
 

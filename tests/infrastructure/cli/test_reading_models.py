@@ -207,7 +207,7 @@ def test_r8_an_overlap_tells_what_is_shared_and_with_whom(ledger: Path) -> None:
         (("series", "spring", "--clock", "wall"), "bad_option at --clock: 'wall' is no clock"),
         (("series", "spring", "--from", "20260301"), "bad_option at --from: '20260301' is no day; write it as 2026-03-01"),
         (("series", "spring", "--to", "2026-02-30"), "bad_option at --to: '2026-02-30' is no day"),
-        (("series", "spring", "--from", "2026-03-02", "--to", "2026-03-01"), "2026-03-02 comes after --to 2026-03-01"),
+        (("series", "spring", "--from", "2026-03-02", "--to", "2026-03-01"), "2026-03-02 comes after 2026-03-01"),
         (("series", "spring", "--variant", "C"), "unknown_variant"),
         (("conversions", "spring", "--event", "C"), "bad_option at --event: the campaign has no conversion event 'C'; it has A, B"),
         (("conversions", "quiet", "--event", "A"), "it has none"),

@@ -19,7 +19,7 @@ from infrastructure.database import postgresql as postgresql_dialect
 from infrastructure.database.failures import Busy
 from infrastructure.database.statements import cursor
 from infrastructure.demo import shop
-from infrastructure.event_store.recorder import NOBODY, Recorder, Unit
+from infrastructure.event_store.recorder import NOBODY, DecidedEvents, Recorder
 from infrastructure.migrations import migrate
 from tests.support.commands import run
 from tests.support.ledgers import databases, open_ledger, outcome, reported
@@ -162,7 +162,9 @@ def test_a_writer_that_hangs_in_the_middle_of_a_copy_is_ended_by_who_waits_for_i
             with suppress(Busy), Recorder(service.database).writing() as writing:
                 connection = writing.connection
                 connection.execute(text("SET LOCAL lock_timeout = '1s'"))
-                Recorder(service.database).write(writing, [Unit(NOBODY, [("shop", "s", 1, "t", "{}")])])
+                Recorder(service.database).write(
+                    writing, [DecidedEvents(NOBODY, [("shop", "s", 1, "t", "{}")])]
+                )
         ended.set()
         thread.join()
         assert hanging.max_notification_id() == newest + 1

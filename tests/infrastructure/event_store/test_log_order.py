@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from application.ports import Stamp
 from infrastructure.event_store.reading import event_hash
-from infrastructure.event_store.recorder import Recorder, Unit, Writing
+from infrastructure.event_store.recorder import DecidedEvents, Recorder, WriteTransaction
 from tests.infrastructure.event_store.test_recorder import recorder_in
 from tests.support.ledgers import databases
 from tests.support.servers import Server
@@ -30,7 +30,7 @@ class GivenUp(Exception):
 class Naive(Recorder):
     """Draws positions from a sequence while it inserts, as a table with a serial key does."""
 
-    def write(self, writing: Writing, units: Sequence[Unit]) -> range:
+    def write(self, writing: WriteTransaction, units: Sequence[DecidedEvents]) -> range:
         """Append without a lock."""
         rows = []
         for payload in units[0].payloads:
@@ -64,7 +64,7 @@ class Writers:
             size = draw.randint(1, 4)
             payloads = [("shop", f"s{number}", version + n, "t", "{}") for n in range(1, size + 1)]
             with suppress(GivenUp), self._recorder.writing() as writing:
-                positions = self._recorder.write(writing, [Unit(STAMP, payloads)])
+                positions = self._recorder.write(writing, [DecidedEvents(STAMP, payloads)])
                 time.sleep(draw.random() * 0.005)
                 if draw.random() < 0.2:
                     self.gave_up += 1
@@ -130,5 +130,7 @@ def test_a_version_that_was_taken_meanwhile_is_refused_and_takes_no_position(rec
     """Two writers append to one stream: the second is told, whichever way it goes on."""
     recorder.insert_events([StoredEvent("s", 1, "t", b"{}")])
     with pytest.raises(IntegrityError), recorder.writing() as writing:
-        recorder.write(writing, [Unit(STAMP, [("shop", "other", 1, "t", "{}"), ("shop", "s", 1, "t", "{}")])])
+        recorder.write(
+            writing, [DecidedEvents(STAMP, [("shop", "other", 1, "t", "{}"), ("shop", "s", 1, "t", "{}")])]
+        )
     assert recorder.max_notification_id() == 1

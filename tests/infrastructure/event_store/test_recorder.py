@@ -21,7 +21,7 @@ from application.ports import Stamp
 from infrastructure.database import Database
 from infrastructure.database.schema import events as events_table
 from infrastructure.event_store.reading import read_rows
-from infrastructure.event_store.recorder import Recorder, Unit
+from infrastructure.event_store.recorder import DecidedEvents, Recorder
 from infrastructure.migrations import migrate
 from tests.support.ledgers import databases, rows, take, url_of
 from tests.support.ledgers import open_ledger as opened
@@ -162,7 +162,7 @@ def test_the_database_itself_refuses_to_change_recorded_events(
 
 def test_an_error_in_a_transaction_leaves_nothing_behind(recorder: Recorder) -> None:
     """What was recorded before the error in the same transaction is gone with it."""
-    unit = Unit(Stamp("c", "a"), [("shop", "s", 1, "t", "{}")])
+    unit = DecidedEvents(Stamp("c", "a"), [("shop", "s", 1, "t", "{}")])
     with suppress(ZeroDivisionError), recorder.writing() as writing:
         assert list(recorder.write(writing, [unit])) == [1]
         raise ZeroDivisionError

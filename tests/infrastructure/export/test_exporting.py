@@ -264,6 +264,7 @@ def command(tmp_path: Path, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.process
 def struck(exporting: "subprocess.Popen[str]", by: signal.Signals, at: Path) -> tuple[int, str]:
     """Send a process a signal once it has made a file: how it ended, and what it said."""
     while not at.exists() and exporting.poll() is None:

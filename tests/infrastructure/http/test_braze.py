@@ -166,7 +166,7 @@ def test_what_cannot_be_taken_is_told_in_its_place_and_kept(
     assert (error["input_array"], error["index"], error["code"]) == ("events", 1, code)
     assert said in error["type"]
     with api.service.database.reading() as connection:
-        kept = rejects.listed(connection, GROUP)
+        kept = rejects.read_page(connection, GROUP)
     assert [(each.source, each.code) for each in kept] == [("braze", code)]
     assert "a@b.c" not in kept[0].fact
 
@@ -319,7 +319,7 @@ def test_what_is_beyond_brazes_bounds_is_never_taken_by_a_retry(api: Api, change
     failed(track(api, purchases=[PURCHASE | change]), 400, NOTHING_VALID)
     track(api, purchases=[PURCHASE])
     with api.service.database.reading() as connection:
-        kept = rejects.listed(connection, GROUP)
+        kept = rejects.read_page(connection, GROUP)
     assert [json.loads(each.fact)["user_id"] for each in kept] == ["u1"]
     again, _ = _again(api.service, GROUP, kept)
     assert (again["accepted"], again["rejected"], again["unreadable"]) == (0, 1, 1)

@@ -35,7 +35,7 @@ from infrastructure.http.idempotency import Answer, once
 from infrastructure.http.idempotency_keys import IdempotencyKeys
 from infrastructure.http.not_numbers import decode_with
 from infrastructure.inbound import rejects
-from infrastructure.inbound.queue import Gathering
+from infrastructure.inbound.queue import FactQueue
 from tests.support.ledgers import GROUP, rows
 from tests.support.serving import Api, serving
 
@@ -848,8 +848,8 @@ def test_what_is_recorded_is_acknowledged_though_rejects_cannot_be_kept(
 def test_a_caller_that_goes_away_leaves_the_others_their_answers(api: Api) -> None:
     """A future that was cancelled by whoever waited for it is no one else's trouble."""
     intake, stamped = api.service.intake, Stamp("c", "test")
-    with Gathering(intake, 100) as gathering, api.service.recorder.writing(alone=True):
-        calls = [gathering.submit(GROUP, [read_fact(RECEIPT | {"id": f"r{n}"})], stamped) for n in range(5)]
+    with FactQueue(intake, 100) as queue, api.service.recorder.writing(alone=True):
+        calls = [queue.submit(GROUP, [read_fact(RECEIPT | {"id": f"r{n}"})], stamped) for n in range(5)]
         assert not any(each.cancel() for each in calls)
     assert {len(each.result(30).answers) for each in calls} == {1}
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from infrastructure import metrics
 from infrastructure.access.keys import Scope
 from infrastructure.composition import Service
 from infrastructure.inbound import rejects
-from infrastructure.inbound.rejects import Bounds, Refusal
+from infrastructure.inbound.rejects import Refusal, RejectSweep
 from tests.infrastructure.http.test_http import MISSING, RECEIPT, SALE, post, problem
 from tests.support.commands import run
 from tests.support.ledgers import GROUP, open_ledger
@@ -197,32 +198,44 @@ def test_rejected_facts_are_forgotten_by_code_by_age_and_by_id(api: Api, tmp_pat
 def test_what_was_tried_again_hides_nothing_that_is_too_old(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though it stands before it, and only so many are looked at when it is trimmed."""
-    monkeypatch.setattr(rejects, "_OLD_AT_ONCE", 5)
+    """A step looks at few rows; the next minute's looks at the rows behind them, and at the first ones after the last."""
+    monkeypatch.setattr(rejects, "_AT_ONCE", 5)
     with open_ledger(tmp_path) as service:
-        keep(service, 50, Bounds(1_000, DAY))
+        keep(service, 48)
         with service.database.writing() as connection:
-            first = [each.reject_id for each in rejects.listed(connection, GROUP, limit=10)]
+            first = [each.reject_id for each in rejects.read_page(connection, GROUP, limit=10)]
             rejects.refuse_again(connection, dict.fromkeys(first, ("malformed", "again")), 3 * DAY)
-        for _ in range(500):
-            keep(service, 100, Bounds(0, DAY), now=3 * DAY, app_group="other")
-            if kept(service) == 10:
-                break
-        assert kept(service) == 10
+        sweep = sweep_of(service, now=3 * DAY)
+        for left in (48, 48, 10):
+            sweep_all(sweep)
+            assert kept(service) == left
+        with service.database.writing() as connection:
+            rejects.refuse_again(connection, dict.fromkeys(first[:5], ("malformed", "again")), 9 * DAY)
+        sweep = sweep_of(service, now=9 * DAY)
+        for left in (10, 5):
+            sweep_all(sweep)
+            assert kept(service) == left
 
 
-def test_rejected_facts_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejected_facts_are_bounded(tmp_path: Path) -> None:
     """The oldest make room; those that came later stay, and each app group has room of its own."""
-    monkeypatch.setattr(rejects, "_ROWS_A_TRIM", 1)
-    with serving(tmp_path, [SALE], rejects_kept=5) as api:
+    with serving(tmp_path, [SALE]) as api:
         client, other = api.client(), api.client(Scope.INGEST, Scope.MANAGE, app_group="other")
         other.patch("/v1/app-group", json={}).raise_for_status()
         post(other, MISSING)
         for number in range(4):
             post(client, *[MISSING | {"id": f"m{number}-{n}"} for n in range(3)])
+        sweep_all(RejectSweep(api.service.database, 5, 1, api.service.projector.clock))
         kept = told(tmp_path, "rejects", "list", "--app-group", GROUP)["rejects"]
         assert [each["fact"]["id"] for each in kept] == ["m2-1", "m2-2", "m3-0", "m3-1", "m3-2"]
         assert len(told(tmp_path, "rejects", "list", "--app-group", "other")["rejects"]) == 1
+
+
+def test_nothing_is_kept_where_none_is_to_be(tmp_path: Path) -> None:
+    """The answer says as ever what was wrong."""
+    with serving(tmp_path, [SALE], rejects_kept=0) as api:
+        post(api.client(), MISSING)
+        assert kept(api.service) == 0
 
 
 def test_a_fact_too_long_to_be_kept_is_listed_by_its_names_and_its_size(api: Api, tmp_path: Path) -> None:
@@ -244,45 +257,63 @@ def test_a_fact_too_long_to_be_kept_is_listed_by_its_names_and_its_size(api: Api
 def kept(service: Service, app_group: str = GROUP) -> int:
     """How many rejected facts of an app group are kept."""
     with service.database.reading() as connection:
-        return sum(rejects.counted(connection, app_group).values())
+        return sum(rejects.count(connection, app_group).values())
 
 
-def keep(service: Service, number: int, bounds: Bounds, *, now: int = 0, app_group: str = GROUP) -> None:
+def keep(service: Service, number: int, *, now: int = 0, app_group: str = GROUP) -> None:
     """Reject so many facts in one call."""
     with service.database.writing() as connection:
-        rejects.keep(connection, app_group, "facts", [REFUSED] * number, now, bounds)
+        rejects.keep(connection, app_group, "facts", [REFUSED] * number, now)
 
 
-def test_the_bound_of_rejected_facts_holds_however_many_a_call_has(tmp_path: Path) -> None:
-    """A few large calls are trimmed as many small ones are."""
+def sweep_of(service: Service, *, number: int = 1_000, now: int = 0) -> RejectSweep:
+    """A sweep by a clock that stands still; what is older than a day is too old."""
+    return RejectSweep(service.database, number, 1, lambda: now)
+
+
+def sweep_all(sweep: RejectSweep) -> int:
+    """Do the steps of one minute; how many they were."""
+    return next(steps for steps in count(1) if not sweep())
+
+
+def test_a_sweep_is_many_small_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much there is to remove, no step removes more than so many; the bound holds after the last."""
+    monkeypatch.setattr(rejects, "_AT_ONCE", 400)
     with open_ledger(tmp_path) as service:
-        for _ in range(5):
-            keep(service, 1_000, Bounds(10, DAY))
-        assert kept(service) == 10
+        keep(service, 5_000)
+        sweep = sweep_of(service, number=10)
+        left = [5_000]
+        while sweep():
+            left.append(kept(service))
+        assert max(one - other for one, other in pairwise(left)) == 400
+        assert left[-1] == 10
 
 
 def test_what_is_too_old_goes_though_its_app_group_has_nothing_rejected_any_more(tmp_path: Path) -> None:
     """And where none is to be kept from now on, what was kept before goes too."""
     with open_ledger(tmp_path) as service:
-        keep(service, 50, Bounds(1_000, DAY), app_group="quiet")
-        keep(service, 100, Bounds(1_000, DAY), now=DAY)
+        keep(service, 50, app_group="quiet")
+        keep(service, 100, now=DAY)
+        sweep_all(sweep_of(service, now=DAY))
         assert (kept(service, "quiet"), kept(service)) == (50, 100)
-        keep(service, 100, Bounds(1_000, DAY), now=DAY + 1)
-        assert (kept(service, "quiet"), kept(service)) == (0, 200)
-        keep(service, 100, Bounds(0, DAY), now=DAY + 1)
+        sweep_all(sweep_of(service, now=DAY + 1))
+        assert (kept(service, "quiet"), kept(service)) == (0, 100)
+        sweep_all(sweep_of(service, number=0, now=DAY + 1))
         assert kept(service) == 0
 
 
-def test_calls_that_trim_at_once_end_in_no_deadlock(tmp_path: Path) -> None:
-    """Each lets go of its own group's and of everyone's old ones; what another has at hand it leaves to it."""
+def test_sweeps_and_calls_at_once_end_in_no_deadlock(tmp_path: Path) -> None:
+    """Two services may serve one database: what one has at hand the other leaves to it."""
     with open_ledger(tmp_path) as service:
 
         def reject(number: int) -> None:
-            keep(service, 100, Bounds(50, DAY), now=number * DAY, app_group=f"group{number % 3}")
+            keep(service, 100, now=number * DAY, app_group=f"group{number % 3}")
+            sweep_all(sweep_of(service, number=50, now=number * DAY))
 
         with ThreadPoolExecutor(6) as pool:
-            assert list(pool.map(reject, range(150))) == [None] * 150
-        assert kept(service, "group0") <= 100
+            assert list(pool.map(reject, range(60))) == [None] * 60
+        sweep_all(sweep_of(service, number=50, now=60 * DAY))
+        assert kept(service, "group0") <= 50
 
 
 def test_a_scrape_does_not_count_all_rejected_facts_again(
@@ -296,10 +327,10 @@ def test_a_scrape_does_not_count_all_rejected_facts_again(
 
     with open_ledger(tmp_path) as service:
         monkeypatch.setattr(metrics, "_REJECTS_SECONDS", 1e9)
-        keep(service, 2, Bounds(1_000, DAY))
-        keep(service, 3, Bounds(1_000, DAY), app_group="other")
+        keep(service, 2)
+        keep(service, 3, app_group="other")
         assert scraped() == ["5"]
-        keep(service, 1, Bounds(1_000, DAY))
+        keep(service, 1)
         assert scraped() == ["5"]
         monkeypatch.setattr(metrics, "_REJECTS_SECONDS", 1e-6)
         assert scraped() == ["6"]

@@ -14,7 +14,7 @@ import pytest
 from application.queries import conversions, recipients, report
 from application.queries.overlap import read_overlap
 from application.queries.pages import Cut
-from application.queries.reads import AskedCampaign
+from application.queries.reads import AskedCampaign, Days, Instants
 from infrastructure.access.keys import Scope
 from infrastructure.composition import Service
 from infrastructure.http import other_times
@@ -152,7 +152,9 @@ def test_r14_a_difference_names_figures_changes_and_causes(shop: Tenant) -> None
     last = datetime(2999, 1, 1, tzinfo=UTC)
     assert (
         found
-        == report.read_difference(shop.asked, datetime.fromisoformat(before), last, "recorded").as_json()
+        == report.read_difference(
+            shop.asked, Instants(datetime.fromisoformat(before), last), "recorded"
+        ).as_json()
     )
     none = shop.get("/report/difference", **{"from": before, "to": AFTERWARDS, "limit": 0})
     assert (none["changes"], none["changes_total"]) == ([], 1)
@@ -170,7 +172,7 @@ def test_r20_a_report_may_be_of_the_receipts_of_some_days(shop: Tenant) -> None:
     shop.take(RECEIPT | {"id": "r9", "user_id": "u9", "at": "2026-03-20T09:00:00Z"})
     found = shop.get("/report/received", received_from="2026-03-01", to="2026-03-02")
     assert (found["totals"]["receipts"], found["totals"]["revenue"]) == (2, {"USD": "19.98"})
-    assert found == report.read_report_of_days(shop.asked, date(2026, 3, 1), date(2026, 3, 2)).as_json()
+    assert found == report.read_report_of_days(shop.asked, Days(date(2026, 3, 1), date(2026, 3, 2))).as_json()
     assert shop.get("/report/received", received_from="2026-03-03")["totals"]["conversions"] == [0, 0]
     assert shop.get("/report/received")["totals"]["receipts"] == 3
 

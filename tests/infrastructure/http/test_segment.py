@@ -71,7 +71,7 @@ class Client:
     def rejected(self) -> list[Reject]:
         """What was rejected and is kept."""
         with self.api.service.database.reading() as connection:
-            return rejects.listed(connection, GROUP)
+            return rejects.read_page(connection, GROUP)
 
     def counted(self, **labels: str) -> float:
         """A counter of the server as it stands."""

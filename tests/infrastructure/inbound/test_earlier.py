@@ -57,7 +57,7 @@ def _upgraded(folder: Path) -> Iterator[Api]:
 def kept(api: Api) -> list[tuple[str, str]]:
     """What was rejected and is kept: its source and code."""
     with api.service.database.reading() as connection:
-        return [(each.source, each.code) for each in rejects.listed(connection, GROUP)]
+        return [(each.source, each.code) for each in rejects.read_page(connection, GROUP)]
 
 
 def track(event: str, user_id: str, message_id: str, at: str = LATER, **properties: Any) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def test_r13_a_message_that_says_something_else_is_a_conflict(api: Api) -> None:
     assert rows(api.service) == log
     assert kept(api) == [*before, *[("segment", "conflicting_fact")] * 5]
     with api.service.database.reading() as connection:
-        page = rejects.listed(connection, GROUP, code="conflicting_fact")
+        page = rejects.read_page(connection, GROUP, code="conflicting_fact")
     assert _again(api.service, GROUP, page)[0]["rejected"] == 5
     assert rows(api.service) == log
 
@@ -240,9 +240,9 @@ def test_r13_a_retry_makes_no_purchase_of_an_order_that_is_recorded(api: Api) ->
     text = json.dumps(purchase | {"price": 15.991999999999999, "currency": "EUR"})
     refused = [rejects.Refusal("old", "", each) for each in (text, text.replace("N-1", "N-2"))]
     with api.service.database.writing() as connection:
-        rejects.keep(connection, GROUP, "segment", refused, 1, rejects.Bounds(100, 10**18))
+        rejects.keep(connection, GROUP, "segment", refused, 1)
     with api.service.database.reading() as connection:
-        page = rejects.listed(connection, GROUP, code="old")
+        page = rejects.read_page(connection, GROUP, code="old")
     tea = {"product_id": "tea", "price": 15.991999999999999}
     segment(api, [track("Order Completed", "u1", "n1", order_id="N-1", currency="EUR", products=[tea])])
     totals, _ = _again(api.service, GROUP, page)
@@ -254,9 +254,9 @@ def test_r13_a_retry_of_what_was_taken_meanwhile_is_a_duplicate(api: Api) -> Non
     fact = json.dumps(MESSAGES["facts"][MESSAGES["facts"].index(_fact("fc2"))])
     refused = [rejects.Refusal("unknown_campaign", "", each) for each in (fact, fact.replace("fc2", "fc9"))]
     with api.service.database.writing() as connection:
-        rejects.keep(connection, GROUP, "facts", refused, 1, rejects.Bounds(100, 10**18))
+        rejects.keep(connection, GROUP, "facts", refused, 1)
     with api.service.database.reading() as connection:
-        page = rejects.listed(connection, GROUP, code="unknown_campaign")
+        page = rejects.read_page(connection, GROUP, code="unknown_campaign")
     totals, _ = _again(api.service, GROUP, page)
     assert (totals["duplicate"], totals["rejected"], totals["unreadable"]) == (1, 1, 1)
 
@@ -264,7 +264,7 @@ def test_r13_a_retry_of_what_was_taken_meanwhile_is_a_duplicate(api: Api) -> Non
 def test_r11_what_was_refused_for_its_digits_can_be_taken_now(api: Api) -> None:
     """R11, R13: the rest of an order that was recorded in part; its message is known before and afterwards."""
     with api.service.database.reading() as connection:
-        page = rejects.listed(connection, GROUP)
+        page = rejects.read_page(connection, GROUP)
     totals, _ = _again(api.service, GROUP, page)
     assert (totals["accepted"], totals["rejected"]) == (1, 2)
     assert revenue(api)["EUR"] == f"{Decimal(REVENUE['EUR']) + Decimal('15.992')}"

@@ -1,7 +1,6 @@
 """Units of work in flight: decided before those they rest on are durable, by several writers at once, and still right."""
 
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from infrastructure.database import Database
 from infrastructure.database.failures import DiskFull
 from infrastructure.journeys import writer
 from infrastructure.journeys.unit_of_work import RowWriter
-from infrastructure.journeys.writer import StoredLedgers
+from infrastructure.journeys.writer import LedgerWriter
 from tests.domain.journey.test_journey_laws import plans
 from tests.support.ledgers import GROUP, open_ledger, outcome, reported, streams, take
 from tests.support.reference import judge
@@ -41,7 +40,7 @@ def submit(service: Service, raws: Sequence[dict[str, Any]]) -> Future[Outcome]:
 def held(service: Service) -> Iterator[None]:
     """Nothing is written until the block ends: all that is submitted in it is in flight at once."""
     later: list[Any] = []
-    executor = service.ledgers._writer
+    executor = service.writer._executor
     original = executor.submit
     executor.submit = later.append  # type: ignore[method-assign,assignment]
     try:
@@ -143,13 +142,13 @@ def test_after_a_race_units_are_decided_alone_for_a_while(
 ) -> None:
     """Processes that race for the same users do not decide everything twice: one conflict makes them wary."""
     conflicts: list[int] = []
-    again = StoredLedgers._write_again
+    again = LedgerWriter._write_again
 
-    def count(self: StoredLedgers, units: Any, error: BaseException) -> None:
+    def count(self: LedgerWriter, units: Any, error: BaseException) -> None:
         conflicts.append(len(units))
         again(self, units, error)
 
-    monkeypatch.setattr(StoredLedgers, "_write_again", count)
+    monkeypatch.setattr(LedgerWriter, "_write_again", count)
     with open_ledger(tmp_path) as other:
         for number in range(1, 21, 2):
             with held(service), held(other):
@@ -165,7 +164,7 @@ def test_a_conflict_that_does_not_pass_is_told_when_patience_ends(
 ) -> None:
     """Retries have a budget; afterwards the ledger goes on as if nothing had been asked."""
     monkeypatch.setattr("infrastructure.process.retrying.BUDGET_SECONDS", 0.2)
-    monkeypatch.setattr(StoredLedgers, "_put", _clash)
+    monkeypatch.setattr(LedgerWriter, "_put", _clash)
     with pytest.raises(IntegrityError, match="someone was faster"):
         take(service, [receipt(1)])
     monkeypatch.undo()
@@ -174,23 +173,6 @@ def test_a_conflict_that_does_not_pass_is_told_when_patience_ends(
 
 def _clash(*_: object) -> None:
     raise IntegrityError("someone was faster")
-
-
-def test_deciding_waits_while_too_much_is_in_flight(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Memory stays bounded: whoever hands in more waits until something is durable."""
-    monkeypatch.setattr(writer, "FLYING_EVENTS", 5)
-    one_more = threading.Thread(target=lambda: submit(service, [receipt(9)]).result())
-    with held(service):
-        futures = [submit(service, [receipt(n)]) for n in range(1, 5)]
-        assert service.ledgers._flying_events > 5
-        one_more.start()
-        one_more.join(0.3)
-        assert one_more.is_alive()
-    one_more.join(30)
-    assert not one_more.is_alive()
-    assert all(future.result().answers[0].verdict.value == "accepted" for future in futures)
 
 
 def test_what_has_landed_leaves_memory(service: Service) -> None:
@@ -229,7 +211,7 @@ def test_whoever_waits_is_told_though_recording_itself_breaks(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even where the log of the service cannot be written: no future stays open."""
-    monkeypatch.setattr(StoredLedgers, "_put", _clash)
+    monkeypatch.setattr(LedgerWriter, "_put", _clash)
     monkeypatch.setattr(writer, "log", _Broken())
     with held(service):
         futures = [submit(service, [receipt(n)]) for n in (1, 2)]

@@ -136,3 +136,18 @@ def test_several_projectors_count_every_event_once(tmp_path: Path) -> None:
             thread.join()
         assert reported(service, "spring")["totals"]["unique_recipients"] == 60
         assert reported(service, "spring")["totals"]["receipts"] == 60
+
+
+def test_it_sweeps_step_by_step_and_then_waits_a_minute(tmp_path: Path) -> None:
+    """A step lies between two rounds of projecting, so that neither holds up the other."""
+    left = [True, True, False]
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        worker = ProjectionWorker(service.database, service.projector, lambda: left.pop(0))
+        thread = threading.Thread(target=worker.run)
+        thread.start()
+        assert eventually(lambda: not left)
+        take(service, [receipt(1)])
+        assert eventually(lambda: current(service))
+        worker.end()
+        thread.join(PATIENCE)
+    assert not thread.is_alive()

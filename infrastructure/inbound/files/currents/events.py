@@ -11,9 +11,8 @@ from application.commands.values import BadTime
 from domain import app_version
 from domain.errors import FactRefused
 from domain.instants import from_microseconds
-from infrastructure.inbound.ecommerce.braze import fact_of as fact_of_order
-from infrastructure.inbound.ecommerce.braze import is_of_order
-from infrastructure.inbound.ecommerce.told import without_nothing
+from infrastructure.inbound.ecommerce.braze import is_of_order, read_order_event
+from infrastructure.inbound.ecommerce.products import without_nothing
 from infrastructure.inbound.files.json_lines import read_properties, refuse_unstorable
 from infrastructure.inbound.files.reading import Reread
 
@@ -74,7 +73,7 @@ def _read_now(then: Sent, counted: Counter[str]) -> Reread:
     if isinstance(version, str) and not app_version.is_version(version):
         del now["app_version"]
         counted["version"] += 1
-    return Reread(fact_of_order(now) if is_of_order(now.get("name")) else now, then)
+    return Reread(read_order_event(now) if is_of_order(now.get("name")) else now, then)
 
 
 def _flat(sent: Sent) -> Sent:

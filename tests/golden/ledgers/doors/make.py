@@ -57,7 +57,7 @@ def main() -> None:
         sys.stdout.write(json.dumps(said, indent=1) + "\n")
         figures = doors.figures(api, campaigns)
         with api.service.database.reading() as connection:
-            for each in rejects.listed(connection, GROUP):
+            for each in rejects.read_page(connection, GROUP):
                 sys.stdout.write(f"rejected: {each.code} {each.message} {each.fact}\n")
         written = _tables(api.service)
     (HERE / "ledger.json").write_text(

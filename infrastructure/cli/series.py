@@ -1,0 +1,95 @@
+"""`conversions series`: a campaign by day, as a table, JSON or CSV."""
+
+from typing import Annotated, get_args
+
+import typer
+from rich.table import Table
+
+from application.queries.reads import Days
+from application.queries.rows import series_rows
+from application.queries.series import read_series
+from domain.campaigns.conversion_events import LETTERS
+from infrastructure.cli import options
+from infrastructure.cli.asking import CsvOption, VariantOption, asking, print_csv, refusing
+from infrastructure.cli.campaigns import CampaignArgument
+from infrastructure.cli.console import AppGroupOption, DatabaseOption, JsonOption, out, print_json, shown
+from infrastructure.cli.figures import bar, bar_width, revenue, say
+from projections.series.clock import Clock
+from projections.series.reading import Day, DayFigures, Series
+
+
+def series(  # noqa: PLR0913 - a command's options
+    campaign: CampaignArgument,
+    *,
+    clock: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(get_args(Clock)),
+            help="Which day a conversion counts on: its own, or that of its receipt.",
+        ),
+    ] = "conversion",
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Begin with this day.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="End with this day.")] = None,
+    variant: VariantOption = None,
+    app_group: AppGroupOption = None,
+    database: DatabaseOption = None,
+    csv_output: CsvOption = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Report a campaign by day, in the app group's time zone.
+
+    Conversions and revenue count on the day they happened, or on the day of the receipt they are credited to.
+    """
+    with refusing():
+        days = Days(options.day("--from", first), options.day("--to", last))
+    with asking(database, app_group, campaign) as asked:
+        found = read_series(asked, clock, days, variant)
+    if json_output:
+        print_json(found.as_json())
+    elif csv_output:
+        print_csv(series_rows(found, totals=variant is None))
+    else:
+        _show_series(found, variant)
+
+
+def _show_series(found: Series, variant: str | None) -> None:
+    of = "" if variant is None else f", variant {shown(variant)}"
+    when = "when they happened" if found.clock == "conversion" else "by the day of the receipt"
+    say(
+        f"\n[bold]{shown(found.campaign_id)}[/] of {shown(found.app_group)}{of}: conversions and revenue {when}; "
+        f"days in {found.time_zone}, up to position {found.position}"
+    )
+    if found.days:
+        out.print(_series(found, variant))
+    else:
+        out.print("There is nothing on any day yet.", highlight=False)
+
+
+def _series(found: Series, variant: str | None) -> Table:
+    letters, width = LETTERS[: found.conversion_events], bar_width()
+    table = Table()
+    table.add_column("Day", no_wrap=True)
+    for heading in ("Receipts", "Unique recipients", *letters):
+        table.add_column(heading, justify="right")
+    table.add_column("", min_width=width, no_wrap=True)
+    table.add_column("Revenue", justify="right")
+    days = [(day, _figures(day, variant)) for day in found.days]
+    longest = max(_primary(figures) for _, figures in days)
+    for day, figures in days:
+        counts = (figures.receipts, figures.unique_recipients, *figures.conversions)
+        table.add_row(
+            day.date.isoformat(),
+            *(f"{count:,}" for count in counts),
+            bar(_primary(figures), longest, width),
+            revenue(figures.as_json()["revenue"]),
+        )
+    return table
+
+
+def _figures(day: Day, variant: str | None) -> DayFigures:
+    return day.totals if variant is None else day.variants[0].figures
+
+
+def _primary(figures: DayFigures) -> int:
+    """Conversions on the primary conversion event, which is drawn."""
+    return figures.conversions[0] if figures.conversions else 0
