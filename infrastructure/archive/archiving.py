@@ -184,30 +184,20 @@ class Archiver:
     def _write_events(
         self, connection: duckdb.DuckDBPyConnection, old: list[EventPart], last: int
     ) -> Iterator[EventPart]:
-        done, chain = (int(old[-1].last), old[-1].hash) if old else (0, "")
-        begin = done
+        begin, chain = (int(old[-1].last), old[-1].hash) if old else (0, "")
         for after in range(begin, last, PART_POSITIONS):
-            end = min(after + PART_POSITIONS, last)
-            flow = Chain(chain)
-            batches = self._report(
-                flow.through(read_events(self._database, after, end)), after - begin, last - begin
-            )
-            part = self._write_part(
-                connection, event_file(after + 1, end), (batches, EVENTS, typed_columns.SORTED)
-            )
+            end, flow = min(after + PART_POSITIONS, last), Chain(chain)
+            read = flow.through(read_events(self._database, after, end))
+            content = (self._report(read, after - begin, last - begin), EVENTS, typed_columns.SORTED)
+            part = self._write_part(connection, event_file(after + 1, end), content)
             if part.rows != end - after:
                 message = (
                     f"{part.rows} events were written of positions {after + 1} to {end}; archive them again"
                 )
                 raise BadArchive(message, code="archive_failed")
             chain = flow.hash
-            stretch = {
-                "first": str(after + 1),
-                "last": str(end),
-                "hash": chain,
-                "columns": typed_columns.MARK,
-            }
-            yield EventPart(part.file, part.rows, part.bytes, part.sha256, **stretch)
+            made = (part.file, part.rows, part.bytes, part.sha256)
+            yield EventPart(*made, str(after + 1), str(end), chain, typed_columns.MARK)
 
     def _report(self, batches: Iterable[pa.RecordBatch], done: int, total: int) -> Iterator[pa.RecordBatch]:
         for batch in batches:

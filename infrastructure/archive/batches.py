@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from infrastructure.database import Database
 from infrastructure.database.failures import ConnectionLost
 from infrastructure.database.statements import cursor
-from infrastructure.event_store.reading import LAST_POSITION, MISSING
+from infrastructure.event_store.reading import LAST_POSITION, MISSING, format_range
 from projections.engine.projection import UnreadableLog
 
 EVENTS = pa.schema(
@@ -103,7 +103,7 @@ def read_events(database: Database, after: int, last: int) -> Generator[pa.Recor
     for start in range(after, last, _stretch(database)):
         end = min(start + _stretch(database), last)
         with open_view(database) as view:
-            for batch in view.batches(_select_events(start, end), EVENTS):
+            for batch in view.batches(format_range(start, end), EVENTS):
                 done = _check_positions(batch, done)
                 yield batch
         if done < end:
@@ -123,15 +123,6 @@ def _check_positions(batch: pa.RecordBatch, done: int) -> int:
 
 def _missing(position: int) -> UnreadableLog:
     return UnreadableLog(position, MISSING)
-
-
-def _select_events(after: int, last: int) -> str:
-    """The query for a stretch of events; its numbers are part of the text, as a COPY takes no parameters."""
-    return (
-        "SELECT position, app_group, originator_id AS stream_id, originator_version AS version, topic, recorded_at, "  # noqa: S608
-        "command_id, actor, hash, state AS payload FROM events "
-        f"WHERE position > {after} AND position <= {last} ORDER BY position"
-    )
 
 
 def _is_server(database: Database) -> bool:

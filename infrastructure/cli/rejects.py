@@ -25,8 +25,8 @@ from infrastructure.cli.console import (
 from infrastructure.cli.options import instant
 from infrastructure.composition import Service
 from infrastructure.inbound import earlier, rejects
+from infrastructure.inbound.files.fact_rows import without_context
 from infrastructure.inbound.files.json_lines import read_object
-from infrastructure.inbound.files.reading import kept
 from infrastructure.inbound.rejects import Reject
 
 commands = typer.Typer(help="Facts that were not taken: list, retry, forget.", no_args_is_help=True)
@@ -207,4 +207,4 @@ def _read(reject: Reject) -> _Sent:
         raw = read_object(reject.fact)
         return _Sent(raw, read_fact(raw))
     except FactRefused as refusal:
-        return _Sent(raw, kept(refusal))
+        return _Sent(raw, without_context(refusal))

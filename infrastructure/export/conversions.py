@@ -1,4 +1,4 @@
-"""Conversions that stand, a row each."""
+"""The rows of an export of conversions, one for each that counts now."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Purchases and orders that count for campaigns, a row each, with what is left of them (R11, R27)."""
+"""The rows of an export of revenue: purchases and orders that count, with their net (R11, R27)."""
 
 from collections.abc import Iterator, Sequence
 

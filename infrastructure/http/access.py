@@ -96,7 +96,7 @@ class Access:
 
     def _look_up(self, text: str) -> Key | None:
         with self._database.reading() as connection:
-            key = keys.found(connection, text, self._clock())
+            key = keys.find_valid(connection, text, self._clock())
         if key is not None:
             with self._lock:
                 self._remembered[text] = (time.monotonic() + REMEMBERED_SECONDS, key)

@@ -40,6 +40,9 @@ _REFUSED = (
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
 
+_ONLY_SHOWN = {"campaign_id", "selection_ended", "winner"}
+"""Fields of a campaign that PATCH ignores, so that the answer to GET can be sent back."""
+
 
 @routes.get(
     "/v1/app-group",
@@ -157,7 +160,8 @@ async def change_campaign(
     request: Request, state: Shared, caller: Manager, campaign_id: CampaignId
 ) -> Response:
     """Change the fields of a campaign that are given; the others stay. R4 says what may change when."""
-    stated = await _object(request, state)
+    sent = await _object(request, state)
+    stated = {name: value for name, value in sent.items() if name not in _ONLY_SHOWN}
     if stated.setdefault("id", campaign_id) != campaign_id:
         detail = "the id of a campaign never changes: leave it out, or give the one in the path"
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_definition", detail, place="id")

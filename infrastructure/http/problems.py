@@ -71,8 +71,8 @@ def respond(problem: Problem) -> Response:
 _REFUSALS: Mapping[type[DomainError], HTTPStatus] = {
     UnknownAppGroup: HTTPStatus.NOT_FOUND,
     UnknownCampaign: HTTPStatus.NOT_FOUND,
-    UnknownVariant: HTTPStatus.NOT_FOUND,
     UnknownUser: HTTPStatus.NOT_FOUND,
+    UnknownVariant: HTTPStatus.NOT_FOUND,
     CampaignExists: HTTPStatus.CONFLICT,
     CampaignIsArchived: HTTPStatus.CONFLICT,
     CampaignIsFixed: HTTPStatus.CONFLICT,

@@ -1,6 +1,6 @@
-"""The lines of what counts for campaigns, a row each: for joins by product (R27).
+"""The rows of an export of lines: the products of purchases and orders that count, for joins by product (R27).
 
-An order's net is in none of them, for it is of the whole order: `revenue` has it, once.
+They do not hold the net of an order, which belongs to the whole order: `revenue` has it once.
 """
 
 from collections.abc import Iterator, Sequence
