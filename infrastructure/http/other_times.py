@@ -17,7 +17,7 @@ from application.queries.report import (
     read_report_as_of,
     read_report_of_days,
 )
-from infrastructure.http import question_shapes, schemas
+from infrastructure.http import report_shapes, schemas
 from infrastructure.http.problems import Problem
 from infrastructure.http.reports import CampaignQuestions, Questions, read_day, respond_report
 from projections.campaign_report.as_of import Clock
@@ -42,7 +42,7 @@ _INSTANT = "RFC 3339 with an offset, included; write `+` as `%2B`."
     "/report/as-of",
     summary="Report a campaign as of an instant",
     response_class=Response,
-    responses=schemas.describe_answers(question_shapes.ReportAsOfShape, *_REFUSED),
+    responses=schemas.describe_answers(report_shapes.ReportAsOfShape, *_REFUSED),
 )
 async def report_as_of(
     request: Request,
@@ -63,7 +63,7 @@ async def report_as_of(
     "/report/difference",
     summary="Report what changed between two instants",
     response_class=Response,
-    responses=schemas.describe_answers(question_shapes.DifferenceShape, *_REFUSED),
+    responses=schemas.describe_answers(report_shapes.DifferenceShape, *_REFUSED),
 )
 async def report_difference(
     request: Request,
@@ -88,7 +88,7 @@ async def report_difference(
     "/report/received",
     summary="Report the receipts of some days",
     response_class=Response,
-    responses=schemas.describe_answers(question_shapes.ReportOfDaysShape, *_REFUSED),
+    responses=schemas.describe_answers(report_shapes.ReportOfDaysShape, *_REFUSED),
 )
 async def report_received(
     request: Request,
