@@ -34,11 +34,11 @@ class Aggregates:
     """Loads app groups and campaigns through the library's repository."""
 
     def __init__(self, repository: Repository[str]) -> None:
-        self._loads_from = repository
+        self._reader = repository
 
     def app_group(self, app_group: str) -> AppGroup:
         """The app group as it is now; at version 0 if it does not exist."""
-        return self._find(groups.stream_id(app_group), _as_group) or AppGroup(app_group)
+        return self._find(groups.stream_id(app_group), _replay_group) or AppGroup(app_group)
 
     def existing_app_group(self, app_group: str) -> AppGroup:
         """The app group as it is now; raises UnknownAppGroup."""
@@ -49,7 +49,7 @@ class Aggregates:
 
     def campaign(self, app_group: str, campaign_id: str) -> Campaign:
         """The campaign as it is now; at version 0 if it does not exist."""
-        return self._find(campaigns.stream_id(app_group, campaign_id), _as_campaign) or Campaign(
+        return self._find(campaigns.stream_id(app_group, campaign_id), _replay_campaign) or Campaign(
             app_group, campaign_id
         )
 
@@ -60,11 +60,9 @@ class Aggregates:
             raise UnknownCampaign(f"there is no campaign {campaign_id!r}", place="campaign_id")
         return campaign
 
-    def _find(
-        self, stream_id: str, project: Callable[[A | None, Iterable[Recorded[Any]]], A | None]
-    ) -> A | None:
+    def _find(self, stream_id: str, replay: Callable[..., A | None]) -> A | None:
         try:
-            return cast(A, self._loads_from.get(stream_id, projector_func=cast(Any, project)))
+            return cast(A, self._reader.get(stream_id, projector_func=cast(Any, replay)))
         except AggregateNotFoundError:
             return None
 
@@ -93,19 +91,23 @@ class Ledger(Aggregates, Application[str]):
         return self._given_mapper
 
 
-def _as_group(group: AppGroup | None, events: Iterable[Recorded[Any]]) -> AppGroup | None:
-    for recorded in events:
-        if isinstance(recorded.event, AppGroupMade):
-            group = AppGroup(recorded.event.app_group)
-        if group is not None:
-            group.replay([recorded])
-    return group
+def _replaying(
+    first: type[Any], make: Callable[[Any], A]
+) -> Callable[[A | None, Iterable[Recorded[Any]]], A | None]:
+    """What the repository replays a stream with: the first event tells which aggregate it is of."""
+
+    def replay(aggregate: A | None, events: Iterable[Recorded[Any]]) -> A | None:
+        for recorded in events:
+            if isinstance(recorded.event, first):
+                aggregate = make(recorded.event)
+            if aggregate is not None:
+                aggregate.replay([recorded])
+        return aggregate
+
+    return replay
 
 
-def _as_campaign(campaign: Campaign | None, events: Iterable[Recorded[Any]]) -> Campaign | None:
-    for recorded in events:
-        if isinstance(recorded.event, CampaignDrafted):
-            campaign = Campaign(recorded.event.app_group, recorded.event.campaign_id)
-        if campaign is not None:
-            campaign.replay([recorded])
-    return campaign
+_replay_group = _replaying(AppGroupMade, lambda made: AppGroup(made.app_group))
+_replay_campaign = _replaying(
+    CampaignDrafted, lambda drafted: Campaign(drafted.app_group, drafted.campaign_id)
+)

@@ -1,4 +1,4 @@
-"""What the application needs of the outside, and who asks: the ports that infrastructure fills."""
+"""What commands need of the outside: the ports that infrastructure fills."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Stamp:
-    """What every event carries of its command: the command's id and who gave it (a key id or a user; no secret)."""
+    """What every event carries of its command: the command's id, and who gave it (a key id or a user, no secret)."""
 
     command_id: str
     actor: str
@@ -33,14 +33,14 @@ class LoadedJourney:
 
 
 class Announced(NamedTuple):
-    """A fact about to be taken: what is known of its id, and of its campaign if it has one, is looked up beforehand."""
+    """A fact about to be taken: what is known of its id and of its campaign is looked up for all facts at once."""
 
     fact_id: str
     campaign_id: str | None
 
 
 class UnitOfWork(Protocol):
-    """One command while it is decided: it reads one consistent view, and all it records is kept or nothing is."""
+    """One command while it is decided: it reads one consistent view, and all that it records is kept, or nothing."""
 
     @property
     def aggregates(self) -> Aggregates:
@@ -64,8 +64,8 @@ class JourneyUnitOfWork(UnitOfWork, Protocol):
         A unit of work asks once.
         """
 
-    def keep_aside(self, journey_id: str, fact_id: str, text: str) -> None:
-        """Keep a fact's free text outside the events."""
+    def keep_text(self, journey_id: str, fact_id: str, text: str) -> None:
+        """Keep a fact's free text outside the events, which never change."""
 
 
 MakeAnswer = Callable[[int], T]
@@ -92,4 +92,4 @@ class Streams(Protocol):
     """The journeys of users, event by event."""
 
     def read_events(self, app_group: str, user_id: str) -> list[RecordedEvent]:
-        """All events of a user's journey in order; none for a user never heard of."""
+        """All events of a user's journey in order; none if the user is unknown."""

@@ -16,7 +16,7 @@ from infrastructure.inbound.files import FactFile
 from infrastructure.inbound.files.json_lines import read_json
 from infrastructure.inbound.importing import Rejected
 from infrastructure.inbound.importing import Totals as Imported
-from projections.campaign_report.reading import reports
+from projections.campaign_report.reading import load_reports
 
 T = TypeVar("T")
 
@@ -72,5 +72,5 @@ def totals(service: Service, app_group: str) -> Totals:
                 variant["variant_id"]: {"conversions": variant["conversions"], "revenue": variant["revenue"]}
                 for variant in report.as_json()["variants"]
             }
-            for report in reports(connection, app_group)
+            for report in load_reports(connection, app_group)
         }

@@ -10,7 +10,7 @@ from benchmarks.rebuild_stores import Stores
 from benchmarks.results import Ask, Progress, Table
 from benchmarks.workload import GROUP
 from infrastructure.composition import Service
-from projections.campaign_report.reading import report, reports
+from projections.campaign_report.reading import load_report, load_reports
 
 CALLS = 2_000
 ASKED_MILLISECONDS = 5
@@ -44,11 +44,11 @@ def _read(url: str) -> tuple[list[float], int]:
     with Service(url) as service, less_collection():
         database = service.database
         with database.reading() as connection:
-            campaigns = [each.campaign_id for each in reports(connection, GROUP)]
+            campaigns = [each.campaign_id for each in load_reports(connection, GROUP)]
         for campaign_id in islice(cycle(campaigns), len(campaigns) + CALLS):
             started = perf_counter()
             with database.reading() as connection:
-                found = report(connection, GROUP, campaign_id)
+                found = load_report(connection, GROUP, campaign_id)
             taken.append(1e3 * (perf_counter() - started))
             assert found is not None, campaign_id
     return taken[len(campaigns) :], len(campaigns)

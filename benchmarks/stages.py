@@ -81,9 +81,9 @@ def time_stages(service: Service, importing: Import) -> Watch:
     watch = Watch()
     watch.time(importing, "_count_batch", "durable")
     watch.time(service.intake, "submit", "decide")
-    watch.time(service.journeys, "entries", "load")
+    watch.time(service.journeys, "find_entries", "load")
     watch.time(service.journeys.index.digests, "all", "load")
-    watch.time(unit_of_work, "payloads", "encode")
+    watch.time(unit_of_work, "encode_events", "encode")
     watch.time(service.projector, "catch_up", "project")
     watch.time(service.writer, "_write_decided", "begin")
     # The first parts of the writer that stand behind attributes.

@@ -97,7 +97,8 @@ class AppGroup(Aggregate[AnyAppGroupEvent]):
         if self.version:
             if time_zone is not None and time_zone != self.time_zone:
                 raise TimeZoneIsFixed(
-                    f"the time zone of {self.app_group!r} is {self.time_zone} for good", place="time_zone"
+                    f"the time zone of {self.app_group!r} is {self.time_zone}, and cannot change",
+                    place="time_zone",
                 )
             return
         time_zone = "UTC" if time_zone is None else time_zone

@@ -67,7 +67,7 @@ class UnknownCustomEvent(BadDefinition):
 
 
 class CampaignIsArchived(DomainError):
-    """Archived is for good (R4)."""
+    """An archived campaign stays archived (R4)."""
 
     code = "campaign_is_archived"
 

@@ -53,7 +53,7 @@ class SessionStarted(Fact, frozen=True, gc=False, tag="session_started"):
 
 
 class Purchase(Fact, frozen=True, gc=False, tag="purchase"):
-    """A purchase of one product; price and quantity as in R11, `properties` the keyed hash of what stands aside."""
+    """A purchase of one product; price and quantity as in R11, `properties` the keyed hash of those kept apart."""
 
     product_id: str
     price: Decimal
@@ -104,7 +104,7 @@ class OrderLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbi
 class Order(Fact, frozen=True, gc=False, tag="order"):
     """An order (R27); it has no currency where it names no money.
 
-    `name` is that of the event which it came as, `properties` the keyed hash of what stands aside.
+    `name` is that of the event which it came as, `properties` the keyed hash of those kept apart.
     """
 
     lines: tuple[OrderLine, ...] = ()
@@ -139,7 +139,7 @@ class OrderCancelled(Fact, frozen=True, gc=False, tag="order_cancelled"):
 
 
 class Void(Fact, frozen=True, gc=False, tag="void"):
-    """Says that a fact should never have been (R17); `reason` is the keyed hash of what stands aside."""
+    """Says that a fact should never have been (R17); `reason` is the keyed hash of the reason, which is kept apart."""
 
     fact_id: str
     reason: str | None = None
@@ -158,8 +158,8 @@ def digest(fact: AnyFact) -> bytes:
     """16 bytes that are equal for facts of the same content, and for no others (R13)."""
     if fact.filled:
         fact = msgspec.structs.replace(fact, filled=())
-    told = _ORDER_AS_TOLD.get(type(fact))
-    return blake2b(_encode(fact if told is None else told(fact)), digest_size=16).digest()
+    shape = _SHAPES.get(type(fact))
+    return blake2b(_encode(fact if shape is None else shape(fact)), digest_size=16).digest()
 
 
 def _of_any_shape(fact: Any) -> Any:  # noqa: ANN401
@@ -175,7 +175,7 @@ def _order_of_any_shape(order: Order) -> Order:
     return msgspec.structs.replace(order, name=None, properties=properties, total=total)
 
 
-_ORDER_AS_TOLD: dict[type[Fact], Callable[[Any], Any]] = {
+_SHAPES: dict[type[Fact], Callable[[Any], Any]] = {
     Order: _order_of_any_shape,
     OrderRefund: _of_any_shape,
     OrderCancelled: _of_any_shape,

@@ -26,7 +26,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 def read_settings() -> Settings:
     """What the environment sets, defaults for the rest; raises BadSetting."""
-    given = {name.upper(): value for name, value in os.environ.items()}  # noqa: TID251 - here it is read
+    given = {name.upper(): value for name, value in os.environ.items()}
     found = {}
     for field in msgspec.structs.fields(Settings):
         name = f"{_PREFIX}{field.name.upper()}"

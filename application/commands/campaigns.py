@@ -1,6 +1,7 @@
 """Commands about app groups and campaigns: apply a file, launch, stop, archive."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -37,16 +38,16 @@ class Campaigns:
         self._writer = writer
 
     def apply(self, command: ApplyCampaigns, stamp: Stamp) -> list[Applied]:
-        """Bring the group and its campaigns to what is stated; raises DomainError, and then nothing was applied."""
+        """Bring the group and its campaigns to what is stated; raises DomainError, and then nothing is applied."""
         with self._writer.alone(stamp) as unit:
             group = unit.aggregates.app_group(command.app_group)
-            _state(group, command)
+            _bring_to(group, command)
             applied, campaigns = [], []
             stated = command.campaigns or []
             _refuse_repeated([each.id for each in stated])
             for place, each in enumerate(stated):
                 campaign = unit.aggregates.campaign(command.app_group, each.id)
-                with _placed(f"campaigns[{place}]"):
+                with _placed_in(f"campaigns[{place}]"):
                     change = _apply(group, campaign, each)
                 campaigns.append(campaign)
                 applied.append(Applied(each.id, change, campaign.status.value))
@@ -55,9 +56,9 @@ class Campaigns:
         return applied
 
     def create(self, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
-        """Draft a new campaign, and launch it unless a draft is asked for; the app group is made where it is new.
+        """Draft a new campaign, and launch it unless a draft is asked for; the app group is made if it is new.
 
-        Raises CampaignExists, also where it was made by an earlier command; DomainError for what the rules refuse.
+        Raises CampaignExists, even if the same call made it before; DomainError for what the rules refuse.
         """
         with self._writer.alone(stamp) as unit:
             group = unit.aggregates.app_group(app_group)
@@ -83,10 +84,10 @@ class Campaigns:
         return campaign
 
     def change_group(self, app_group: str, command: AppGroupCommand, stamp: Stamp) -> AppGroup:
-        """Bring an app group, made where it is new, to what is stated of it; raises DomainError."""
+        """Bring an app group to what is stated of it, and make it if it is new; raises DomainError."""
         with self._writer.alone(stamp) as unit:
             group = unit.aggregates.app_group(app_group)
-            _state(group, command)
+            _bring_to(group, command)
             unit.record(app_group, group)
         return group
 
@@ -99,7 +100,7 @@ class Campaigns:
         return self._change(app_group, campaign_id, stamp, Campaign.stop)
 
     def archive(self, app_group: str, campaign_id: str, stamp: Stamp) -> Campaign:
-        """Put a campaign away for good."""
+        """Archive a campaign; it cannot be launched again."""
         return self._change(app_group, campaign_id, stamp, Campaign.archive)
 
     def _change(
@@ -115,8 +116,8 @@ class Campaigns:
         return campaign
 
 
-def _state(group: AppGroup, command: AppGroupCommand) -> None:
-    """Make the group where it is new, and bring it to what is stated; what is left out stays."""
+def _bring_to(group: AppGroup, command: AppGroupCommand) -> None:
+    """Make the group if it is new, and bring it to what is stated; what is left out stays."""
     group.make(command.time_zone)
     if "default_currency" in command.model_fields_set:
         group.change_default_currency(command.default_currency)
@@ -124,24 +125,20 @@ def _state(group: AppGroup, command: AppGroupCommand) -> None:
     group.declare_custom_events(command.custom_events or ())
 
 
-class _placed:  # noqa: N801
-    """Puts the place of a campaign before the place of what is refused in it."""
-
-    def __init__(self, place: str) -> None:
-        self._place = place
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, DomainError):
-            error.place = f"{self._place}.{error.place}" if error.place else self._place
+@contextmanager
+def _placed_in(place: str) -> Iterator[None]:
+    """Put the place of a campaign before the place of what is refused in it."""
+    try:
+        yield
+    except DomainError as error:
+        error.place = f"{place}.{error.place}" if error.place else place
+        raise
 
 
 def _refuse_repeated(ids: list[str]) -> None:
     for place, campaign_id in enumerate(ids):
         if campaign_id in ids[:place]:
-            message = f"the campaign {campaign_id!r} stands twice in the file"
+            message = f"the campaign {campaign_id!r} is in the file twice"
             raise BadDefinition(message, place=f"campaigns[{place}].id")
 
 
@@ -185,7 +182,7 @@ def _change(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> No
     if command.channel is not None:
         campaign.change_channel(command.channel)
     if command.intelligent_selection is False:
-        # First: what is ended no longer stands against the weights that are stated.
+        # First: while intelligent selection goes on, it refuses stated weights.
         campaign.select(None)
     variants = command.domain_variants({variant.id: variant for variant in campaign.variants})
     if variants is not None:

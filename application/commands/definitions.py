@@ -47,7 +47,7 @@ Deadline = Annotated[int, BeforeValidator(read_deadline)]
 
 
 def _sorted(app_ids: list[str] | None) -> tuple[str, ...]:
-    """Each app once: their order says nothing, and changes nothing."""
+    """Each app once, sorted: their order means nothing."""
     return tuple(sorted(set(app_ids or ())))
 
 
@@ -119,10 +119,10 @@ class VariantCommand(Command):
     weight: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     control: bool | None = None
 
-    def domain_variant(self, standing: Variant) -> Variant:
-        """As the domain has it; what is left out stays as it stands."""
-        control = standing.control if self.control is None else self.control
-        return Variant(self.id, self.name or standing.name, control)
+    def domain_variant(self, known: Variant) -> Variant:
+        """The domain's variant; what is left out stays as it is."""
+        control = known.control if self.control is None else self.control
+        return Variant(self.id, self.name or known.name, control)
 
 
 class IntelligentSelectionCommand(Command):
@@ -132,7 +132,7 @@ class IntelligentSelectionCommand(Command):
 
 
 class CampaignCommand(Command):
-    """Draft a campaign where it is new; change what is stated where it is not."""
+    """Draft a campaign if it is new; otherwise change what is stated."""
 
     id: Id
     name: Text | None = None
@@ -144,37 +144,37 @@ class CampaignCommand(Command):
     intelligent_selection: bool | IntelligentSelectionCommand | None = None
 
     def floor(self) -> float | None:
-        """The floor of intelligent selection, None where it is not wanted."""
+        """The floor of intelligent selection, or None without it."""
         if isinstance(self.intelligent_selection, IntelligentSelectionCommand):
             return self.intelligent_selection.floor
         return FLOOR if self.intelligent_selection else None
 
     def domain_kind(self) -> Kind | None:
-        """The kind, where it is stated."""
+        """The kind, or None if it is not stated."""
         return None if self.kind is None else Kind(self.kind)
 
-    def domain_variants(self, standing: Mapping[str, Variant]) -> tuple[Variant, ...] | None:
-        """The variants, where they are stated; what is left out of one stays as it stands."""
+    def domain_variants(self, known: Mapping[str, Variant]) -> tuple[Variant, ...] | None:
+        """The variants, or None if none are stated; what is left out of one stays as it is."""
         if self.variants is None:
             return None
-        return tuple(v.domain_variant(standing.get(v.id, Variant(v.id))) for v in self.variants)
+        return tuple(v.domain_variant(known.get(v.id, Variant(v.id))) for v in self.variants)
 
     def weights(self) -> Weights | None:
-        """The weights, where they are stated; raises BadDefinition when only some are."""
+        """The weights, or None if none are stated; raises BadDefinition if only some are."""
         stated = {v.id: v.weight for v in self.variants or () if v.weight is not None}
         if stated and len(stated) < len(self.variants or ()):
             raise BadDefinition("weights are given for all variants or for none", place="variants")
         return stated or None
 
     def domain_conversion_events(self) -> tuple[ConversionEvent, ...] | None:
-        """The conversion events, where they are stated."""
+        """The conversion events, or None if they are not stated."""
         if self.conversion_events is None:
             return None
         return tuple(event.conversion_event() for event in self.conversion_events)
 
 
 class AppGroupCommand(Command):
-    """Make an app group where it is new, with a time zone that is then fixed; add apps and custom events.
+    """Make an app group if it is new, with a time zone that never changes; add apps and custom events.
 
     The currency of prices that name none can change; null takes it away, and left out it stays.
     """
@@ -196,12 +196,12 @@ C = TypeVar("C", bound=Command)
 
 
 def read_campaigns(raw: Any) -> ApplyCampaigns:  # noqa: ANN401
-    """The command in a mapping of plain values; raises BadDefinition with the place of the first fault."""
+    """Read the command in a mapping of plain values; raises BadDefinition with the place of the first fault."""
     return read_command(ApplyCampaigns, raw)
 
 
 def read_command(kind: type[C], raw: Any) -> C:  # noqa: ANN401
-    """The same of any kind of command about campaigns."""
+    """Read any kind of command about campaigns; raises BadDefinition likewise."""
     try:
         return kind.model_validate(raw)
     except ValidationError as error:

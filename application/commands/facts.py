@@ -45,10 +45,10 @@ class FactCommand(BaseModel):
     at: Instant
 
     defaults: ClassVar[frozenset[str]] = frozenset()
-    """The fields that whoever sent the fact left to us (R13)."""
+    """The fields that the sender left out, and that hold a value of ours: a recorded value wins over it (R13)."""
 
     def with_defaults(self, *names: str) -> Self:
-        """The same, these fields being filled in by default."""
+        """The same command; these fields hold defaults of ours."""
         # No private attribute: those cost a microsecond for each fact, and next to none has defaults.
         object.__setattr__(self, "defaults", frozenset(names))
         return self
@@ -181,7 +181,7 @@ class OrderCommand(BehaviourCommand):
 
 
 class OrderUpdatedCommand(OrderCommand):
-    """What another service says of an order that is known: it makes none."""
+    """What another service says of an order; it changes and makes none."""
 
 
 class OrderRefundCommand(FactCommand):
@@ -251,7 +251,9 @@ def read_fact(raw: object, notes: Notes | None = None) -> FactCommand:
     except DomainError as error:
         raise FactRefused(error.message, place=error.place, code=error.code) from None
     if is_nobody(command.user_id) and not notes.lenient:
-        raise FactRefused(f"user_id: {command.user_id!r} stands for nothing, and is no user", place="user_id")
+        raise FactRefused(
+            f"user_id: {command.user_id!r} is a placeholder, and names no user", place="user_id"
+        )
     return command
 
 

@@ -44,7 +44,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The verdict on one fact; for a rejected one the reason's code and message."""
+    """The verdict on one fact, with a code and a message if it is rejected."""
 
     verdict: Verdict
     code: str = ""
@@ -57,12 +57,12 @@ DUPLICATE = Answer(Verdict.DUPLICATE)
 
 @dataclass(frozen=True)
 class Outcome:
-    """The answers in the order of the facts, and a position that is not before any of them, duplicates included."""
+    """The answers in the order of the facts, and a position at or after all of them, duplicates included."""
 
     answers: list[Answer]
     position: int
     conversions: int
-    """The change in standing conversions, control included."""
+    """The change in the number of conversions, control included."""
 
 
 class Intake:
@@ -118,11 +118,10 @@ class _Batch:
         self._journeys: dict[str, LoadedJourney] = {}
 
     def take(self, commands: Sequence[FactCommand]) -> list[Answer]:
-        """Decide the facts one by one: the answers are in the order given.
+        """Decide the facts one by one; returns the answers in the order given.
 
-        Facts of one batch are decided in their own order, by instant, then id, so that what one call tells at once is
-        no change of mind. Of those of one id the first given comes first (R13); where that is refused, another of the
-        id is decided after all others.
+        They are decided by instant, then id, so that one call does not restate its own decisions. Of several facts with
+        one id the first given is decided first (R13), and the others after all other facts, in case it is refused.
         """
         asked = defaultdict(list)
         for command in commands:
@@ -135,14 +134,14 @@ class _Batch:
         return answers
 
     def conversions(self) -> int:
-        """The change in standing conversions that was decided."""
+        """The change in the number of conversions that was decided, control included."""
         kinds = Counter(
             type(recorded.event) for loaded in self._journeys.values() for recorded in loaded.journey.pending
         )
         return kinds[ConversionRecorded] - kinds[ConversionWithdrawn]
 
     def aggregates(self) -> list[Aggregate[Any]]:
-        """The aggregates, journeys in the order of their ids: their streams lie beside each other in the store."""
+        """The app group and the journeys, by their ids: streams that are written together lie together in the index."""
         journeys = sorted(
             (loaded.journey for loaded in self._journeys.values()), key=lambda journey: journey.id
         )
@@ -156,15 +155,15 @@ class _Batch:
 
     def _take(self, command: FactCommand) -> bool:
         if command.at > self._latest and "at" not in command.defaults:
-            raise FactRefused("the fact lies more than 5 minutes ahead of the clock", code="in_the_future")
+            raise FactRefused("the fact is more than 5 minutes ahead of the clock", code="in_the_future")
         loaded = self._journeys[command.user_id]
-        fact, aside = self._translation.fact(command, loaded)
+        fact, text = self._translation.fact(command, loaded)
         if isinstance(command, OrderUpdatedCommand):
             _refuse_unknown_order(loaded.journey, fact)
         if not loaded.journey.take(fact):
             return False
-        if aside is not None:
-            self._unit.keep_aside(loaded.journey.id, fact.id, aside)
+        if text is not None:
+            self._unit.keep_text(loaded.journey.id, fact.id, text)
         name = getattr(fact, "name", None)
         if name is not None:
             self._group.see_custom_event(name)
@@ -172,7 +171,7 @@ class _Batch:
 
 
 def _in_order(commands: Sequence[FactCommand]) -> Iterable[int]:
-    """The places of commands in the order of their facts; of one id's, the first alone, and the others after all.
+    """The places of commands in the order in which they are decided: the first of each id, then the others.
 
     An order and the purchases that an earlier version would have made of it are of one id in this. What updates orders
     comes last: it makes none, and those that it names may be in the same batch.
@@ -201,7 +200,7 @@ def _in_order(commands: Sequence[FactCommand]) -> Iterable[int]:
 
 
 def _refuse_unknown_order(journey: UserJourney, order: AnyFact) -> None:
-    """An update makes no order: raise ConflictingFact unless it says what the known one says."""
+    """Raise ConflictingFact unless the order is known and says the same: an update makes no order."""
     try:
         if journey.is_known(order):
             return

@@ -73,10 +73,10 @@ class Translation:
 
     def fact(self, command: FactCommand, loaded: LoadedJourney) -> Stated:
         """The fact that a command states; raises DomainError where the app group or the campaign does not allow it."""
-        fact, aside = self._stated(command, loaded)
+        fact, text = self._stated(command, loaded)
         if filled := _filled(command, fact):
             fact = msgspec.structs.replace(fact, filled=tuple(sorted(filled)))
-        return fact, aside
+        return fact, text
 
     def _stated(  # noqa: PLR0911 - one for each type
         self, command: FactCommand, loaded: LoadedJourney
@@ -108,8 +108,8 @@ class Translation:
             case OrderCancelledCommand():
                 return OrderCancelled(command.id, command.at, command.order_id, command.name), None
             case VoidCommand():
-                aside = None if command.reason is None else canonical(command.reason)
-                return Void(command.id, command.at, command.fact_id, _sealed(key, aside)), aside
+                text = None if command.reason is None else canonical(command.reason)
+                return Void(command.id, command.at, command.fact_id, _sealed(key, text)), text
         raise TypeError(type(command).__name__)
 
     def _definition(self, campaign_id: str) -> Definition:
@@ -126,7 +126,7 @@ class Translation:
         self._check_app(command.app_id)
         money.amount(command.price, command.quantity)
         currency = self._currency(command, loaded.journey)
-        aside = None if command.properties is None else canonical(command.properties)
+        text = None if command.properties is None else canonical(command.properties)
         fact = Purchase(
             command.id,
             command.at,
@@ -136,9 +136,9 @@ class Translation:
             command.quantity,
             command.app_id,
             command.app_version,
-            _sealed(loaded.key, aside),
+            _sealed(loaded.key, text),
         )
-        return fact, aside
+        return fact, text
 
     def _order(self, command: OrderCommand, loaded: LoadedJourney) -> tuple[Order, str | None]:
         self._check_app(command.app_id)
@@ -148,7 +148,7 @@ class Translation:
         currency = command.currency
         if names_money or self._group.default_currency is not None:
             currency = self._currency(command, loaded.journey)
-        aside = None if command.properties is None else canonical(command.properties)
+        text = None if command.properties is None else canonical(command.properties)
         fact = Order(
             command.id,
             command.at,
@@ -158,9 +158,9 @@ class Translation:
             command.name,
             command.app_id,
             command.app_version,
-            _sealed(loaded.key, aside),
+            _sealed(loaded.key, text),
         )
-        return fact, aside
+        return fact, text
 
     def _currency(self, command: PurchaseCommand | OrderCommand, journey: UserJourney) -> str:
         """The currency stated, else the app group's (R11), else, of a fact that is known, the recorded one (R13)."""
@@ -176,11 +176,11 @@ class Translation:
 
     def _custom_event(self, command: CustomEventCommand, key: bytes) -> tuple[CustomEvent, str | None]:
         self._check_app(command.app_id)
-        aside = None if command.properties is None else canonical(command.properties)
+        text = None if command.properties is None else canonical(command.properties)
         fact = CustomEvent(
-            command.id, command.at, command.name, command.app_id, command.app_version, _sealed(key, aside)
+            command.id, command.at, command.name, command.app_id, command.app_version, _sealed(key, text)
         )
-        return fact, aside
+        return fact, text
 
     def _check_app(self, app_id: str | None) -> None:
         if app_id is not None and app_id not in self._group.apps:
@@ -205,5 +205,5 @@ def _filled(command: FactCommand, fact: AnyFact) -> frozenset[str]:
     return command.defaults | {"currency"} if is_default else command.defaults
 
 
-def _sealed(key: bytes, aside: str | None) -> str | None:
-    return None if aside is None else seal(key, aside)
+def _sealed(key: bytes, text: str | None) -> str | None:
+    return None if text is None else seal(key, text)

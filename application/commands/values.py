@@ -100,7 +100,7 @@ def _quantity(value: object) -> int:
 
 @contextmanager
 def _placed(name: str) -> Iterator[None]:
-    """Names the field in what is refused of it."""
+    """Name the field in a refusal of its value."""
     try:
         yield
     except DomainError as refusal:
@@ -124,12 +124,12 @@ def _version(value: object, info: ValidationInfo) -> object:
 
 
 def _previous_version(value: object) -> object:
-    """The version before a report, as absent where it is none (R10)."""
+    """The version before a report; a malformed one is treated as absent (R10)."""
     return None if isinstance(value, str) and not app_version.is_version(value) else value
 
 
 def is_nobody(user_id: str) -> bool:
-    """Whether an id is a word that stands for nothing (R16)."""
+    """Whether an id is a placeholder such as `null` or `undefined` (R16)."""
     return user_id in _NOBODY or user_id.isspace()
 
 

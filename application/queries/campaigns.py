@@ -10,7 +10,7 @@ from domain.campaigns.campaign import Campaign
 from domain.campaigns.conversion_events import ConversionEvent
 from domain.instants import from_microseconds, printed
 from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.reading import CampaignReport, as_stated, headlines
+from projections.campaign_report.reading import CampaignReport, event_as_json, load_page_of_reports
 
 _EVERY = 1_000_000
 """More campaigns than an app group has."""
@@ -45,7 +45,7 @@ def list_campaigns(
     """The campaigns of an app group after an id, with their headline figures; raises UnknownAppGroup."""
     reads.ledger.existing_app_group(app_group)
     with reads.up_to_date(CAMPAIGN_REPORT) as (connection, _):
-        position, found = headlines(connection, app_group, after=after, limit=limit + 1)
+        position, found = load_page_of_reports(connection, app_group, after=after, limit=limit + 1)
     further = found[limit - 1].campaign_id if len(found) > limit else None
     return CampaignPage(app_group, position, found[:limit], further)
 
@@ -54,7 +54,7 @@ def campaign_as_json(campaign: Campaign) -> dict[str, Any]:
     """A campaign with what follows from its conversions."""
     return _stated(campaign) | {
         "conversion_events": [
-            as_stated(index, event) | _as_filed(event)
+            event_as_json(index, event) | _as_filed(event)
             for index, event in enumerate(campaign.conversion_events)
         ],
         "variants": [{"variant_id": each["id"], **each} for each in _variants(campaign)],

@@ -3,7 +3,7 @@
 from application.queries.pages import Cut, Page, read_letter
 from application.queries.reads import AskedCampaign, BadQuestion
 from projections.conversions import CONVERSIONS
-from projections.conversions.reading import BadKey, conversions
+from projections.conversions.reading import BadKey, load_conversions
 
 
 def read_conversions(
@@ -22,7 +22,7 @@ def read_conversions(
     index = read_letter(event, definition, "event")
     with asked.reads.up_to_date(CONVERSIONS) as (connection, position):
         try:
-            found = conversions(
+            found = load_conversions(
                 connection,
                 asked.reads.definitions,
                 *asked.key,

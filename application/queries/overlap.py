@@ -2,11 +2,11 @@
 
 from application.queries.reads import AskedCampaign
 from projections.overlap import OVERLAP
-from projections.overlap.reading import Overlap, overlap
+from projections.overlap.reading import Overlap, load_overlap
 
 
 def read_overlap(asked: AskedCampaign) -> Overlap:
     """The overlap of a campaign with each of the others; raises UnknownCampaign."""
     asked.definition()
     with asked.reads.up_to_date(OVERLAP) as (connection, _):
-        return overlap(connection, asked.reads.definitions, *asked.key)
+        return load_overlap(connection, asked.reads.definitions, *asked.key)

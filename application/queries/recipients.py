@@ -3,7 +3,7 @@
 from application.queries.pages import Cut, Page, read_letter
 from application.queries.reads import AskedCampaign
 from projections.recipients import RECIPIENTS
-from projections.recipients.reading import recipients
+from projections.recipients.reading import load_recipients
 
 
 def read_recipients(
@@ -21,7 +21,7 @@ def read_recipients(
     definition = asked.definition()
     index = read_letter(converted, definition, "converted")
     with asked.reads.up_to_date(RECIPIENTS) as (connection, position):
-        found = recipients(
+        found = load_recipients(
             connection,
             asked.reads.definitions,
             *asked.key,

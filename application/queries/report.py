@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast, get_args
 
 from sqlalchemy.engine import Connection
 
 from application.ledger import UnknownCampaign
 from application.queries.differences import ReportDifference
-from application.queries.reads import AskedCampaign, BadQuestion, Days, Instants, NotDraftedYet
+from application.queries.reads import AskedCampaign, BadQuestion, Days, Instants, NotDraftedYet, refuse_clock
 from application.queries.rows import Row, report_rows
 from domain.instants import printed
 from projections.campaign_report import CAMPAIGN_REPORT, occurred, reading
@@ -19,9 +19,9 @@ from projections.campaign_report.as_of import Clock, Difference, ReportHistory
 from projections.campaign_report.counts import CampaignThen, Counts
 from projections.campaign_report.reading import CampaignReport
 from projections.recipients import RECIPIENTS
-from projections.recipients.reading import Mature, Period, mature, received_between
+from projections.recipients.reading import Mature, Period, load_mature_rates, load_period
 from projections.series import SERIES
-from projections.series.reading import credited_to_receipts
+from projections.series.reading import load_credited_to_receipts
 
 MOST_CHANGES = 10_000
 """Changes that one answer names: each is looked up."""
@@ -80,6 +80,12 @@ class ReportOfDays:
         return report_rows(self.report)
 
 
+def read_clock(clock: str) -> Clock:
+    """The clock of another time by its name, `recorded` or `occurred`; raises BadQuestion."""
+    refuse_clock(clock, get_args(Clock))
+    return cast(Clock, clock)
+
+
 AnyReport = CurrentReport | ReportAsOf | ReportOfDays
 
 
@@ -87,17 +93,17 @@ def read_report(asked: AskedCampaign) -> CurrentReport:
     """The report with every acknowledged fact in it; raises UnknownCampaign."""
     named, reads = asked.key, asked.reads
     with reads.up_to_date(CAMPAIGN_REPORT, RECIPIENTS) as (connection, _):
-        found = reading.report(connection, *named)
+        found = reading.load_report(connection, *named)
         if found is None:
             raise _unknown(asked)
-        return CurrentReport(found, mature(connection, reads.definitions, *named, reads.now()))
+        return CurrentReport(found, load_mature_rates(connection, reads.definitions, *named, reads.now()))
 
 
 def read_report_as_of(asked: AskedCampaign, instant: datetime, clock: Clock) -> ReportAsOf:
     """The report as of an instant; raises UnknownCampaign, NotDraftedYet and UnreadableLog."""
     if clock == "occurred":
         with _known_now(asked) as (history, campaign, position):
-            counts = occurred.counts_until(history.connection, *asked.key, instant)
+            counts = occurred.count_until(history.connection, *asked.key, instant)
             return ReportAsOf(campaign.report(counts, position), instant, clock)
     with asked.reads.recorded() as connection:
         history = _history(asked, connection)
@@ -132,8 +138,8 @@ def read_report_of_days(asked: AskedCampaign, days: Days) -> ReportOfDays:
     named, reads = asked.key, asked.reads
     with reads.up_to_date(RECIPIENTS, SERIES) as (connection, position):
         campaign = _campaign(asked, _history(asked, connection), position)
-        credited = credited_to_receipts(connection, *named, days.first, days.last)
-        found = received_between(
+        credited = load_credited_to_receipts(connection, *named, days.first, days.last)
+        found = load_period(
             connection,
             reads.definitions,
             *named,
@@ -149,10 +155,10 @@ def _occurred_between(asked: AskedCampaign, between: Instants, limit: int) -> Di
     with _known_now(asked) as (history, campaign, position):
         named = (history.connection, *asked.key)
         before, after = (
-            campaign.report(occurred.counts_until(*named, instant), position)
+            campaign.report(occurred.count_until(*named, instant), position)
             for instant in (between.first, between.last)
         )
-        changes, total = occurred.happened_between(*named, between.first, between.last, limit)
+        changes, total = occurred.find_changes_between(*named, between.first, between.last, limit)
     return Difference(before, after, changes, total)
 
 

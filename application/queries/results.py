@@ -26,8 +26,8 @@ from domain.experiment.results import UPLIFT, Experiment, Observed, Results
 from domain.experiment.winner import SIGNIFICANCE, Periods
 from domain.instants import from_microseconds, microseconds, printed
 from projections.experiments.counted import Experiment as Counted
-from projections.experiments.counted import experiment, experiment_at
-from projections.experiments.weights import Period, count_shared, keep_closed, strata, weights_in_force
+from projections.experiments.counted import load_experiment, load_experiment_at
+from projections.experiments.weights import Period, count_shared, keep_closed, load_weights, stratify
 from projections.recipients import RECIPIENTS
 
 
@@ -137,7 +137,7 @@ def read_results(asked: AskedCampaign, test: DecidingTest, uplift: float = UPLIF
     reads = asked.reads
     asked.definition()
     with reads.up_to_date(RECIPIENTS) as (connection, _):
-        counted = experiment(connection, reads.definitions, *asked.key, reads.now())
+        counted = load_experiment(connection, reads.definitions, *asked.key, reads.now())
         campaign = asked.campaign()
         snapshot = _snapshot(reads, connection, campaign, counted)
     return ExperimentResults(snapshot, results(snapshot.experiment, test, uplift))
@@ -185,7 +185,7 @@ def check_declaration(asked: AskedCampaign) -> DeclarationCheck:
     as_of = reads.now() if evidence.as_of is None else from_microseconds(evidence.as_of)
     at = (*asked.key, evidence.position, as_of)
     with reads.recorded() as connection:
-        counted = experiment_at(connection, reads.log, reads.definitions, *at)
+        counted = load_experiment_at(connection, reads.log, reads.definitions, *at)
         snapshot = _snapshot(reads, connection, campaign, counted)
     again = ExperimentResults(snapshot, results(snapshot.experiment, DecidingTest(evidence.test)))
     winner = again.results.decision.winner
@@ -194,7 +194,7 @@ def check_declaration(asked: AskedCampaign) -> DeclarationCheck:
 
 
 def _snapshot(reads: Reads, connection: Connection, campaign: Campaign, found: Counted) -> ExperimentSnapshot:
-    periods = weights_in_force(connection, reads.log, found.app_group, found.campaign_id, found.position)
+    periods = load_weights(connection, reads.log, found.app_group, found.campaign_id, found.position)
     users = count_shared(found, periods)
     observed = [
         Observed(
@@ -226,7 +226,7 @@ def _by_period(found: Counted, periods: Sequence[Period], index: int) -> Periods
             Count(name, counted.recipients, counted.converted[index])
             for name, counted in stratum.variants.items()
         ]
-        for stratum in strata(found, periods)
+        for stratum in stratify(found, periods)
     ]
 
 

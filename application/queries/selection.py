@@ -22,9 +22,9 @@ from domain.campaigns.evidence import SelectionEvidence, Share
 from domain.errors import DomainError
 from domain.instants import from_microseconds, full_hour, microseconds
 from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.reading import launched_campaigns
+from projections.campaign_report.reading import find_launched_campaigns
 from projections.engine.sums import stream
-from projections.experiments.counted import Delay, Experiment, experiment, experiment_at
+from projections.experiments.counted import Delay, Experiment, load_experiment, load_experiment_at
 from projections.recipients import RECIPIENTS
 
 if TYPE_CHECKING:
@@ -66,14 +66,14 @@ class Adjustment:
 
 @dataclass(frozen=True)
 class SelectionCheck:
-    """The recorded adjustments of a campaign, and how many and which follow no longer from the log."""
+    """The recorded adjustments of a campaign, each beside what is chosen now from the same part of the log."""
 
     campaign_id: str
     adjustments: list[tuple[WeightsAdjusted, WeightsAdjusted]]
-    """Each as it was recorded, and as it is chosen again."""
+    """Recorded, and chosen again."""
 
     def different_at(self) -> list[str]:
-        """The positions of the adjustments that are chosen otherwise."""
+        """The positions of the adjustments that are chosen differently now."""
         from application.queries.results import is_alike  # noqa: PLC0415 - scipy takes long to load
 
         return [
@@ -94,14 +94,14 @@ class SelectionCheck:
 def find_due(reads: Reads, connection: Connection) -> Iterator[Campaign]:
     """The campaigns that are launched, follow conversions, and were not adjusted within twelve hours."""
     as_of = microseconds(full_hour(reads.now()))
-    for app_group, campaign_id in launched_campaigns(connection):
+    for app_group, campaign_id in find_launched_campaigns(connection):
         campaign = reads.ledger.existing_campaign(app_group, campaign_id)
         if campaign.adjustable(as_of):
             yield campaign
 
 
 def adjust_due(reads: Reads, experiments: Experiments, make_stamp: Callable[[], Stamp]) -> list[Adjustment]:
-    """Adjust every campaign that is due, each by a command of its own; what was adjusted."""
+    """Adjust every campaign that is due, each by its own command, and return what was adjusted."""
     with reads.up_to_date(CAMPAIGN_REPORT, RECIPIENTS) as (connection, _):
         found = [_choose_now(reads, connection, campaign) for campaign in find_due(reads, connection)]
     return [each for each in found if adjust(experiments, each, make_stamp())]
@@ -134,7 +134,7 @@ def check_adjustments(asked: AskedCampaign) -> SelectionCheck:
             if isinstance(event, WeightsAdjusted):
                 evidence = event.evidence
                 at = (*asked.key, evidence.position, from_microseconds(evidence.as_of))
-                counted = experiment_at(connection, reads.log, reads.definitions, *at)
+                counted = load_experiment_at(connection, reads.log, reads.definitions, *at)
                 again = _choose(campaign, counted, before, evidence.floor)
                 found.append((event, WeightsAdjusted(again.weights, again.evidence)))
             before = getattr(event, "weights", before)
@@ -153,12 +153,14 @@ def _refuse_unselected(campaign: Campaign) -> None:
 
 
 def _choose_now(reads: Reads, connection: Connection, campaign: Campaign) -> Adjustment:
-    found = experiment(connection, reads.definitions, campaign.app_group, campaign.campaign_id, reads.now())
+    found = load_experiment(
+        connection, reads.definitions, campaign.app_group, campaign.campaign_id, reads.now()
+    )
     return _choose(campaign, found, campaign.weights)
 
 
 def _choose(campaign: Campaign, found: Experiment, before: Weights, floor: float | None = None) -> Adjustment:
-    # scipy, behind this module, takes long to load; the service looks every ten minutes, and mostly nothing is due.
+    # Imported here, because scipy takes long to load and mostly nothing is due when the service looks.
     from domain.experiment.selection import Cohort, choose, weights  # noqa: PLC0415
 
     if floor is None:

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import cast, get_args
 
-from application.queries.reads import ALL_DAYS, AskedCampaign, BadQuestion, Days
+from application.queries.reads import ALL_DAYS, AskedCampaign, Days, refuse_clock
 from projections.series import SERIES
 from projections.series.clock import Clock
-from projections.series.reading import Series, series
+from projections.series.reading import Series, load_series
 
 
 def read_series(
@@ -27,15 +27,13 @@ def read_series(
     if variant_id is not None:
         definition.variant(variant_id)
     with asked.reads.up_to_date(SERIES) as (connection, _):
-        found = series(connection, known, *asked.key, named_clock, days.first, days.last, most=most_days)
+        found = load_series(connection, known, *asked.key, named_clock, days.first, days.last, most=most_days)
     return found if variant_id is None else _of_variant(found, variant_id)
 
 
 def read_clock(clock: str) -> Clock:
     """The clock of a series by its name; raises BadQuestion."""
-    if clock not in get_args(Clock):
-        message = f"{clock!r} is no clock: it is {' or '.join(get_args(Clock))}"
-        raise BadQuestion(message, code="bad_clock", place="clock")
+    refuse_clock(clock, get_args(Clock))
     return cast(Clock, clock)
 
 

@@ -1,7 +1,7 @@
 """Assignment: which variant a user is to get, by what they received and else by the weights in force (R4, R5).
 
 By weights, everything hangs on hashes of the app group, campaign, user and variant: nothing is stored, and whoever asks
-again is told the same, in whatever batch and on whatever machine. There is no float in it.
+again gets the same answer, in any batch and on any machine. There is no float in it.
 
 Control is decided first, by a hash of its own and its share of all weights. Among the others, weighted rendezvous: each
 variant draws a waiting time from its hash, exponential at its weight as the rate, and the shortest wins. Cumulative

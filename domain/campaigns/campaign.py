@@ -120,7 +120,9 @@ class Campaign(Aggregate[AnyCampaignEvent]):
     def change_kind(self, kind: Kind) -> None:
         """Refuse another kind: a campaign keeps the one it was drafted with."""
         if kind != self.kind:
-            raise CampaignIsFixed(f"{self.campaign_id!r} is of kind {self.kind} for good", place="kind")
+            raise CampaignIsFixed(
+                f"{self.campaign_id!r} is of kind {self.kind}, which cannot change", place="kind"
+            )
 
     def change_variants(self, variants: tuple[Variant, ...], weights: Weights | None) -> None:
         """Change variants while the campaign is a draft (R4), their names at any time; their order says nothing."""
@@ -173,7 +175,7 @@ class Campaign(Aggregate[AnyCampaignEvent]):
     def select(self, floor: float | None) -> None:
         """Let weights follow the primary conversion event, or with no floor no longer, where that was not said last.
 
-        A selection that ended by itself does not begin anew because the same file is applied again (docs/files.md).
+        A selection that ended by itself does not begin again because the same file is applied again (docs/files.md).
         """
         if floor == self.floor_applied:
             return
@@ -204,7 +206,7 @@ class Campaign(Aggregate[AnyCampaignEvent]):
         )
 
     def adjust(self, weights: Weights, evidence: SelectionEvidence, before: Weights, *, last: bool) -> bool:
-        """Share users by what the variants converted, where it is time to, and tell whether it was.
+        """Share users by what the variants converted, where it is time to; returns whether it was.
 
         `before` are the weights that these follow from: where others have been set since, or another floor, nothing is
         adjusted; nor before anyone received a variant. `last` says that going on would not help.
@@ -238,7 +240,7 @@ class Campaign(Aggregate[AnyCampaignEvent]):
             self.record(CampaignStopped())
 
     def archive(self) -> None:
-        """Put the campaign away for good (R4)."""
+        """Archive the campaign: nothing takes it back (R4)."""
         if self.status is not Status.ARCHIVED:
             self.record(CampaignArchived())
 
@@ -249,7 +251,7 @@ class Campaign(Aggregate[AnyCampaignEvent]):
 
     def _refuse_archived(self) -> None:
         if self.status is Status.ARCHIVED:
-            raise CampaignIsArchived(f"{self.campaign_id!r} is archived for good")
+            raise CampaignIsArchived(f"{self.campaign_id!r} is archived, and stays so")
 
     # Evolution
 

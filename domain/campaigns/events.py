@@ -96,7 +96,7 @@ class SelectionStarted(CampaignEvent, frozen=True):
 
 
 class SelectionEnded(CampaignEvent, frozen=True):
-    """Weights follow nothing any more: because they were told not to, or, with evidence, as going on would not help."""
+    """Weights follow nothing any more: somebody ended it, or, with evidence, going on would not help."""
 
     evidence: SelectionEvidence | None = None
 
@@ -117,7 +117,7 @@ class CampaignStopped(CampaignEvent, frozen=True):
 
 
 class CampaignArchived(CampaignEvent, frozen=True):
-    """The campaign is put away for good (R4)."""
+    """The campaign was archived: nothing takes it back (R4)."""
 
 
 AnyCampaignEvent = (

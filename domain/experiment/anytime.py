@@ -25,9 +25,9 @@ from domain.experiment.base_rates import farthest, hold_rates
 from domain.experiment.proportions import Interval, Proportion
 from domain.experiment.strata import Stratum, keep_comparable
 
-# Of the 5 % in which an interval may fail, the part that is the odds ratio's; the rest is the rates' it is told at.
+# Of the 5 % in which an interval may fail, the odds ratio's part; the rest is that of the rates it is given at.
 _OF_THE_RATIO = 0.9
-# Odds ratios beyond e^7, about 1,100, are told as having no limit.
+# Odds ratios beyond e^7, about 1,100, are given as having no limit.
 _FARTHEST = 7.0
 _HALVINGS = 40
 # Fewer ways to share the converted are summed one by one; of more, a series is right to a part in a thousand. The
@@ -94,18 +94,18 @@ def evidence(tables: Tables, null: float = 0.0) -> np.ndarray:
     e = sum over differences g of w(g) L(d + g) / L(d), L(d) = product over strata of e^(d x) / sum over k of
     C(n1, k) C(n2, m - k) e^(d k): x of the variant's n1 recipients converted, m of both together.
     """
-    heights = _log_likelihood(tables, null + DIFFERENCES) + LOG_WEIGHTS
+    heights = _log_likelihood_ratio(tables, null + DIFFERENCES) + LOG_WEIGHTS
     highest = heights.max(axis=-1)
     above = np.exp(heights - highest[:, np.newaxis]).sum(axis=-1)
-    logarithm: np.ndarray = highest + np.log(above) - _log_likelihood(tables, np.array([null]))[:, 0]
+    logarithm: np.ndarray = highest + np.log(above) - _log_likelihood_ratio(tables, np.array([null]))[:, 0]
     return logarithm
 
 
 def _tables(strata: Sequence[Stratum]) -> Tables | None:
-    told = keep_comparable(strata)
-    if not told:
+    comparable = keep_comparable(strata)
+    if not comparable:
         return None
-    counts = np.array([[*each.variant, *each.against] for each in told], dtype=float)
+    counts = np.array([[*each.variant, *each.against] for each in comparable], dtype=float)
     return Tables(*(column[:, np.newaxis] for column in counts.T))
 
 
@@ -114,7 +114,7 @@ def _together(stratum: Stratum) -> Proportion:
     return Proportion(x + y, n1 + n2)
 
 
-def _log_likelihood(tables: Tables, deltas: np.ndarray) -> np.ndarray:
+def _log_likelihood_ratio(tables: Tables, deltas: np.ndarray) -> np.ndarray:
     """The logarithm of L(delta) / L(0), by run and delta."""
     ours, sums = tables.converted, tables.converted + tables.other_converted
     n1, n2, m = (each.ravel() for each in (tables.recipients, tables.other_recipients, sums))

@@ -1,4 +1,4 @@
-"""At which rates an odds ratio is told as an uplift: where the rate of a period may lie, on all days looked at.
+"""The rates at which an odds ratio is given as an uplift: where the rate of a period may lie, on all days looked at.
 
 Of the rate q of N recipients, S of whom converted, e = sum over l of w(l) e^(l S) / (1 - q + q e^l)^N, over the
 differences and weights of `averaged`, is at most a martingale of mean 1, also where the recipients' own rates differ:

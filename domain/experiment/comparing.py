@@ -49,7 +49,7 @@ def results(experiment: Experiment, test: DecidingTest, uplift: float = UPLIFT) 
 
 
 def check_health(experiment: Experiment) -> Health:
-    """What is told of an experiment's health."""
+    """Check the experiment's health."""
     found = [each.first_receipts for each in experiment.variants]
     expected = [each.expected for each in experiment.variants]
     p = sample_ratio(found, expected) if len(found) > 1 and any(found) else None

@@ -178,7 +178,7 @@ class Health:
 
 @dataclass(frozen=True)
 class Results:
-    """All of it; `test` is the one that decides, `uplift` the one that recipients needed are told for."""
+    """All of it; `test` is the one that decides, `uplift` the one that recipients needed are computed for."""
 
     test: DecidingTest
     against: str

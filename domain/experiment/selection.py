@@ -101,7 +101,7 @@ def _are_apart(cohorts: Mapping[str, Sequence[Cohort]], deadline: int, names: Se
     """
     best, *others = (_over(cohorts[name], deadline) for name in names)
     confidence = 1 - SURE / max(1, len(others))
-    # The likeliest comes first: it is the one that most often cannot be told from the best.
+    # The likeliest comes first: most often it cannot be told apart from the best.
     for other in others:
         strata = [Stratum(other[age], best[age]) for age in sorted(best.keys() & other.keys())]
         uplift = interval(strata, confidence)

@@ -118,12 +118,12 @@ def evidence(likelihood: Likelihood, tau: float = TAU) -> np.ndarray:
 
 
 def _likelihood(strata: Sequence[Stratum]) -> Likelihood | None:
-    told = keep_comparable(strata)
-    if not told:
+    comparable = keep_comparable(strata)
+    if not comparable:
         return None
-    ours = np.array([[each.variant.converted] for each in told])
-    theirs = np.array([[each.against.converted] for each in told])
-    odds = np.array([[log(each.variant.recipients / each.against.recipients)] for each in told])
+    ours = np.array([[each.variant.converted] for each in comparable])
+    theirs = np.array([[each.against.converted] for each in comparable])
+    odds = np.array([[log(each.variant.recipients / each.against.recipients)] for each in comparable])
     return Likelihood(ours, ours + theirs, odds)
 
 

@@ -97,8 +97,10 @@ class Decision(NamedTuple):
         are = f"{_and(self.worse)} {'is' if len(self.worse) == 1 else 'are'} worse than control"
         if not self.unsure:
             return f"None: {are}."
-        told = f"{_and(self.unsure)} {'is' if len(self.unsure) == 1 else 'are'} not shown yet to beat it."
-        return f"None yet: {are}, {told}{'' if control_leads else f' {ahead}'}"
+        not_shown = (
+            f"{_and(self.unsure)} {'is' if len(self.unsure) == 1 else 'are'} not shown yet to beat it."
+        )
+        return f"None yet: {are}, {not_shown}{'' if control_leads else f' {ahead}'}"
 
     @property
     def _nobody_leads(self) -> str:
@@ -132,13 +134,13 @@ def decide(periods: Periods, control: str | None, test: DecidingTest) -> Decisio
 def _among(compared: "_Compared") -> Decision:
     """The decision where there is no control group."""
     leader, *level = compared.front(compared.rates)
-    told = compared.with_others(leader, [each for each in compared.rates if each != leader])
-    beaten = compared.beaten(leader, told)
+    comparisons = compared.with_others(leader, [each for each in compared.rates if each != leader])
+    beaten = compared.beaten(leader, comparisons)
     if level:
-        return Decision(None, Why.TOO_CLOSE, None, tuple(told), beaten, (leader, *level))
-    all_beaten = len(beaten) == len(told)
+        return Decision(None, Why.TOO_CLOSE, None, tuple(comparisons), beaten, (leader, *level))
+    all_beaten = len(beaten) == len(comparisons)
     why, winner = (Why.TEST_SAYS_SO, leader) if all_beaten else (Why.TOO_CLOSE, None)
-    return Decision(winner, why, leader, tuple(told), beaten)
+    return Decision(winner, why, leader, tuple(comparisons), beaten)
 
 
 def _beyond(control: str, compared: "_Compared") -> Decision:
@@ -151,21 +153,21 @@ def _beyond(control: str, compared: "_Compared") -> Decision:
     better = [each for each in variants if compared.beaten(each, [against[each]])]
     leader, *level = compared.front(better or [*variants, control])
     if leader == control:
-        told = _turn_round(against)
+        comparisons = _turn_round(against)
     else:
-        told = [
+        comparisons = [
             *compared.with_others(leader, [each for each in variants if each != leader]),
             against[leader],
         ]
-    beaten = compared.beaten(leader, told)
+    beaten = compared.beaten(leader, comparisons)
     if better:
-        return Decision(leader, Why.TEST_SAYS_SO, leader, tuple(told), beaten, tuple(level))
+        return Decision(leader, Why.TEST_SAYS_SO, leader, tuple(comparisons), beaten, tuple(level))
     worse = compared.beaten(control, _turn_round(against))
     return Decision(
         None,
         Why.NO_VARIANT_BEATS_CONTROL,
         None if level else leader,
-        tuple(told),
+        tuple(comparisons),
         beaten,
         (leader, *level) if level else (),
         tuple(each for each in variants if each in worse),

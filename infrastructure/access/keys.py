@@ -1,4 +1,4 @@
-"""Keys: who may call over HTTP, for which app group and what for. Only hashes are kept, and none is there at first."""
+"""API keys: who may call over HTTP, for which app group and what for. Only their hashes are stored."""
 
 import hashlib
 import hmac
@@ -25,7 +25,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True)
 class Key:
-    """A key as it can be shown; instants in microseconds since 1970. `app_id` is the app that its facts come from."""
+    """A key without its secret; instants in microseconds since 1970. `app_id` is the app that sends its facts."""
 
     key_id: str
     app_group: str
@@ -36,7 +36,7 @@ class Key:
     revoked_at: int | None
 
     def state(self, now: int) -> str:
-        """Whether it can be used."""
+        """Whether it is `valid`, `expired` or `revoked`."""
         if self.revoked_at is not None:
             return "revoked"
         return "expired" if self.expires_at is not None and self.expires_at <= now else "valid"
@@ -55,7 +55,7 @@ def create(
     app_id: str | None = None,
     expires_at: int | None = None,
 ) -> tuple[Key, str]:
-    """Make a key: what is kept of it, and the key itself, which no one can find out again."""
+    """Make a key; returns what is stored of it, and its text, which nobody can read again later."""
     key_id = "".join(secrets.choice(_ALPHABET) for _ in range(12))
     # 256 random bits: a slow hash would protect nothing more, and cost every call.
     text = f"cl_{key_id}_{secrets.token_urlsafe(32)}"
@@ -74,8 +74,8 @@ def create(
     return made, text
 
 
-def found(connection: Connection, text: str, now: int) -> Key | None:
-    """The key, where it is one and can be used; compared in constant time."""
+def find_valid(connection: Connection, text: str, now: int) -> Key | None:
+    """Find the key of a text if it is valid; the hashes are compared in constant time."""
     form = _FORM.fullmatch(text)
     row = None if form is None else connection.execute(_BY_ID, {"key_id": form[1]}).one_or_none()
     if row is None or not hmac.compare_digest(row.hash, _hash(text)):
@@ -84,8 +84,8 @@ def found(connection: Connection, text: str, now: int) -> Key | None:
     return key if key.state(now) == "valid" else None
 
 
-def listed(connection: Connection, app_group: str | None = None) -> list[Key]:
-    """All keys, or those of an app group, the oldest first."""
+def list_all(connection: Connection, app_group: str | None = None) -> list[Key]:
+    """List all keys or those of an app group, the oldest first."""
     query = select(keys).order_by(keys.c.created_at, keys.c.key_id)
     if app_group is not None:
         query = query.where(keys.c.app_group == app_group)
@@ -93,7 +93,7 @@ def listed(connection: Connection, app_group: str | None = None) -> list[Key]:
 
 
 def revoke(connection: Connection, key_id: str, now: int) -> Key | None:
-    """Let a key be used no more; None where there is no such key."""
+    """Revoke a key; returns None if there is no such key."""
     row = connection.execute(_BY_ID, {"key_id": key_id}).one_or_none()
     if row is None:
         return None

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from infrastructure.database import Database
 from infrastructure.database.failures import ConnectionLost
 from infrastructure.database.statements import cursor
-from infrastructure.event_store.reading import LAST_POSITION, MISSING
+from infrastructure.event_store.reading import MISSING, format_range
 from projections.engine.projection import UnreadableLog
 
 EVENTS = pa.schema(
@@ -43,8 +43,8 @@ _STRETCH = 1_000_000
 _ROWS = 20_000
 """Rows of a batch that is made of Python values."""
 
-_IDENTITIES = "SELECT app_group, user_id, journey_id FROM identities"
-_PROPERTIES = "SELECT journey_id, fact_id, text FROM kept_aside"
+READ_IDENTITIES = "SELECT app_group, user_id, journey_id FROM identities"
+READ_PROPERTIES = "SELECT journey_id, fact_id, text FROM kept_aside"
 
 
 _SETTINGS = (
@@ -71,29 +71,6 @@ class View(Protocol):
         """The rows of a query."""
 
 
-class BesideLog:
-    """The last position of the log, and the identities and properties at that moment."""
-
-    def __init__(self, view: View) -> None:
-        self._view = view
-        self.last = view.number(LAST_POSITION)
-
-    def identities(self) -> Iterator[pa.RecordBatch]:
-        """The identities, in any order."""
-        return self._view.batches(_IDENTITIES, IDENTITIES)
-
-    def properties(self) -> Iterator[pa.RecordBatch]:
-        """The free text of facts, in any order."""
-        return self._view.batches(_PROPERTIES, PROPERTIES)
-
-
-@contextmanager
-def read_beside_log(database: Database) -> Iterator[BesideLog]:
-    """What is stored beside the log, in one view of the database."""
-    with open_view(database) as view:
-        yield BesideLog(view)
-
-
 def read_events(database: Database, after: int, last: int) -> Generator[pa.RecordBatch, None, None]:
     """The events after one position, up to and including another, in order; raises UnreadableLog if one is missing.
 
@@ -103,7 +80,7 @@ def read_events(database: Database, after: int, last: int) -> Generator[pa.Recor
     for start in range(after, last, _stretch(database)):
         end = min(start + _stretch(database), last)
         with open_view(database) as view:
-            for batch in view.batches(_select_events(start, end), EVENTS):
+            for batch in view.batches(format_range(start, end), EVENTS):
                 done = _check_positions(batch, done)
                 yield batch
         if done < end:
@@ -123,15 +100,6 @@ def _check_positions(batch: pa.RecordBatch, done: int) -> int:
 
 def _missing(position: int) -> UnreadableLog:
     return UnreadableLog(position, MISSING)
-
-
-def _select_events(after: int, last: int) -> str:
-    """The query for a stretch of events; its numbers are part of the text, as a COPY takes no parameters."""
-    return (
-        "SELECT position, app_group, originator_id AS stream_id, originator_version AS version, topic, recorded_at, "  # noqa: S608
-        "command_id, actor, hash, state AS payload FROM events "
-        f"WHERE position > {after} AND position <= {last} ORDER BY position"
-    )
 
 
 def _is_server(database: Database) -> bool:

@@ -47,7 +47,7 @@ class Rows:
     """Rows of some journeys, by table."""
 
     identities: list[tuple[Any, ...]] = field(default_factory=list)
-    aside: list[tuple[Any, ...]] = field(default_factory=list)
+    texts: list[tuple[Any, ...]] = field(default_factory=list)
     index: IndexRows = field(default_factory=IndexRows)
 
 
@@ -56,14 +56,14 @@ class JourneyWriter:
 
     def __init__(self, dialect: Dialect) -> None:
         self._identities = dialect.filling(identities)
-        self._aside = dialect.filling(kept_aside)
+        self._texts = dialect.filling(kept_aside)
         self._facts = dialect.filling(journey_facts)
         self._lanes = dialect.filling(journey_lanes)
 
     def write(self, connection: Connection, rows: Rows) -> None:
         """Write rows, in the order of their keys; raises IntegrityError."""
         self._identities(connection, rows.identities)
-        self._aside(connection, sorted(rows.aside))
+        self._texts(connection, sorted(rows.texts))
         self._facts(connection, sorted(rows.index.facts))
         self._lanes(connection, sorted([*rows.index.lanes, *rows.index.months]))
 
@@ -95,7 +95,7 @@ def _derive(journey_id: str, entries: list[Entry], into: Rows) -> None:
             raise BadArchive(
                 f"journey {journey_id}: its free text belongs to another fact", code="damaged_file"
             )
-        into.aside.append((journey_id, event.id, entry.text))
+        into.texts.append((journey_id, event.id, entry.text))
         if user_id is not None:
             layer.facts[event.id] = (event, _digest_resealed(event, key, entry.text), entry.version)
     layer.rows(journey_id, into.index)

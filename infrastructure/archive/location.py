@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import fsspec  # type: ignore[import-untyped]
 
 from infrastructure.archive.manifest import UNFINISHED, BadArchive, is_beside_log
-from infrastructure.process.durable import locked, sync
+from infrastructure.process.durable import lock, sync
 
 _PRIVATE, _AS_OTHERS = 0o600, 0o666
 """Who may read and write a file, further limited by the process's umask."""
@@ -80,7 +80,7 @@ class Folder:
         self.path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
-            if not locked(descriptor):
+            if not lock(descriptor):
                 message = (
                     f"another archive is being made in {self.path}; let it end, or name another directory"
                 )

@@ -1,7 +1,7 @@
-"""A ledger out of an archive alone: the same log, and from it all that stands beside it, in one transaction.
+"""Restores a ledger from an archive alone: the same log, and all that is stored beside it, in one transaction.
 
-Keys do not travel. Each journey gets a new one, and what was said freely is sealed under it where a fact sent again is
-compared; the events keep the seals they were recorded with.
+Keys are not in an archive. Each journey gets a new key, and digests that recognise a fact sent again are made with free
+text sealed under the new key. The events keep the seals that they were recorded with.
 """
 
 from collections.abc import Iterator

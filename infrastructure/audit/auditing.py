@@ -89,7 +89,7 @@ def audit_ledger(
         events,
         judged,
         round(time.monotonic() - started, 3),
-        database.dialect.engine.url.render_as_string(hide_password=True),
+        database.address,
         printed(from_microseconds(projector.clock())),
         users,
         altered,

@@ -47,7 +47,7 @@ class NamedFact:
     position: int
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in the log."""
+        """As the log has it."""
         return {"id": self.id, "type": self.type, "at": printed(self.at), "position": str(self.position)}
 
 

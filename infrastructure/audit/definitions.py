@@ -79,8 +79,8 @@ class Definitions:
 
     def only(self, campaign_id: str) -> "Definitions":
         """The definitions of one campaign only."""
-        kept = [each for each in self.campaigns if each["campaign_id"] == campaign_id]
-        return Definitions(kept, self.time_zones)
+        own = [each for each in self.campaigns if each["campaign_id"] == campaign_id]
+        return Definitions(own, self.time_zones)
 
     def tables(self, first: int, last: int) -> dict[str, pa.Table]:
         """The tables that the rules read; time zones as they are between two instants in microseconds since 1970."""
@@ -116,9 +116,9 @@ def _add_campaign(rows: dict[str, list[tuple[Any, ...]]], campaign: Mapping[str,
         rows["variants"].append((*key, variant["id"], bool(variant.get("control", False))))
     for index, event in enumerate(events):
         apps = event.get("app_ids") or []
-        told = (event["type"], event.get("product_id"), event.get("name"))
+        filters = (event["type"], event.get("product_id"), event.get("name"))
         deadline = event["deadline_seconds"] * _MICROSECONDS
-        rows["conversion_events"].append((*key, index, *told, deadline, bool(apps)))
+        rows["conversion_events"].append((*key, index, *filters, deadline, bool(apps)))
         rows["conversion_event_apps"] += [(*key, index, app_id) for app_id in apps]
 
 

@@ -1,6 +1,6 @@
 """An audit as an HTML page: without scripts, downloads nothing, and readable in print."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any
@@ -56,20 +56,16 @@ def _totals(found: AuditResult) -> list[tuple[str, int, dict[str, int]]]:
 
 def _campaigns(found: AuditResult) -> list[dict[str, Any]]:
     """By campaign, its judged conversions as a share of the largest, and its number of differences."""
-    conversions: Counter[tuple[str, str]] = Counter()
-    events: dict[tuple[str, str], Counter[str]] = {}
+    events: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for key, number in found.judged.figures.items():
         if key.figure == "conversions" and key.clock == "conversion":
-            campaign = (key.app_group, key.campaign_id)
-            conversions[campaign] += int(number)
-            events.setdefault(campaign, Counter())[describe_conversion_event(key.thing)] += int(number)
+            events[key.app_group, key.campaign_id][describe_conversion_event(key.thing)] += int(number)
     differing = Counter(
         (each.app_group, each.campaign_id)
         for each in found.judged.differences
         if each.campaign_id is not None
     )
-    for campaign in differing:
-        conversions.setdefault(campaign, 0)
+    conversions = {campaign: events[campaign].total() for campaign in {*events, *differing}}
     largest = max(conversions.values(), default=0) or 1
     shown = sorted(conversions, key=lambda each: (-differing[each], -conversions[each], each))[:_CAMPAIGNS]
     return [
@@ -77,7 +73,7 @@ def _campaigns(found: AuditResult) -> list[dict[str, Any]]:
             "app_group": campaign[0],
             "campaign_id": campaign[1],
             "conversions": conversions[campaign],
-            "by_event": dict(sorted(events.get(campaign, {}).items())),
+            "by_event": dict(sorted(events[campaign].items())),
             "share": float(Decimal(conversions[campaign]) / largest),
             "differing": differing[campaign],
         }

@@ -85,7 +85,7 @@ def start_session(directory: Path, memory: str) -> "SparkSession":
     except PySparkException as error:
         said = [line for line in log.read_text(errors="replace").splitlines() if "rror" in line]
         code = "no_java" if any("UnsupportedClassVersion" in line for line in said) else "no_spark"
-        message = f"Spark did not begin: {next(iter(said), first_line(error))}; {_JAVA}"
+        message = f"Spark did not start: {next(iter(said), first_line(error))}; {_JAVA}"
         raise NoSpark(message, code=code) from error
 
 

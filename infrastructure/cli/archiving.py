@@ -84,7 +84,7 @@ def restore(
 
 
 def _sentence(service: Service, restored: Restored) -> str:
-    address = service.database.dialect.engine.url.render_as_string(hide_password=True)
+    address = service.database.address
     return (
         f"Restored into {plain(address)} up to position {restored.position:,}: "
         f"{restored.facts:,} facts of {restored.journeys:,} users. "

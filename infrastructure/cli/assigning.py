@@ -21,8 +21,8 @@ from infrastructure.cli.options import (
     JsonOption,
     bad_option,
 )
-from infrastructure.inbound.files.lines import Overlong, lines_of
-from infrastructure.inbound.files.source import Source
+from infrastructure.inbound.files.byte_lines import Overlong, read_lines
+from infrastructure.inbound.files.byte_source import ByteSource
 
 _MOST_ROWS = 1_000
 """More assignments are printed as lines with tabs: rich takes minutes to lay out such a table."""
@@ -85,8 +85,8 @@ def _pages(user_ids: Iterable[str]) -> Iterator[list[str]]:
 
 def _of_file(path: str) -> Iterator[str]:
     """The ids in a file, which may be compressed; empty lines are skipped. Raises UnreadableFile and BadUserId."""
-    with closing(Source(path)) as source:
-        for number, line in enumerate(lines_of(source), 1):
+    with closing(ByteSource(path)) as source:
+        for number, line in enumerate(read_lines(source), 1):
             place = f"line {number}"
             if isinstance(line, Overlong):
                 raise BadUserId("this line is too long for a user id; write one id on each line", place=place)

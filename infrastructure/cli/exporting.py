@@ -13,7 +13,7 @@ from infrastructure.cli.console import Bar, err, out, plain, print_json
 from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption
 from infrastructure.cli.refused import INTERRUPTED, UNREADABLE, Refused
-from infrastructure.export import FORMATS, WHAT, Asked, BadExport, Export, Manifest, open_source
+from infrastructure.export import FORMATS, WHAT, BadExport, Export, ExportRequest, Manifest, open_source
 from projections.engine.projection import UnreadableLog
 
 
@@ -43,7 +43,7 @@ def export(
     if file_format not in FORMATS:
         raise Refused(f"--format is one of {', '.join(FORMATS)}", code="bad_format", status=UNREADABLE)
     with opened(database) as service, Bar() as bar, _refusing():
-        asked = Asked(what, file_format, only_app_group(service, app_group), campaign)
+        asked = ExportRequest(what, file_format, only_app_group(service, app_group), campaign)
         source = open_source(service.database, service.ledger, service.projector, asked)
         exporting = Export(service.database, source, asked, to, bar.show, _tell)
         with _saying_what_is_done(exporting):
@@ -86,7 +86,7 @@ def _saying_what_is_done(exporting: Export) -> Iterator[None]:
 
 
 def _table(manifest: Manifest) -> Table:
-    table = Table(title=plain(str(manifest.asked)), title_justify="left")
+    table = Table(title=plain(str(manifest.request)), title_justify="left")
     for heading in ("Parts", "Rows", "Bytes", "Up to position"):
         table.add_column(heading, justify="right")
     figures = (len(manifest.parts), manifest.rows, manifest.size, int(manifest.position))

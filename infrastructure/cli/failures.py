@@ -13,7 +13,7 @@ from infrastructure.cli.console import err, shown
 from infrastructure.cli.refused import REFUSED, UNREADABLE, Refused
 from infrastructure.database import UnusableDatabase
 from infrastructure.database.failures import Busy, ConnectionLost, DiskFull, OutcomeUnknown
-from infrastructure.inbound.files.reading import UnreadableFile
+from infrastructure.inbound.files.fact_rows import UnreadableFile
 from infrastructure.migrations import NewerSchema
 from projections.engine.projection import OtherCode, ProjectionStopped
 

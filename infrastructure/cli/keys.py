@@ -77,7 +77,7 @@ def list_keys(
     with opened(database) as service:
         now = microseconds(service.now())
         with service.database.reading() as connection:
-            found = keys.listed(connection, app_group)
+            found = keys.list_all(connection, app_group)
     if json_output:
         print_json({"keys": [_told(each, now) for each in found]})
         return

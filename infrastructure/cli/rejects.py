@@ -17,8 +17,8 @@ from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOptio
 from infrastructure.cli.refused import SOME_REJECTED
 from infrastructure.composition import Service
 from infrastructure.inbound import earlier, rejects
+from infrastructure.inbound.files.fact_rows import without_context
 from infrastructure.inbound.files.json_lines import read_object
-from infrastructure.inbound.files.reading import kept
 from infrastructure.inbound.rejects import Reject
 
 commands = typer.Typer(no_args_is_help=True)
@@ -199,4 +199,4 @@ def _read(reject: Reject) -> _Sent:
         raw = read_object(reject.fact)
         return _Sent(raw, read_fact(raw))
     except FactRefused as refusal:
-        return _Sent(raw, kept(refusal))
+        return _Sent(raw, without_context(refusal))

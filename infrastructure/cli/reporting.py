@@ -11,6 +11,7 @@ from application.queries.report import (
     MOST_CHANGES,
     USUAL_CHANGES,
     AnyReport,
+    read_clock,
     read_difference,
     read_report,
     read_report_as_of,
@@ -121,9 +122,7 @@ def _question(given: Mapping[str, Any]) -> _Question:
     """The question that these options ask; raises Refused where they exclude one another."""
     days = [option for option in ("--received-from", "--to") if option in given]
     _refuse_combinations(given, days)
-    clock = given.get("--clock", "recorded")
-    if clock not in get_args(Clock):
-        raise bad_option("--clock", f"{clock!r} is no clock: {' or '.join(get_args(Clock))}")
+    clock = read_clock(given.get("--clock", "recorded"))
     if "--as-of" in given:
         at = instant("--as-of", given["--as-of"])
         return lambda asked: read_report_as_of(asked, at, clock)

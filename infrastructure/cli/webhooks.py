@@ -31,7 +31,7 @@ _SHOWN = 1_000
 @contextmanager
 def _managing(database: str | None, app_group: str | None) -> Iterator[Webhooks]:
     with opened(database) as service:
-        yield Webhooks(service.database, service.ledger, service.log, only_app_group(service, app_group))
+        yield Webhooks(service.database, service.ledger, only_app_group(service, app_group))
 
 
 @commands.command()

@@ -1,7 +1,7 @@
 """The ledger's database: SQLite in a file, or PostgreSQL.
 
-What differs between the two stands in sqlite.py and postgresql.py, and nowhere else; what both are asked for is
-dialect.py. statements.py runs statements compiled once, failures.py says what a failure means for whoever writes.
+Only sqlite.py and postgresql.py know what differs between the two; dialect.py is their common interface. statements.py
+runs statements that are compiled once. failures.py says what a failure means for the caller.
 """
 
 import threading
@@ -19,7 +19,7 @@ from infrastructure.database.failures import OutcomeUnknown
 __all__ = ["Database", "UnusableDatabase", "sqlite_file"]
 
 _DIALECTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-"""By SQLAlchemy's name, which is the module's too: a driver takes a while to load, and one of them is enough."""
+"""Class by SQLAlchemy's name, which is the module's too. Only the module needed is loaded: drivers load slowly."""
 
 
 class Database:
@@ -27,29 +27,37 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.dialect = _dialect(url)
+        self.dialect = _open_dialect(url)
+        # On SQLite the threads of this process wait for each other here, and not for the file's lock, where waiting
+        # means polling.
         self._turns = threading.RLock() if self.dialect.one_writer else nullcontext()
+
+    @property
+    def address(self) -> str:
+        """The URL without its password, to be shown."""
+        return self.dialect.engine.url.render_as_string(hide_password=True)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A read transaction: one consistent view of what was committed before its first query."""
-        with self.dialect.failures(), self._connected("reading") as connection:
+        """A read transaction: one consistent view of everything that was committed before its first query."""
+        with self.dialect.failures(), self._transaction("reading") as connection:
             yield connection
 
     def writing(self) -> AbstractContextManager[Connection]:
-        """A write transaction, left with an error it leaves nothing behind; raises OutcomeUnknown.
+        """A write transaction, rolled back if the block raises an error. Raises OutcomeUnknown.
 
-        SQLite lets one in at a time, and the next one waits here.
+        On SQLite there is one at a time, and the others wait here.
         """
         return self._writing("writing")
 
     def projecting(self) -> AbstractContextManager[Connection]:
-        """The same, but that a power cut may undo the last ones, whole, on SQLite: for what the log can make again."""
+        """A write transaction for what the log can make again: on SQLite a power cut may undo the last ones."""
         return self._writing("projecting")
 
     @contextmanager
     def _writing(self, purpose: Purpose) -> Iterator[Connection]:
-        with self.dialect.failures(), self._turns, self._connected(purpose) as connection:
+        # The order matters: first the turn of this process, then the lock of the database.
+        with self.dialect.failures(), self._turns, self._transaction(purpose) as connection:
             yield connection
             self._commit(connection)
             self.dialect.tidy(connection)
@@ -58,14 +66,15 @@ class Database:
         try:
             connection.commit()
         except Exception as error:
+            # COMMIT may have arrived: only the server knows whether the transaction is recorded.
             if self.dialect.is_broken(connection):
                 reason = getattr(error, "orig", error)
                 raise OutcomeUnknown(f"the database went away while it committed: {reason}") from error
             raise
 
     @contextmanager
-    def _connected(self, purpose: Purpose) -> Iterator[Connection]:
-        """A connection in a transaction, which is rolled back unless it was committed."""
+    def _transaction(self, purpose: Purpose) -> Iterator[Connection]:
+        """A connection in a transaction, which is rolled back unless the caller commits it."""
         connection = self.dialect.connect(purpose)
         try:
             connection.begin()
@@ -83,7 +92,7 @@ class Database:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite URL; None for any other."""
+    """Return the file of a SQLite URL; None for any other URL."""
     try:
         parsed = make_url(url)
     except SQLAlchemyError:
@@ -91,13 +100,13 @@ def sqlite_file(url: str) -> Path | None:
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
-def _dialect(url: str) -> Dialect:
+def _open_dialect(url: str) -> Dialect:
     try:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
     except Exception as error:
-        # Not repeated: there may be a password in it.
-        raise UnusableDatabase("this is no database URL; try sqlite:///conversions.db") from error
+        # The message does not repeat the URL: it may contain a password.
+        raise UnusableDatabase("this is not a database URL; try sqlite:///conversions.db") from error
     if backend not in _DIALECTS:
         raise UnusableDatabase(
             f"no support for {backend}; try sqlite:///conversions.db or postgresql+psycopg://USER@HOST/DATABASE"

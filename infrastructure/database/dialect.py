@@ -1,4 +1,4 @@
-"""What the ledger asks of a database beyond SQL that all understand."""
+"""What the ledger needs from a database beyond SQL that both kinds understand."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -10,34 +10,34 @@ from sqlalchemy.sql import FromClause
 from sqlalchemy.types import TypeEngine
 
 Purpose = Literal["reading", "writing", "projecting"]
-"""What a transaction is for. One that projects writes what would be written again after a power cut: it need not wait
-for the disk."""
+"""What a transaction is for. A projecting one writes what can be made again after a power cut, so it need not wait for
+the disk."""
 
 OnConflict = Literal["refuse", "ignore", "replace"]
-"""What becomes of a row whose key is taken: an IntegrityError, nothing, or the new row in its place."""
+"""What happens to a row whose key exists: an IntegrityError, nothing, or it replaces the existing row."""
 
 Fill = Callable[[Connection, Sequence[tuple[Any, ...]]], None]
-"""Puts rows, whole and in the order of the table's columns, into a table."""
+"""Inserts rows, whole and in the order of the table's columns."""
 
 
 class UnusableDatabase(Exception):
-    """A database URL that the ledger cannot work with."""
+    """The ledger cannot work with a database of this URL."""
 
 
 class Dialect(Protocol):
-    """One kind of database; made from its URL, raises UnusableDatabase."""
+    """One kind of database; its constructor raises UnusableDatabase."""
 
     engine: Engine
     one_writer: bool
-    """Whether a write transaction keeps all others out from its start; then the locks below have nothing to do."""
+    """Whether a write transaction excludes all others from its start; the locks below then do nothing."""
     poll_seconds: float
-    """How often to look for new events."""
+    """How often to look for new events, in seconds."""
 
     def __init__(self, url: URL) -> None: ...
 
     @property
     def compiler(self) -> Compiler:
-        """What statements are compiled for."""
+        """SQLAlchemy's dialect, for which statements are compiled."""
 
     def connect(self, purpose: Purpose) -> Connection:
         """A connection from the pool, set up for a transaction of that purpose."""
@@ -46,31 +46,31 @@ class Dialect(Protocol):
         """Whether the connection cannot be used again."""
 
     def failures(self) -> AbstractContextManager[None]:
-        """Raises the driver's errors under the names of failures.py."""
+        """Turn the driver's errors into those of failures.py."""
 
     def keys(self, parameter: str, **columns: type | TypeEngine[Any]) -> FromClause:
-        """Many keys in one parameter, a JSON array of arrays, as a table of its own with columns of these types."""
+        """Many keys as a table with columns of these types; the parameter is one JSON array of arrays."""
 
     def filling(self, table: Table, on_conflict: OnConflict = "refuse") -> Fill:
-        """What fills the table with rows, thousands at a time."""
+        """The function that inserts rows into the table, thousands at a time."""
 
     def take_turn(self, connection: Connection, *, alone: bool) -> None:
-        """Write beside others who do, or, `alone`, once they have finished and before they begin again."""
+        """Take the first lock of a write transaction: shared with other writers, or `alone`, without any."""
 
     def lock_log(self, connection: Connection) -> None:
-        """Let no one else append to the log until the transaction ends: the last lock that a transaction takes."""
+        """Lock the log for appending until the transaction ends. It is the last lock that a transaction takes."""
 
     def unblock(self) -> None:
-        """End a writer that hangs while others wait for it, if there is one."""
+        """End a writer that hangs while it holds a lock for which others wait."""
 
     def lock_schema(self, connection: Connection) -> None:
-        """Let no one else migrate until the transaction ends."""
+        """Lock the schema for migrations until the transaction ends."""
 
     def tidy(self, connection: Connection) -> None:
-        """Do what keeps the database in good order, after a transaction has committed and before the next begins."""
+        """Do maintenance after a transaction has committed, before the next begins."""
 
     def announce(self, connection: Connection) -> None:
-        """Hint to whoever listens that events were recorded, once they are committed."""
+        """Notify listeners of new events once the transaction commits."""
 
     def listen(self) -> AbstractContextManager[Callable[[float], None]]:
-        """Listen for such hints: gives a function that waits so many seconds, less when a hint comes."""
+        """Listen for notifications: gives a function that waits for some seconds, or until a notification comes."""

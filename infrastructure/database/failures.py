@@ -1,25 +1,25 @@
-"""What a failure of the database means, under the names of `eventsourcing`, whatever driver it came from.
+"""What a failure of the database means for the caller, as exceptions of `eventsourcing`, whichever driver raised it.
 
-An IntegrityError says that someone else was faster, or that the same thing was recorded before.
+An IntegrityError says that another writer was faster, or that the same thing is recorded already.
 """
 
 from eventsourcing.persistence import OperationalError
 
 
 class ConnectionLost(OperationalError):
-    """The database went away before COMMIT was sent: nothing was recorded, and it may be tried again."""
+    """The connection broke before COMMIT was sent: nothing is recorded, and the caller may try again."""
 
 
 class OutcomeUnknown(OperationalError):
-    """The database went away while it committed: what was sent may be recorded or not, and has to be looked up.
+    """The connection broke during COMMIT: the transaction is recorded or not, and only a look at the log can tell.
 
-    Whoever is told so may send the same again: what was recorded is answered as a duplicate.
+    A sender who gets this error may send the same facts again: recorded ones are answered as duplicates.
     """
 
 
 class Busy(OperationalError):
-    """Others held a lock for too long: nothing was recorded, and it may be tried again."""
+    """Others held a lock for too long: nothing is recorded, and the caller may try again."""
 
 
 class DiskFull(OperationalError):
-    """The database has no space left: nothing was recorded."""
+    """The database has no space left: nothing is recorded."""

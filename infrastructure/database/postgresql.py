@@ -1,4 +1,8 @@
-"""PostgreSQL 15 and later, by psycopg 3. The locks it takes are described in docs/decisions/0006."""
+"""PostgreSQL 15 and later, by psycopg 3. docs/decisions/0006 describes its locks.
+
+A write transaction takes locks in this order: its turn (shared, or alone), rows, and last the log. Whoever has the
+log's lock appends and commits, so positions have no gaps and commit in order.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -33,7 +37,7 @@ from sqlalchemy.types import TypeEngine
 
 from infrastructure.database.dialect import Dialect, Fill, OnConflict, Purpose, UnusableDatabase
 from infrastructure.database.failures import Busy, ConnectionLost, DiskFull
-from infrastructure.database.statements import Prepared, as_keys, cursor, resolved
+from infrastructure.database.statements import Prepared, as_keys, cursor, resolve_conflicts
 
 log = structlog.get_logger()
 
@@ -41,14 +45,14 @@ _OLDEST = 150_000
 _CONNECT_SECONDS = 10
 _LOCK_SECONDS = 60
 _IDLE_SECONDS = 30
-"""Below the lock's: a writer that hangs is cut off before those who wait for it give up."""
+"""Less than the lock's timeout: a writer that hangs is ended before those who wait for it give up."""
 _HANGING_SECONDS = 30
-"""A COPY whose client sends nothing holds the log's lock no longer than this where someone waits for it."""
+"""How long a COPY whose client sends nothing may hold a lock for which others wait."""
 _POOL = 10
 
 _CHANNEL = "conversions_events"
 
-# Advisory locks have numbers; these begin with the letters of "CONV".
+# Advisory locks are numbers; these begin with the letters of "CONV".
 _TURN, _LOG, _SCHEMA = (0x434F4E56 << 8 | number for number in (1, 2, 3))
 
 _SETTINGS = f"""
@@ -64,7 +68,7 @@ SELECT set_config('lock_timeout', '{_LOCK_SECONDS}s', false),
        current_setting('server_version_num')::int, current_setting('server_encoding')
 """
 
-# Materialised first, so that no one else is ended while the server still looks for whom it should.
+# MATERIALIZED: the server decides which backends hang before it ends the first one.
 _END_HANGING = """
 WITH hanging AS MATERIALIZED (
     SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -91,7 +95,7 @@ _COPIED = {BigInteger: "int8", Integer: "int4"}
 
 
 class PostgreSQL(Dialect):
-    """A ledger on a server, written by many transactions at once; the log grows by one after the other."""
+    """A ledger on a server. Many transactions write at once; they append to the log one after the other."""
 
     one_writer = False
     poll_seconds = 0.5
@@ -110,7 +114,7 @@ class PostgreSQL(Dialect):
             "keepalives_count": 3,
             "tcp_user_timeout": 1000 * _LOCK_SECONDS,
         }
-        # What the URL says goes before.
+        # Arguments in the URL override these.
         self._arguments = {name: value for name, value in self._arguments.items() if name not in url.query}
         self.engine = create_engine(
             self._url,
@@ -129,7 +133,7 @@ class PostgreSQL(Dialect):
         connection = self.engine.connect()
         if purpose == "reading":
             return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        # One that projects waits for the disk too: a report that was read does not go back when the server restarts.
+        # A projecting transaction waits for the disk too: otherwise a report could go back when the server restarts.
         return connection
 
     def is_broken(self, connection: Connection) -> bool:
@@ -142,7 +146,7 @@ class PostgreSQL(Dialect):
         try:
             yield
         except (psycopg.Error, sqlalchemy_errors.DBAPIError) as error:
-            raise _translated(error) from error
+            raise _translate(error) from error
 
     def keys(self, parameter: str, **columns: type | TypeEngine[Any]) -> FromClause:
         rows = func.json_array_elements(cast(bindparam(parameter), JSON)).table_valued(column("value", JSON))
@@ -155,11 +159,11 @@ class PostgreSQL(Dialect):
 
     def filling(self, table: Table, on_conflict: OnConflict = "refuse") -> Fill:
         if on_conflict == "refuse":
-            return _copying(table)
+            return _copy_into(table)
         rows = self.keys("rows", **{each.name: each.type for each in table.columns})
         names = [each.name for each in table.columns]
         statement = insert(table).from_select(names, select(*rows.columns))
-        prepared = Prepared(resolved(statement, table, on_conflict), self.compiler)
+        prepared = Prepared(resolve_conflicts(statement, table, on_conflict), self.compiler)
 
         def fill(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
             if rows:
@@ -175,7 +179,7 @@ class PostgreSQL(Dialect):
         cursor(connection).execute(f"SELECT pg_advisory_xact_lock({_LOG})")
 
     def unblock(self) -> None:
-        # No timeout of the server's reaches a backend that waits for the rest of a COPY.
+        # No timeout of the server ends a backend that waits for the rest of a COPY.
         with self.failures(), self.engine.connect() as connection, connection.begin():
             hanging = cursor(connection).execute(_END_HANGING, ([_TURN, _LOG], _HANGING_SECONDS))
             for (process,) in hanging.fetchall():
@@ -185,14 +189,14 @@ class PostgreSQL(Dialect):
         cursor(connection).execute(f"SELECT pg_advisory_xact_lock({_SCHEMA})")
 
     def tidy(self, connection: Connection) -> None:
-        """The server does it."""
+        """Do nothing: the server maintains itself."""
 
     def announce(self, connection: Connection) -> None:
         cursor(connection).execute(f"NOTIFY {_CHANNEL}")
 
     @contextmanager
     def listen(self) -> Iterator[Callable[[float], None]]:
-        # Not of the pool: a connection that listens is of no use to others.
+        # Not from the pool: nobody else can use a connection that listens.
         positional, named = self.engine.dialect.create_connect_args(self._url)
         with self.failures(), closing(psycopg.connect(*positional, **{**self._arguments, **named})) as driver:
             _set_up(driver, None)
@@ -218,10 +222,10 @@ def _set_up(connection: Any, _record: object) -> None:  # noqa: ANN401
         raise UnusableDatabase(f"the database's encoding is {encoding}; make one with ENCODING 'UTF8'")
 
 
-def _copying(table: Table) -> Fill:
+def _copy_into(table: Table) -> Fill:
     names = ", ".join(f'"{each.name}"' for each in table.columns)
     statement = f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)'
-    types = [_copied(each) for each in table.columns]
+    types = [_copy_type(each) for each in table.columns]
 
     def fill(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
@@ -234,17 +238,17 @@ def _copying(table: Table) -> Fill:
     return fill
 
 
-def _copied(each: Column[Any]) -> str:
-    """The type of a column as COPY sends it."""
+def _copy_type(each: Column[Any]) -> str:
+    """The name of a column's type in a binary COPY."""
     for kind, name in _COPIED.items():
         if type(each.type) is kind:
             return name
     return "bytea" if each.type.python_type is bytes else "text"
 
 
-def _translated(error: Exception) -> PersistenceError:
+def _translate(error: Exception) -> PersistenceError:
     reason = getattr(error, "orig", None) or error
-    # The first line alone: details name ids of users.
+    # Only the first line: the details name ids of users.
     message = next(iter(str(reason).splitlines()), type(reason).__name__)
     if isinstance(reason, _FASTER):
         return IntegrityError(message)

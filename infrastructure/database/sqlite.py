@@ -1,6 +1,7 @@
-"""SQLite in a file, by pysqlite3: Python's own has a bug that can corrupt a write-ahead log (measured before we began).
+"""SQLite in a file, by pysqlite3: Python's own SQLite has a bug that can corrupt a write-ahead log (we measured it).
 
-One process opens a ledger file through one SQLite library only: two drop each other's locks.
+A process may open a ledger file through one SQLite library only. A second library would drop the first one's locks,
+because the system drops all locks of a process on a file when the process closes it once.
 """
 
 import time
@@ -21,15 +22,15 @@ from sqlalchemy.types import TypeEngine
 
 from infrastructure.database.dialect import Dialect, Fill, OnConflict, Purpose, UnusableDatabase
 from infrastructure.database.failures import Busy, DiskFull
-from infrastructure.database.statements import cursor, resolved
+from infrastructure.database.statements import cursor, resolve_conflicts
 
 _BUSY_SECONDS = 60
 _LOOK_SECONDS = 0.001
-"""How often to look whether the lock for writing is free."""
+"""How often to try again when another process has the write lock."""
 _CACHE_KIB = 64 * 1024
 _CHECKPOINT_PAGES = 32_768
 _LONG_LOG = 256 * 1024 * 1024
-"""Bytes of the write-ahead log. An import decides while it commits: there is always a reader, who keeps it growing."""
+"""Bytes of a long write-ahead log. An import always has a reader open, and so the log never starts again by itself."""
 _TIDY_MILLISECONDS = 3_000
 
 # WAL with FULL loses nothing acknowledged at a power cut; with NORMAL it did (measured before we began).
@@ -42,7 +43,7 @@ _SETTINGS = (
 )
 
 _MOST_ROWS = 1024
-"""Rows in one statement: while it runs, other threads have the interpreter; and 10 columns stay below 32,766 values."""
+"""Rows in one statement. Other threads run Python while it runs; and 10 columns stay below SQLite's 32,766 values."""
 
 
 class SQLite(Dialect):
@@ -76,7 +77,7 @@ class SQLite(Dialect):
         try:
             yield
         except (sqlite.Error, sqlalchemy_errors.DBAPIError) as error:
-            raise _translated(error) from error
+            raise _translate(error) from error
 
     def keys(self, parameter: str, **columns: type | TypeEngine[Any]) -> FromClause:
         rows = func.json_each(bindparam(parameter)).table_valued(column("value", String))
@@ -86,8 +87,8 @@ class SQLite(Dialect):
         return select(*values).subquery()
 
     def filling(self, table: Table, on_conflict: OnConflict = "refuse") -> Fill:
-        head, row, tail = _parts(table, on_conflict, self.compiler)
-        given = _given(table, self.compiler)
+        head, row, tail = _split_insert(table, on_conflict, self.compiler)
+        bind = _binder(table, self.compiler)
 
         @cache
         def statement(rows: int) -> str:
@@ -98,25 +99,25 @@ class SQLite(Dialect):
             while done < len(rows):
                 # Powers of two, so that there are few statements to plan.
                 size = min(_MOST_ROWS, 1 << ((len(rows) - done).bit_length() - 1))
-                run(statement(size), [value for row in given(rows[done : done + size]) for value in row])
+                run(statement(size), [value for row in bind(rows[done : done + size]) for value in row])
                 done += size
 
         return fill
 
     def take_turn(self, connection: Connection, *, alone: bool) -> None:
-        """BEGIN IMMEDIATE has taken it."""
+        """Do nothing: BEGIN IMMEDIATE has locked everything."""
 
     def lock_log(self, connection: Connection) -> None:
-        """BEGIN IMMEDIATE has locked everything."""
+        """Do nothing: BEGIN IMMEDIATE has locked everything."""
 
     def unblock(self) -> None:
-        """A process that hangs keeps its lock until it ends; nobody else can end it."""
+        """Do nothing: a process that hangs keeps its lock until it ends."""
 
     def lock_schema(self, connection: Connection) -> None:
-        """BEGIN IMMEDIATE has locked everything."""
+        """Do nothing: BEGIN IMMEDIATE has locked everything."""
 
     def tidy(self, connection: Connection) -> None:
-        """Begin the write-ahead log anew where it is long: while someone always reads, it would only grow."""
+        """Start a long write-ahead log again from its beginning: while readers overlap, it would only grow."""
         size = _size(self._log_file)
         if size <= self._long_log:
             return
@@ -124,11 +125,11 @@ class SQLite(Dialect):
         run(f"PRAGMA busy_timeout={_TIDY_MILLISECONDS}").fetchall()
         ((busy, *_),) = run("PRAGMA wal_checkpoint(RESTART)").fetchall()
         run(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}").fetchall()
-        # Where someone reads for long, not every commit shall wait for them.
+        # If a long read prevented it, try again only after as many bytes more: each try makes a commit wait.
         self._long_log = size + _LONG_LOG if busy else _LONG_LOG
 
     def announce(self, connection: Connection) -> None:
-        """Whoever follows the log looks often."""
+        """Do nothing: whoever follows the log polls it."""
 
     @contextmanager
     def listen(self) -> Iterator[Callable[[float], None]]:
@@ -142,37 +143,37 @@ def _size(file: Path) -> int:
         return 0
 
 
-def _parts(table: Table, on_conflict: OnConflict, compiler: Compiler) -> tuple[str, str, str]:
-    """An INSERT of one row: what stands before VALUES, the row, and what stands after."""
-    statement = resolved(insert(table), table, on_conflict)
+def _split_insert(table: Table, on_conflict: OnConflict, compiler: Compiler) -> tuple[str, str, str]:
+    """Split an INSERT of one row into the text before VALUES, the row, and the text after it."""
+    statement = resolve_conflicts(insert(table), table, on_conflict)
     head, _, values = str(statement.compile(dialect=compiler)).partition(" VALUES ")
     row, close, tail = values.partition(")")
     return head, row + close, tail
 
 
-def _given(table: Table, compiler: Compiler) -> Callable[[Any], Any]:
-    """What turns rows into values that the driver takes: instants, days and money are text."""
+def _binder(table: Table, compiler: Compiler) -> Callable[[Any], Any]:
+    """The function that turns rows into values for the driver: instants, days and money become text."""
     made = [each.type.dialect_impl(compiler).bind_processor(compiler) for each in table.columns]
     makers = [(place, maker) for place, maker in enumerate(made) if maker is not None]
     if not makers:
         return lambda rows: rows
 
-    def given(rows: Sequence[tuple[Any, ...]]) -> Iterator[list[Any]]:
+    def bind(rows: Sequence[tuple[Any, ...]]) -> Iterator[list[Any]]:
         for row in rows:
             values = list(row)
             for place, maker in makers:
                 values[place] = maker(values[place])
             yield values
 
-    return given
+    return bind
 
 
 def _set_up(connection: Any, _record: object) -> None:  # noqa: ANN401
     # The driver's own BEGIN is deferred: a read that turns into a write then fails instead of waiting.
     connection.isolation_level = None
     for setting in _SETTINGS:
-        # Of several that turn a new file to writing ahead at once, all but one are refused without waiting.
-        _once_free(connection.execute, setting)
+        # When several processes switch a new file to write-ahead logging at once, SQLite refuses all but one.
+        _run_once_free(connection.execute, setting)
 
 
 def _begin(connection: Connection) -> None:
@@ -188,16 +189,16 @@ def _begin(connection: Connection) -> None:
 
 
 def _take_the_lock(run: Callable[[str], Any]) -> None:
-    """Begin to write as soon as the other process has ended: SQLite's own waiting looks ever more seldom."""
+    """Begin to write as soon as the lock is free: SQLite's own waiting looks less and less often."""
     run("PRAGMA busy_timeout=0")
     try:
-        _once_free(run, "BEGIN IMMEDIATE")
+        _run_once_free(run, "BEGIN IMMEDIATE")
     finally:
         run(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
 
 
-def _once_free(run: Callable[[str], Any], statement: str) -> None:
-    """Run a statement as soon as no one else holds the lock that it needs."""
+def _run_once_free(run: Callable[[str], Any], statement: str) -> None:
+    """Run a statement as soon as the lock that it needs is free."""
     give_up = time.monotonic() + _BUSY_SECONDS
     while True:
         try:
@@ -210,7 +211,7 @@ def _once_free(run: Callable[[str], Any], statement: str) -> None:
             return
 
 
-def _translated(error: Exception) -> Exception:
+def _translate(error: Exception) -> Exception:
     reason = getattr(error, "orig", None) or error
     if isinstance(reason, sqlite.IntegrityError):
         return IntegrityError(str(reason))

@@ -1,4 +1,4 @@
-"""Statements compiled once, and run past the ORM's and Core's work per call."""
+"""Statements that are compiled once: SQLAlchemy's work for each call costs more than many of our queries."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from infrastructure.database.dialect import OnConflict
 
 
 def constant(number: int) -> ColumnElement[int]:
-    """A number written into the statement: SQLite plans a statement anew whenever a bound LIMIT is bound."""
+    """A number as part of the statement's text: SQLite plans a statement again each time a LIMIT is bound."""
     return literal_column(str(number), Integer)
 
 
@@ -27,15 +27,15 @@ class Prepared:
         self._constants = {name: value for name, value in stated.items() if value is not None}
 
     def all(self, connection: Connection, **values: Any) -> list[Any]:
-        """Every row."""
+        """Run the statement and return every row."""
         return self.run(connection, **values).fetchall()  # type: ignore[no-any-return]
 
     def first(self, connection: Connection, **values: Any) -> Any:  # noqa: ANN401
-        """The first row, or None."""
+        """Run the statement and return the first row, or None."""
         return self.run(connection, **values).fetchone()
 
     def run(self, connection: Connection, **values: Any) -> Any:  # noqa: ANN401
-        """The driver's cursor, after it has run the statement."""
+        """Run the statement and return the driver's cursor."""
         if self._constants:
             values = {**self._constants, **values}
         given = values if self._names is None else [values[name] for name in self._names]
@@ -43,12 +43,12 @@ class Prepared:
 
 
 def as_keys(rows: Sequence[Sequence[Any]]) -> str:
-    """Rows as a dialect's `keys` takes them: a JSON array of arrays."""
+    """Write rows in the form of a dialect's `keys`: a JSON array of arrays."""
     return msgspec.json.encode(rows).decode()
 
 
-def resolved(statement: Any, table: Table, on_conflict: OnConflict) -> Any:  # noqa: ANN401
-    """An INSERT that says what becomes of a row whose key is taken; both dialects say it alike."""
+def resolve_conflicts(statement: Any, table: Table, on_conflict: OnConflict) -> Any:  # noqa: ANN401
+    """Add to an INSERT what happens to a row whose key exists; both dialects have the same methods for it."""
     if on_conflict == "refuse":
         return statement
     rest = {each.name: statement.excluded[each.name] for each in table.columns if not each.primary_key}
@@ -58,5 +58,5 @@ def resolved(statement: Any, table: Table, on_conflict: OnConflict) -> Any:  # n
 
 
 def cursor(connection: Connection) -> Any:  # noqa: ANN401
-    """A cursor of the driver, in the connection's transaction."""
+    """Open a cursor of the driver, in the connection's transaction."""
     return connection.connection.cursor()

@@ -1,4 +1,4 @@
-"""The topics under which events are stored: explicit, so that no rename of a class or module can break the log."""
+"""Events as they are stored: JSON under explicit topics, so that no rename of a class or module can break the log."""
 
 from typing import Any, Final
 
@@ -59,7 +59,11 @@ encode: Final = msgspec.json.Encoder().encode
 
 
 def decode(topic: str, state: str | bytes) -> Any:  # noqa: ANN401
-    """The event stored under a topic; raises UnreadableEvent."""
+    """The event stored under a topic; raises UnreadableEvent.
+
+    Every reader of events comes through here, so an upcaster (old payload in, new payload out) would stand before the
+    decoder. None is needed so far: events gain optional fields, or a new event takes over.
+    """
     try:
         return _DECODERS[topic](state)
     except KeyError:

@@ -1,4 +1,4 @@
-"""Verify: reads the whole log and names the first position that is not as it was recorded."""
+"""Verifying the log: read all of it, and name the first position that is not as it was recorded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _PAGE = 10_000
 
 @dataclass(frozen=True)
 class Verification:
-    """How many events were read, and the first bad position with what is wrong there; None where all is well."""
+    """How many events were read, and the first bad position with what is wrong there; None if all is well."""
 
     events: int
     first_bad_position: int | None = None
@@ -27,7 +27,7 @@ def verify(database: Database, progress: Callable[[int, int], None]) -> Verifica
         newest = last_position(connection)
         while rows := read_rows(connection, position, _PAGE):
             for row in rows:
-                problem = _problem(row, position, recorded_at, versions)
+                problem = _find_problem(row, position, recorded_at, versions)
                 if problem is not None:
                     return Verification(position, min(row.position, position + 1), problem)
                 position, recorded_at = row.position, row.recorded_at
@@ -36,7 +36,7 @@ def verify(database: Database, progress: Callable[[int, int], None]) -> Verifica
     return Verification(position)
 
 
-def _problem(row: Row, position: int, recorded_at: int, versions: dict[str, int]) -> str | None:
+def _find_problem(row: Row, position: int, recorded_at: int, versions: dict[str, int]) -> str | None:
     """What is wrong with a row, given the one before it and the versions its stream has reached."""
     if row.position != position + 1:
         last = row.position - 1

@@ -72,12 +72,12 @@ class LedgerFactory(InfrastructureFactory[TrackingRecorder]):
 _mapper = LedgerMapper()
 
 
-def aggregates_in(recorder: Recorder, connection: Connection) -> Aggregates:
-    """Aggregates as they are in the view of a connection."""
-    return Aggregates(Repository(EventStore(_mapper, recorder.reading_through(connection))))
+def read_aggregates(recorder: Recorder, connection: Connection) -> Aggregates:
+    """What loads aggregates as a connection's transaction sees them."""
+    return Aggregates(Repository(EventStore(_mapper, recorder.read_through(connection))))
 
 
-def payloads(app_group: str, recorded: Iterable[Recorded[Any]]) -> list[Payload]:
+def encode_events(app_group: str, recorded: Iterable[Recorded[Any]]) -> list[Payload]:
     """Events as they are stored, without the library's `StoredEvent` of each: that took a tenth of an import."""
     return [
         (app_group, each.originator_id, each.originator_version, TOPICS[type(each.event)], _text(each.event))

@@ -144,7 +144,7 @@ class EventLog:
         for found in read_events(self._fact.all(connection, last=decision.position)):
             if found.stream_id == decision.stream_id and isinstance(found.event, Fact):
                 return found.event
-        raise UnreadableLog(decision.position, "no fact stands before the decision")
+        raise UnreadableLog(decision.position, "no fact comes before the decision")
 
     def began_by(self, connection: Connection, stream_id: str) -> str | None:
         """The id of the command that began a stream; None where there is none."""

@@ -140,6 +140,15 @@ def select_rows(*wanted: ColumnElement[bool], users: bool = False) -> Select[Any
     return query.where(*wanted).order_by(events.c.position)
 
 
+def format_range(after: int, last: int) -> str:
+    """The statement for whole rows of a range, as text for drivers that take no parameters in a COPY."""
+    return (
+        "SELECT position, app_group, originator_id AS stream_id, originator_version AS version, topic, recorded_at, "  # noqa: S608
+        "command_id, actor, hash, state AS payload FROM events "
+        f"WHERE position > {after} AND position <= {last} ORDER BY position"
+    )
+
+
 def select_stream() -> Select[Any]:
     """The whole rows of the stream `stream_id`, up to and including the position `last`."""
     wanted = (events.c.originator_id == bindparam("stream_id"), events.c.position <= bindparam("last"))

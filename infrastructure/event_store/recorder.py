@@ -71,22 +71,23 @@ class Recorder(ApplicationRecorder):
         at = select(events.c.hash).where(events.c.position == bindparam("position"))
         self._hash = Prepared(at, database.dialect.compiler)
 
-    def reading_through(self, connection: Connection) -> "Recorder":
+    def read_through(self, connection: Connection) -> "Recorder":
         """The same recorder, whose reads see what the connection's transaction sees."""
         bound = copy(self)
-        bound._connection = connection  # noqa: SLF001 - it is one of us
+        bound._connection = connection  # noqa: SLF001 - a copy of this object
         return bound
 
     @contextmanager
     def writing(self, *, alone: bool = False) -> Iterator[WriteTransaction]:
-        """A write transaction, beside others or, `alone`, while no one else is in one.
+        """A write transaction, beside those of other processes or, `alone`, while no other is under way.
 
-        Raises IntegrityError where someone else was faster, ConnectionLost where nothing was recorded; where it cannot
-        be known whether it was, the log is asked.
+        Raises IntegrityError if another process was faster, ConnectionLost if nothing was recorded, and OutcomeUnknown
+        if not even the log tells whether it was.
         """
         writing = None
         try:
             with self.database.writing() as connection:
+                # The turn comes before every other lock, and COMMIT frees it: see journeys/writer.py for the order.
                 self.database.dialect.take_turn(connection, alone=alone)
                 writing = WriteTransaction(connection)
                 yield writing
@@ -94,14 +95,15 @@ class Recorder(ApplicationRecorder):
             self.database.dialect.unblock()
             raise
         except OutcomeUnknown as unknown:
-            if writing is None or not self._landed(writing):
+            if writing is None or not self._is_committed(writing):
                 raise ConnectionLost(f"{unknown}; nothing of it was recorded") from unknown
 
     def write(self, writing: WriteTransaction, units: Sequence[DecidedEvents]) -> range:
-        """Append what the units collected to the log: their positions. Raises IntegrityError."""
+        """Append what the units collected to the log; returns the positions. Raises IntegrityError."""
         if not any(unit.payloads for unit in units):
             return range(0)
         dialect, connection = self.database.dialect, writing.connection
+        # Positions are given out under this lock, which is free again only after COMMIT: so they have no gaps.
         dialect.lock_log(connection)
         position, recorded_at = self._newest.first(connection) or (0, 0)
         recorded_at = max(time.time_ns() // 1000, recorded_at)
@@ -114,30 +116,30 @@ class Recorder(ApplicationRecorder):
                 rows.append((*row, event_hash(*row)))
         writing.first, writing.last, writing.last_hash = rows[0][0], position, rows[-1][-1]
         self._fill(connection, rows)
+        # Readers are woken by the commit itself.
         dialect.announce(connection)
         return range(writing.first, writing.last + 1)
 
-    def _landed(self, writing: WriteTransaction) -> bool:
-        """Whether a transaction whose COMMIT went unanswered was committed; raises OutcomeUnknown when patience ends.
-
-        The log's lock is free only when that transaction has ended, one way or the other.
-        """
+    def _is_committed(self, writing: WriteTransaction) -> bool:
+        """Whether a transaction whose COMMIT was not answered is committed; raises OutcomeUnknown after a while."""
         if not writing.last:
             return False
 
-        def sought() -> Any:  # noqa: ANN401
+        def find() -> Any:  # noqa: ANN401
             with self.database.writing() as connection:
+                # That transaction held this lock: as soon as it is free, the transaction has ended either way.
                 self.database.dialect.lock_log(connection)
                 return self._hash.first(connection, position=writing.last)
 
         try:
-            found = patiently("outcome.sought", sought, passing=(*PASSING, OutcomeUnknown))
+            found = patiently("outcome.sought", find, passing=(*PASSING, OutcomeUnknown))
         except PersistenceError as error:
             message = f"the database went away while it committed, and is not back: {error}"
             raise OutcomeUnknown(message) from error
-        landed = found is not None and found[0] == writing.last_hash
-        log.warning("outcome.found", position=writing.last, recorded=landed)
-        return landed
+        # Another process may have taken the position since: the hash tells whose event it is.
+        is_committed = found is not None and found[0] == writing.last_hash
+        log.warning("outcome.found", position=writing.last, recorded=is_committed)
+        return is_committed
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], *, app_group: str = "", **kwargs: Any

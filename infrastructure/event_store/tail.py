@@ -1,6 +1,6 @@
 """Waiting for the end of the log to move: by polling, and sooner where the database hints at it.
 
-A hint may be lost, doubled or late without harm: whoever waits looks at the log itself afterwards.
+A hint may be lost, repeated or late without harm: whoever waits looks at the log itself afterwards.
 """
 
 import time
@@ -25,7 +25,7 @@ class Tail:
         self._listening = ExitStack()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Return when there may be new events, after so many seconds, by default the database's own, at the latest."""
+        """Return when there may be new events, or after so many seconds (by default the database's own)."""
         seconds = self._dialect.poll_seconds if seconds is None else seconds
         try:
             if self._wait is None:
@@ -43,7 +43,7 @@ class Tail:
 
 
 class TailingSubscription(Subscription[ApplicationRecorder]):
-    """Yields events as they are recorded, looking again after a moment, or at a hint, when there are none."""
+    """Yields events as they are recorded; it waits for the tail of the log to move when there are none."""
 
     PAGE = 500
 

@@ -1,7 +1,7 @@
-"""App groups of an earlier version: what it assumed of them becomes an event, once.
+"""App groups of an earlier version: what that version assumed of them is recorded as an event, once.
 
-Earlier versions took dollars where a client of Segment named no currency (R11), and read some messages otherwise; the
-event says both, so that an archive which is restored says it too.
+Earlier versions took dollars if a client of Segment named no currency (R11), and read some messages differently. The
+event says both, so an archive of the log says it too.
 """
 
 import time
@@ -20,9 +20,9 @@ _CHANGED = TOPICS[DefaultCurrencyChanged]
 
 
 def adopt_app_groups(connection: Connection) -> list[str]:
-    """Record of each app group that an earlier version made that its prices without a currency are dollars.
+    """Record for each app group of an earlier version that its prices without a currency are dollars.
 
-    The caller holds the log's lock. A group of which that was recorded is passed over.
+    The caller holds the log's lock. Groups for which it is recorded already are left as they are.
     """
     earlier = [
         (row.app_group, row.originator_id)

@@ -1,13 +1,13 @@
-"""Exports: what stands, or the log, as part files of bounded size in a directory, and a manifest that describes them.
+"""Exports: the log or rows of read models as part files of bounded size in a directory, and a manifest of them.
 
-manifest.py: what it says. directory.py: how it survives a kill at any moment. columns.py, writers.py: the formats.
-sources.py: what rows are asked for; events.py, of_campaigns.py, conversions.py, revenue.py, lines.py, recipients.py,
-series.py: where they come from. exporting.py: an export from its begin, or from where it was, to its end.
+manifest.py: what the manifest says. directory.py: how files survive a kill at any moment. columns.py, writers.py: the
+formats. sources.py: what can be exported; events.py, of_campaigns.py, conversions.py, revenue.py, sale_lines.py,
+recipients.py, series.py: where the rows come from. exporting.py: an export, from its beginning or from an earlier part.
 """
 
 from infrastructure.export.exporting import Export
-from infrastructure.export.manifest import Asked, BadExport, Manifest
+from infrastructure.export.manifest import BadExport, ExportRequest, Manifest
 from infrastructure.export.sources import WHAT, open_source
 from infrastructure.export.writers import FORMATS
 
-__all__ = ["FORMATS", "WHAT", "Asked", "BadExport", "Export", "Manifest", "open_source"]
+__all__ = ["FORMATS", "WHAT", "BadExport", "Export", "ExportRequest", "Manifest", "open_source"]

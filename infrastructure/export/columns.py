@@ -1,4 +1,4 @@
-"""Columns of exports: what kind of value stands in each, whatever the format."""
+"""Columns of exports and the kinds of their values, whatever the format."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -17,16 +17,16 @@ class Column(NamedTuple):
 
 
 Shapes = Mapping[Kind, Callable[[Any], Any]]
-"""How a format has the values of a kind, where it does not take them as they are; null stays null."""
+"""How a format converts the values of a kind, if it does; null stays null."""
 
 
-def shaped(rows: Sequence[Row], columns: Sequence[Column], shapes: Shapes) -> list[Sequence[Any]]:
-    """The rows' columns, as a format has them."""
+def shape_columns(rows: Sequence[Row], columns: Sequence[Column], shapes: Shapes) -> list[Sequence[Any]]:
+    """The columns of rows, converted for a format."""
     return [
-        values if (shape := shapes.get(column.kind)) is None else _each(values, shape)
+        values if (shape := shapes.get(column.kind)) is None else _shape_values(values, shape)
         for column, values in zip(columns, zip(*rows, strict=True), strict=True)
     ]
 
 
-def _each(values: Sequence[Any], shape: Callable[[Any], Any]) -> list[Any]:
+def _shape_values(values: Sequence[Any], shape: Callable[[Any], Any]) -> list[Any]:
     return [None if value is None else shape(value) for value in values]

@@ -1,4 +1,4 @@
-"""Conversions that stand, a row each."""
+"""The rows of an export of conversions, one for each that counts now."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,7 +7,7 @@ from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import Key
 from infrastructure.export.of_campaigns import Campaign, Rows
 from projections.conversions import CONVERSIONS
-from projections.conversions.rows import conversion_rows
+from projections.conversions.rows import read_conversion_rows
 
 _REST = (
     Column("variant_id"),
@@ -32,7 +32,7 @@ def _key(row: Row) -> Key:
 def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
     begin = None if after is None else (after[1], LETTERS.index(after[2]))
     columns = [each.name for each in _REST]
-    rows = conversion_rows(campaign.connection, campaign.tables, campaign.stream_id, columns, begin)
+    rows = read_conversion_rows(campaign.connection, campaign.tables, campaign.stream_id, columns, begin)
     for journey_id, index, user, *rest in rows:
         yield (campaign.campaign_id, journey_id, user, LETTERS[index], *rest)
 

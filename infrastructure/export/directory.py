@@ -1,6 +1,6 @@
-"""The directory of an export: whatever moment it is killed at, what the manifest names is there, whole.
+"""The directory of an export: every file that the manifest names is there and whole, even after a kill.
 
-A file is written under another name, is durable before it gets its own, and only then does the manifest name it.
+A file is written under a temporary name, made durable and renamed; only then does the manifest name it.
 """
 
 import hashlib
@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from infrastructure.export.manifest import BadExport, Manifest, decoded
-from infrastructure.process.durable import locked, sync
+from infrastructure.export.manifest import BadExport, Manifest, decode
+from infrastructure.process.durable import lock, sync
 
 MANIFEST = "manifest.json"
 
@@ -20,24 +20,24 @@ _UNFINISHED = ".unfinished"
 _OURS = re.compile(r"part-\d{5,}\.(jsonl|csv|parquet)(\.unfinished)?|manifest\.json\.unfinished")
 
 Progress = Callable[[int, int], None]
-"""Told how many bytes are done, of how many."""
+"""Hears how many bytes are done, of how many."""
 
 
 class Directory:
-    """Where one export is written."""
+    """The directory that one export is written to."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Make the directory where there is none, and let no other export into it; raises BadExport."""
+    def hold(self) -> Iterator[None]:
+        """Make the directory if there is none, and keep other exports out; raises BadExport."""
         if self.path.exists() and not self.path.is_dir():
             raise BadExport(f"{self.path} is a file; name a directory")
         self.path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
-            if not locked(descriptor):
+            if not lock(descriptor):
                 message = f"another export is writing into {self.path}; let it end, or name another directory"
                 raise BadExport(message)
             yield
@@ -45,14 +45,14 @@ class Directory:
             os.close(descriptor)
 
     def read(self) -> Manifest | None:
-        """The manifest of the export that is here, None where nothing is; raises BadExport."""
+        """The manifest of the export in the directory; None if it is empty. Raises BadExport."""
         try:
             content = (self.path / MANIFEST).read_bytes()
         except FileNotFoundError:
             self._refuse_others()
             return None
         try:
-            return decoded(content)
+            return decode(content)
         except ValueError as error:
             message = f"{self.path / MANIFEST} is not of an export ({error}); export into another directory"
             raise BadExport(message) from error
@@ -64,7 +64,7 @@ class Directory:
                 raise BadExport(message)
 
     def verify(self, manifest: Manifest, progress: Progress) -> None:
-        """Check that each part is as the manifest has it; raises BadExport for the first that is not."""
+        """Check each part against the manifest; raises BadExport for the first that differs."""
         done = 0
         for part in manifest.parts:
             try:
@@ -82,12 +82,12 @@ class Directory:
         return BadExport(f"{self.path / file} {problem}; {advice}")
 
     def write(self, manifest: Manifest) -> None:
-        """Put the manifest in the place of the one before."""
-        with self.writing(MANIFEST) as file:
-            file.write(manifest.encoded())
+        """Replace the manifest."""
+        with self.create(MANIFEST) as file:
+            file.write(manifest.encode())
 
     def tidy(self, manifest: Manifest) -> None:
-        """Remove what an export that was killed has left, and parts of a cut that is given up."""
+        """Remove files that a killed export left, and parts of an earlier cut that are not used."""
         named = {part.file for part in manifest.parts}
         for each in sorted(self.path.iterdir()):
             if _OURS.fullmatch(each.name) and each.name not in named:
@@ -95,8 +95,8 @@ class Directory:
         sync(self.path)
 
     @contextmanager
-    def writing(self, name: str) -> Iterator[BinaryIO]:
-        """A file that gets its name once it is whole and durable; left with an error, it is not there."""
+    def create(self, name: str) -> Iterator[BinaryIO]:
+        """A file that gets its name once it is whole and durable; after an error it is removed."""
         unfinished = self.path / f"{name}{_UNFINISHED}"
         try:
             with unfinished.open("wb") as file:

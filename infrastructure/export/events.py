@@ -53,31 +53,31 @@ class Events:
     def cut(self, connection: Connection) -> Cut:
         return Cut(last_position(connection))
 
-    def goes_on(self, stood: Cut, now: Cut) -> bool:
-        """Whether the log is as long as it was: what was recorded stays."""
-        if now.position < stood.position:
+    def can_continue(self, earlier: Cut, now: Cut) -> bool:
+        """True: the log only grows. Raises BadExport if it is shorter than it was."""
+        if now.position < earlier.position:
             raise BadExport(
-                f"the log ends at position {now.position}, the export at {stood.position}: it is of another "
+                f"the log ends at position {now.position}, the export at {earlier.position}: it is of another "
                 "ledger, or this one lost events; export into another directory"
             )
         return True
 
     def rows(self, connection: Connection, cut: Cut, after: Key | None) -> Iterator[Row]:
-        """The events after a position up to the cut; raises UnreadableLog where one was changed or is missing."""
+        """The events after a position up to the cut; raises UnreadableLog if one was changed or is missing."""
         done = int(str(after or 0))
         while done < cut.position:
             last = min(done + PAGE_ROWS, cut.position)
-            # A page is a stretch of the log, not a number of rows: so a missing event is met, and not passed over.
+            # A page is a stretch of the log and not a number of rows, so that a missing event is noticed.
             refuse_missing(connection, done, last)
             for row in checked(self._own.all(connection, after=done, last=last, app_group=self._app_group)):
-                yield _exported(*row)
+                yield _to_export(*row)
             done = last
 
     def done(self, key: Key, cut: Cut, rows: int) -> tuple[int, int | None]:
         return int(str(key)), cut.position
 
 
-def _exported(  # noqa: PLR0913, PLR0917 - a row's columns, one after the other
+def _to_export(  # noqa: PLR0913, PLR0917 - a row's columns, one after the other
     position: int,
     _app_group: str,
     stream_id: str,

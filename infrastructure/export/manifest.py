@@ -1,4 +1,4 @@
-"""The manifest: what was asked for, up to which position of the log, and the parts that are done."""
+"""The manifest of an export: the request, the position of the log, and the parts that are done."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import NamedTuple
 import msgspec
 
 Key = str | list[str]
-"""Where a row stands in an export: a position of the log, or what the rows of a read model are in order of."""
+"""What rows are sorted by: a position of the log, or the key of rows of a read model."""
 
 
 class BadExport(Exception):
-    """The directory does not hold what this export could go on with; the message says what to do."""
+    """The export cannot continue with what the directory holds; the message says what to do."""
 
 
 class ReadModel(msgspec.Struct, frozen=True):
@@ -23,7 +23,7 @@ class ReadModel(msgspec.Struct, frozen=True):
 
 
 class Cut(NamedTuple):
-    """What an export is of: every event up to a position is in it."""
+    """The state that is exported: every event up to a position is in it."""
 
     position: int
     read_model: ReadModel | None = None
@@ -41,8 +41,8 @@ class Part(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What an export is asked for; without a campaign, of all campaigns of the app group."""
+class ExportRequest:
+    """What to export, and in which format; without a campaign, of all campaigns of the app group."""
 
     what: str
     format: str
@@ -69,51 +69,51 @@ class Manifest(msgspec.Struct, frozen=True):
     parts: list[Part]
 
     @property
-    def asked(self) -> Asked:
-        """What it was asked for."""
-        return Asked(self.what, self.format, self.app_group, self.campaign_id)
+    def request(self) -> ExportRequest:
+        """What was to be exported."""
+        return ExportRequest(self.what, self.format, self.app_group, self.campaign_id)
 
     @property
     def size(self) -> int:
-        """How many bytes all parts have."""
+        """The bytes of all parts."""
         return sum(part.bytes for part in self.parts)
 
     @property
     def after(self) -> Key | None:
-        """The key after which rows are missing; None where all are."""
+        """The key after which rows are missing; None if all are missing."""
         if self.complete:
             return self.position
         return self.parts[-1].last if self.parts else None
 
     @property
     def cut(self) -> Cut:
-        """What its rows are of, or will be once it is complete."""
+        """The state that is exported once the manifest is complete."""
         return Cut(int(self.position), self.read_model)
 
     def up_to(self, cut: Cut) -> "Manifest":
-        """The same parts, on their way to the cut."""
+        """The same parts, continued up to a later cut."""
         return msgspec.structs.replace(self, position=str(cut.position), complete=False)
 
     def with_part(self, part: Part) -> "Manifest":
         """The manifest with one more part done."""
         return msgspec.structs.replace(self, rows=self.rows + part.rows, parts=[*self.parts, part])
 
-    def completed(self) -> "Manifest":
+    def as_complete(self) -> "Manifest":
         """The manifest with nothing missing."""
         return msgspec.structs.replace(self, complete=True)
 
-    def encoded(self) -> bytes:
-        """As it stands in the file."""
+    def encode(self) -> bytes:
+        """The content of the file."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
 
-def begun(asked: Asked, cut: Cut, columns: Sequence[str]) -> Manifest:
+def begin_manifest(request: ExportRequest, cut: Cut, columns: Sequence[str]) -> Manifest:
     """The manifest of an export without any part yet."""
     return Manifest(
-        what=asked.what,
-        format=asked.format,
-        app_group=asked.app_group,
-        campaign_id=asked.campaign_id,
+        what=request.what,
+        format=request.format,
+        app_group=request.app_group,
+        campaign_id=request.campaign_id,
         position=str(cut.position),
         read_model=cut.read_model,
         complete=False,
@@ -128,8 +128,8 @@ def part_name(number: int, file_format: str) -> str:
     return f"part-{number:05}.{file_format}"
 
 
-def decoded(content: bytes) -> Manifest:
-    """The manifest in a file's content; raises ValueError where it is none."""
+def decode(content: bytes) -> Manifest:
+    """The manifest in a file's content; raises ValueError if it is none."""
     found = msgspec.json.decode(content, type=Manifest)
     names = [part_name(number, found.format) for number in range(len(found.parts))]
     if [part.file for part in found.parts] != names:

@@ -26,19 +26,19 @@ class Campaign(NamedTuple):
 
     @property
     def stream_id(self) -> str:
-        """What its rows begin with."""
+        """The stream, which the keys of its rows begin with."""
         return stream(self.app_group, self.campaign_id)
 
 
 class Reads(Protocol):
-    """Reads a campaign's rows, all of them or those after a key, whose first part is the campaign."""
+    """Reads all rows of a campaign, or those after a key, whose first part is the campaign."""
 
     def __call__(self, campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]: ...
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What rows a read model gives, and the key they are in order of within a campaign."""
+    """The rows of a read model, and the key that sorts them within a campaign."""
 
     projection: Projection
     columns: Sequence[Column]
@@ -66,13 +66,13 @@ class OfCampaigns:
         self._projector.catch_up(self._of.projection, progress=progress)
 
     def cut(self, connection: Connection) -> Cut:
-        """Where the generation stands in this transaction; raises ProjectionStopped."""
+        """The generation and its position in this transaction; raises ProjectionStopped."""
         found = current(connection, self._of.projection)
         return Cut(found.position, ReadModel(found.name, found.version, found.generation))
 
-    def goes_on(self, stood: Cut, now: Cut) -> bool:
-        """Whether the read model has not moved: rows of two cuts do not belong together."""
-        return stood == now
+    def can_continue(self, earlier: Cut, now: Cut) -> bool:
+        """Whether the read model is unchanged: rows of two cuts do not fit together."""
+        return earlier == now
 
     def rows(self, connection: Connection, cut: Cut, after: Key | None) -> Iterator[Row]:
         """The rows of one campaign after the other, in the order of their ids."""
@@ -88,7 +88,7 @@ class OfCampaigns:
     def _campaigns(self) -> list[str]:
         if self._campaign_id is not None:
             return [self._campaign_id]
-        # One that was added after the cut has no rows in it.
+        # A campaign that was added after the cut has no rows.
         return sorted(self._ledger.existing_app_group(self._app_group).campaigns)
 
     def done(self, key: Key, cut: Cut, rows: int) -> tuple[int, int | None]:

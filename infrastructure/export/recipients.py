@@ -1,4 +1,4 @@
-"""Recipients, a row for each variant they received and one for the campaign, with their revenue by currency."""
+"""The rows of an export of recipients: one for each variant and one for the campaign, with revenue by currency."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +9,7 @@ from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import Key
 from infrastructure.export.of_campaigns import Campaign, Rows
 from projections.recipients import RECIPIENTS
-from projections.recipients.rows import recipient_rows
+from projections.recipients.rows import read_recipient_rows
 
 _REST = (
     Column("receipts", "whole"),
@@ -30,7 +30,7 @@ COLUMNS = (
     *_REST,
     Column("revenue", "json"),
 )
-"""`variant_id` is empty for the campaign: any variant but control."""
+"""`variant_id` is empty for the campaign, which means any variant but control."""
 
 
 def _key(row: Row) -> Key:
@@ -41,11 +41,11 @@ def _key(row: Row) -> Key:
 def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
     begin = None if after is None else after[1:]
     columns = [each.name for each in _REST]
-    rows = recipient_rows(campaign.connection, campaign.tables, campaign.stream_id, columns, begin)
+    rows = read_recipient_rows(campaign.connection, campaign.tables, campaign.stream_id, columns, begin)
     for (journey_id, variant_id, user, *rest), earned in rows:
         revenue = {currency: money.printed(amount, currency) for currency, amount in earned.items()}
-        told = msgspec.json.encode(revenue).decode()
-        yield (campaign.campaign_id, journey_id, user, variant_id, *rest, told)
+        encoded = msgspec.json.encode(revenue).decode()
+        yield (campaign.campaign_id, journey_id, user, variant_id, *rest, encoded)
 
 
 ROWS = Rows(RECIPIENTS, COLUMNS, _key, _read)

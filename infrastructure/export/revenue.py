@@ -1,4 +1,4 @@
-"""Purchases and orders that count for campaigns, a row each, with what is left of them (R11, R27)."""
+"""The rows of an export of revenue: purchases and orders that count, with their net (R11, R27)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,7 +7,7 @@ from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import Key
 from infrastructure.export.of_campaigns import Campaign, Rows
 from projections.conversions import CONVERSIONS
-from projections.conversions.rows import revenue_rows
+from projections.conversions.rows import read_revenue_rows
 
 _REST = (
     Column("fact_type"),
@@ -36,7 +36,7 @@ def _key(row: Row) -> Key:
 def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
     begin = None if after is None else after[1:]
     columns = [*(each.name for each in _REST), "net"]
-    rows = revenue_rows(campaign.connection, campaign.tables, campaign.stream_id, columns, begin)
+    rows = read_revenue_rows(campaign.connection, campaign.tables, campaign.stream_id, columns, begin)
     for journey_id, fact_id, user, *others, currency, net in rows:
         printed = money.printed(net, currency)
         yield (campaign.campaign_id, journey_id, user, fact_id, *others, currency, printed)

@@ -1,7 +1,7 @@
-"""The series by day, a row for each figure of each variant and of the campaign, under both clocks (R20).
+"""The rows of an export of the series: the figures of each variant and of the campaign by day, under both clocks (R20).
 
-In the tables the campaign stands beside the variants only for receipts; its other figures are the sums of all variants
-but control (R9), and are worked out here, a day at a time.
+The read model has the campaign's receipts. Its other figures are the sums of all variants but control (R9), and are
+computed here, one day at a time.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from infrastructure.export.manifest import Key
 from infrastructure.export.of_campaigns import Campaign, Rows
 from projections.engine.columns import CAMPAIGN, EXACT
 from projections.series import SERIES
-from projections.series.rows import Part, day_rows
+from projections.series.rows import Part, read_day_rows
 
 COLUMNS = (
     Column("campaign_id"),
@@ -30,7 +30,7 @@ COLUMNS = (
     Column("currency"),
     Column("value", "decimal"),
 )
-"""`clock` is empty for receipts, which are the same under both; `variant_id` for the campaign."""
+"""`clock` is empty for receipts, which are the same under both; `variant_id` is empty for the campaign."""
 
 _FIGURES = ("receipts", "unique_recipients", "conversions", "purchases", "revenue")
 
@@ -39,7 +39,7 @@ _Cell = tuple[str, Any, tuple[Any, ...]]
 
 
 class _Stage(NamedTuple):
-    """A part of the series, and which figures it has."""
+    """A part of the series, and its figures."""
 
     part: Part
     figures: tuple[str, ...]
@@ -68,7 +68,7 @@ def _key(row: Row) -> Key:
 
 
 def _order(key: Sequence[str]) -> tuple[Any, ...]:
-    """What keys are in order of: the table, and then as its rows are."""
+    """What keys are sorted by: the part, and then the order of its rows."""
     campaign_id, clock, day, variant_id, figure, conversion_event, currency = key
     of = (clock, day, variant_id, conversion_event, currency, _FIGURES.index(figure))
     return campaign_id, _STAGE_OF[figure], *of
@@ -78,10 +78,10 @@ def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
     begun = after is not None and after[0] == campaign.campaign_id
     first = _STAGE_OF[after[4]] if after is not None and begun else 0
     for number, stage in enumerate(_STAGES[first:], first):
-        goes_on = after is not None and begun and number == first
-        rows = _rows(campaign, stage, (after[1], after[2]) if after is not None and goes_on else None)
-        if after is not None and goes_on:
-            # The day is read once more from its begin, for the campaign's sums.
+        continues = after is not None and begun and number == first
+        rows = _rows(campaign, stage, (after[1], after[2]) if after is not None and continues else None)
+        if after is not None and continues:
+            # The day is read again from its beginning, for the campaign's sums.
             done = _order(after)
             rows = (row for row in rows if _order([str(each) for each in row[:-1]]) > done)
         yield from rows
@@ -90,7 +90,7 @@ def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
 def _rows(campaign: Campaign, stage: _Stage, begin: tuple[str, str] | None) -> Iterator[Row]:
     """The rows of a part, from a clock and day on."""
     since = None if begin is None else (begin[0], date.fromisoformat(begin[1]))
-    cells = day_rows(campaign.connection, campaign.tables, campaign.stream_id, stage.part, since)
+    cells = read_day_rows(campaign.connection, campaign.tables, campaign.stream_id, stage.part, since)
     for (clock, day), of_day in groupby(cells, lambda cell: cell[:2]):
         for variant_id, of, values in _with_campaign(campaign, stage, [cell[2:] for cell in of_day]):
             for figure, value in zip(stage.figures, values, strict=True):
@@ -98,7 +98,7 @@ def _rows(campaign: Campaign, stage: _Stage, begin: tuple[str, str] | None) -> I
 
 
 def _with_campaign(campaign: Campaign, stage: _Stage, cells: list[_Cell]) -> list[_Cell]:
-    """The cells of a day, before them the campaign's, where the table leaves it to a sum."""
+    """The cells of a day, after those of the campaign if they are sums."""
     if stage.part == "receipts":
         return cells
     control = campaign.known.definition(campaign.app_group, campaign.campaign_id).control

@@ -1,4 +1,4 @@
-"""What can be exported, and what an export asks of the source of its rows."""
+"""What can be exported, and the interface of the sources of rows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
@@ -7,10 +7,10 @@ from sqlalchemy import Connection
 
 from application.ledger import Ledger
 from infrastructure.database import Database
-from infrastructure.export import conversions, lines, recipients, revenue, series
+from infrastructure.export import conversions, recipients, revenue, sale_lines, series
 from infrastructure.export.columns import Column, Row
 from infrastructure.export.events import Events
-from infrastructure.export.manifest import Asked, BadExport, Cut, Key
+from infrastructure.export.manifest import BadExport, Cut, ExportRequest, Key
 from infrastructure.export.of_campaigns import OfCampaigns
 from projections.engine.projector import Progress, Projector
 
@@ -19,14 +19,14 @@ WHAT = ("conversions", "revenue", "lines", "recipients", "series", "events")
 _ROWS = {
     "conversions": conversions.ROWS,
     "revenue": revenue.ROWS,
-    "lines": lines.ROWS,
+    "lines": sale_lines.ROWS,
     "recipients": recipients.ROWS,
     "series": series.ROWS,
 }
 
 
 class Source(Protocol):
-    """Where the rows of an export come from, in the order of their keys."""
+    """Gives the rows of an export in the order of their keys."""
 
     @property
     def columns(self) -> Sequence[Column]:
@@ -37,25 +37,25 @@ class Source(Protocol):
         """The key of a row."""
 
     def prepare(self, progress: Progress) -> None:
-        """Bring what is read up to date."""
+        """Bring the read model up to date."""
 
     def cut(self, connection: Connection) -> Cut:
-        """What is read in this transaction."""
+        """The state that this transaction reads."""
 
-    def goes_on(self, stood: Cut, now: Cut) -> bool:
-        """Whether rows of the cut `now` can follow those of another; raises BadExport where it cannot be said."""
+    def can_continue(self, earlier: Cut, now: Cut) -> bool:
+        """Whether rows of the cut `now` can follow those of an earlier cut; raises BadExport if the log is another."""
 
     def rows(self, connection: Connection, cut: Cut, after: Key | None) -> Iterator[Row]:
         """The rows after a key, read page by page; raises UnreadableLog."""
 
     def done(self, key: Key, cut: Cut, rows: int) -> tuple[int, int | None]:
-        """How far an export is, of how much, where that is known."""
+        """How much is exported, and of how much; None if that is unknown."""
 
 
-def open_source(database: Database, ledger: Ledger, projector: Projector, asked: Asked) -> Source:
-    """The source of what is asked for; raises UnknownCampaign, BadExport."""
-    if asked.what == "events":
-        if asked.campaign_id is not None:
+def open_source(database: Database, ledger: Ledger, projector: Projector, request: ExportRequest) -> Source:
+    """The source of what is to be exported; raises UnknownCampaign, BadExport."""
+    if request.what == "events":
+        if request.campaign_id is not None:
             raise BadExport("an export of events holds those of all campaigns; leave out --campaign")
-        return Events(database, asked.app_group)
-    return OfCampaigns(ledger, projector, _ROWS[asked.what], asked.app_group, asked.campaign_id)
+        return Events(database, request.app_group)
+    return OfCampaigns(ledger, projector, _ROWS[request.what], request.app_group, request.campaign_id)

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Protocol
 import msgspec
 
 from domain.instants import printed
-from infrastructure.export.columns import Column, Row, Shapes, shaped
+from infrastructure.export.columns import Column, Row, Shapes, shape_columns
 
 FORMATS = ("jsonl", "csv", "parquet")
 
@@ -53,11 +53,11 @@ class Writer(Protocol):
         """Write rows, one at least."""
 
     def close(self) -> None:
-        """Write what is to stand at the end; the file stays open."""
+        """Write the end of the part; the file stays open."""
 
 
-def writer(file_format: str, file: Hashed, columns: Sequence[Column]) -> Writer:
-    """What writes one part in that format."""
+def open_writer(file_format: str, file: Hashed, columns: Sequence[Column]) -> Writer:
+    """The writer of one part in a format."""
     made: dict[str, Callable[[Hashed, Sequence[Column]], Writer]]
     made = {"jsonl": JsonLines, "csv": Csv, "parquet": Parquet}
     return made[file_format](file, columns)
@@ -69,20 +69,20 @@ class JsonLines:
     def __init__(self, file: Hashed, columns: Sequence[Column]) -> None:
         self._file = file
         self._columns = columns
-        # Structs are made and encoded in half the time that dictionaries take.
+        # Structs are made and encoded in half the time of dictionaries.
         self._object = msgspec.defstruct("Row", [column.name for column in columns])
         self._encode = msgspec.json.Encoder().encode_lines
 
     def write(self, rows: Sequence[Row]) -> None:
-        objects = map(self._object, *shaped(rows, self._columns, _OF_JSON))
+        objects = map(self._object, *shape_columns(rows, self._columns, _OF_JSON))
         self._file.write(self._encode(list(objects)))
 
     def close(self) -> None:
-        """Nothing stands at the end."""
+        """There is nothing to write at the end."""
 
 
 class Csv:
-    """Each part with a header; null is an empty cell, and so is an empty text."""
+    """Each part has a header; null and an empty text are both an empty cell."""
 
     def __init__(self, file: Hashed, columns: Sequence[Column]) -> None:
         self._file = file
@@ -90,7 +90,7 @@ class Csv:
         self._put([tuple(column.name for column in columns)])
 
     def write(self, rows: Sequence[Row]) -> None:
-        self._put(zip(*shaped(rows, self._columns, _OF_CSV), strict=True))
+        self._put(zip(*shape_columns(rows, self._columns, _OF_CSV), strict=True))
 
     def _put(self, rows: Any) -> None:  # noqa: ANN401 - what the csv module takes
         text = io.StringIO(newline="")
@@ -98,11 +98,11 @@ class Csv:
         self._file.write(text.getvalue().encode())
 
     def close(self) -> None:
-        """Nothing stands at the end."""
+        """There is nothing to write at the end."""
 
 
 class Parquet:
-    """Compressed with zstd; row groups of a fixed number of rows, however many come at a time."""
+    """Compressed with zstd; row groups have a fixed number of rows, however many are written at a time."""
 
     def __init__(self, file: Hashed, columns: Sequence[Column]) -> None:
         # pyarrow takes longer to load than other formats take to be written.
@@ -128,7 +128,9 @@ class Parquet:
         pa = self._arrow
         arrays = [
             pa.array(values, type=field.type)
-            for values, field in zip(shaped(rows, self._columns, _OF_PARQUET), self._schema, strict=True)
+            for values, field in zip(
+                shape_columns(rows, self._columns, _OF_PARQUET), self._schema, strict=True
+            )
         ]
         table = pa.Table.from_arrays(arrays, schema=self._schema)
         self._waiting = pa.concat_tables([self._waiting, table])
@@ -137,7 +139,7 @@ class Parquet:
             self._waiting = self._waiting.slice(_ROW_GROUP)
 
     def _group(self, table: Any) -> None:  # noqa: ANN401 - pyarrow comes without types
-        # In one piece: where the pieces of a column end shows in the bytes.
+        # Combined first: otherwise the bytes would depend on how many rows came at a time.
         self._writer.write_table(table.combine_chunks(), row_group_size=_ROW_GROUP)
 
     def close(self) -> None:

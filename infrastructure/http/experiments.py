@@ -44,7 +44,7 @@ async def results(
     ] = 0.1,
 ) -> Response:
     """Compare variants with control, on each conversion event and in revenue: rates, uplift, health, and the winner."""
-    return respond_tagged(request, (await _read_results(questions, _test(test), uplift)).as_json())
+    return respond_tagged(request, (await _read_results(questions, _read_test(test), uplift)).as_json())
 
 
 @routes.post(
@@ -62,7 +62,7 @@ async def declare_winner(
     # The statistical distributions take long to load, so that only these two routes load them.
     from application.queries.results import declare_winner as declare  # noqa: PLC0415
 
-    found = await _read_results(CampaignQuestions(state, caller, campaign_id), _test(test))
+    found = await _read_results(CampaignQuestions(state, caller, campaign_id), _read_test(test))
     if found.results.decision.winner is not None:
         stamp = caller.stamp(new_command_id())
         found = await asyncio.to_thread(declare, state.experiments, found, stamp)
@@ -77,7 +77,7 @@ async def _read_results(
     return await questions.ask(lambda asked: read_results(asked, test, uplift))
 
 
-def _test(stated: str | None) -> DecidingTest:
+def _read_test(stated: str | None) -> DecidingTest:
     if stated is None:
         return read_settings().deciding_test
     try:

@@ -16,8 +16,8 @@ from infrastructure.http.not_numbers import decode_with
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Sender, Shared
 from infrastructure.http.taking import Read, Taken, read, read_off_loop, take
+from infrastructure.inbound.files.fact_rows import without_context
 from infrastructure.inbound.files.json_lines import read_json
-from infrastructure.inbound.files.reading import kept
 
 routes = APIRouter(tags=["facts"])
 
@@ -88,7 +88,7 @@ def _read(text: bytes) -> Read:
     try:
         return read(read_json(text))
     except FactRefused as refusal:
-        return read(kept(refusal))
+        return read(without_context(refusal))
 
 
 def _answer(facts: list[Read], taken: Taken) -> dict[str, Any]:

@@ -73,7 +73,6 @@ _REFUSALS: Mapping[type[DomainError], HTTPStatus] = {
     UnknownCampaign: HTTPStatus.NOT_FOUND,
     UnknownUser: HTTPStatus.NOT_FOUND,
     UnknownVariant: HTTPStatus.NOT_FOUND,
-    UnknownUser: HTTPStatus.NOT_FOUND,
     CampaignExists: HTTPStatus.CONFLICT,
     CampaignIsArchived: HTTPStatus.CONFLICT,
     CampaignIsFixed: HTTPStatus.CONFLICT,

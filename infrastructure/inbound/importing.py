@@ -1,4 +1,7 @@
-"""Import: the facts of files through the intake, batch by batch, and the reports brought current after them."""
+"""Import: the facts of files are taken batch by batch, and then the reports are brought up to date.
+
+Three threads share the work: one reads the next batch, the caller decides one, and the writer records the one before.
+"""
 
 import time
 from collections import deque
@@ -16,7 +19,7 @@ from domain.errors import FactRefused
 from infrastructure.access.operator import stamp
 from infrastructure.inbound.earlier import Earlier, merge_answers, read_leniently, select_new
 from infrastructure.inbound.files import FactFile, Raw, open_facts
-from infrastructure.inbound.files.reading import Reread
+from infrastructure.inbound.files.fact_rows import Reread
 from infrastructure.process.garbage import less_garbage_collection
 from projections.engine.projector import Projector
 from projections.registry import WITH_IMPORTS
@@ -25,14 +28,14 @@ IMPORT_BATCH = 8_000
 """Facts in a transaction: large enough that journeys share the pages they dirty."""
 
 BATCH_BYTES = 4 * 1024 * 1024
-"""Where facts are large, a batch ends after so many bytes of them, so that memory stays bounded."""
+"""A batch of large facts ends after so many bytes, so that memory stays bounded."""
 
 T = TypeVar("T")
 
 
 @dataclass
 class Totals:
-    """What an import did; `seconds` end when the reports are current."""
+    """What an import did, and how long it took until the reports were up to date."""
 
     read: int = 0
     accepted: int = 0
@@ -45,11 +48,11 @@ class Totals:
     ignored: int = 0
     """Events of another service's export that mean nothing here; they are not in `read`."""
     versions_ignored: int = 0
-    """Versions in such an export that are none, and so were as absent (R10)."""
+    """Versions in such an export that are malformed, and so were treated as absent (R10)."""
 
 
 class Rejected(NamedTuple):
-    """A fact that was not taken; `fact` is None where the line could not be read."""
+    """A fact that was not taken; `fact` is None if the line could not be read."""
 
     path: str
     line: int
@@ -59,13 +62,13 @@ class Rejected(NamedTuple):
 
 
 class Watcher(Protocol):
-    """Someone who wants to know how an import goes."""
+    """Somebody who is shown how an import proceeds."""
 
     def reading(self, file: FactFile, totals: Totals) -> None:
         """One more batch was taken from the file."""
 
     def projecting(self, done: int, newest: int) -> None:
-        """The reports hold the events up to one position, of another."""
+        """The reports hold the events up to one position, of as many."""
 
 
 class _Read(NamedTuple):
@@ -75,12 +78,12 @@ class _Read(NamedTuple):
 
     @property
     def earlier(self) -> Callable[[], list[FactCommand]] | None:
-        """What an earlier version made of it, where the file's reader says so."""
+        """Reads it as an earlier version did, if the file's reader says how."""
         return partial(read_leniently, self.raw.earlier) if isinstance(self.raw, Reread) else None
 
 
 class _Taken(NamedTuple):
-    """A batch, what is known of it beforehand, and what becomes of the rest."""
+    """A batch, the answers found beforehand, and the outcome of the rest."""
 
     batch: list[_Read]
     known: dict[int, Answer]
@@ -106,31 +109,31 @@ class Import:
         self.totals = Totals()
 
     def run(self, paths: Sequence[str], file_format: str | None, watcher: Watcher) -> Totals:
-        """Take the facts of all files; raises UnreadableFile, and what was taken before stays."""
+        """Take the facts of all files; raises UnreadableFile, but what was taken before stays recorded."""
         started = time.monotonic()
         try:
             with less_garbage_collection():
                 for path in paths:
-                    self._file(path, file_format, watcher)
+                    self._import_file(path, file_format, watcher)
         finally:
             self._projector.catch_up(*WITH_IMPORTS, progress=watcher.projecting)
             self.totals.seconds = round(time.monotonic() - started, 3)
         return self.totals
 
-    def _file(self, path: str, file_format: str | None, watcher: Watcher) -> None:
+    def _import_file(self, path: str, file_format: str | None, watcher: Watcher) -> None:
         with open_facts(path, format=file_format) as file:
             notes = Notes()
             taken: deque[_Taken] = deque()
 
             def count_down_to(left: int) -> None:
                 while len(taken) > left:
-                    self._count_batch(path, *_durable(taken))
+                    self._count_batch(path, *_wait_for_first(taken))
                     watcher.reading(file, self.totals)
 
             try:
-                for batch in _ahead(_batches(file, notes)):
+                for batch in _read_ahead(_read_batches(file, notes)):
                     taken.append(self._take(batch))
-                    # One batch is recorded while the next is decided.
+                    # One batch is recorded while the next is decided; more would only take memory.
                     count_down_to(1)
             finally:
                 self.totals.ignored += file.ignored
@@ -161,8 +164,8 @@ class Import:
             self._reject(Rejected(path, read.line, answer.code, answer.message, fact))
 
 
-def _durable(taken: deque[_Taken]) -> tuple[_Taken, Outcome]:
-    """The first batch and its outcome, waited for; an interruption leaves it where it is, to be counted later."""
+def _wait_for_first(taken: deque[_Taken]) -> tuple[_Taken, Outcome]:
+    """The first batch and its outcome, once durable; after an interruption the batch is still there to be counted."""
     batch = taken[0]
     try:
         outcome = batch.future.result()
@@ -173,15 +176,15 @@ def _durable(taken: deque[_Taken]) -> tuple[_Taken, Outcome]:
     return batch, outcome
 
 
-def _batches(file: FactFile, notes: Notes) -> Iterator[list[_Read]]:
-    """Batches of facts read; where the file breaks off, what came before is a batch of its own."""
+def _read_batches(file: FactFile, notes: Notes) -> Iterator[list[_Read]]:
+    """Read the facts in batches; if the file breaks off, what came before is a batch of its own."""
     rows = iter(file)
     while True:
         batch: list[_Read] = []
         try:
             begun = file.plain_bytes
             for line, raw in islice(rows, IMPORT_BATCH):
-                batch.append(_Read(line, raw, _fact(raw, notes)))
+                batch.append(_Read(line, raw, _read_fact(raw, notes)))
                 if file.plain_bytes - begun >= BATCH_BYTES:
                     break
         except Exception:
@@ -193,7 +196,7 @@ def _batches(file: FactFile, notes: Notes) -> Iterator[list[_Read]]:
         yield batch
 
 
-def _fact(raw: Raw, notes: Notes) -> FactCommand | FactRefused:
+def _read_fact(raw: Raw, notes: Notes) -> FactCommand | FactRefused:
     if isinstance(raw, FactRefused):
         return raw
     try:
@@ -202,8 +205,8 @@ def _fact(raw: Raw, notes: Notes) -> FactCommand | FactRefused:
         return refusal
 
 
-def _ahead(items: Iterable[T]) -> Iterator[T]:
-    """The items, each made in another thread while the one before is used: reading hides behind the database."""
+def _read_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The items, each made in another thread while the one before is used."""
     source = iter(items)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading") as executor:
         coming = executor.submit(_next, source)

@@ -14,7 +14,6 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Self
 
 from application.commands.facts import FactCommand
 from application.commands.intake import Intake, Outcome
@@ -83,12 +82,6 @@ class FactQueue:
             self._is_closed = True
             self._changed.notify()
         self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _run(self) -> None:
         while calls := self._take_round():

@@ -1,7 +1,9 @@
 """A journey's history: what the database holds, and over it, in layers, what was decided and is not settled yet.
 
-Each unit of work that adds to a journey lays one layer. A layer is taken off once its unit is committed and a later
-read is sure to see its rows; until then the rows may stand in the database as well, so that nothing is told twice.
+Each unit of work that adds to a journey lays one layer. A layer is taken off once its unit is committed and every later
+read surely sees its rows. Until then a fact may be both in a layer and in the database, and is given once.
+
+All of it is guarded by the writer's `_deciding` lock (journeys/writer.py), also between `begin` and `end`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,7 +30,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Layer(MemoryHistory):
-    """What one unit of work has added, and the places in lanes, `gone`, that hold nothing below it any more."""
+    """What one unit of work has added, and in `gone` the places in lanes from which it has taken facts away."""
 
     def __init__(self, unit: object, find: Callable[[str], AnyFact | None]) -> None:
         super().__init__()
@@ -37,7 +39,7 @@ class Layer(MemoryHistory):
         self._find = find
 
     def fact(self, fact_id: str) -> AnyFact | None:
-        """The fact, which may have been recorded before: a lane can take in what another unit added."""
+        """The fact, which another unit may have added: a decision puts it into a lane of this layer all the same."""
         return super().fact(fact_id) or self._find(fact_id)
 
     def add(self, event: JourneyEvent, version: int) -> None:
@@ -46,7 +48,7 @@ class Layer(MemoryHistory):
             self.gone.update(lanes_left(event))
 
     def rows(self, journey_id: str, into: IndexRows) -> None:
-        """Add the rows to be written."""
+        """Add the rows that the index needs."""
         for fact_id, (_, digest, version) in self.facts.items():
             into.facts.append((journey_id, fact_id, digest, version))
         for lane, (at, fact_id) in self.gone:
@@ -62,31 +64,32 @@ class Layer(MemoryHistory):
 
 
 class StoredHistory:
-    """The history of a stored journey, looked up inside a unit of work only."""
+    """The history of a stored journey; it can be looked up inside a unit of work only."""
 
     def __init__(self, journey_id: str, index: JourneyIndex, *, new: bool) -> None:
         self.journey_id = journey_id
         self.connection: Connection | None = None
         self.digests: dict[str, bytes] = {}
         self.standings: dict[str, str | None] = {}
-        """Standings looked up beforehand, as stored; None for a campaign that none was put away of."""
+        """By campaign the standings that were looked up beforehand, as stored; None if none is."""
         self.layers: list[Layer] = []
         self._index = index
         self._new = new
+        """Whether the database surely holds nothing of it: then nothing is looked up there."""
 
     def begin(self, unit: object, connection: Connection) -> None:
-        """Work on the journey begins: what is added goes into a layer of its own."""
+        """A unit of work begins: what it adds goes into a layer of its own."""
         self.connection = connection
         self.layers.append(Layer(unit, self.fact))
 
     def end(self) -> Layer:
-        """Work on the journey has ended, as far as it can be decided: the layer that was laid."""
+        """The unit of work is decided; returns its layer."""
         self.connection = None
         self.digests, self.standings = {}, {}
         return self.layers[-1]
 
     def settle(self, unit: object) -> None:
-        """What the unit added stands in the database, for every read from now on."""
+        """The unit is committed, and every read from now on sees its rows."""
         self._new = False
         self.layers = [layer for layer in self.layers if layer.unit is not unit]
 
@@ -98,7 +101,7 @@ class StoredHistory:
         self.layers[-1].add(event, version)
 
     def digest(self, fact_id: str) -> bytes | None:
-        """Of a fact that the unit of work was asked about."""
+        """The digest of a fact that the unit of work was announced."""
         for layer in self.layers:
             if (found := layer.digest(fact_id)) is not None:
                 return found
@@ -141,6 +144,7 @@ class StoredHistory:
         return found.union(*(layer.campaigns_received(first_month, last_month) for layer in self.layers))
 
     def standing(self, campaign_id: str) -> Standing | None:
+        # The newest layer first: a standing is replaced, other things are only added.
         for layer in reversed(self.layers):
             if (found := layer.standing(campaign_id)) is not None:
                 return found
@@ -152,10 +156,11 @@ class StoredHistory:
         return None if stored is None else _decode_standing(stored)
 
     def _is_gone(self, lane: str, key: Key, above: int) -> bool:
-        """Whether a layer from this one up has taken the place away."""
+        """Whether a layer, from this one up, has taken the fact away from the place."""
         return any((lane, key) in layer.gone for layer in self.layers[above:])
 
     def _laid_before(self, place: int, lane: str, key: Key) -> AnyFact | None:
+        # What a layer holds, only the layers above it can have taken away since.
         layer = self.layers[place]
         while (fact := layer.before(lane, key)) is not None and self._is_gone(lane, fact.key, place + 1):
             key = fact.key
@@ -209,12 +214,12 @@ class StoredHistory:
 
 
 def month_lane(month: int) -> str:
-    """The lane that holds, by id, the campaigns with a receipt in a 30-day span."""
+    """The lane that holds the ids of the campaigns with a receipt in a 30-day span."""
     return f"campaigns/{month}"
 
 
 def _each_once(facts: Iterable[AnyFact]) -> Iterator[AnyFact]:
-    """Facts in order, without the copy that follows where a layer and the database both hold one."""
+    """The facts, in order, without the second copy of those that are both in a layer and in the database."""
     before = None
     for fact in facts:
         if fact.key != before:

@@ -1,6 +1,6 @@
-"""The index of journeys in the database: their facts by id and by lane, and the standings put away.
+"""The index of journeys in the database: their facts by id and by lane, and the standings that were put away.
 
-All of it is derived from the log and written in the transaction of the events it is derived from.
+All of it is derived from the log, and written in the transaction of the events that it is derived from.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class IndexRows:
 
     facts: list[Row] = field(default_factory=list)
     gone: list[Row] = field(default_factory=list)
-    """Places in lanes that no fact stands in any more; taken away before any is added."""
+    """Places in lanes that hold no fact any more; they are removed before others are added."""
     lanes: list[Row] = field(default_factory=list)
     months: list[Row] = field(default_factory=list)
     standings: list[Row] = field(default_factory=list)
@@ -47,16 +47,16 @@ class JourneyIndex:
     def _prepare_facts(self) -> None:
         facts, keys = journey_facts.c, self._dialect.keys("keys", journey_id=str, fact_id=str)
         asked = and_(facts.journey_id == keys.c.journey_id, facts.fact_id == keys.c.fact_id)
-        self.digests = self._prepared(
+        self.digests = self._prepare(
             select(facts.journey_id, facts.fact_id, facts.digest).join_from(keys, journey_facts, asked)
         )
         named = and_(facts.journey_id == bindparam("journey_id"), facts.fact_id == bindparam("fact_id"))
-        self.fact = self._prepared(_payloads(facts.journey_id, facts.fact_id).where(named))
+        self.fact = self._prepare(_payloads(facts.journey_id, facts.fact_id).where(named))
 
         within = and_(facts.fact_id >= bindparam("first"), facts.fact_id < bindparam("end"))
         of_journey = facts.journey_id == bindparam("journey_id")
         beginning = _payloads(facts.journey_id, facts.fact_id).where(of_journey, within)
-        self.beginning = self._prepared(beginning.order_by(facts.fact_id))
+        self.beginning = self._prepare(beginning.order_by(facts.fact_id))
 
     def _prepare_lanes(self) -> None:
         rows = journey_lanes.c
@@ -65,29 +65,30 @@ class JourneyIndex:
         key, given = tuple_(rows.at, rows.fact_id), tuple_(bindparam("at"), bindparam("fact_id"))
         earliest = on_lane.where(key > given).order_by(rows.at, rows.fact_id)
         latest = on_lane.where(key < given).order_by(rows.at.desc(), rows.fact_id.desc())
-        self.before = self._prepared(_first(latest, 1))
-        self.after = self._prepared(_first(earliest, 1))
-        self.page = self._prepared(_first(earliest.where(rows.at <= bindparam("end")), PAGE))
+        self.before = self._prepare(_first(latest, 1))
+        self.after = self._prepare(_first(earliest, 1))
+        self.page = self._prepare(_first(earliest.where(rows.at <= bindparam("end")), PAGE))
         months = or_(rows.lane == bindparam("first"), rows.lane == bindparam("last"))
-        self.campaigns = self._prepared(select(rows.fact_id).where(journey, months))
+        self.campaigns = self._prepare(select(rows.fact_id).where(journey, months))
         gone = self._dialect.keys("keys", journey_id=str, lane=str, at=int, fact_id=str)
         place = tuple_(*journey_lanes.primary_key.columns)
-        self._remove_lanes = self._prepared(delete(journey_lanes).where(place.in_(select(*gone.columns))))
+        self._remove_lanes = self._prepare(delete(journey_lanes).where(place.in_(select(*gone.columns))))
 
     def _prepare_standings(self) -> None:
         rows, keys = journey_standings.c, self._dialect.keys("keys", journey_id=str, campaign_id=str)
         asked = and_(rows.journey_id == keys.c.journey_id, rows.campaign_id == keys.c.campaign_id)
-        self.standings = self._prepared(
+        self.standings = self._prepare(
             select(rows.journey_id, rows.campaign_id, rows.state).join_from(keys, journey_standings, asked)
         )
-        self.standing = self._prepared(
+        self.standing = self._prepare(
             select(rows.state).where(
                 rows.journey_id == bindparam("journey_id"), rows.campaign_id == bindparam("campaign_id")
             )
         )
 
     def write(self, connection: Connection, rows: IndexRows) -> None:
-        """Write one unit's rows by their keys: writers of one unit each wait for one another, but never in a ring."""
+        """Write one unit's rows."""
+        # By their keys: two processes that write the same keys wait for each other, but never in a ring.
         self._add_facts(connection, sorted(rows.facts))
         if rows.gone:
             self._remove_lanes.run(connection, keys=as_keys(sorted(rows.gone)))
@@ -95,7 +96,7 @@ class JourneyIndex:
         self._add_months(connection, sorted(set(rows.months)))
         self._put_standings(connection, sorted(rows.standings))
 
-    def _prepared(self, statement: ClauseElement) -> Prepared:
+    def _prepare(self, statement: ClauseElement) -> Prepared:
         return Prepared(statement, self._dialect.compiler)
 
 

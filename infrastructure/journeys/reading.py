@@ -20,20 +20,20 @@ from infrastructure.event_store.codec import TOPICS, decode
 
 
 class JourneyEvent(NamedTuple):
-    """An event of a journey; `aside` is JSON of its fact's properties or reason, which events do not hold."""
+    """An event of a journey; `free_text` is JSON of its fact's properties or reason, which events do not hold."""
 
     position: int
     version: int
     recorded_at: int
     topic: str
     event: Any
-    aside: str | None
+    free_text: str | None
 
 
-def journey(
+def read_journey(
     connection: Connection, app_group: str, user_id: str, after: int, limit: int
 ) -> list[JourneyEvent]:
-    """The events of a user's journey after a version, in order; none for a user never heard of."""
+    """The events of a user's journey after a version, in order; none if the user is unknown."""
     of_user = (identities.c.app_group == app_group) & (identities.c.user_id == user_id)
     query = (
         select(
@@ -51,7 +51,7 @@ def journey(
     )
     rows = connection.execute(query).all()
     decoded = [decode(row.topic, row.state) for row in rows]
-    aside = _aside(connection, rows[0].journey_id if rows else "", decoded)
+    texts = _read_texts(connection, rows[0].journey_id if rows else "", decoded)
     return [
         JourneyEvent(
             row.position,
@@ -59,7 +59,7 @@ def journey(
             row.recorded_at,
             row.topic,
             event,
-            aside.get(fact.id) if (fact := _fact(event)) else None,
+            texts.get(fact.id) if (fact := _fact(event)) else None,
         )
         for row, event in zip(rows, decoded, strict=True)
     ]
@@ -72,7 +72,7 @@ def _fact(event: Any) -> Fact | None:  # noqa: ANN401
     return event if isinstance(event, Fact) else None
 
 
-def _aside(connection: Connection, journey_id: str, events: list[Any]) -> dict[str, str]:
+def _read_texts(connection: Connection, journey_id: str, events: list[Any]) -> dict[str, str]:
     ids = [fact.id for fact in map(_fact, events) if fact is not None]
     if not ids:
         return {}
@@ -81,13 +81,13 @@ def _aside(connection: Connection, journey_id: str, events: list[Any]) -> dict[s
 
 
 class Streams:
-    """The journeys of users, event by event: the application's port."""
+    """The journeys of users, event by event: the application's port `Streams`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def read_events(self, app_group: str, user_id: str) -> list[RecordedEvent]:
-        """All events of a user's journey in order; none for a user never heard of."""
+        """All events of a user's journey in order; none if the user is unknown."""
         of_user = (identities.c.app_group == app_group) & (identities.c.user_id == user_id)
         query = (
             select(events.c.topic, events.c.state, events.c.recorded_at)

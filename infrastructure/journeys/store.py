@@ -29,9 +29,9 @@ from infrastructure.journeys.index import JourneyIndex
 SNAPSHOT_EVERY = 32
 """Events of a journey after which a snapshot of its state is written (the field says rolling state: one row)."""
 CACHED = 150_000
-"""Journeys in memory, and their standings with campaigns: about a kilobyte each."""
+"""Journeys in memory and their standings with campaigns, counted together: about a kilobyte each."""
 LONG_AGO = 100_000
-"""Events that others have recorded, beyond which looking through them costs more than loading anew."""
+"""Events recorded by others; if there are more, loading again costs less than looking through them."""
 
 _decode_state = msgspec.json.Decoder(JourneyState).decode
 
@@ -54,7 +54,7 @@ class Entry:
 
 
 class JourneyStore:
-    """The journeys of a database, as one process sees them; used by one thread at a time."""
+    """The journeys of a database in the memory of one process; the writer's `_deciding` lock guards them."""
 
     def __init__(self, dialect: Dialect, *, cached: int = CACHED) -> None:
         self._cached = cached
@@ -80,7 +80,7 @@ class JourneyStore:
         return cast(A, self._others[stream_id])
 
     def catch_up(self, connection: Connection, newest: int, own: list[Range]) -> None:
-        """Drop what others have recorded events on, up to the newest position; `own` are the ranges that are ours."""
+        """Drop what others have recorded events on, up to the newest position; `own` are the ranges of this process."""
         foreign = list(_gaps(self._seen, newest, own))
         self._seen = max(newest, self._seen)
         if not self._entries and not self._others:
@@ -102,23 +102,24 @@ class JourneyStore:
             self._weight -= entry.weight
 
     def weigh(self, entry: Entry) -> None:
-        """Reckon with what the journey takes in memory now."""
+        """Count what the journey takes in memory now."""
         weight = 1 + len(entry.loaded.journey.state.standings)
         self._weight += weight - entry.weight
         entry.weight = weight
 
     def shrink(self) -> None:
-        """Drop the journeys that were used longest ago, but for those whose last unit is not settled."""
+        """Drop the journeys that were used longest ago, as far as all their units are settled."""
         while self._entries and self._weight > self._cached:
             oldest = next(iter(self._entries.values()))
             if oldest.history.layers:
+                # In flight: the database does not hold it yet. Those behind it were used later.
                 return
             self.drop(oldest)
 
-    def entries(
+    def find_entries(
         self, connection: Connection, app_group: str, user_ids: Iterable[str], definitions: Definitions
     ) -> dict[str, Entry]:
-        """The journeys of the users, from memory or loaded in three queries; new ones for new users."""
+        """The journeys of the users, from memory or loaded by three queries; new ones for new users."""
         found: dict[str, Entry] = {}
         missing = []
         for user_id in user_ids:
@@ -167,27 +168,27 @@ class _Statements:
     """The statements on identities, states and tails, compiled once."""
 
     def __init__(self, dialect: Dialect) -> None:
-        def prepared(statement: Any) -> Prepared:  # noqa: ANN401
+        def prepare(statement: Any) -> Prepared:  # noqa: ANN401
             return Prepared(statement, dialect.compiler)
 
         users, journeys = dialect.keys("keys", user_id=str), dialect.keys("keys", journey_id=str)
         within = events.c.position.between(bindparam("first"), bindparam("last"))
-        self.changed = prepared(select(events.c.originator_id).where(within).distinct())
-        self.identities = prepared(
+        self.changed = prepare(select(events.c.originator_id).where(within).distinct())
+        self.identities = prepare(
             select(identities.c.user_id, identities.c.journey_id, identities.c.key).where(
                 # IN rather than a join: SQLite would otherwise walk through all users of the group.
                 identities.c.app_group == bindparam("app_group"),
                 identities.c.user_id.in_(select(users.c.user_id)),
             )
         )
-        self.states = prepared(
+        self.states = prepare(
             select(journey_states.c.journey_id, journey_states.c.version, journey_states.c.state).join_from(
                 journeys, journey_states, journey_states.c.journey_id == journeys.c.journey_id
             )
         )
         since = func.coalesce(journey_states.c.version, 0)
         stream = events.c.originator_id == journeys.c.journey_id
-        self.tails = prepared(
+        self.tails = prepare(
             select(events.c.originator_id, events.c.originator_version, events.c.topic, events.c.state)
             .select_from(
                 journeys.outerjoin(journey_states, journey_states.c.journey_id == journeys.c.journey_id).join(
@@ -199,7 +200,7 @@ class _Statements:
 
 
 def _gaps(after: int, newest: int, own: list[Range]) -> Iterator[Range]:
-    """The ranges of positions after one, up to another, that lie in none of our own, which are in order."""
+    """The ranges of positions after one, up to another, that are not our own; `own` is in order."""
     for first, last in own:
         if first > after + 1:
             yield after + 1, first - 1
@@ -209,7 +210,7 @@ def _gaps(after: int, newest: int, own: list[Range]) -> Iterator[Range]:
 
 
 def _replay(journey: UserJourney, tail: Iterable[Recorded[JourneyEvent]]) -> None:
-    """Apply the events since the state was kept; the standings they touch are brought back first."""
+    """Apply the events since the snapshot; first bring back the standings that they touch."""
     for recorded in tail:
         event = recorded.event.fact if isinstance(recorded.event, FactDisregarded) else recorded.event
         campaign_id = getattr(event, "campaign_id", None)

@@ -15,7 +15,7 @@ from domain.journey.state import Definitions
 from infrastructure.database.dialect import Dialect
 from infrastructure.database.schema import identities, journey_states, kept_aside
 from infrastructure.database.statements import as_keys
-from infrastructure.event_store.library import aggregates_in, payloads
+from infrastructure.event_store.library import encode_events, read_aggregates
 from infrastructure.event_store.recorder import DecidedEvents, Recorder
 from infrastructure.journeys import store
 from infrastructure.journeys.index import IndexRows, JourneyIndex, Row
@@ -26,10 +26,10 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass
 class Rows:
-    """What follows from a unit's events, beside the log."""
+    """What is written beside the events of a unit."""
 
     identities: list[Row] = field(default_factory=list)
-    aside: list[Row] = field(default_factory=list)
+    texts: list[Row] = field(default_factory=list)
     states: list[Row] = field(default_factory=list)
     index: IndexRows = field(default_factory=IndexRows)
 
@@ -42,12 +42,12 @@ class UnitOfWork(DecidedEvents):
 
     def begin(self, recorder: Recorder, connection: Connection) -> None:
         """From now on it reads through the connection."""
-        self.aggregates = aggregates_in(recorder, connection)
+        self.aggregates = read_aggregates(recorder, connection)
 
     def record(self, app_group: str, *aggregates: Aggregate[Any]) -> None:
         """Record the pending events of the aggregates, in the order given."""
         for aggregate in aggregates:
-            self.payloads += payloads(app_group, aggregate.collect_events())
+            self.payloads += encode_events(app_group, aggregate.collect_events())
 
 
 @dataclass(eq=False)
@@ -85,9 +85,9 @@ class JourneyUnitOfWork(UnitOfWork):
     def journeys(
         self, app_group: str, facts: Mapping[str, Sequence[Announced]], definitions: Definitions
     ) -> dict[str, LoadedJourney]:
-        """The journeys of the users, with what is known of the facts about to be taken."""
+        """The journeys of the users, with the digests and standings that the facts about to be taken need."""
         self.has_touched = True
-        entries = self.store.entries(self._connection, app_group, facts, definitions)
+        entries = self.store.find_entries(self._connection, app_group, facts, definitions)
         self.entries = list(entries.values())
         for entry in self.entries:
             entry.history.begin(self, self._connection)
@@ -106,7 +106,7 @@ class JourneyUnitOfWork(UnitOfWork):
                 histories[journey_id].digests[fact_id] = digest
 
     def _look_up_standings(self, announced: list[tuple[Entry, Announced]]) -> None:
-        """Of the campaigns received that are not at hand, where some were put away."""
+        """Look up the standings with campaigns received that are not in the state, if it has put some away."""
         histories, asked = {}, set()
         for entry, (_, campaign_id) in announced:
             state, history = entry.loaded.journey.state, entry.history
@@ -119,20 +119,20 @@ class JourneyUnitOfWork(UnitOfWork):
             for journey_id, campaign_id, state in standings:
                 histories[journey_id].standings[campaign_id] = state
 
-    def keep_aside(self, journey_id: str, fact_id: str, text: str) -> None:
+    def keep_text(self, journey_id: str, fact_id: str, text: str) -> None:
         """Keep a fact's free text outside the events."""
-        self.rows.aside.append((journey_id, fact_id, text))
+        self.rows.texts.append((journey_id, fact_id, text))
 
     def end(self) -> None:
         """The command is decided: put what follows from it into rows."""
         for entry in self.entries:
             if entry.loaded.journey.version > self._begun[entry.loaded.journey.id]:
-                self._changed(entry)
+                self._keep_changed(entry)
             else:
-                self._unchanged(entry)
+                self._keep_unchanged(entry)
         self.entries = [entry for entry in self.entries if entry.history.layers]
 
-    def _changed(self, entry: Entry) -> None:
+    def _keep_changed(self, entry: Entry) -> None:
         rows, journey = self.rows, entry.loaded.journey
         if not entry.exists:
             rows.identities.append((entry.app_group, entry.user_id, journey.id, entry.loaded.key))
@@ -145,11 +145,11 @@ class JourneyUnitOfWork(UnitOfWork):
         layer.rows(journey.id, rows.index)
         self.store.weigh(entry)
 
-    def _unchanged(self, entry: Entry) -> None:
+    def _keep_unchanged(self, entry: Entry) -> None:
         entry.history.end()
         entry.history.drop(self)
         if not entry.exists:
-            # All its facts were refused: the user does not exist, and someone else may make them.
+            # All its facts were refused, so the user is not recorded, and another process may record them.
             self.store.drop(entry)
 
 
@@ -159,12 +159,13 @@ class RowWriter:
     def __init__(self, dialect: Dialect, index: JourneyIndex) -> None:
         self._index = index
         self._add_identities = dialect.filling(identities)
-        self._keep_aside = dialect.filling(kept_aside)
+        self._keep_texts = dialect.filling(kept_aside)
         self._put_states = dialect.filling(journey_states, "replace")
 
     def write(self, connection: Connection, rows: Rows) -> None:
-        """Write what follows from a unit's events; raises IntegrityError where someone else was faster."""
+        """Write what follows from a unit's events; raises IntegrityError if another process was faster."""
+        # Sorted, as in the index: two processes that write the same keys wait for each other, and never in a ring.
         self._add_identities(connection, sorted(rows.identities))
         self._index.write(connection, rows.index)
-        self._keep_aside(connection, sorted(rows.aside))
+        self._keep_texts(connection, sorted(rows.texts))
         self._put_states(connection, sorted(rows.states))

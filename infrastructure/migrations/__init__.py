@@ -1,4 +1,4 @@
-"""Schema migrations by Alembic, run when a database is opened and needs them; each whole or not at all."""
+"""Schema migrations by Alembic, run when a database is opened and needs them, in one transaction."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from infrastructure.database import Database
 log = structlog.get_logger()
 
 HEAD = "0006"
-"""The revision of this version's schema; Alembic itself takes a while to load, and is asked only for a change."""
+"""The newest revision of the schema. Alembic takes a while to load, and is loaded only for a migration."""
 
 
 class NewerSchema(Exception):
@@ -18,13 +18,13 @@ class NewerSchema(Exception):
 
 
 class OlderSchema(Exception):
-    """The database has not been migrated to this version, and whoever asks changes nothing."""
+    """The database has an older schema, and the caller may not change it."""
 
 
 def check(database: Database) -> None:
-    """Raise OlderSchema or NewerSchema where the schema is another version's; nothing is changed."""
+    """Raise OlderSchema or NewerSchema if the schema is of another version; change nothing."""
     with database.reading() as connection:
-        revision = _revision(connection)
+        revision = _read_revision(connection)
     if revision is None or revision < HEAD:
         raise OlderSchema(f"the database has schema {revision or 'none'}, this version knows {HEAD}")
     if revision > HEAD:
@@ -32,13 +32,14 @@ def check(database: Database) -> None:
 
 
 def migrate(database: Database) -> None:
-    """Bring the schema to this version's, under the write lock and in one transaction; raises NewerSchema."""
+    """Migrate the schema to this version's, under the write lock and in one transaction; raises NewerSchema."""
     with database.reading() as connection:
-        if _revision(connection) == HEAD:
+        if _read_revision(connection) == HEAD:
             return
     with database.writing() as connection:
         database.dialect.lock_schema(connection)
-        revision = _revision(connection)
+        # Another process may have migrated it while this one waited for the lock.
+        revision = _read_revision(connection)
         if revision == HEAD:
             return
         if revision is not None and revision > HEAD:
@@ -51,7 +52,7 @@ def _newer(revision: str) -> NewerSchema:
     return NewerSchema(f"the database has schema {revision}, this version knows {HEAD}: upgrade the ledger")
 
 
-def _revision(connection: Connection) -> str | None:
+def _read_revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,4 +1,4 @@
-"""Python's collector of cycles, kept from looking through large heaps that have hardly any."""
+"""Python's collector of cycles, which would search large heaps that have hardly any cycles."""
 
 import gc
 import sys
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def less_garbage_collection() -> Iterator[None]:
-    """Collect cycles less often: journeys and folds in memory are many and live long, and have no cycles."""
+    """Collect cycles less often: journeys and folds in memory are many, live long and have no cycles."""
     before, interval = gc.get_threshold(), sys.getswitchinterval()
     gc.set_threshold(1_000_000, 50, 100)
     sys.setswitchinterval(0.002)

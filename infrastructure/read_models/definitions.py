@@ -1,4 +1,4 @@
-"""What never changes once facts refer to it, read from the streams of app groups and campaigns, and remembered."""
+"""Reference data: what never changes once facts refer to it, read from the log and kept in memory."""
 
 from zoneinfo import ZoneInfo
 
@@ -8,7 +8,7 @@ from domain.campaigns.events import Status
 
 
 class StoredDefinitions:
-    """Time zones and definitions, for projections."""
+    """Time zones of app groups and definitions of campaigns, read from their streams."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -17,19 +17,20 @@ class StoredDefinitions:
 
     def zone(self, app_group: str) -> ZoneInfo:
         """The time zone of an app group, fixed when it was made (R20); raises UnknownAppGroup."""
-        found = self._zones.get(app_group)
-        if found is None:
-            found = ZoneInfo(self._ledger.existing_app_group(app_group).time_zone)
-            self._zones[app_group] = found
-        return found
+        zone = self._zones.get(app_group)
+        if zone is None:
+            zone = ZoneInfo(self._ledger.existing_app_group(app_group).time_zone)
+            self._zones[app_group] = zone
+        return zone
 
     def definition(self, app_group: str, campaign_id: str) -> Definition:
         """The variants and conversion events of a campaign, fixed by its launch (R4); raises UnknownCampaign."""
         key = (app_group, campaign_id)
-        found = self._definitions.get(key)
-        if found is None:
+        definition = self._definitions.get(key)
+        if definition is None:
             campaign = self._ledger.existing_campaign(app_group, campaign_id)
-            found = campaign.definition
+            definition = campaign.definition
+            # A draft may change still.
             if campaign.status is not Status.DRAFT:
-                self._definitions[key] = found
-        return found
+                self._definitions[key] = definition
+        return definition

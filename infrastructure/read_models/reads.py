@@ -14,7 +14,7 @@ from infrastructure.database import Database
 from infrastructure.database.schema import events
 from infrastructure.event_store.codec import decode
 from infrastructure.event_store.reading import checked, select_rows
-from infrastructure.journeys.reading import journey
+from infrastructure.journeys.reading import read_journey
 from projections.engine import generations
 from projections.engine.projection import Definitions, Log, Projection, ProjectionStopped
 
@@ -139,8 +139,8 @@ class StoredHistories:
     ) -> list[StoredEvent]:
         """The events of a user's journey after a version, in order; none for an unknown user."""
         return [
-            StoredEvent(*each[:5], actor=None, free_text=each.aside)
-            for each in journey(connection, app_group, user_id, after, limit)
+            StoredEvent(*each[:5], actor=None, free_text=each.free_text)
+            for each in read_journey(connection, app_group, user_id, after, limit)
         ]
 
     def of_campaign(

@@ -1,8 +1,8 @@
-"""Keeping read models current all the time, in a process of its own or in a thread.
+"""A worker that keeps read models up to date, in a process of its own or in a thread.
 
-It polls the log, sooner where the database hints at new events. A database that is away is waited for. A projection
-that meets an event it cannot apply stops there, loudly, while the others go on; it is tried again now and then, for it
-may have been built anew. Nothing ends it silently.
+It polls the log, and looks sooner when the database hints at new events. It waits for a database that is away. A
+projection that cannot apply an event stops there, with an error in the log, and the others continue. The worker tries a
+stopped one again now and then, because a rebuild may have replaced it. It never ends silently.
 """
 
 import threading
@@ -20,22 +20,23 @@ from projections.engine.projector import Progress, Projector
 log = structlog.get_logger()
 
 _PACE_SECONDS = 0.05
-"""From the begin of one round to the next, at least: each costs some milliseconds, however few events there are."""
+"""The shortest time between the starts of two rounds: each costs some milliseconds, however few events there are."""
 
 _PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
 
 AGAIN_SECONDS = 60.0
-"""How often a read model that has stopped is tried again."""
+"""How often to try a read model again that has stopped."""
 
 SWEEP_SECONDS = 60.0
 """From the end of one sweep to the beginning of the next."""
 
 
 class ProjectionWorker:
-    """Projects until it is told to stop; `stopped` holds the projections that could not go on, by name.
+    """Projects until `end` is called; `stopped` holds the reasons of projections that cannot continue, by name.
 
-    Between rounds it calls `sweep`, which does a small step of other work and says whether there is more at once.
+    Between rounds it calls `sweep`, which does a small step of other work and returns whether more is left.
+    `end` may be called in another thread or in a signal handler; everything else belongs to the thread of `run`.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class ProjectionWorker:
         self.stopped: dict[str, Exception] = {}
 
     def end(self) -> None:
-        """End after the batch that is being applied."""
+        """End after the current batch."""
         self._ending.set()
 
     def run(self, progress: Progress | None = None) -> None:
@@ -60,23 +61,23 @@ class ProjectionWorker:
         try:
             while not self._ending.is_set() and len(self.stopped) < len(self._projector.projections):
                 began = time.monotonic()
-                if self._advanced(progress):
+                if self._advance(progress):
                     tail.wait()
                     self._ending.wait(max(0.0, began + _PACE_SECONDS - time.monotonic()))
         finally:
             tail.close()
 
-    def _advanced(self, progress: Progress | None) -> bool:
-        """Bring all that can go on up to date: whether the database let it be done."""
-        going = self._going()
+    def _advance(self, progress: Progress | None) -> bool:
+        """Bring every projection that can continue up to date; returns False if the database was away."""
+        running = self._choose()
         try:
-            stopped = self._projector.advance(going, progress)
+            stopped = self._projector.advance(running, progress)
             if time.monotonic() >= self._next_sweep and not self._sweep():
                 self._next_sweep = time.monotonic() + SWEEP_SECONDS
         except (IntegrityError, OperationalError) as error:
             self._wait_for_the_database(error)
             return False
-        for projection in going:
+        for projection in running:
             self.stopped.pop(projection.name, None)
         for each in stopped:
             log.error("projection.stopped", name=each.name, position=each.position, reason=each.reason)
@@ -84,8 +85,8 @@ class ProjectionWorker:
         self._pause = _PAUSE_SECONDS
         return True
 
-    def _going(self) -> list[Projection]:
-        """Those that have not stopped, and now and then also those: they may have been built anew meanwhile."""
+    def _choose(self) -> list[Projection]:
+        """The projections that have not stopped; now and then all of them, because a rebuild may have mended one."""
         if self.stopped and time.monotonic() >= self._again:
             self._again = time.monotonic() + AGAIN_SECONDS
             return list(self._projector.projections)

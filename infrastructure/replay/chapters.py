@@ -62,7 +62,7 @@ def read_chapters(rows: Iterable[StreamRow]) -> Iterator[Chapter]:
             raise CannotReplay("unreadable", row, reason, chapter)
         if row.topic in DECISIONS:
             if chapter is None:
-                raise CannotReplay("unreadable", row, "no fact stands before the decision", chapter)
+                raise CannotReplay("unreadable", row, "no fact precedes the decision", chapter)
             chapter.decided.append(row)
             continue
         if row.topic in _FACTS and chapter is not None:
@@ -102,5 +102,5 @@ def decide(journey: UserJourney, chapter: Chapter) -> tuple[list[Any], str | Non
     except Exception as error:  # whatever today's code fails with, an upgrade to it would fail too
         raise CannotReplay("not_taken", chapter.row, f"{type(error).__name__}: {error}", chapter) from error
     if not is_new:
-        return [], "a fact of the same id and content stands before it"
+        return [], "a fact of the same id and content precedes it"
     return [recorded.event for recorded in journey.collect_events()[1:]], None

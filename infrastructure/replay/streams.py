@@ -17,6 +17,7 @@ from infrastructure.event_store.reading import (
     last_position,
     of_types,
     read_app_groups,
+    read_rows,
     select_stream_after,
     select_streams,
 )
@@ -46,14 +47,14 @@ class StreamReader:
 
     def find_end(self, up_to: int | None) -> int:
         """The log's last position, or at most `up_to`: earlier if a fact's decisions go on beyond it."""
-        topic, position = events.c.topic, events.c.position
         with self._database.reading() as connection:
             newest = last_position(connection)
             if up_to is None or up_to >= newest:
                 return newest
-            following = connection.execute(select(topic).where(position == up_to + 1)).scalar()
-            if following not in DECISIONS:
+            (following,) = read_rows(connection, up_to, 1)
+            if following.topic not in DECISIONS:
                 return up_to
+            position = events.c.position
             facts = select(position).where(position <= up_to, of_types(FACT_TYPES))
             return (connection.execute(facts.order_by(position.desc()).limit(1)).scalar() or 1) - 1
 

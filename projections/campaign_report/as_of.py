@@ -101,7 +101,7 @@ class ReportHistory:
         return self._held(base) - self.fold(position, base)
 
     def fold(self, after: int, last: int, see: Callable[[Logged], object] = lambda _: None) -> Counts:
-        """What the events after a position, up to and including another, changed; `see` is told each of them."""
+        """What the events after a position, up to and including another, changed; `see` is called with each of them."""
         fold = ReportFold(self.definitions)
         found = self.log.of_campaign(
             self.connection, after, last, _HANDLERS, self.app_group, self.campaign_id

@@ -66,7 +66,7 @@ def _changing(**values: Callable[[Any], object]) -> Callable[[WritableTables, Lo
 
 
 def _variants_changed(tables: WritableTables, logged: Logged) -> None:
-    """Only of drafts (R4), which have no receipts: the rows can be made anew."""
+    """Only of drafts (R4), which have no receipts: the rows can be made again."""
     variants, stands = tables[report_variants], tables[report_campaigns]
     tables.connection.execute(delete(variants).where(variants.c.stream_id == logged.stream_id))
     campaign_id = tables.connection.execute(

@@ -58,23 +58,23 @@ class Change:
 
     def as_json(self) -> dict[str, Any]:
         """As docs/files.md has it."""
-        told: dict[str, Any] = {
+        found: dict[str, Any] = {
             "at": printed(self.at),
             "user_id": self.user_id,
             "what": self.what,
             "change": self.verb,
         }
         if self.index is not None:
-            told |= {"index": self.index, "letter": LETTERS[self.index]}
+            found |= {"index": self.index, "letter": LETTERS[self.index]}
         if self.purchase is not None:
-            told |= {
+            found |= {
                 "purchase": {"type": self.sale, **_occurrence(self.purchase)},
                 "currency": self.currency,
             }
         if self.what == "receipt":
-            told["unique_recipients"] = {of: self.unique_recipients[of] for of in ("variant", "campaign")}
+            found["unique_recipients"] = {of: self.unique_recipients[of] for of in ("variant", "campaign")}
         because = self.because
-        return told | {
+        return found | {
             "before": self._stated(self.before),
             "now": self._stated(self.now),
             "because": None if because is None else {"type": type_of(because), **_occurrence(because)},
@@ -163,5 +163,5 @@ def with_users(connection: Connection, changes: Iterable[Change]) -> list[Change
     found = list(changes)
     journeys = sorted({change.journey_id for change in found})
     query = select(users.c.journey_id, users.c.user_id).where(users.c.journey_id.in_(journeys))
-    known = dict(connection.execute(query).all())
-    return [replace(change, user_id=known.get(change.journey_id)) for change in found]
+    user_ids = dict(connection.execute(query).all())
+    return [replace(change, user_id=user_ids.get(change.journey_id)) for change in found]

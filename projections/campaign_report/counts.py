@@ -14,7 +14,7 @@ from domain.campaigns import events
 from domain.campaigns.definition import Variant
 from domain.campaigns.events import CampaignDrafted, Status
 from projections.campaign_report.fold import ReportFold
-from projections.campaign_report.reading import CampaignReport, VariantFigures, as_stated, totals
+from projections.campaign_report.reading import CampaignReport, VariantFigures, add_up_totals, event_as_json
 from projections.campaign_report.tables import (
     report_campaigns,
     report_conversions,
@@ -143,8 +143,8 @@ class CampaignThen:
             channel=drafted.channel,
             status=self.status.value,
             position=position,
-            conversion_events=[as_stated(index, event) for index, event in enumerate(events)],
-            totals=totals(variants, counts.unique_recipients[None], len(events)),
+            conversion_events=[event_as_json(index, event) for index, event in enumerate(events)],
+            totals=add_up_totals(variants, counts.unique_recipients[None], len(events)),
             variants=variants,
         )
 

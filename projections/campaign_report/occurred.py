@@ -18,32 +18,32 @@ from projections.campaign_report.changes import Change, with_users
 from projections.campaign_report.counts import Counts
 from projections.conversions import CONVERSIONS
 from projections.conversions.reading import (
-    conversions_between,
-    conversions_until,
-    revenue_between,
-    revenue_until,
+    count_conversions_until,
+    find_conversions_between,
+    find_revenue_between,
+    sum_revenue_until,
 )
 from projections.recipients import RECIPIENTS
-from projections.recipients.reading import receipts_between, receipts_until
+from projections.recipients.reading import count_receipts_until, find_receipts_between
 
 MODELS = (CONVERSIONS, RECIPIENTS)
 """The read models that it is read from: both stand at one position, or what is read does not fit together."""
 
 
-def counts_until(connection: Connection, app_group: str, campaign_id: str, instant: datetime) -> Counts:
+def count_until(connection: Connection, app_group: str, campaign_id: str, instant: datetime) -> Counts:
     """What had been received, converted and earned by an instant, itself inside, of all that stands now."""
-    received = receipts_until(connection, app_group, campaign_id, instant)
-    revenue = revenue_until(connection, app_group, campaign_id, instant)
+    received = count_receipts_until(connection, app_group, campaign_id, instant)
+    revenue = sum_revenue_until(connection, app_group, campaign_id, instant)
     return Counts(
         receipts=received.receipts,
         unique_recipients=received.unique_recipients,
-        conversions=Counter(conversions_until(connection, app_group, campaign_id, instant)),
+        conversions=Counter(count_conversions_until(connection, app_group, campaign_id, instant)),
         purchases=Counter({key: purchases for key, (purchases, _) in revenue.items()}),
         amounts={key: amount for key, (_, amount) in revenue.items()},
     )
 
 
-def happened_between(
+def find_changes_between(
     connection: Connection, app_group: str, campaign_id: str, after: datetime, until: datetime, limit: int
 ) -> tuple[list[Change], int]:
     """The first receipts, conversions and purchases after an instant, up to and including another; and how many."""
@@ -88,8 +88,8 @@ def _revenue(row: Row[Any]) -> Change:
 
 
 _KINDS: tuple[tuple[Callable[..., tuple[Sequence[Row[Any]], int]], Callable[[Row[Any]], Change]], ...] = (
-    (receipts_between, _receipt),
-    (conversions_between, _conversion),
-    (revenue_between, _revenue),
+    (find_receipts_between, _receipt),
+    (find_conversions_between, _conversion),
+    (find_revenue_between, _revenue),
 )
 """How each kind of change is read, and what a row of it says."""

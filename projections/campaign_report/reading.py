@@ -79,7 +79,7 @@ class CampaignReport:
         }
 
 
-def report(connection: Connection, app_group: str, campaign_id: str) -> CampaignReport | None:
+def load_report(connection: Connection, app_group: str, campaign_id: str) -> CampaignReport | None:
     """The report of one campaign, None where the group has no such campaign."""
     tables = current(connection, CAMPAIGN_REPORT)
     campaigns = tables[report_campaigns]
@@ -90,7 +90,7 @@ def report(connection: Connection, app_group: str, campaign_id: str) -> Campaign
     return found[0] if found else None
 
 
-def reports(connection: Connection, app_group: str) -> list[CampaignReport]:
+def load_reports(connection: Connection, app_group: str) -> list[CampaignReport]:
     """The reports of all campaigns of an app group, by campaign id."""
     tables = current(connection, CAMPAIGN_REPORT)
     campaigns = tables[report_campaigns]
@@ -98,7 +98,7 @@ def reports(connection: Connection, app_group: str) -> list[CampaignReport]:
     return _reports(connection, tables, connection.execute(query).all())
 
 
-def headlines(
+def load_page_of_reports(
     connection: Connection, app_group: str, *, after: str | None, limit: int
 ) -> tuple[int, list[CampaignReport]]:
     """The position they hold, and the reports of a page of campaigns of an app group, by campaign id."""
@@ -138,13 +138,13 @@ def _report(tables: Generation, row: Row[Any], figures: "_FiguresOf") -> Campaig
         channel=row.channel,
         status=row.status,
         position=tables.position,
-        conversion_events=[as_stated(index, event) for index, event in enumerate(events)],
-        totals=totals(variants, row.unique_recipients, len(events)),
+        conversion_events=[event_as_json(index, event) for index, event in enumerate(events)],
+        totals=add_up_totals(variants, row.unique_recipients, len(events)),
         variants=variants,
     )
 
 
-def as_stated(index: int, event: ConversionEvent) -> dict[str, Any]:
+def event_as_json(index: int, event: ConversionEvent) -> dict[str, Any]:
     """A conversion event as docs/files.md has it."""
     return {"index": index, "letter": LETTERS[index], "primary": index == 0, **event.stated()}
 
@@ -193,13 +193,15 @@ class _FiguresOf:
         ]
 
 
-def totals(variants: Iterable[VariantFigures], unique_recipients: int, conversion_events: int) -> Figures:
+def add_up_totals(
+    variants: Iterable[VariantFigures], unique_recipients: int, conversion_events: int
+) -> Figures:
     """The campaign's own figures: all variants but control (R9, R18)."""
     counted = (variant.figures for variant in variants if not variant.control)
     return add_up(counted, unique_recipients, conversion_events)
 
 
-def launched_campaigns(connection: Connection) -> list[tuple[str, str]]:
+def find_launched_campaigns(connection: Connection) -> list[tuple[str, str]]:
     """The app group and id of each launched campaign."""
     table = current(connection, CAMPAIGN_REPORT)[report_campaigns]
     query = select(table.c.app_group, table.c.campaign_id).where(table.c.status == Status.LAUNCHED.value)

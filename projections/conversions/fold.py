@@ -1,6 +1,6 @@
 """What a batch of events says of conversions, of what counts as revenue, and of what was sold.
 
-Of each conversion, and of each purchase or order that counts, what was said last stands.
+The last event of a conversion, and of a purchase or order that counts, decides its row.
 """
 
 from collections.abc import Mapping
@@ -52,9 +52,9 @@ Line = tuple[str, str, int, str, int, Decimal | None]
 
 
 class ConversionsFold(Fold):
-    """By primary key the rows that stand after the batch, null for those that do no more.
+    """By primary key the rows after the batch, None for those to remove.
 
-    Lines are made once, and go once: they are not kept by key, for there is one for each purchase.
+    Lines come once and go once. They are not kept by key: there is at least one for each purchase.
     """
 
     def __init__(self, definitions: Definitions) -> None:
@@ -158,12 +158,12 @@ def write(fold: ConversionsFold, tables: WritableTables) -> None:
     _write(tables, conversions, fold.conversions | _find_recorded(fold, tables))
     _write(tables, counted_revenue, fold.revenue)
     tables.put(sale_lines, sorted(fold.lines))
-    # After they were put: a fact is disregarded once, and never before it is recorded.
+    # Only now that all are put: a fact is disregarded once, and never before it is recorded.
     tables.remove(sale_lines, fold.lines_gone)
 
 
 def _find_recorded(fold: ConversionsFold, tables: WritableTables) -> dict[Key, StoredConversion | None]:
-    """The rows that were restated, with the instant at which an earlier batch of events has recorded them."""
+    """The restated rows, with the instant at which an earlier batch has recorded each."""
     wanted = {key: row for key, row in fold.conversions.items() if row and row.recorded_at is None}
     stood = {key_of(conversions, row): row.recorded_at for row in tables.find(conversions, wanted)}
     return {key: row._replace(recorded_at=stood[key]) for key, row in wanted.items()}

@@ -16,7 +16,7 @@ from projections import conversions as projection
 from projections.conversions import tables
 from projections.engine.columns import EXACT
 from projections.engine.generations import current
-from projections.engine.paging import first_between
+from projections.engine.paging import read_first_between
 from projections.engine.projection import Definitions
 from projections.engine.sums import stream
 from projections.engine.users import users
@@ -76,7 +76,7 @@ class Wanted(TypedDict, total=False):
     user_id: str | None
 
 
-def conversions(
+def load_conversions(
     connection: Connection,
     definitions: Definitions,
     app_group: str,
@@ -123,7 +123,7 @@ def _comes_after(table: Table, key: str) -> ColumnElement[bool]:
     return tuple_(table.c.journey_id, table.c.conversion_event) > tuple_(journey_id, int(conversion_event))
 
 
-def conversions_until(
+def count_conversions_until(
     connection: Connection, app_group: str, campaign_id: str, instant: datetime
 ) -> dict[tuple[str, int], int]:
     """How many conversions of each variant, on each conversion event, had happened by the instant, itself inside."""
@@ -140,7 +140,7 @@ def conversions_until(
     return {(variant_id, index): count for variant_id, index, count in connection.execute(query)}
 
 
-def revenue_until(
+def sum_revenue_until(
     connection: Connection, app_group: str, campaign_id: str, instant: datetime
 ) -> dict[tuple[str, str], tuple[int, Decimal]]:
     """How many purchases and orders counted for each variant in each currency by the instant, and their net."""
@@ -163,19 +163,19 @@ def revenue_until(
     return dict(found)
 
 
-def conversions_between(
+def find_conversions_between(
     connection: Connection, app_group: str, campaign_id: str, span: tuple[datetime, datetime], limit: int
 ) -> tuple[Sequence[Row[Any]], int]:
     """The first conversions whose behaviour is after an instant, up to and including another; and how many."""
     table = _table(connection, tables.conversions)
     rows = select(table).where(table.c.stream_id == stream(app_group, campaign_id))
-    return first_between(connection, rows, table, table.c.behaviour_at, span, limit)
+    return read_first_between(connection, rows, table, table.c.behaviour_at, span, limit)
 
 
-def revenue_between(
+def find_revenue_between(
     connection: Connection, app_group: str, campaign_id: str, span: tuple[datetime, datetime], limit: int
 ) -> tuple[Sequence[Row[Any]], int]:
     """The first purchases and orders that count, after an instant, up to and including another; and how many."""
     table = _table(connection, tables.counted_revenue)
     rows = select(table).where(table.c.stream_id == stream(app_group, campaign_id))
-    return first_between(connection, rows, table, table.c.occurred_at, span, limit)
+    return read_first_between(connection, rows, table, table.c.occurred_at, span, limit)

@@ -11,11 +11,11 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.engine import Connection
 
 from projections.conversions.tables import conversions, counted_revenue, sale_lines
-from projections.engine.paging import of_campaign, pages, user_id
+from projections.engine.paging import read_pages, read_pages_of_campaign, select_user_id
 from projections.engine.projection import Tables
 
 
-def conversion_rows(
+def read_conversion_rows(
     connection: Connection,
     tables: Tables,
     stream_id: str,
@@ -24,10 +24,12 @@ def conversion_rows(
 ) -> Iterator[Sequence[Any]]:
     """Journey, conversion event, user id, and then the columns."""
     key = ("journey_id", "conversion_event")
-    return chain.from_iterable(of_campaign(connection, tables[conversions], stream_id, key, columns, after))
+    return chain.from_iterable(
+        read_pages_of_campaign(connection, tables[conversions], stream_id, key, columns, after)
+    )
 
 
-def revenue_rows(
+def read_revenue_rows(
     connection: Connection,
     tables: Tables,
     stream_id: str,
@@ -37,11 +39,11 @@ def revenue_rows(
     """Journey, id of the purchase or order, user id, and then the columns."""
     key = ("journey_id", "fact_id")
     return chain.from_iterable(
-        of_campaign(connection, tables[counted_revenue], stream_id, key, columns, after)
+        read_pages_of_campaign(connection, tables[counted_revenue], stream_id, key, columns, after)
     )
 
 
-def line_rows(
+def read_line_rows(
     connection: Connection, tables: Tables, stream_id: str, after: tuple[str, str, int] | None
 ) -> Iterator[Sequence[Any]]:
     """The lines of what counts: journey, fact, user id, line, product, quantity, currency and price.
@@ -54,7 +56,7 @@ def line_rows(
     if after is not None:
         # The one whose line was read last may have more.
         counted = counted.where(tuple_(*key) >= tuple_(*after[:2]))
-    for page in pages(connection, counted, key, None):
+    for page in read_pages(connection, counted, key, None):
         for row in _lines_between(connection, tables, stream_id, page[0], page[-1]):
             if after is None or (row[0], row[1], row[3]) > after:
                 yield row
@@ -69,7 +71,7 @@ def _lines_between(
     same = (lines.c.journey_id == revenue.c.journey_id) & (lines.c.fact_id == revenue.c.fact_id)
     columns = (lines.c.line, lines.c.product_id, lines.c.quantity, revenue.c.currency, lines.c.price)
     query = (
-        select(*key, user_id(revenue.c.journey_id), *columns)
+        select(*key, select_user_id(revenue.c.journey_id), *columns)
         .select_from(revenue.join(lines, same))
         .where(
             revenue.c.stream_id == stream_id,

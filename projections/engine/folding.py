@@ -31,8 +31,8 @@ def fold(
 ) -> Folded:
     """Fold the events after one position, up to and including another, for each of the projections.
 
-    The log is read once for all of them, and only the topics that one of them has a handler for. What the database
-    cannot do is no fault of an event, and passes.
+    The log is read once for all of them, and only the topics that one of them has a handler for. An error of the
+    database is no event's fault, and is raised.
     """
     folded: Folded = {projection.name: projection.fold(definitions) for projection in projections}
     routes: dict[type[Any], list[_Route]] = {}
@@ -51,7 +51,7 @@ def fold(
     except UnreadableLog as error:
         if len(projections) == 1:
             return {name: ProjectionStopped(name, error.position, error.reason) for name in folded}
-        # Not all of them may read the event: each for itself then.
+        # Perhaps not all of them read that event: fold each by itself.
         each = [fold(log, connection, definitions, [projection], after, last) for projection in projections]
         return {name: result for one in each for name, result in one.items()}
     return folded

@@ -1,8 +1,11 @@
-"""Generations: every time a read model is built, it is built in tables of its own, beside those that are read.
+"""Generations: each build of a read model has tables of its own, beside those that are read (blue/green).
 
 `projections` says which generation of each read model is `current`; there may be one that is `building`, and others
 that are `kept` to go back to, or `retired` and about to be dropped. A reader asks for the current one in its own
-transaction, and so never sees half of one and half of another. Views with the plain names are for everyone else.
+transaction, and so never sees half of one and half of another. Views with the plain names are for BI tools.
+
+Locks. Whoever writes to a generation, switches or rolls back locks its row of `projections` first; where several read
+models are involved, in the order of their names.
 """
 
 from collections.abc import Iterable, Iterator
@@ -65,7 +68,7 @@ every database's dialect."""
 
 
 class ViewInUse(Exception):
-    """A view cannot be replaced for as long as a transaction that has read it goes on."""
+    """A view cannot be replaced while a transaction that has read it is open."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,10 @@ def own_table(table: Table, generation: int) -> Table:
 
 
 _OTHER_COLUMNS = "42P16"
-"""What PostgreSQL says where a view cannot be replaced, since its columns are others."""
+"""PostgreSQL's code where a view cannot be replaced because its columns are others."""
 
 _LOCKED = "55P03"
-"""What it says where a lock was waited for in vain."""
+"""PostgreSQL's code where a lock was not given in time."""
 
 _PATIENCE = "5s"
 
@@ -155,14 +158,14 @@ def find_currents(
 
 
 def lock_current(connection: Connection, projection: Projection, now: int) -> Generation:
-    """The current generation, its checkpoint locked so that no one counts the same events; made where there is none."""
+    """Lock the current generation, so that no one else counts the same events; makes it where there is none."""
     while True:
-        # Where another generation has just been switched in, it is found the second time.
+        # Another process may switch generations while this one waits for the lock: then only the second look finds it.
         found = find(connection, projection, lock=True) or find(connection, projection, lock=True)
         if found is not None:
             refuse_other_code(projection, found)
             return found
-        # A second one that tries waits here for the first, and then fails.
+        # Of two processes that insert at once, the second waits here until the first commits, and then fails.
         with suppress(IntegrityError), connection.begin_nested():
             make(connection, projection, "current", now)
 
@@ -228,7 +231,7 @@ def move(
 
 
 def read_tally(connection: Connection, generation: Generation) -> Tally:
-    """What was counted in the log so far for a generation that is building."""
+    """Read what was counted in the log so far for a generation that is building."""
     found = connection.execute(select(checkpoints.c.tally).where(_is(generation))).scalar()
     return Tally() if found is None else Tally({(t, m): n for t, m, n in msgspec.json.decode(found)})
 
@@ -257,13 +260,13 @@ def show(connection: Connection, projection: Projection, generation: Generation)
             connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
             connection.execute(text(f"CREATE VIEW {name} AS {shown}"))
     for name in projection.former:
-        # It would go on showing what is kept up to date no more.
+        # The old view would go on showing rows that nothing keeps up to date any more.
         with _wait_for_readers(connection, name):
             connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
 
 
 def _replace(connection: Connection, name: str, shown: str) -> None:
-    """Replace a view; where its columns are others, it is made anew, and grants on it are to be given again."""
+    """Replace a view. If its columns have changed, it is dropped and made again, without its grants."""
     with _wait_for_readers(connection, name):
         try:
             with connection.begin_nested():
@@ -277,7 +280,7 @@ def _replace(connection: Connection, name: str, shown: str) -> None:
 
 @contextmanager
 def _wait_for_readers(connection: Connection, name: str) -> Iterator[None]:
-    """Wait a little for those who read a view; raises ViewInUse where one still does."""
+    """Wait a few seconds for transactions that have read a view; raises ViewInUse where one is still open."""
     with limit_waits_for_locks(connection):
         try:
             with connection.begin_nested():
@@ -285,12 +288,12 @@ def _wait_for_readers(connection: Connection, name: str) -> Iterator[None]:
         except OperationalError as error:
             if getattr(error.orig, "sqlstate", None) != _LOCKED:
                 raise
-            raise ViewInUse(f"someone has read the view {name} for long, and still does") from error
+            raise ViewInUse(f"a transaction that has read the view {name} is still open") from error
 
 
 @contextmanager
 def limit_waits_for_locks(connection: Connection) -> Iterator[None]:
-    """Wait for locks no longer than a few seconds: who reads for long shall not make all others wait."""
+    """Wait for locks no longer than a few seconds: one long reader must not make everybody else wait."""
     if connection.dialect.name != "postgresql":
         yield
         return
@@ -307,13 +310,13 @@ def refuse_other_code(projection: Projection, found: Generation) -> None:
     if found.version > projection.version:
         advice = ": run the newer release"
     else:
-        advice = f"; `conversions rebuild {projection.name}` builds it anew while the old one is read"
+        advice = f"; `conversions rebuild {projection.name}` builds it again while the old one is read"
     reason = f"version {found.version} made it, this is version {projection.version}{advice}"
     raise OtherCode(projection.name, found.position + 1, reason)
 
 
 def count_rows(connection: Connection, projection: Projection, generation: Generation) -> int:
-    """How many rows its tables hold, which other code may have made."""
+    """How many rows its tables hold; another version may have made them."""
     there = set(inspect(connection).get_table_names())
     names = [f"{name}_{generation.generation}" for name in (*map(str, projection.tables), *projection.former)]
     counts = [select(func.count()).select_from(named(name)) for name in names if name in there]

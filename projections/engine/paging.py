@@ -12,13 +12,13 @@ from projections.engine.users import users
 PAGE_ROWS = 5_000
 
 
-def pages(
+def read_pages(
     connection: Connection,
     query: Select[Any],
     key: Sequence[Column[Any]],
     after: Sequence[Any] | None,
 ) -> Iterator[Sequence[Any]]:
-    """The rows in the order of a unique key, with whose columns each begins, from after a key on."""
+    """The rows after a key, in the order of a unique key; each row begins with the columns of the key."""
     ordered, size = query.order_by(*key).limit(PAGE_ROWS), PAGE_ROWS
     while True:
         following = ordered if after is None else ordered.where(tuple_(*key) > tuple_(*after))
@@ -30,12 +30,12 @@ def pages(
         after = found[-1][: len(key)]
 
 
-def user_id(journey_id: Column[Any]) -> Any:  # noqa: ANN401
+def select_user_id(journey_id: Column[Any]) -> Any:  # noqa: ANN401
     """Whose journey it is, null where the identity was erased; looked up row by row, whatever a join would do."""
     return select(users.c.user_id).where(users.c.journey_id == journey_id).scalar_subquery()
 
 
-def of_campaign(
+def read_pages_of_campaign(
     connection: Connection,
     table: Table,
     stream_id: str,
@@ -43,13 +43,13 @@ def of_campaign(
     columns: Sequence[str],
     after: Sequence[Any] | None,
 ) -> Iterator[Sequence[Any]]:
-    """The rows of a campaign by page: the key, which begins with the journey, the user's id, and then the columns."""
+    """A campaign's rows, page by page: the key, which begins with the journey, then the user's id and the columns."""
     keys = [table.c[name] for name in key]
-    query = select(*keys, user_id(keys[0]), *(table.c[name] for name in columns))
-    yield from pages(connection, query.where(table.c.stream_id == stream_id), keys, after)
+    query = select(*keys, select_user_id(keys[0]), *(table.c[name] for name in columns))
+    yield from read_pages(connection, query.where(table.c.stream_id == stream_id), keys, after)
 
 
-def first_between(
+def read_first_between(
     connection: Connection,
     rows: Select[Any],
     table: Table,

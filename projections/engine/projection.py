@@ -1,4 +1,4 @@
-"""A projection is a value: a name and version, the tables it owns, and a function per event it reads.
+"""A projection is a value: a name and version, the tables it owns, and a function for each event it reads.
 
 Events are folded in memory: a handler gets a fold and an event, and nothing that it could have an effect on. What a
 batch has folded is then written to the tables of one generation, in the transaction that moves the checkpoint.
@@ -42,7 +42,7 @@ class Tally(Counter[tuple[str, str]]):
 
 
 class Definitions(Protocol):
-    """What never changes once facts refer to it, looked up in the log: safe to ask in any order of events."""
+    """Time zones and definitions of campaigns. They never change once facts refer to them."""
 
     def zone(self, app_group: str) -> ZoneInfo:
         """The time zone of an app group, fixed when it was made (R20)."""
@@ -52,7 +52,7 @@ class Definitions(Protocol):
 
 
 class Fold:
-    """What a batch of events changes, in memory. It can be sent to another process, but for the definitions."""
+    """What a batch of events changes, in memory. It can be sent to another process, which has its own definitions."""
 
     def __init__(self, definitions: Definitions) -> None:
         self.definitions = definitions
@@ -80,7 +80,7 @@ class WritableTables(Tables, Protocol):
 
     @property
     def definitions(self) -> Definitions:
-        """What never changes once facts refer to it."""
+        """Time zones and definitions of campaigns."""
 
     def find(self, table: Table, keys: Iterable[tuple[Any, ...]], *, by: int | None = None) -> list[Row[Any]]:
         """The rows whose first `by` columns, by default the primary key, are one of the keys."""
@@ -164,7 +164,7 @@ class UnreadableLog(Exception):
 
 
 class ProjectionStopped(Exception):
-    """An event could not be applied: the projection stands just before it."""
+    """An event could not be applied: the projection stopped just before it."""
 
     def __init__(self, name: str, position: int, reason: str) -> None:
         super().__init__(name, position, reason)
@@ -177,7 +177,7 @@ class ProjectionStopped(Exception):
 
 
 class OtherCode(ProjectionStopped):
-    """Other code made the generation that is read, or none did yet: no event is at fault, a rebuild is due."""
+    """Another version made the generation that is read, or none was made yet: a rebuild is due."""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"

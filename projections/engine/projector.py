@@ -1,4 +1,9 @@
-"""The projector: folds the log into read models, a batch and its checkpoint in one transaction, never skipping."""
+"""The projector folds the log into read models: a batch and its checkpoint in one transaction, and no event skipped.
+
+Locks and orders. A batch is folded without any lock, so that readers and writers do not wait for what takes long. To
+write it, a transaction locks the checkpoints, by name, and compares each with the position that the batch began at:
+whoever comes second finds it moved, and writes nothing. So two processes never count an event twice.
+"""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -22,10 +27,10 @@ from projections.engine.projection import (
 )
 
 BATCH = 20_000
-"""Positions a batch spans."""
+"""How many positions a batch spans."""
 
 Progress = Callable[[int, int], None]
-"""Told how many positions are done, of how many."""
+"""Called with how many positions are done, and of how many."""
 
 
 class Database(Protocol):
@@ -38,16 +43,16 @@ class Database(Protocol):
         """A write transaction that has the write lock from its start."""
 
     def projecting(self) -> AbstractContextManager[Connection]:
-        """The same, but that a power cut may undo the last ones, whole: they are then done again."""
+        """The same, but a power cut may undo the last transactions, each as a whole: they are then done again."""
 
 
 TablesOf = Callable[[Connection, Generation], WritableTables]
-"""Makes the store of a generation's tables in a transaction."""
+"""Gives the tables of a generation, to be written in a transaction."""
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """What was folded for some projections that stand at the same position."""
+    """What was folded for the projections that are at one position."""
 
     projections: Sequence[Projection]
     after: int
@@ -68,7 +73,7 @@ class Projector:
         projections: Sequence[Projection],
         clock: Callable[[], int],
     ) -> None:
-        """`clock` tells microseconds since 1970."""
+        """`clock` gives microseconds since 1970."""
         self.database = database
         self.log = log
         self.definitions = definitions
@@ -77,7 +82,7 @@ class Projector:
         self.projections = projections
 
     def catch_up(self, *projections: Projection, progress: Progress | None = None) -> None:
-        """Apply everything the log holds, by default to all; the others go on before a ProjectionStopped is raised."""
+        """Apply what the log holds, by default to all; raises the first ProjectionStopped once the others are done."""
         stopped = self.advance(projections or self.projections, progress)
         if stopped:
             raise stopped[0]
@@ -85,9 +90,9 @@ class Projector:
     def advance(
         self, projections: Sequence[Projection], progress: Progress | None = None
     ) -> list[ProjectionStopped]:
-        """Apply what the log holds now to these projections, together: why those that could not go on stopped.
+        """Apply what the log holds now to these projections, together, and return why some of them stopped.
 
-        What is recorded meanwhile comes next time: to chase it takes the write lock ever again for a few events.
+        What is recorded meanwhile is left for the next call: each chase would take the write lock for a few events.
         """
         stopped: list[ProjectionStopped] = []
         going = self._ready(projections, stopped)
@@ -102,7 +107,7 @@ class Projector:
         return stopped
 
     def _ready(self, projections: Sequence[Projection], stopped: list[ProjectionStopped]) -> list[Projection]:
-        """Those that this code can go on with; generations are made where there are none."""
+        """Return the projections that this code can go on with; makes their generations where there are none."""
         with self.database.reading() as connection:
             found = generations.find_currents(connection, projections)
         missing = [projection for projection, generation in found.items() if generation is None]
@@ -121,27 +126,27 @@ class Projector:
         return ready
 
     def _next(self, projections: Sequence[Projection], end: int | None) -> _Batch | None:
-        """Fold what comes next, up to an end, for those that are behind the others; None when there is nothing to do.
+        """Fold what comes next, up to an end, for the projections that are furthest behind; None when nothing is left.
 
-        Without a lock: readers need not wait for writers, nor writers for what takes long.
+        It takes no lock: see the module's own comment.
         """
         with self.database.reading() as connection:
             newest = self.log.last_position(connection) if end is None else end
             found = generations.find_currents(connection, projections)
-            stands = {
+            positions = {
                 projection: 0 if generation is None else generation.position
                 for projection, generation in found.items()
             }
-            after = min(stands.values(), default=newest)
+            after = min(positions.values(), default=newest)
             if after >= newest:
                 return None
             last = min(
-                [after + BATCH, newest, *(position for position in stands.values() if position > after)]
+                [after + BATCH, newest, *(position for position in positions.values() if position > after)]
             )
-            behind = [projection for projection, position in stands.items() if position == after]
-            return _Batch(behind, after, last, newest, self._folded(connection, behind, after, last))
+            behind = [projection for projection, position in positions.items() if position == after]
+            return _Batch(behind, after, last, newest, self._fold(connection, behind, after, last))
 
-    def _folded(
+    def _fold(
         self, connection: Connection, projections: Sequence[Projection], after: int, last: int
     ) -> Folded:
         try:
@@ -154,10 +159,10 @@ class Projector:
         return fold(self.log, connection, self.definitions, projections, after, last)
 
     def _apply(self, batch: _Batch) -> list[ProjectionStopped]:
-        """Write a batch and move the checkpoints, in one transaction; why those that could not go on stopped."""
+        """Write a batch and move its checkpoints, in one transaction, and return why some projections stopped."""
         stopped = []
         with self.database.projecting() as connection:
-            # Checkpoints are locked by name: two that locked them in other orders would wait for each other.
+            # In the order of their names: two processes that lock in other orders would wait for each other for ever.
             for projection in sorted(batch.projections, key=lambda each: each.name):
                 try:
                     with connection.begin_nested():
@@ -169,13 +174,13 @@ class Projector:
     def _put(self, connection: Connection, projection: Projection, batch: _Batch) -> None:
         generation = generations.lock_current(connection, projection, self.clock())
         if generation.position != batch.after:
-            # Another process has done it meanwhile.
+            # Another process wrote these events between the fold and this lock.
             return
         write(projection, batch.folded[projection.name], self.tables_of(connection, generation), batch.last)
         generations.move(connection, generation, batch.last, self.clock())
 
     def _stop(self, projection: Projection, stopped: ProjectionStopped) -> ProjectionStopped:
-        """Keep what comes before the event that failed, and say why it stopped, and where."""
+        """Apply what comes before the event that failed, and note why and where the projection stopped."""
         try:
             if not isinstance(stopped, OtherCode):
                 self._end(projection, stopped.position - 1, stopped.reason)
@@ -186,7 +191,7 @@ class Projector:
         return stopped
 
     def _narrow(self, projection: Projection, stopped: ProjectionStopped) -> ProjectionStopped:
-        """Find the event that what stands refuses, by halving, and stop just before it."""
+        """Find the event that does not fit the tables, by halving, and stop just before it."""
         with self.database.reading() as connection:
             found = generations.find(connection, projection)
         good = 0 if found is None else found.position
@@ -202,13 +207,13 @@ class Projector:
         return ProjectionStopped(projection.name, good + 1, stopped.reason)
 
     def _end(self, projection: Projection, last: int, problem: str) -> None:
-        """Apply what comes up to a position, and say why it goes no further, unless another process did go further."""
+        """Apply what comes up to a position, and note the problem, unless another process has gone further."""
         with self.database.projecting() as connection:
             generation = generations.lock_current(connection, projection, self.clock())
             if generation.position > last:
                 return
             if generation.position < last:
-                folded = self._folded(connection, [projection], generation.position, last)
+                folded = self._fold(connection, [projection], generation.position, last)
                 write(projection, folded[projection.name], self.tables_of(connection, generation), last)
             generations.move(connection, generation, last, self.clock(), problem=problem)
 

@@ -12,22 +12,19 @@ from typing import NamedTuple
 
 import structlog
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from projections.engine import generations
 from projections.engine.folding import Folded, fold
 from projections.engine.generations import Generation
+from projections.engine.old_generations import sweep
 from projections.engine.projection import Projection, ProjectionStopped, Tally, UnreadableLog
 from projections.engine.projector import BATCH, Projector, write
 
 log = structlog.get_logger()
 
-GRACE_SECONDS = 60
-"""How long a generation that was read stays after another was switched in: whoever reads it may finish."""
-
-
 SWITCH_ATTEMPTS = 6
-"""Each waits some seconds for those who read the views."""
+"""Each attempt waits some seconds for transactions that have read the views."""
 
 
 class Task(NamedTuple):
@@ -39,7 +36,7 @@ class Task(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A task's folds, and the events it spans counted by the database alone."""
+    """A task's folds, and its events as the database counts them."""
 
     task: Task
     folded: Folded
@@ -47,10 +44,10 @@ class Done(NamedTuple):
 
 
 Folding = Callable[[Iterable[Task]], Iterator[Done]]
-"""Does tasks, some of them at once, and gives what came of them in their order."""
+"""Does tasks, perhaps several at once, and gives their results in the order of the tasks."""
 
 Progress = Callable[[int, int], None]
-"""Told how many positions are done, of how many."""
+"""Called with how many positions are done, and of how many."""
 
 
 class RebuiltElsewhere(Exception):
@@ -58,7 +55,7 @@ class RebuiltElsewhere(Exception):
 
 
 class NotVerified(Exception):
-    """A new generation does not hold what the log lets one expect; it was not switched in."""
+    """A new generation does not hold as many rows as the log says; it was not switched in."""
 
     def __init__(self, name: str, differences: Sequence[str]) -> None:
         found = "; ".join(differences)
@@ -68,7 +65,7 @@ class NotVerified(Exception):
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A read model that was built anew."""
+    """A read model that was built again, from `began_from` on; `verified` has the compared counts."""
 
     name: str
     generation: int
@@ -83,7 +80,7 @@ class Rebuilding:
     def __init__(self, projector: Projector, projections: Sequence[Projection], folding: Folding) -> None:
         self._projector = projector
         self._database = projector.database
-        # By name: checkpoints are locked in this order, whoever locks several.
+        # In the order of their names, in which every process locks several checkpoints.
         self._projections = {each.name: each for each in sorted(projections, key=lambda each: each.name)}
         self._folding = folding
         self._began: dict[str, Generation] = {}
@@ -97,7 +94,7 @@ class Rebuilding:
             self._build(progress)
             for projection in list(self._projections.values()):
                 try:
-                    done = self._switched(projection, keep_old=keep_old)
+                    done = self._switch_patiently(projection, keep_old=keep_old)
                 except (ProjectionStopped, NotVerified) as reason:
                     self._give_up(projection.name, reason)
                     continue
@@ -115,7 +112,7 @@ class Rebuilding:
         return rebuilt
 
     def _begin(self) -> None:
-        """Find or make the generations, and note the position they go on from; raises RebuiltElsewhere."""
+        """Find or make the generations, and remember the positions they go on from; raises RebuiltElsewhere."""
         now = self._projector.clock()
         try:
             with self._database.writing() as connection:
@@ -129,26 +126,26 @@ class Rebuilding:
                         building = generations.make(connection, projection, "building", now)
                     self._began[projection.name] = building
         except IntegrityError as error:
-            raise RebuiltElsewhere(
-                "another process has begun to rebuild one of these at this moment"
-            ) from error
+            raise RebuiltElsewhere("another process has just begun to rebuild one of these") from error
 
     def _build(self, progress: Progress) -> None:
-        """Bring the new generations to an end of the log that is near the newest, those that are behind first.
+        """Bring the new generations near the end of the log, those that are furthest behind first.
 
-        An end of the log, and no other position: between a fact and what was decided of it, nothing can be verified.
+        It stops at what was an end of the log: between a fact and what was decided of it, nothing can be verified.
         """
         reached = -1
         while self._projections:
             with self._database.reading() as connection:
                 newest = self._projector.log.last_position(connection)
-                stands = {name: self._building(connection, name).position for name in self._projections}
-            if {*stands.values()} <= {reached} and newest - reached <= BATCH:
+                positions = {
+                    name: self._find_building(connection, name).position for name in self._projections
+                }
+            if {*positions.values()} <= {reached} and newest - reached <= BATCH:
                 return
             reached = newest
-            after = min(stands.values())
-            behind = tuple(name for name, position in stands.items() if position == after)
-            until = min([newest, *(position for position in stands.values() if position > after)])
+            after = min(positions.values())
+            behind = tuple(name for name, position in positions.items() if position == after)
+            until = min([newest, *(position for position in positions.values() if position > after)])
             tasks = (Task(behind, start, min(start + BATCH, until)) for start in range(after, until, BATCH))
             for done in self._folding(tasks):
                 self._write(done)
@@ -156,7 +153,7 @@ class Rebuilding:
                 if any(name not in self._projections for name in behind):
                     break
 
-    def _building(self, connection: Connection, name: str, *, lock: bool = False) -> Generation:
+    def _find_building(self, connection: Connection, name: str, *, lock: bool = False) -> Generation:
         building = generations.find(connection, self._projections[name], status="building", lock=lock)
         began = self._began[name]
         if building is None or (building.generation, building.began_at) != (began.generation, began.began_at):
@@ -170,10 +167,10 @@ class Rebuilding:
         stopped: list[ProjectionStopped] = []
         with self._database.projecting() as connection:
             for name in done.task.names:
-                building = self._building(connection, name, lock=True)
+                building = self._find_building(connection, name, lock=True)
                 if building.position != done.task.after:
                     raise RebuiltElsewhere(
-                        f"another process is rebuilding {name}: it stands at {building.position}"
+                        f"another process is rebuilding {name}: it is at position {building.position}"
                     )
                 try:
                     self._put(connection, building, done)
@@ -192,9 +189,9 @@ class Rebuilding:
             generations.move(connection, building, last, self._projector.clock(), tally=tally)
 
     def _give_up(self, name: str, reason: ProjectionStopped | NotVerified) -> None:
-        """Leave a projection that cannot go on where it stands, and say why; the others go on."""
+        """Leave a projection at its position, and note why it cannot go on; the others go on."""
         with self._database.writing() as connection:
-            building = self._building(connection, name, lock=True)
+            building = self._find_building(connection, name, lock=True)
             now = self._projector.clock()
             problem = reason.reason if isinstance(reason, ProjectionStopped) else str(reason)
             generations.move(connection, building, building.position, now, problem=problem)
@@ -202,7 +199,7 @@ class Rebuilding:
         del self._projections[name]
         self._stopped.append(reason)
 
-    def _switched(self, projection: Projection, *, keep_old: bool) -> Rebuilt | None:
+    def _switch_patiently(self, projection: Projection, *, keep_old: bool) -> Rebuilt | None:
         """Switch in, trying again while someone reads a view for long; raises ViewInUse."""
         for _ in range(SWITCH_ATTEMPTS - 1):
             try:
@@ -212,13 +209,13 @@ class Rebuilding:
         return self._switch(projection, keep_old=keep_old)
 
     def _switch(self, projection: Projection, *, keep_old: bool) -> Rebuilt | None:
-        """Verify, apply what is left, and let readers see the new generation; None where too much is left."""
+        """Verify, apply what is left, and let readers see the new generation; None where too much is left to apply."""
         projector, now = self._projector, self._projector.clock()
         with self._database.reading() as connection:
-            self._verified(connection, projection, self._building(connection, projection.name))
+            self._verify(connection, projection, self._find_building(connection, projection.name))
         with self._database.writing() as connection:
             old = generations.find(connection, projection, lock=True)
-            building = self._building(connection, projection.name, lock=True)
+            building = self._find_building(connection, projection.name, lock=True)
             last = projector.log.last_position(connection)
             if last - building.position > BATCH:
                 return None
@@ -232,7 +229,7 @@ class Rebuilding:
         began = self._began[projection.name]
         return Rebuilt(projection.name, building.generation, last, began.position, expected)
 
-    def _verified(self, connection: Connection, projection: Projection, building: Generation) -> None:
+    def _verify(self, connection: Connection, projection: Projection, building: Generation) -> None:
         """Compare what the tables hold with what the database has counted in the log; raises NotVerified."""
         expected = projection.expected(generations.read_tally(connection, building))
         held = projection.held(connection, building)
@@ -267,53 +264,3 @@ def do(projector: Projector, connection: Connection, projections: Sequence[Proje
         return Done(task, stopped, Tally())
     folded = fold(projector.log, connection, projector.definitions, projections, task.after, task.last)
     return Done(task, folded, tally)
-
-
-def roll_back(projector: Projector, projections: Sequence[Projection]) -> list[Generation]:
-    """Let readers see the generations that were kept last in the place of the current ones: all of them, or none.
-
-    Raises LookupError where there is none to go back to.
-    """
-    with projector.database.writing() as connection:
-        in_order = sorted(projections, key=lambda each: each.name)
-        gone = [_roll_back(connection, projection, projector.clock()) for projection in in_order]
-    for back in gone:
-        log.info("projection.rolled_back", name=back.name, generation=back.generation)
-    return gone
-
-
-def _roll_back(connection: Connection, projection: Projection, now: int) -> Generation:
-    left = generations.find(connection, projection, lock=True)
-    kept = [each for each in generations.all_of(connection, projection) if each.status == "kept"]
-    if left is None or not kept:
-        raise LookupError(f"there is no generation of {projection.name} to go back to")
-    back = max(kept, key=lambda each: each.switched_at or 0)
-    generations.refuse_other_code(projection, back)
-    generations.become(connection, left, "kept", now)
-    generations.become(connection, back, "current", now)
-    generations.show(connection, projection, back)
-    return back
-
-
-def discard(projector: Projector, projection: Projection) -> list[Generation]:
-    """Drop what is building and what was kept of a projection: the generations that were dropped."""
-    with projector.database.writing() as connection:
-        dropped = [
-            each for each in generations.all_of(connection, projection) if each.status in {"building", "kept"}
-        ]
-        for each in dropped:
-            generations.drop(connection, projection, each)
-    return dropped
-
-
-def sweep(connection: Connection, projection: Projection, now: int) -> None:
-    """Drop the generations that no one reads any more; one that is still read for long is left for the next time."""
-    for each in generations.all_of(connection, projection):
-        if each.status == "retired" and now - (each.switched_at or 0) >= GRACE_SECONDS * 1_000_000:
-            try:
-                with connection.begin_nested(), generations.limit_waits_for_locks(connection):
-                    generations.drop(connection, projection, each)
-            except OperationalError:
-                log.warning(
-                    "generation.kept", name=each.name, generation=each.generation, reason="it is still read"
-                )

@@ -1,4 +1,4 @@
-"""What a tally of the log lets one expect to stand: events that come, less those that go."""
+"""How many rows a tally of the log lets one expect: events that add one, less those that take one away."""
 
 from typing import Any
 

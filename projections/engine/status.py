@@ -1,4 +1,4 @@
-"""How read models stand: where, how far behind the log, and whether they move."""
+"""The status of read models: their position, how far they are behind the log, and whether they move."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,10 +19,10 @@ State = Literal["current", "moving", "stalled", "stopped", "kept", "not built"]
 
 @dataclass(frozen=True)
 class ReadModelStatus:
-    """How one generation of a read model stands.
+    """The status of one generation of a read model.
 
-    Lag in events of the log, and in seconds since the first of them was recorded; `since` is when it was switched in,
-    or begun; `moved_at` when it moved last. Instants as RFC 3339.
+    Lag is in events of the log, and in seconds since the first of them was recorded. `since` is when it was switched
+    in, or begun; `moved_at` is when it moved last. Instants are as in RFC 3339.
     """
 
     name: str
@@ -46,7 +46,7 @@ class ReadModelStatus:
 def read_statuses(
     connection: Connection, log: Log, projections: Sequence[Projection], now: int, *, count: bool = True
 ) -> Iterator[ReadModelStatus]:
-    """How each generation of each projection stands; without `count` no rows are counted, which takes a while."""
+    """The status of each generation of each projection; `count` counts its rows, which takes a while."""
     newest = log.last_position(connection)
     for projection in projections:
         found = [each for each in generations.all_of(connection, projection) if each.status != "retired"]
@@ -54,8 +54,10 @@ def read_statuses(
             yield _status_before_it_is_built(projection, newest, now)
         for each in found:
             rows = generations.count_rows(connection, projection, each) if count else 0
-            told = _status_of(each, newest, rows, now, lambda position: log.recorded_at(connection, position))
-            yield told if each.status == "kept" else _with_code_checked(told, projection, each)
+            status = _status_of(
+                each, newest, rows, now, lambda position: log.recorded_at(connection, position)
+            )
+            yield status if each.status == "kept" else _with_code_checked(status, projection, each)
 
 
 def _status_of(
@@ -81,7 +83,7 @@ def _status_of(
 
 
 def _status_before_it_is_built(projection: Projection, newest: int, now: int) -> ReadModelStatus:
-    """It is built when it is first asked for, or rebuilt."""
+    """It is built when it is first read, or by a rebuild."""
     return ReadModelStatus(
         name=projection.name,
         generation=0,
@@ -98,13 +100,13 @@ def _status_before_it_is_built(projection: Projection, newest: int, now: int) ->
     )
 
 
-def _with_code_checked(told: ReadModelStatus, projection: Projection, each: Generation) -> ReadModelStatus:
+def _with_code_checked(status: ReadModelStatus, projection: Projection, each: Generation) -> ReadModelStatus:
     """Stopped, where this code can neither project nor read it."""
     try:
         generations.refuse_other_code(projection, each)
     except OtherCode as other:
-        return replace(told, state="stopped", problem=other.reason)
-    return told
+        return replace(status, state="stopped", problem=other.reason)
+    return status
 
 
 def _state(each: Generation, lag: int, now: int) -> State:

@@ -40,7 +40,7 @@ def add(
     differences: Mapping[Key, Sequence[Any]],
     begin: Callable[[Key], Key],
 ) -> None:
-    """Add differences, by primary key, to the table's last columns; a row that comes to nothing is removed.
+    """Add differences, by primary key, to the table's last columns; removes a row whose sums are all 0.
 
     `begin` gives the columns before them for a row that is not there yet.
     """
@@ -48,10 +48,10 @@ def add(
     if not changed:
         return
     width, keys = len(next(iter(changed.values()))), len(table.primary_key)
-    stands = {key_of(table, row): row for row in tables.find(table, changed)}
+    found = {key_of(table, row): row for row in tables.find(table, changed)}
     put, gone = [], []
     for key, difference in changed.items():
-        row = stands.get(key[:keys])
+        row = found.get(key[:keys])
         before = row[-width:] if row is not None else [0] * width
         now = [_sum(one, other) for one, other in zip(before, difference, strict=True)]
         if any(now):
@@ -69,7 +69,7 @@ def key_of(table: Table, row: Row[Any]) -> Key:
 
 @cache
 def _places(table: Table) -> list[int]:
-    """Where the columns of the primary key stand in a row."""
+    """The places of the primary key's columns in a row."""
     names = [each.name for each in table.columns]
     return [names.index(each.name) for each in table.primary_key]
 

@@ -1,7 +1,7 @@
 """What an experiment is computed from (R21): a campaign's users of exactly one variant, now or at a past position.
 
-Who received several variants, control counting as one, says nothing of any of them: such users are counted, and left
-out. Campaign totals of other reports keep them (R18).
+A user who received several variants, control counting as one, says nothing about any of them: such users are left out,
+and only their number is given. Other reports keep them in the campaign's totals (R18).
 """
 
 from collections import defaultdict
@@ -39,7 +39,7 @@ _FLAGS = [f"converted_{letter.lower()}" for letter in LETTERS]
 
 @dataclass(frozen=True)
 class EventOfVariant:
-    """Of a variant's recipients those who converted on a conversion event; and both of those whose window is over."""
+    """How many of a variant's recipients converted on a conversion event; and both numbers of the mature ones."""
 
     index: int
     converted: int
@@ -104,10 +104,9 @@ class VariantExperiment:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A campaign's experiment as the log up to `position` has it; mature is who is so as of the full hour `as_of`.
+    """A campaign's experiment as the log up to `position` has it; recipients are mature as of the full hour `as_of`.
 
-    Users in several variants are left out of the variants; `with_control` are those of them of whose variants control
-    is one.
+    Users in several variants are left out of the variants. `with_control` of them received control too.
     """
 
     app_group: str
@@ -119,7 +118,7 @@ class Experiment:
     variants: list[VariantExperiment]
 
 
-def experiment(
+def load_experiment(
     connection: Connection, definitions: Definitions, app_group: str, campaign_id: str, as_of: datetime
 ) -> Experiment:
     """The experiment as the read model has it, mature as of the full hour at or before an instant.
@@ -131,7 +130,7 @@ def experiment(
     return reader.experiment(own.position, full_hour(as_of))
 
 
-def experiment_at(
+def load_experiment_at(
     connection: Connection,
     log: Log,
     definitions: Definitions,
@@ -140,7 +139,7 @@ def experiment_at(
     position: int,
     as_of: datetime,
 ) -> Experiment:
-    """The experiment as the read model had it at a position, folded anew from the campaign's events up to there.
+    """The experiment as the read model had it at a position, folded again from the campaign's events up to there.
 
     Raises UnknownCampaign and UnreadableLog. It takes as long as reading those events; nothing of it is kept.
     """
@@ -160,7 +159,7 @@ def experiment_at(
 
 @dataclass(frozen=True)
 class _Reader:
-    """What tables of recipients say of a campaign."""
+    """Reads a campaign's experiment from the tables of recipients, wherever they are."""
 
     connection: Connection
     tables: Tables

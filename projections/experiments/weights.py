@@ -1,7 +1,7 @@
 """The weights that shared a campaign's users (R5), and what an experiment comes to in each period of them.
 
-Results are looked at by period: where weights follow conversions, users of different periods are not alike, and counts
-that are summed over them would tell of the periods more than of the variants.
+Results are computed by period. Where weights follow conversions, users of different periods are not alike: counts
+summed over periods would show how the periods differ, and not how the variants do.
 """
 
 from bisect import bisect_left, bisect_right
@@ -48,8 +48,7 @@ class Counted:
 class Stratum:
     """By variant the recipients whose first receipt lies in the hours of a period.
 
-    Or in an hour in which weights changed, which has no period: whom the earlier ones shared, and whom the later ones,
-    is not told apart in it.
+    Or in an hour in which weights changed. It has no period: which weights shared which of its users is not known.
     """
 
     period: Period | None
@@ -64,17 +63,17 @@ class Shared:
     expected: float
 
 
-def weights_in_force(
+def load_weights(
     connection: Connection, log: Log, app_group: str, campaign_id: str, position: int
 ) -> list[Period]:
     """The periods of a campaign's weights as the log up to a position has them; raises UnreadableLog.
 
     None where the campaign was not drafted yet.
     """
-    return periods(log.of_stream(connection, stream(app_group, campaign_id), position))
+    return find_periods(log.of_stream(connection, stream(app_group, campaign_id), position))
 
 
-def periods(events: Iterable[Logged]) -> list[Period]:
+def find_periods(events: Iterable[Logged]) -> list[Period]:
     """The periods that the events of a campaign's stream make, in order; whatever came before is of the first one's.
 
     Weights of a draft shared no one (R4): the first period is the launch's. The same weights again begin none.
@@ -90,7 +89,7 @@ def periods(events: Iterable[Logged]) -> list[Period]:
     return found
 
 
-def strata(experiment: Experiment, periods: Sequence[Period]) -> list[Stratum]:
+def stratify(experiment: Experiment, periods: Sequence[Period]) -> list[Stratum]:
     """The experiment by period of weights, in order; a period in which no one received it first is left out.
 
     An hour of first receipts belongs to the period in force during all of it; one in which weights changed is a stratum
@@ -107,7 +106,7 @@ def strata(experiment: Experiment, periods: Sequence[Period]) -> list[Stratum]:
 
 
 def keep_closed(experiment: Experiment, deadline: timedelta) -> Experiment:
-    """The experiment with those recipients alone by hour whose first receipt's window, of this deadline, is over.
+    """Keep of `by_hour` the recipients alone whose first receipt's window, of this deadline, is over.
 
     As of a full hour, and by full hours of first receipts: the whole hour's windows are over, both ends inside (R6).
     """
@@ -122,8 +121,8 @@ def keep_closed(experiment: Experiment, deadline: timedelta) -> Experiment:
 def count_shared(experiment: Experiment, periods: Sequence[Period]) -> dict[str, Shared]:
     """By variant who received it first of all, and the weights' share of them, for a test of sample ratio mismatch.
 
-    Users in several variants are included. Hours in which weights changed are left out on both sides: whom the earlier
-    ones shared, and whom the later ones, is not definitions.
+    Users in several variants are included. Hours in which weights changed are left out on both sides: which
+    weights shared which of their users is not known.
     """
     users: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for variant in experiment.variants:

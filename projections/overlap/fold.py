@@ -1,7 +1,7 @@
 """What a batch of events says of behaviours and the campaigns they convert on, and the counts that change by it.
 
-A user has at most one conversion on each conversion event of a campaign, and the log tells its changes in order: what
-was said last of a behaviour and a conversion event is what stands, whatever stood before the batch.
+A user has at most one conversion on each conversion event of a campaign, and the log has its changes in order. So the
+last event of a behaviour and a conversion event decides, whatever the tables held before the batch.
 """
 
 from collections import Counter, defaultdict
@@ -30,10 +30,10 @@ Counts = defaultdict[tuple[str, int], list[int]]
 
 
 class OverlapFold(Fold):
-    """By behaviour and campaign what was said last; control's conversions, which overlap with nothing, by number.
+    """By behaviour and campaign the last that was `said`; control's conversions overlap with nothing, and are counted.
 
-    What was said is a bit mask of the conversion events on which the behaviour converts now, and above it, as wide,
-    one of those on which it does no more.
+    `said` is a bit mask of the conversion events on which the behaviour converts now. Above it, in as many bits, is
+    one of those on which it no longer does.
     """
 
     def __init__(self, definitions: Definitions) -> None:
@@ -43,7 +43,7 @@ class OverlapFold(Fold):
         self.named: dict[str, tuple[str, str]] = {}
 
     def say(self, logged: Logged, conversion: Conversion, *, stands: bool) -> None:
-        """Note that a conversion stands from here on, or that it does no more."""
+        """Note that a conversion stands from here on, or that it no longer does."""
         index, campaign = logged.event.index, (logged.app_group, logged.event.campaign_id)
         key = stream(*campaign)
         self.named[key] = campaign
@@ -93,7 +93,7 @@ def write(fold: OverlapFold, tables: WritableTables) -> None:
 
 
 def _apply(said: Masks, before: Masks) -> Masks:
-    """What stands after what was said; a campaign on which the behaviour converts no more is left out."""
+    """The masks after what was said; a campaign on which the behaviour no longer converts is left out."""
     now = dict(before)
     for campaign, bits in said.items():
         mask = now.pop(campaign, 0) & ~(bits >> _WIDTH) | bits & _ALL
@@ -121,7 +121,7 @@ def _conversions(
 
 
 def _pairs(before: dict[Behaviour, Masks], now: dict[Behaviour, Masks]) -> Counter[tuple[str, ...]]:
-    """How it changes on how many behaviours two campaigns both have a conversion, by pair in either direction."""
+    """By pair of campaigns, in either direction: how many more behaviours convert on both."""
     pairs: Counter[tuple[str, ...]] = Counter()
     for behaviour, masks in now.items():
         stood = before[behaviour]

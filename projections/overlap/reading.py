@@ -71,7 +71,9 @@ class Overlap:
         }
 
 
-def overlap(connection: Connection, definitions: Definitions, app_group: str, campaign_id: str) -> Overlap:
+def load_overlap(
+    connection: Connection, definitions: Definitions, app_group: str, campaign_id: str
+) -> Overlap:
     """The overlap of a campaign with each of the others, most first; raises UnknownCampaign."""
     conversion_events = definitions.definition(app_group, campaign_id).conversion_events
     tables = current(connection, OVERLAP)

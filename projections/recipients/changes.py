@@ -1,7 +1,7 @@
-"""How recipients change by what was folded: their rows are found in bulk, and changed in memory.
+"""How a fold changes recipients: their rows are found in bulk, and changed in memory.
 
-A batch may end between a fact and what was decided from it. So a conversion may outlive its recipient until the next
-batch, and be withdrawn from a recipient who is gone: that changes nothing.
+A batch may end between a fact and what was decided from it. So a recipient may go one batch before their conversion is
+withdrawn. The withdrawal then finds no recipient, and changes nothing.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ _Receipts = tuple[int, ReceiptKey, ReceiptKey]
 
 
 class RecipientState(msgspec.Struct, frozen=True, gc=False):
-    """What stands for a recipient; `converted` is a bit mask of conversion events."""
+    """A recipient's row: receipts, the first and the last one, and a bit mask of conversion events."""
 
     receipts: int
     first: ReceiptKey
@@ -47,8 +47,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 
 
 Variants = dict[str, RecipientState]
-"""What stands of a user, by variant, and of the campaign."""
-
+"""A user's rows by variant, the campaign being one of them."""
 
 _NOTHING: Final[Variants] = {}
 
@@ -57,10 +56,10 @@ FirstReceipt = tuple[ReceiptKey, str]
 
 
 class Changes(NamedTuple):
-    """What has changed: recipients, and users who received a variant more, or one less: as they were, and as they are.
+    """What has changed, each time as it was and as it is: recipients, and users with a variant more or one less.
 
-    Of all users that were looked at, `stood` has what stood before. `firsts` has by user the first receipt that was,
-    and the one that is, where it is another.
+    `stood` has the rows before of all users that were looked at. `firsts` has the users whose first receipt is another
+    one now.
     """
 
     recipients: list[Change]
@@ -70,10 +69,10 @@ class Changes(NamedTuple):
 
 
 def find_changes(fold: RecipientsFold, tables: WritableTables, others: Iterable[User]) -> Changes:
-    """What has changed, once the table of receipts holds what was folded.
+    """Find what a fold changes, once the table of receipts holds its receipts.
 
-    `others` are users to look at whose receipts and conversions may be what they were. A recipient is told of too who
-    is as before, but whose user is of exactly one variant now, or no more.
+    `others` are more users to look at, whose receipts and conversions may be as before. A recipient who is as before is
+    among the changes too, if their user has come to exactly one variant, or is no longer of one.
     """
     touched: dict[User, list[str]] = {}
     for stream, journey, variant_id in sorted({*fold.came, *fold.went, *fold.said}):
@@ -99,7 +98,7 @@ def find_changes(fold: RecipientsFold, tables: WritableTables, others: Iterable[
 
 
 def _find_before(tables: WritableTables, users: Iterable[User]) -> dict[User, Variants]:
-    """What stood of all variants of these users."""
+    """Find the rows of these users, of all variants."""
     found: dict[User, Variants] = {}
     rows: list[Any] = tables.find(recipients, users, by=2)
     for stream, journey, variant_id, _, _, receipts, first_id, first_at, last_id, last_at, *flags in rows:
@@ -150,7 +149,7 @@ def row(campaign: tuple[str, str], recipient: Recipient, standing: RecipientStat
 def _count(
     before: RecipientState | None, came: Sequence[ReceiptKey], went: Collection[ReceiptKey]
 ) -> _Receipts | None:
-    """The receipts after some came, and some went that had been neither the first nor the last."""
+    """The receipts after some came and others went, none of which was the first or the last."""
     if before is not None and not came and not went:
         return (before.receipts, before.first, before.last)
     come = keep_left(came, went)
@@ -164,7 +163,7 @@ def _count(
 def _look_up(
     fold: RecipientsFold, tables: WritableTables, stood: Mapping[User, Variants]
 ) -> dict[Recipient, _Receipts | None]:
-    """The receipts of recipients whose first or last one went."""
+    """Look up the receipts of recipients whose first or last one went."""
     wanted = {
         recipient
         for recipient, went in fold.went.items()

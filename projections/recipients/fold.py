@@ -1,6 +1,6 @@
 """What a batch of events says of recipients: receipts that come and go, conversions and revenue.
 
-Conversions are told in order: what was said last of a recipient and a conversion event is what stands.
+The log has their changes in order: the last event of a recipient and a conversion event decides.
 """
 
 from collections import Counter
@@ -29,10 +29,10 @@ ReceiptKey = tuple[datetime, str]
 
 
 class RecipientsFold(Fold):
-    """By recipient the receipts that came, those that went (R17), and what was said last of conversions.
+    """By recipient the receipts that came, those that went (R17), and `said`: the last that was said of conversions.
 
-    What was said is a bit mask of the conversion events on which the recipient converts now, and above it, as wide,
-    one of those on which they do no more. Delays are differences of conversions by stream, conversion event, and full
+    `said` is a bit mask of the conversion events on which the recipient converts now. Above it, in as many bits, is
+    one of those on which they no longer do. Delays are differences of conversions by stream, conversion event, and full
     hours from the receipt.
     """
 
@@ -57,7 +57,7 @@ class RecipientsFold(Fold):
         return (of_variant,) if variant_id == control else (of_variant, (key, logged.stream_id, CAMPAIGN))
 
     def say(self, logged: Logged, conversion: Conversion, *, stands: bool) -> None:
-        """Note that a conversion stands from here on, or that it does no more."""
+        """Note that a conversion stands from here on, or that it no longer does."""
         event, now = logged.event, 1 << logged.event.index
         no_more = now << WIDTH
         found = self.recipients(logged, event.campaign_id, conversion.receipt.variant_id)

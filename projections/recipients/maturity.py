@@ -83,7 +83,7 @@ class Mature:
         }
 
 
-def mature(
+def load_mature_rates(
     connection: Connection, definitions: Definitions, app_group: str, campaign_id: str, as_of: datetime
 ) -> Mature:
     """The mature rates of a campaign as of the full hour, in UTC, at or before an instant; raises UnknownCampaign.

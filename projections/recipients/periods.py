@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from domain.campaigns.definition import Definition
 from projections.engine.columns import CAMPAIGN
 from projections.engine.generations import Generation, current
-from projections.engine.paging import first_between
+from projections.engine.paging import read_first_between
 from projections.engine.projection import Definitions
 from projections.engine.sums import stream
 from projections.figures import Figures, add_up
@@ -68,7 +68,7 @@ class Until(NamedTuple):
     unique_recipients: Counter[str | None]
 
 
-def received_between(
+def load_period(
     connection: Connection,
     definitions: Definitions,
     app_group: str,
@@ -81,7 +81,7 @@ def received_between(
 ) -> Period:
     """The report of the receipts of these days in the app group's time zone, both inside; raises UnknownCampaign.
 
-    What is credited to receipts of these days is told by the series: conversions by variant and index, revenue by
+    What is credited to receipts of these days comes from the series: conversions by variant and index, revenue by
     variant and currency.
     """
     definition, own = definitions.definition(app_group, campaign_id), current(connection, RECIPIENTS)
@@ -109,7 +109,9 @@ def received_between(
     )
 
 
-def receipts_until(connection: Connection, app_group: str, campaign_id: str, instant: datetime) -> Until:
+def count_receipts_until(
+    connection: Connection, app_group: str, campaign_id: str, instant: datetime
+) -> Until:
     """What had been received by an instant, itself inside, of all that stands now."""
     own, at = current(connection, RECIPIENTS), instant.astimezone(UTC)
     key = stream(app_group, campaign_id)
@@ -130,7 +132,7 @@ def receipts_until(connection: Connection, app_group: str, campaign_id: str, ins
     )
 
 
-def receipts_between(
+def find_receipts_between(
     connection: Connection, app_group: str, campaign_id: str, span: tuple[datetime, datetime], limit: int
 ) -> tuple[Sequence[Row[Any]], int]:
     """The first receipts after an instant, up to and including another; and how many.
@@ -152,7 +154,7 @@ def receipts_between(
         of_campaign.c.first_receipt_id.label("first_of_campaign"),
     )
     rows = select(receipts, *firsts).select_from(joined).where(at.stream_id == stream(app_group, campaign_id))
-    return first_between(connection, rows, receipts, at.received_at, span, limit)
+    return read_first_between(connection, rows, receipts, at.received_at, span, limit)
 
 
 def _of_days(own: Generation, stream_id: str, days: Sequence[Span]) -> Subquery:

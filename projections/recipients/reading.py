@@ -20,14 +20,14 @@ from projections.engine.sums import stream
 from projections.engine.users import users
 from projections.recipients import RECIPIENTS, tables
 from projections.recipients.fold import ReceiptKey
-from projections.recipients.maturity import EventMature, Mature, VariantMature, mature
+from projections.recipients.maturity import EventMature, Mature, VariantMature, load_mature_rates
 from projections.recipients.periods import (
     Period,
     Until,
     VariantPeriod,
-    receipts_between,
-    receipts_until,
-    received_between,
+    count_receipts_until,
+    find_receipts_between,
+    load_period,
 )
 
 __all__ = [
@@ -40,11 +40,11 @@ __all__ = [
     "VariantOfUser",
     "VariantPeriod",
     "Wanted",
-    "mature",
-    "receipts_between",
-    "receipts_until",
-    "received_between",
-    "recipients",
+    "count_receipts_until",
+    "find_receipts_between",
+    "load_mature_rates",
+    "load_period",
+    "load_recipients",
 ]
 
 _FLAGS = [f"converted_{letter.lower()}" for letter in LETTERS]
@@ -124,7 +124,7 @@ class Wanted(TypedDict, total=False):
     converted_on: int | None
 
 
-def recipients(
+def load_recipients(
     connection: Connection,
     definitions: Definitions,
     app_group: str,

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select, tuple_
 from sqlalchemy.engine import Connection
 
-from projections.engine.paging import of_campaign
+from projections.engine.paging import read_pages_of_campaign
 from projections.engine.projection import Tables
 from projections.recipients.tables import recipient_revenue, recipients
 
@@ -21,7 +21,7 @@ Earned = Mapping[str, Decimal]
 _KEY = ("journey_id", "variant_id")
 
 
-def recipient_rows(
+def read_recipient_rows(
     connection: Connection,
     tables: Tables,
     stream_id: str,
@@ -29,7 +29,7 @@ def recipient_rows(
     after: Sequence[str] | None,
 ) -> Iterator[tuple[Sequence[Any], Earned]]:
     """Journey, variant, user id, and then the columns; and what the recipient has earned."""
-    for page in of_campaign(connection, tables[recipients], stream_id, _KEY, columns, after):
+    for page in read_pages_of_campaign(connection, tables[recipients], stream_id, _KEY, columns, after):
         earned = _earned_between(connection, tables, stream_id, page[0][:2], page[-1][:2])
         for row in page:
             yield row, earned.get((row[0], row[1]), {})

@@ -102,7 +102,7 @@ class Series:
 
 
 class TooManyDays(DomainError):
-    """A series would have more days than are told at once."""
+    """A series would have more days than one answer may have."""
 
     code = "too_many_days"
 
@@ -111,7 +111,7 @@ _Figures = dict[tuple[date, str], DayFigures]
 """By day and variant, the campaign being one of them: where there is anything."""
 
 
-def series(
+def load_series(
     connection: Connection,
     definitions: Definitions,
     app_group: str,
@@ -170,7 +170,7 @@ class Credited(NamedTuple):
     revenue: dict[tuple[str, str], Decimal]
 
 
-def credited_to_receipts(
+def load_credited_to_receipts(
     connection: Connection, app_group: str, campaign_id: str, first: date | None, last: date | None
 ) -> Credited:
     """What is credited to the receipts of some days, both inside; without a first or last one, of all on that side."""
@@ -185,7 +185,7 @@ def credited_to_receipts(
     return found
 
 
-def days_with_receipts(
+def find_days_with_receipts(
     connection: Connection, app_group: str, campaign_id: str
 ) -> tuple[date | None, date | None]:
     """The first and the last day with a receipt of any variant but control; they cost the same however far apart."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Table, select, tuple_
 from sqlalchemy.engine import Connection
 
-from projections.engine.paging import pages
+from projections.engine.paging import read_pages
 from projections.engine.projection import Tables
 from projections.series.tables import series_conversions, series_receipts, series_revenue
 
@@ -26,7 +26,7 @@ _PARTS: Mapping[Part, tuple[Table, str | None]] = {
 _FIGURES = {"receipts", "unique_recipients", "conversions", "purchases", "amount"}
 
 
-def day_rows(
+def read_day_rows(
     connection: Connection,
     tables: Tables,
     stream_id: str,
@@ -47,7 +47,7 @@ def day_rows(
     if begin is not None:
         edge = begin if by else begin[1:]
         query = query.where(tuple_(*key[: len(edge)]) >= tuple_(*edge))
-    for page in pages(connection, query, key, None):
+    for page in read_pages(connection, query, key, None):
         for row in page:
             clock, day, variant_id, of, *values = row if by else ("", *row[:2], "", *row[2:])
             yield clock, day, variant_id, of, tuple(values)

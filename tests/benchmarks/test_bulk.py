@@ -31,7 +31,7 @@ from infrastructure.database.schema import (
 )
 from infrastructure.event_store.integrity import verify
 from infrastructure.journeys.store import SNAPSHOT_EVERY
-from projections.campaign_report.reading import reports
+from projections.campaign_report.reading import load_reports
 from projections.registry import WITH_IMPORTS
 from tests.support.ledgers import rows
 from tests.support.servers import UNSAFE_BUT_QUICK, running
@@ -223,7 +223,7 @@ def test_reports_are_equal_and_the_log_verifies(pair: Pair) -> None:
     said = []
     for service in (pair.imported, pair.bulk):
         with service.database.reading() as connection:
-            said.append([report.as_json() for report in reports(connection, GROUP)])
+            said.append([report.as_json() for report in load_reports(connection, GROUP)])
         assert verify(service.database, lambda _done, _newest: None).problem is None
     assert said[0] == said[1]
     assert (

@@ -51,7 +51,9 @@ def test_r14_any_order_batches_repeats_and_restarts_give_what_the_reference_find
 @pytest.fixture
 def unkeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seals do without a journey's own key, so that those of two ledgers can be compared."""
-    monkeypatch.setattr("application.commands.intake.seal", lambda _key, text: str(zlib.crc32(text.encode())))
+    monkeypatch.setattr(
+        "application.commands.translation.seal", lambda _key, text: str(zlib.crc32(text.encode()))
+    )
 
 
 @pytest.mark.usefixtures("unkeyed", "state_every")

@@ -16,9 +16,9 @@ from tests.support.read_models import (
     Judge,
     check_verified,
     contents,
+    experiment_in_at,
     fold_apart,
     ledger_in,
-    read_experiment_at,
 )
 from tests.support.strategies import distinct
 
@@ -58,7 +58,7 @@ def obey(plan: Any, zone: str, span: int, batch: int, data: st.DataObject) -> No
                 judge.check()
                 said += judge.experiments()
         for each in said:
-            assert read_experiment_at(service, each.campaign_id, each.position, each.as_of) == each
+            assert experiment_in_at(service, each.campaign_id, each.position, each.as_of) == each
         for projection in PROJECTIONS:
             check_verified(service, projection)
             assert fold_apart(service, projection, span) == contents(service, projection)

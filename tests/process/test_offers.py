@@ -21,14 +21,14 @@ from domain.campaigns.evidence import DecidingTest
 from infrastructure.access.operator import stamp
 from infrastructure.audit.auditing import Options, audit_ledger
 from infrastructure.composition import Service
-from projections.campaign_report.reading import report, reports
+from projections.campaign_report.reading import load_report, load_reports
 from projections.conversions import CONVERSIONS
 from projections.conversions.tables import conversions, counted_revenue
 from projections.engine import generations
 from projections.engine.users import users
-from projections.overlap.reading import overlap
+from projections.overlap.reading import load_overlap
 from projections.series.clock import Clock
-from projections.series.reading import series
+from projections.series.reading import load_series
 from tests.support import reference, reference_reports
 from tests.support.ledgers import url_of
 from tests.support.read_models import by_day, everyone
@@ -82,7 +82,7 @@ def assert_expected(service: Service) -> None:
     expected = json.loads((OFFERS / "expected.json").read_text())["campaigns"]
     with service.database.reading() as connection:
         for campaign_id, figures in expected.items():
-            found = report(connection, "offers", campaign_id)
+            found = load_report(connection, "offers", campaign_id)
             assert found is not None
             reported = found.as_json()
             variants = {variant["variant_id"]: variant for variant in reported["variants"]}
@@ -134,9 +134,9 @@ def assert_days_and_overlap(service: Service, campaign: reference.Campaign) -> N
     known = service.definitions
     with service.database.reading() as connection:
         for clock in get_args(Clock):
-            days = by_day(series(connection, known, "offers", campaign["id"], clock))
+            days = by_day(load_series(connection, known, "offers", campaign["id"], clock))
             assert days == reference_reports.series_of(campaign, receipts, earned, counted, clock, "UTC")
-        found = overlap(connection, known, "offers", campaign["id"]).conversion_events
+        found = load_overlap(connection, known, "offers", campaign["id"]).conversion_events
     assert [(each.conversions, each.overlapping) for each in found] == [
         (each["conversions"], each["overlapping"])
         for each in reference_reports.overlap_of(campaigns, earned, campaign["id"])
@@ -152,7 +152,9 @@ def test_the_offers_as_they_stand(service: Service) -> None:
     assert (totals.read, totals.accepted, totals.duplicates) == (323_534, 323_534, 0)
     assert_expected(service)
     with service.database.reading() as connection:
-        standing = sum(sum(v.figures.conversions) for r in reports(connection, "offers") for v in r.variants)
+        standing = sum(
+            sum(v.figures.conversions) for r in load_reports(connection, "offers") for v in r.variants
+        )
     assert totals.conversions == standing
 
 
@@ -229,4 +231,4 @@ def figures(service: Service) -> list[dict[str, Any]]:
     """All reports but for the position."""
     service.projector.catch_up()
     with service.database.reading() as connection:
-        return [found.as_json() | {"position": ""} for found in reports(connection, "offers")]
+        return [found.as_json() | {"position": ""} for found in load_reports(connection, "offers")]

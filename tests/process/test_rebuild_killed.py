@@ -22,9 +22,9 @@ from infrastructure.access.operator import stamp
 from infrastructure.composition import Service
 from infrastructure.demo import shop
 from infrastructure.event_store.codec import decode
-from projections.campaign_report.reading import report
+from projections.campaign_report.reading import load_report
 from projections.engine.generations import checkpoints
-from projections.engine.rebuilding import roll_back
+from projections.engine.old_generations import roll_back
 from projections.registry import PROJECTIONS
 from tests.projections.test_rebuilding import dump
 from tests.support.commands import COMMAND, environment
@@ -63,7 +63,7 @@ class Reader(threading.Thread):
             with Service(self._url) as service:
                 while not self.ending.wait(0.01):
                     with service.database.reading() as connection:
-                        found = report(connection, GROUP, CAMPAIGN_ID)
+                        found = load_report(connection, GROUP, CAMPAIGN_ID)
                     assert found is not None
                     figures = found.as_json()
                     assert self.said.setdefault(found.position, figures) == figures

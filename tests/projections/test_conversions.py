@@ -17,13 +17,13 @@ from projections.conversions import CONVERSIONS
 from projections.conversions.reading import (
     BadKey,
     ConversionRow,
-    conversions,
-    conversions_until,
-    revenue_until,
+    count_conversions_until,
+    load_conversions,
+    sum_revenue_until,
 )
 from projections.engine import generations
 from projections.engine.columns import ExactDecimal
-from projections.engine.rebuilding import sweep
+from projections.engine.old_generations import sweep
 from projections.engine.status import read_statuses
 from tests.support.ledgers import GROUP, open_ledger, rebuilt, rows, take
 from tests.support.read_models import check_verified
@@ -46,7 +46,9 @@ def read(service: Service, campaign_id: str = "spring", **asked: Any) -> list[Co
     """A campaign's conversions as readers find them, everything acknowledged being in them."""
     service.projector.catch_up(CONVERSIONS)
     with service.database.reading() as connection:
-        return conversions(connection, service.definitions, GROUP, campaign_id, **{"limit": 1000} | asked)
+        return load_conversions(
+            connection, service.definitions, GROUP, campaign_id, **{"limit": 1000} | asked
+        )
 
 
 def contents(service: Service) -> list[dict[tuple[Any, ...], dict[str, Any]]]:
@@ -63,8 +65,11 @@ def until(service: Service, campaign_id: str, instant: datetime) -> tuple[Any, A
     """Conversions and revenue by an instant, as readers find them."""
     with service.database.reading() as connection:
         return (
-            conversions_until(connection, GROUP, campaign_id, instant),
-            {key: net for key, (_, net) in revenue_until(connection, GROUP, campaign_id, instant).items()},
+            count_conversions_until(connection, GROUP, campaign_id, instant),
+            {
+                key: net
+                for key, (_, net) in sum_revenue_until(connection, GROUP, campaign_id, instant).items()
+            },
         )
 
 
@@ -173,7 +178,7 @@ def test_r9_control_is_marked_and_an_instant_is_inside(tmp_path: Path) -> None:
             {("holdout", "EUR"): Decimal(20), ("A", "USD"): Decimal(5)},
         )
         with service.database.reading() as connection:
-            found = revenue_until(connection, GROUP, "spring", march(9))
+            found = sum_revenue_until(connection, GROUP, "spring", march(9))
         assert found == {
             ("holdout", "EUR"): (1, Decimal(20)),
             ("A", "USD"): (1, Decimal(5)),
@@ -189,7 +194,7 @@ def test_r12_a_purchase_refunded_in_full_counts_with_a_net_of_nothing(tmp_path: 
         take(service, [refund | {"at": at(9)}])
         service.projector.catch_up(CONVERSIONS)
         with service.database.reading() as connection:
-            assert revenue_until(connection, GROUP, "spring", march(2)) == {("A", "EUR"): (1, Decimal(0))}
+            assert sum_revenue_until(connection, GROUP, "spring", march(2)) == {("A", "EUR"): (1, Decimal(0))}
         take(service, [void("p2")])
         assert read(service) == []
         assert contents(service) == [{}, {}, {}]

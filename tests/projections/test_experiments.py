@@ -38,7 +38,7 @@ from projections.experiments.counted import (
 from projections.experiments.weights import Counted, Period
 from projections.recipients import RECIPIENTS
 from tests.support.ledgers import GROUP, NOW, open_ledger, position_of, take
-from tests.support.read_models import read_experiment, read_experiment_at
+from tests.support.read_models import experiment_in, experiment_in_at
 from tests.support.strategies import APP_GROUP
 
 on_both = pytest.mark.usefixtures("each_database")
@@ -92,7 +92,7 @@ def void(fact_id: str, user: str) -> dict[str, Any]:
 def now(service: Service) -> Experiment:
     """The experiment, everything acknowledged being in it."""
     service.projector.catch_up(RECIPIENTS)
-    return read_experiment(service, "spring", datetime(2024, 3, 4, 10, 59, tzinfo=UTC))
+    return experiment_in(service, "spring", datetime(2024, 3, 4, 10, 59, tzinfo=UTC))
 
 
 def test_r18_an_experiment_in_full(tmp_path: Path) -> None:
@@ -188,9 +188,9 @@ def test_r11_a_purchase_at_0_makes_a_buyer_and_an_unknown_campaign_is_said_so(tm
         [revenue] = now(service).variants[0].revenue
         assert revenue == RevenueOfVariant("JPY", 1, 1, Decimal(0), Decimal(0))
         with pytest.raises(UnknownCampaign):
-            read_experiment(service, "nowhere", NOW)
+            experiment_in(service, "nowhere", NOW)
         with pytest.raises(UnknownCampaign):
-            read_experiment_at(service, "nowhere", 1, NOW)
+            experiment_in_at(service, "nowhere", 1, NOW)
 
 
 def logged(hours: float, event: Any) -> Logged:
@@ -207,7 +207,7 @@ def test_r5_periods_of_weights_begin_with_the_launch_and_with_each_change() -> N
     """R4, R5: what a draft was first does not count; the same weights again, and other changes, begin no period."""
     even, last = {"A": 1, "B": 1, "holdout": 1}, {"A": 1, "B": 8, "holdout": 1}
     drafted = CampaignDrafted(GROUP, "spring", "Spring", Kind.CAMPAIGN, VARIANTS[:1], {"A": 1}, ())
-    found = weights.periods(
+    found = weights.find_periods(
         [
             logged(0, drafted),
             logged(1, VariantsChanged(VARIANTS, even)),
@@ -220,7 +220,7 @@ def test_r5_periods_of_weights_begin_with_the_launch_and_with_each_change() -> N
     )
     begun = datetime(2024, 3, 1, 10, tzinfo=UTC)
     assert found == [Period(begun, even), Period(begun + 4.5 * HOUR, last)]
-    assert weights.periods([]) == []
+    assert weights.find_periods([]) == []
 
 
 def test_r5_strata_and_first_receipts_follow_the_weights_of_each_hour(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_r5_strata_and_first_receipts_follow_the_weights_of_each_hour(tmp_path: 
         Period(datetime(2024, 3, 5, 9, tzinfo=UTC), even),
     ]
     none = Counted(0, [0])
-    assert [(each.period, each.variants) for each in weights.strata(found, periods)] == [
+    assert [(each.period, each.variants) for each in weights.stratify(found, periods)] == [
         (periods[0], {"A": Counted(1, [0]), "B": Counted(1, [0]), "holdout": none}),
         (None, {"A": Counted(1, [0]), "B": none, "holdout": none}),
         (periods[2], {"A": Counted(1, [1]), "B": none, "holdout": Counted(1, [0])}),
@@ -261,7 +261,7 @@ def test_r5_weights_are_read_from_the_campaigns_own_stream_up_to_a_position(tmp_
         with service.database.reading() as connection:
 
             def found(position: int) -> list[dict[str, int]]:
-                told = weights.weights_in_force(connection, service.log, GROUP, "spring", position)
+                told = weights.load_weights(connection, service.log, GROUP, "spring", position)
                 return [period.weights for period in told]
 
             even = {"A": 1, "B": 1, "holdout": 1}

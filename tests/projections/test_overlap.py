@@ -9,7 +9,7 @@ from application.ledger import UnknownCampaign
 from infrastructure.composition import Service
 from projections.overlap import OVERLAP
 from tests.support.ledgers import GROUP, open_ledger, take
-from tests.support.read_models import check_verified, contents, read_overlap
+from tests.support.read_models import check_verified, contents, overlap_in
 
 on_both = pytest.mark.usefixtures("each_database")
 """Where what is asked of the database is written differently for the other, or compares, sorts or adds up."""
@@ -53,13 +53,13 @@ def counts(service: Service, campaign_id: str) -> list[tuple[int, int]]:
     """Conversions and overlapping ones by conversion event, everything acknowledged being in them."""
     service.projector.catch_up(OVERLAP)
     return [
-        (each.conversions, each.overlapping) for each in read_overlap(service, campaign_id).conversion_events
+        (each.conversions, each.overlapping) for each in overlap_in(service, campaign_id).conversion_events
     ]
 
 
 def shared(service: Service, campaign_id: str) -> dict[str, int]:
     """Behaviours shared with other campaigns."""
-    return {each.campaign_id: each.behaviours for each in read_overlap(service, campaign_id).shared_with}
+    return {each.campaign_id: each.behaviours for each in overlap_in(service, campaign_id).shared_with}
 
 
 def test_r8_a_behaviour_that_converts_on_two_campaigns_overlaps_in_both(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_share_without_conversions_is_null_and_most_shared_comes_first(tmp_pat
         others = [received("summer", user="u2"), received("spring", user="u2"), bought(user="u2")]
         take(service, [*facts, *others])
         service.projector.catch_up(OVERLAP)
-        found = read_overlap(service, "spring")
+        found = overlap_in(service, "spring")
         assert found.as_json() == {
             "app_group": GROUP,
             "campaign_id": "spring",
@@ -154,7 +154,7 @@ def test_an_unknown_campaign_has_no_overlap_to_read(tmp_path: Path) -> None:
     with open_ledger(tmp_path, SIMPLE) as service:
         service.projector.catch_up(OVERLAP)
         with pytest.raises(UnknownCampaign):
-            read_overlap(service, "nowhere")
+            overlap_in(service, "nowhere")
 
 
 @on_both

@@ -55,14 +55,14 @@ def listed(service: Service, **wanted: Any) -> list[reading.RecipientRow]:
     service.projector.catch_up(RECIPIENTS)
     with service.database.reading() as connection:
         known = service.definitions
-        return reading.recipients(connection, known, GROUP, "spring", **({"limit": 10} | wanted))
+        return reading.load_recipients(connection, known, GROUP, "spring", **({"limit": 10} | wanted))
 
 
 def mature(service: Service, as_of: datetime) -> reading.Mature:
     """Mature rates, everything acknowledged being in them."""
     service.projector.catch_up(RECIPIENTS)
     with service.database.reading() as connection:
-        return reading.mature(connection, service.definitions, GROUP, "spring", as_of)
+        return reading.load_mature_rates(connection, service.definitions, GROUP, "spring", as_of)
 
 
 def instant(day: int, hour: int = 0, minute: int = 0) -> datetime:
@@ -236,7 +236,7 @@ def test_r18_a_period_as_json_has_it(tmp_path: Path) -> None:
         }
         with service.database.reading() as connection:
             known = service.definitions
-            found = reading.received_between(connection, known, GROUP, "spring", *days, **told)  # type: ignore[arg-type]
+            found = reading.load_period(connection, known, GROUP, "spring", *days, **told)  # type: ignore[arg-type]
 
         def figures(receipts: int, users: int, conversions: int, revenue: dict[str, str]) -> dict[str, Any]:
             return {
@@ -270,9 +270,9 @@ def test_an_unknown_campaign_has_no_recipients_to_read(tmp_path: Path) -> None:
         known = service.definitions
         with service.database.reading() as connection:
             with pytest.raises(UnknownCampaign):
-                reading.recipients(connection, known, GROUP, "nowhere", limit=1)
+                reading.load_recipients(connection, known, GROUP, "nowhere", limit=1)
             with pytest.raises(UnknownCampaign):
-                reading.mature(connection, known, GROUP, "nowhere", instant(1))
+                reading.load_mature_rates(connection, known, GROUP, "nowhere", instant(1))
 
 
 @on_both

@@ -12,7 +12,7 @@ from infrastructure.composition import Service
 from projections.series import SERIES
 from projections.series.clock import Clock
 from tests.support.ledgers import GROUP, take
-from tests.support.read_models import by_day, contents, ledger_in, read_series
+from tests.support.read_models import by_day, contents, ledger_in, series_in
 
 on_both = pytest.mark.usefixtures("each_database")
 """Where what is asked of the database is written differently for the other, or compares, sorts or adds up."""
@@ -47,7 +47,7 @@ def receipts_by_day(zone: str, instants: Sequence[str]) -> dict[str, int]:
     with ledger_in(zone, [CAMPAIGN]) as service:
         take(service, [received(at, fact_id=at) for at in instants])
         service.projector.catch_up(SERIES)
-        days = read_series(service, "spring", "receipt").days
+        days = series_in(service, "spring", "receipt").days
         return {day.date.isoformat(): day.totals.receipts for day in days if day.totals.receipts}
 
 
@@ -101,9 +101,7 @@ def test_r20_a_date_that_a_zone_left_out_is_an_empty_day() -> None:
     with ledger_in("Pacific/Apia", [CAMPAIGN]) as service:
         take(service, [received("2011-12-30T09:59:59Z"), received("2011-12-30T10:00:00Z", fact_id="r2")])
         service.projector.catch_up(SERIES)
-        found = [
-            (day.date.day, day.totals.receipts) for day in read_series(service, "spring", "receipt").days
-        ]
+        found = [(day.date.day, day.totals.receipts) for day in series_in(service, "spring", "receipt").days]
         assert found == [(29, 1), (30, 0), (31, 1)]
 
 
@@ -125,7 +123,7 @@ def conversions(service: Service, clock: Clock) -> dict[tuple[str | None, int], 
     """Conversions by variant and day of the month."""
     return {
         (variant, day.day): figures["conversions"][0]
-        for (variant, day), figures in by_day(read_series(service, "spring", clock)).items()
+        for (variant, day), figures in by_day(series_in(service, "spring", clock)).items()
         if any(figures["conversions"])
     }
 
@@ -154,7 +152,7 @@ def recipients(service: Service) -> dict[tuple[str | None, int], tuple[int, int]
     service.projector.catch_up(SERIES)
     return {
         (variant, day.day): (figures["receipts"], figures["unique_recipients"])
-        for (variant, day), figures in by_day(read_series(service, "spring", "conversion")).items()
+        for (variant, day), figures in by_day(series_in(service, "spring", "conversion")).items()
     }
 
 
@@ -165,8 +163,8 @@ def test_r20_r12_a_refund_changes_the_day_of_the_purchase() -> None:
         refund = {"type": "refund", "id": "f", "user_id": "u1", "purchase_id": "p", "amount": "20.00"}
         take(service, [refund | {"at": "2024-04-01T09:00:00Z"}])
         service.projector.catch_up(SERIES)
-        assert read_series(service, "spring", "conversion").days[-1].totals.revenue == {"EUR": Decimal(0)}
-        assert read_series(service, "spring", "receipt").days[0].totals.revenue == {"EUR": Decimal(0)}
+        assert series_in(service, "spring", "conversion").days[-1].totals.revenue == {"EUR": Decimal(0)}
+        assert series_in(service, "spring", "receipt").days[0].totals.revenue == {"EUR": Decimal(0)}
 
 
 def test_r20_control_has_its_own_row_and_no_part_in_the_totals() -> None:
@@ -176,7 +174,7 @@ def test_r20_control_has_its_own_row_and_no_part_in_the_totals() -> None:
         take(service, [received("2024-03-01T09:00:00Z"), bought("2024-03-01T10:00:00Z"), *control])
         take(service, [bought("2024-03-03T09:00:00Z", "5", user="u2")])
         service.projector.catch_up(SERIES)
-        found = read_series(service, "spring", "conversion")
+        found = series_in(service, "spring", "conversion")
     everything = {"receipts": 1, "unique_recipients": 1, "conversions": [1]}
     assert found.as_json() | {"days": None} == {
         "app_group": GROUP,
@@ -213,13 +211,13 @@ def test_r20_days_are_those_asked_for_and_by_default_those_with_anything() -> No
     """R20: both ends are inside; without anything and without ends there are no days."""
     with ledger_in("UTC", [CAMPAIGN]) as service:
         service.projector.catch_up(SERIES)
-        empty = read_series(service, "spring", "receipt")
+        empty = series_in(service, "spring", "receipt")
         assert (empty.days, empty.as_json()["from"], empty.as_json()["to"]) == ([], None, None)
         take(service, [received(f"2024-03-{day:02}T09:00:00Z", fact_id=f"r{day}") for day in (2, 4, 6)])
         service.projector.catch_up(SERIES)
 
         def days(*asked: date | None) -> list[tuple[int, int]]:
-            found = read_series(service, "spring", "receipt", *asked).days
+            found = series_in(service, "spring", "receipt", *asked).days
             return [(day.date.day, day.totals.receipts) for day in found]
 
         assert days() == [(2, 1), (3, 0), (4, 1), (5, 0), (6, 1)]
@@ -236,4 +234,4 @@ def test_an_unknown_campaign_has_no_series_to_read() -> None:
     with ledger_in("UTC", [CAMPAIGN]) as service:
         service.projector.catch_up(SERIES)
         with pytest.raises(UnknownCampaign):
-            read_series(service, "nowhere", "receipt")
+            series_in(service, "nowhere", "receipt")

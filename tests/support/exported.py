@@ -15,7 +15,7 @@ from domain.campaigns.conversion_events import LETTERS
 from domain.instants import from_microseconds
 from infrastructure import export as exports
 from infrastructure.composition import Service
-from infrastructure.export import Asked, Export, Manifest
+from infrastructure.export import Export, ExportRequest, Manifest
 from tests.support import reference, reference_reports
 from tests.support.ledgers import GROUP, rows
 
@@ -46,7 +46,7 @@ def exporting_of(
     told: list[str] | None = None,
 ) -> Export:
     """An export, wired as the command wires it; what it tells is put into a list."""
-    asked = Asked(what, file_format, GROUP, campaign_id)
+    asked = ExportRequest(what, file_format, GROUP, campaign_id)
     tell = list[str]() if told is None else told
     return Export(
         service.database,
@@ -63,7 +63,7 @@ def read_back(service: Service, manifest: Manifest, to: Path) -> list[dict[str, 
     kinds = {
         column.name: column.kind
         for column in exports.open_source(
-            service.database, service.ledger, service.projector, manifest.asked
+            service.database, service.ledger, service.projector, manifest.request
         ).columns
     }
     found: list[dict[str, Any]] = []

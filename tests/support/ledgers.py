@@ -20,7 +20,7 @@ from infrastructure.composition import Service
 from infrastructure.database.schema import identities
 from infrastructure.event_store.codec import decode
 from infrastructure.event_store.reading import Row, read_rows
-from projections.campaign_report.reading import report
+from projections.campaign_report.reading import load_report
 from projections.engine.generations import checkpoints
 from projections.engine.projection import Projection
 from projections.engine.rebuilding import Rebuilding, Rebuilt, here
@@ -112,7 +112,7 @@ def outcome(service: Service) -> Outcome:
 def reported(service: Service, campaign_id: str, app_group: str = GROUP) -> dict[str, Any]:
     """The report of a campaign in the reference's shape: revenue as decimals, variants by id."""
     with service.database.reading() as connection:
-        found = report(connection, app_group, campaign_id)
+        found = load_report(connection, app_group, campaign_id)
     assert found is not None
     return {
         "totals": _figures(found.totals),

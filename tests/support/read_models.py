@@ -21,7 +21,7 @@ from infrastructure.composition import Service
 from infrastructure.database.schema import identities
 from projections.app_groups import read_app_groups
 from projections.conversions import CONVERSIONS
-from projections.conversions.reading import conversions_until, revenue_until
+from projections.conversions.reading import count_conversions_until, sum_revenue_until
 from projections.conversions.tables import conversions as conversions_table
 from projections.conversions.tables import counted_revenue
 from projections.engine import generations
@@ -30,11 +30,11 @@ from projections.engine.in_memory import in_memory
 from projections.engine.projection import Projection, Tables
 from projections.engine.projector import write
 from projections.engine.users import users
-from projections.experiments.counted import Experiment, experiment, experiment_at
-from projections.overlap.reading import Overlap, overlap
+from projections.experiments.counted import Experiment, load_experiment, load_experiment_at
+from projections.overlap.reading import Overlap, load_overlap
 from projections.recipients import RECIPIENTS, reading, tables
 from projections.series.clock import Clock
-from projections.series.reading import DayFigures, Series, series
+from projections.series.reading import DayFigures, Series, load_series
 from tests.support import reference, reference_experiment, reference_reports
 from tests.support.ledgers import GROUP, NOW, open_ledger, reported
 from tests.support.strategies import APP_GROUP, APPS, CUSTOM_EVENTS, START
@@ -179,9 +179,9 @@ class Judge:
         with self.service.database.reading() as connection:
             of = (connection, GROUP, campaign["id"], at)
             received, converted, earned = (
-                reading.receipts_until(*of),
-                conversions_until(*of),
-                revenue_until(*of),
+                reading.count_receipts_until(*of),
+                count_conversions_until(*of),
+                sum_revenue_until(*of),
             )
         assert received.unique_recipients[None] == expected["totals"]["unique_recipients"]
         for variant, row in expected["variants"].items():
@@ -194,7 +194,7 @@ class Judge:
     def check_overlap(self, campaign: Any) -> None:
         """R8, R9: conversions whose behaviour converted elsewhere too, and with which campaigns."""
         own = (self.campaigns, self.facts, campaign["id"])
-        found = read_overlap(self.service, campaign["id"])
+        found = overlap_in(self.service, campaign["id"])
         assert [(each.conversions, each.overlapping) for each in found.conversion_events] == [
             (each["conversions"], each["overlapping"]) for each in reference_reports.overlap(*own)
         ]
@@ -205,7 +205,7 @@ class Judge:
         """R20: each day under either clock, and their sums."""
         for clock in CLOCKS:
             expected = reference_reports.series(self.campaigns, self.facts, campaign["id"], clock, self.zone)
-            assert by_day(read_series(self.service, campaign["id"], clock)) == expected
+            assert by_day(series_in(self.service, campaign["id"], clock)) == expected
             check_sums(self.service, campaign["id"], clock)
 
     def check_mature(self, campaign: Any) -> None:
@@ -215,7 +215,7 @@ class Judge:
         expected = reference_reports.mature(self.campaigns, self.facts, campaign["id"], hour)
         with self.service.database.reading() as connection:
             known = self.service.definitions
-            found = reading.mature(connection, known, GROUP, campaign["id"], as_of)
+            found = reading.load_mature_rates(connection, known, GROUP, campaign["id"], as_of)
         assert found.as_of == hour
         rows = {None: found.totals} | {each.variant_id: each.conversion_events for each in found.variants}
         assert {
@@ -235,7 +235,7 @@ class Judge:
         told = {name: credited(expected, name) for name in ("conversions", "revenue")}
         with self.service.database.reading() as connection:
             known = self.service.definitions
-            found = reading.received_between(connection, known, GROUP, own, first, last, **told)
+            found = reading.load_period(connection, known, GROUP, own, first, last, **told)
         assert _row(found.totals) == expected["totals"]
         assert {each.variant_id: _row(each.figures) for each in found.variants} == expected["variants"]
 
@@ -243,7 +243,7 @@ class Judge:
         """R6, R9, R11, R18: users of exactly one variant, as of an hour around the end of some window."""
         as_of = self._as_of(campaign)
         hour = reference_experiment.full_hour(as_of)
-        found = read_experiment(self.service, campaign["id"], as_of)
+        found = experiment_in(self.service, campaign["id"], as_of)
         assert found.as_of == hour
         expected = reference_experiment.experiment(self.campaigns, self.facts, campaign["id"], hour)
         assert as_reference(found) == expected
@@ -261,7 +261,7 @@ class Judge:
 
     def experiments(self) -> list[Experiment]:
         """The experiments of all campaigns as the read model has them now."""
-        return [read_experiment(self.service, campaign["id"], NOW) for campaign in self.campaigns]
+        return [experiment_in(self.service, campaign["id"], NOW) for campaign in self.campaigns]
 
 
 _COLUMNS = {"purchased_at": "occurred_at"}
@@ -318,7 +318,7 @@ def all_pages(
         while True:
             after = found[-1].key if found else None
             known = service.definitions
-            page = reading.recipients(
+            page = reading.load_recipients(
                 connection, known, GROUP, campaign_id, after=after, limit=limit, **wanted
             )
             found += page
@@ -370,16 +370,16 @@ def _row(figures: Any) -> dict[str, Any]:
     }
 
 
-def read_overlap(service: Service, campaign_id: str) -> Overlap:
+def overlap_in(service: Service, campaign_id: str) -> Overlap:
     """The overlap as readers find it."""
     with service.database.reading() as connection:
-        return overlap(connection, service.definitions, GROUP, campaign_id)
+        return load_overlap(connection, service.definitions, GROUP, campaign_id)
 
 
-def read_series(service: Service, campaign_id: str, clock: Clock, *days: date | None) -> Series:
+def series_in(service: Service, campaign_id: str, clock: Clock, *days: date | None) -> Series:
     """The series as readers find it."""
     with service.database.reading() as connection:
-        return series(connection, service.definitions, GROUP, campaign_id, clock, *days)
+        return load_series(connection, service.definitions, GROUP, campaign_id, clock, *days)
 
 
 def by_day(found: Series) -> ByDay:
@@ -399,7 +399,7 @@ def _has_anything(figures: dict[str, Any]) -> bool:
 
 def check_sums(service: Service, campaign_id: str, clock: Clock) -> None:
     """Sums over days equal the report, for each variant and the campaign, each by itself."""
-    found, report = read_series(service, campaign_id, clock), reported(service, campaign_id)
+    found, report = series_in(service, campaign_id, clock), reported(service, campaign_id)
     by_variant: dict[str, list[DayFigures]] = {variant_id: [] for variant_id in report["variants"]}
     for day in found.days:
         for variant in day.variants:
@@ -424,17 +424,17 @@ def _summed(days: Sequence[DayFigures], conversion_events: int) -> dict[str, Any
     }
 
 
-def read_experiment(service: Service, campaign_id: str, as_of: datetime) -> Experiment:
+def experiment_in(service: Service, campaign_id: str, as_of: datetime) -> Experiment:
     """The experiment that the read model has."""
     with service.database.reading() as connection:
-        return experiment(connection, service.definitions, GROUP, campaign_id, as_of)
+        return load_experiment(connection, service.definitions, GROUP, campaign_id, as_of)
 
 
-def read_experiment_at(service: Service, campaign_id: str, position: int, as_of: datetime) -> Experiment:
+def experiment_in_at(service: Service, campaign_id: str, position: int, as_of: datetime) -> Experiment:
     """The experiment folded once more from the log up to a position."""
     with service.database.reading() as connection:
         known, log = service.definitions, service.log
-        return experiment_at(connection, log, known, GROUP, campaign_id, position, as_of)
+        return load_experiment_at(connection, log, known, GROUP, campaign_id, position, as_of)
 
 
 def as_reference(found: Experiment) -> dict[str, Any]:

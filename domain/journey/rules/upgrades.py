@@ -49,7 +49,7 @@ def neighbours(journey: JourneySoFar, fact: Fact) -> Neighbours:
 
 
 def mark(journey: JourneySoFar, fact: Behaviour, around: Neighbours, *, gone: bool = False) -> Change:
-    """Compare versions anew around a report that came, or is gone, and record what changed."""
+    """Compare versions again around a report that came, or is gone, and record what changed."""
     reported = reported_version(fact)
     if reported is None:
         return Change(upgrade=False)

@@ -1,13 +1,13 @@
--- R13, R17: the facts that stand.
+-- R13, R17: the facts that count.
 
--- R13: one stream for each user: its events are counted from 1 on.
+-- R13: each user has one stream; the versions of its events count from 1.
 CREATE TABLE journeys AS
 SELECT stream_id AS journey, app_group,
     min(version) AS first_version, max(version) AS last_version, count(*) AS events
 FROM streams
 GROUP BY stream_id, app_group;
 
--- R13: an event that is none of those that there are, or does not hold what it is to hold, is damaged.
+-- R13: an event is damaged if its topic is unknown, or if a field that it needs is missing or unreadable.
 CREATE TABLE unreadable AS
 SELECT app_group, stream_id AS journey, position, topic, 'unknown_topic' AS problem
 FROM typed
@@ -70,7 +70,7 @@ FROM (SELECT stream_id, voided_id FROM typed WHERE topic = 'journey.void') AS vo
 JOIN typed AS fact ON fact.stream_id = void.stream_id AND fact.fact_id = void.voided_id
 WHERE fact.topic <> 'journey.void';
 
--- R17: a journey's facts, as other services reported them: everything is judged as if a voided one had not been.
+-- R17: a journey's facts, as other services reported them. Everything is judged as if voided facts had never come.
 CREATE VIEW standing AS
 SELECT
     typed.stream_id AS journey, typed.app_group, typed.topic, typed.fact_id, typed.occurred_at,
@@ -80,7 +80,7 @@ SELECT
 FROM typed
 ANTI JOIN voided ON voided.journey = typed.stream_id AND voided.fact_id = typed.fact_id;
 
--- R27: the lines of orders and of their refunds, one by one; `place` counts them.
+-- R27: the lines of orders and of their refunds, a row each; `place` numbers them.
 CREATE VIEW order_lines AS
 SELECT journey, topic, fact_id, line.place AS place, line.product_id AS product_id, line.price AS price,
     line.quantity AS quantity
@@ -90,7 +90,7 @@ FROM (
     WHERE topic IN ('journey.order', 'journey.order_refund')
 ) AS line_by_line;
 
--- R13: a fact's identity is (app group, user, id): a journey that holds an id twice is damaged.
+-- R13: a fact's identity is (app group, user, id): a journey with the same id twice is damaged.
 CREATE TABLE recorded_twice AS
 SELECT stream_id AS journey, app_group, fact_id
 FROM typed

@@ -1,7 +1,7 @@
 -- R10: which version reports are upgrades.
 
--- A session, purchase, order or custom event with both app and version is a report too. A report may name the version
--- before it.
+-- A session, purchase, order or custom event with both app and version is a report too. A report may name the previous
+-- version.
 CREATE VIEW reports AS
 SELECT journey, app_group, app_id, fact_id, occurred_at, app_version, previous_version
 FROM standing
@@ -10,15 +10,15 @@ WHERE topic IN (
     )
     AND app_id IS NOT NULL AND app_version IS NOT NULL;
 
--- Where an app reported one text ever, and none before it, nothing changed.
+-- If all reports of an app have one text, and none names another version before it, nothing changed.
 CREATE TABLE several_versions AS
 SELECT journey, app_id
 FROM reports
 GROUP BY journey, app_id
 HAVING min(app_version) <> max(app_version) OR count(previous_version) > 0;
 
--- The first report is compared with the version that it names before it: without one it is no upgrade. The same text is
--- none either.
+-- The first report is compared with the previous version that it names; without one it is no upgrade. The same text is
+-- no upgrade either.
 CREATE TABLE changes AS
 SELECT journey, app_group, app_id, fact_id, occurred_at, version_before, app_version
 FROM (
@@ -36,8 +36,8 @@ FROM (
 ) AS ordered
 WHERE version_before <> app_version;
 
--- Dotted whole numbers compare number by number, missing ones being 0: numbers that are equally long, by leading
--- zeros, compare as text. If either version is anything else, any change of the text counts.
+-- Dotted whole numbers compare number by number; missing numbers are 0. Numbers are filled with leading zeros to the same
+-- length, so that they compare as text. If either version is anything else, any change of the text counts.
 CREATE TABLE steps_up AS
 SELECT version_before, app_version
 FROM (

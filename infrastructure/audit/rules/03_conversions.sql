@@ -1,6 +1,6 @@
 -- R2, R6 to R9, R27: conversions.
 
--- R2: what each type of conversion event is earned by.
+-- R2: the behaviours that earn each type of conversion event.
 CREATE VIEW behaviours AS
 SELECT
     journey, fact_id, occurred_at, app_id, product_id, name,
@@ -15,7 +15,7 @@ UNION ALL
 SELECT journey, fact_id, occurred_at, app_id, NULL AS product_id, NULL AS name, 'upgrades_app' AS earns
 FROM upgrades
 UNION ALL
--- R27: an order is a purchase of every product in it; one without lines, of no product that is known.
+-- R27: an order is a purchase of every product in it; an order without lines is a purchase of no known product.
 SELECT DISTINCT
     standing.journey, standing.fact_id, standing.occurred_at, standing.app_id, order_lines.product_id, NULL AS name,
     'makes_purchase' AS earns
@@ -23,16 +23,16 @@ FROM standing
 LEFT JOIN order_lines ON order_lines.journey = standing.journey AND order_lines.fact_id = standing.fact_id
 WHERE standing.topic = 'journey.order'
 UNION ALL
--- R27: an order, refund or cancellation that came as a named event is a performance of that, too.
+-- R27: an order, refund or cancellation that came as a named event is a performance of that event, too.
 SELECT journey, fact_id, occurred_at, app_id, NULL AS product_id, name, 'performs_custom_event' AS earns
 FROM standing
 WHERE topic IN ('journey.order', 'journey.order_refund', 'journey.order_cancelled') AND name IS NOT NULL;
 
 -- R6: a receipt opens a window for each conversion event, from its instant to that instant plus the deadline.
--- R6, R7: a behaviour converts that matches and lies inside the window of any receipt; both ends are inside.
--- R8: every campaign by itself.
--- R7: at most once, by the earliest such behaviour; of equals the one with the smallest id.
--- R9: credited to the latest receipt whose window holds it; of equals the one with the greatest id.
+-- R6, R7: a behaviour converts if it matches and is inside the window of any receipt; both ends are inside.
+-- R8: every campaign is judged by itself.
+-- R7: it converts at most once, by the earliest such behaviour; among equal instants by the smallest id.
+-- R9: it is credited to the latest receipt whose window holds it; among equal instants to the greatest id.
 CREATE TABLE judged_conversions AS
 WITH windows AS (
     SELECT

@@ -1,6 +1,6 @@
--- R27: orders, and what is given back of them.
+-- R27: orders, and what refunds and cancellations give back of them.
 
--- What gives back of an order: an amount, lines, or, with neither, everything.
+-- A refund gives back an amount or lines; with neither, everything.
 CREATE TABLE corrections AS
 SELECT
     journey, order_id, fact_id AS correction_id, topic, occurred_at, currency, refunded,
@@ -8,10 +8,10 @@ SELECT
 FROM standing
 WHERE topic IN ('journey.order_refund', 'journey.order_cancelled');
 
--- An earlier version recorded an order as purchases, `order:ORDER:NAME`: a correction acts on those where its order is not
--- recorded as one, voided or not. NAME is the product, or, where that was in the order before, the line's place: so is
--- known which of a product's purchases was first. Either id may hold a colon, and where two orders fit, a purchase is of
--- the one with the shorter id that a correction names.
+-- An earlier version recorded an order as purchases, `order:ORDER:NAME`. A correction acts on those if its order is not
+-- recorded as an order, voided or not. NAME is the product, or the place of the line if the product was in the order
+-- before: this tells which of a product's purchases was first. Either id may contain a colon; if two orders that a
+-- correction names fit, the purchase belongs to the one with the shorter id.
 CREATE TABLE purchases_of_orders AS
 WITH corrected AS (
     SELECT DISTINCT corrections.journey, corrections.order_id
@@ -50,7 +50,7 @@ SELECT
 FROM named
 WHERE which = 1;
 
--- What was ordered, line by line, of orders that are corrected.
+-- The lines of orders that are corrected.
 CREATE TABLE ordered_lines AS
 SELECT lines.journey, lines.fact_id AS order_id, lines.place, lines.product_id, lines.price, lines.quantity
 FROM order_lines AS lines
@@ -60,7 +60,7 @@ UNION ALL
 SELECT journey, order_id, place, product_id, price, quantity
 FROM purchases_of_orders;
 
--- A refund in another currency than its order's has no effect.
+-- A refund in a currency other than its order's has no effect.
 CREATE TABLE effective_corrections AS
 SELECT corrections.*
 FROM corrections
@@ -73,10 +73,10 @@ JOIN (
 WHERE corrections.topic = 'journey.order_cancelled'
     OR corrections.currency IS NULL OR corrections.currency = of_order.currency;
 
--- Units are given back in the order of the refunds, each from the first line of that product that has any left. Units of
--- one product numbered from 0 on, those that were ordered and those that are given back, are the same units: a line holds
--- the numbers from `starts` to before `ends`, and so does a line of a refund; beyond what was ordered there are none. Each
--- comes back at the price that the refund says, else the line's.
+-- Units are given back in the order of the refunds, each from the first line of that product that has any left. The units
+-- of one product are numbered from 0, both those that were ordered and those that are given back; equal numbers are the
+-- same unit. A line holds the numbers from `starts` up to but without `ends`, and so does a line of a refund. Numbers
+-- beyond what was ordered are ignored. Each unit comes back at the refund's price; without one, at the line's.
 CREATE TABLE units_given_back AS
 WITH ordered AS (
     SELECT *, ends - quantity AS starts
@@ -113,7 +113,7 @@ JOIN returned
     AND returned.product_id = ordered.product_id
     AND returned.starts < ordered.ends AND returned.ends > ordered.starts;
 
--- What comes back of a line; units without a price give back nothing.
+-- What a line gives back; units without a price give back nothing.
 CREATE TABLE given_back_of_lines AS
 SELECT
     journey, order_id, place, sum(units) AS units, count(*) > count(price) AS some_unpriced,
@@ -121,14 +121,15 @@ SELECT
 FROM units_given_back
 GROUP BY journey, order_id, place;
 
--- What comes back of no line: amounts, or everything.
+-- What refunds without lines give back: amounts, or everything.
 CREATE TABLE given_back AS
 SELECT journey, order_id, bool_or(is_whole) AS is_whole, CAST(coalesce(sum(refunded), 0) AS DECIMAL(38, 6)) AS amount
 FROM effective_corrections
 GROUP BY journey, order_id;
 
--- An order's amount is its total, else the sum of its lines, to which one without a price adds nothing; its net is that
--- less all that is given back, never below 0. Of an only line without a price all units give back everything.
+-- An order's amount is its total; without one, it is the sum of its lines, where a line without a price adds nothing. Its
+-- net is the amount less all that is given back, never below 0. If the only line has no price, all of its units together
+-- give back everything.
 CREATE TABLE orders AS
 WITH amounts AS (
     SELECT journey, fact_id, count(*) AS lines, sum(quantity) AS units, sum(price * quantity) AS amount

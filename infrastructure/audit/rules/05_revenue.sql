@@ -1,6 +1,6 @@
 -- R11, R12, R27: revenue.
 
--- R12: all refunds of a purchase, whenever they were.
+-- R12: all refunds of a purchase, at whatever time.
 CREATE TABLE refunds AS
 SELECT journey, purchase_id, sum(refunded) AS refunded
 FROM standing
@@ -18,8 +18,8 @@ FROM standing
 LEFT JOIN refunds ON refunds.journey = standing.journey AND refunds.purchase_id = standing.fact_id
 WHERE standing.topic = 'journey.purchase';
 
--- R27: what corrections of an order leave of the purchases that it was recorded as. Each loses what its line gives back;
--- an amount is taken off the first that have anything left, in turn.
+-- R27: what corrections of an order leave of the purchases that it was recorded as. Each purchase loses what its line
+-- gives back; an amount is taken off the first purchases that have anything left, one after the other.
 CREATE TABLE corrected_purchases AS
 WITH remaining AS (
     SELECT
@@ -49,7 +49,7 @@ SELECT
 FROM in_turn
 JOIN given_back ON given_back.journey = in_turn.journey AND given_back.order_id = in_turn.order_id;
 
--- R27: an order counts as a purchase; one of no currency names no money, and does not count.
+-- R27: an order counts as a purchase; an order without a currency names no money, and does not count.
 CREATE VIEW sales AS
 SELECT
     purchases.journey, purchases.purchase_id, purchases.purchased_at, purchases.currency,

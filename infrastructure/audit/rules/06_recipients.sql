@@ -1,4 +1,4 @@
--- R18, R20: unique recipients, by their first receipt; of equals it is the one with the smallest id.
+-- R18, R20: unique recipients, by their first receipt; among equal instants the smallest id is first.
 
 CREATE TABLE recipients_of_variants AS
 SELECT
@@ -8,8 +8,8 @@ SELECT
 FROM receipts
 GROUP BY journey, app_group, campaign_id, variant_id, control;
 
--- Of the variant, and, with an empty variant_id, of any variant but control (no id is empty); `of_variant` is that of
--- the receipt.
+-- A row for the variant, and a row with an empty variant_id for any variant but control (no id is empty); `of_variant` is
+-- the variant of the receipt.
 CREATE TABLE judged_recipients AS
 SELECT journey, app_group, campaign_id, variant_id, receipt_id, received_at, variant_id AS of_variant, receipts
 FROM recipients_of_variants

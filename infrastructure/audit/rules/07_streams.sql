@@ -1,6 +1,6 @@
--- R14: what stands according to the streams: of each thing the last decision, unless that withdrew it.
+-- R14: what counts according to the streams: the last decision about each thing, unless that withdrew it.
 --
--- What was withdrawn has an empty receipt_id (no id is empty); `decisions` counts how often the thing was decided.
+-- A thing that was withdrawn has an empty receipt_id (no id is empty); `decisions` is the number of decisions about it.
 
 CREATE TABLE told_conversions AS
 SELECT
@@ -56,7 +56,7 @@ FROM (
 ) AS ordered
 WHERE place = 1 AND topic = 'journey.upgrade_recorded';
 
--- R10: an upgrade is recorded once, unless it was withdrawn since, and withdrawn if it was recorded.
+-- R10: an upgrade is recorded only once until it is withdrawn, and withdrawn only after it was recorded.
 CREATE TABLE broken_upgrades AS
 SELECT journey, app_group, app_id, position
 FROM (
@@ -68,7 +68,7 @@ FROM (
 ) AS one_after_the_other
 WHERE topic = coalesce(topic_before, 'journey.upgrade_withdrawn');
 
--- R17: the facts that the streams disregard, and because of which void.
+-- R17: the facts that the streams disregard, and the void that each is disregarded for.
 CREATE TABLE told_voided AS
 SELECT
     stream_id AS journey, app_group, voided_id AS fact_id, min(occurrence_id) AS void_id, count(*) AS times,

@@ -1,8 +1,8 @@
--- What is judged here beside what the streams and the read models say, thing by thing.
+-- Compares what is judged here with what the streams and the read models say, thing by thing.
 --
--- `claims` names who is asked: 'streams', and the read models where they are there; `shown_...` is what those hold.
--- R6, R9: those also say when a window ends and what is control's; `other_stream` is whether a row lies in another
--- stream than that of the campaign that it names.
+-- `claims` names who is compared: 'streams', and the read models if there are any; `shown_...` is what those hold.
+-- R6, R9: read models also say when a window ends and what is control's; `other_stream` is whether a row is in a stream
+-- other than that of the campaign that it names.
 
 CREATE VIEW said_conversions AS
 SELECT 'streams' AS claim, journey, app_group, campaign_id, conversion_event, behaviour_id, behaviour_at,
@@ -190,7 +190,7 @@ WHERE said.claim IS NULL OR judged.claim IS NULL
     OR said.receipt_id <> judged.receipt_id OR said.received_at <> judged.received_at
     OR said.of_variant <> judged.of_variant OR said.receipts <> judged.receipts OR said.app_group <> judged.app_group OR said.other_stream;
 
--- R10: the version before is left out: a report that comes late can change it, and the upgrade stays one.
+-- R10: the previous version is not compared: a late report can change it, and the upgrade remains an upgrade.
 CREATE TABLE different_upgrades AS
 SELECT
     'upgrade' AS subject,
@@ -251,7 +251,7 @@ LEFT JOIN (SELECT stream_id AS journey, fact_id, voided_id FROM typed WHERE topi
     ON void.journey = said.journey AND void.fact_id = said.void_id AND void.voided_id = said.fact_id
 WHERE said.fact_id IS NULL OR judged.fact_id IS NULL OR said.times > 1 OR void.fact_id IS NULL;
 
--- Decisions about conversions, the revenue of purchases and orders, and recipients; `thing` is which one, in its campaign.
+-- Decisions about conversions, revenue and recipients; `thing` identifies each in its campaign.
 CREATE VIEW decisions AS
 SELECT
     stream_id AS journey, app_group, campaign_id, position, version,
@@ -278,7 +278,7 @@ SELECT journey, 'revenue' AS subject, campaign_id, purchase_id AS thing FROM tol
 UNION ALL
 SELECT journey, 'recipient' AS subject, campaign_id, variant_id AS thing FROM told_recipients WHERE decisions > 1;
 
--- R14: a decision that changes or withdraws another says what stood before.
+-- R14: a decision that changes or withdraws another says what counted before.
 CREATE TABLE broken_chains AS
 WITH one_after_the_other AS (
     SELECT
@@ -327,7 +327,7 @@ WHERE coalesce(stood_behaviour_id, '') <> coalesce(before_behaviour_id, '')
     OR coalesce(stood_variant_id, '') <> coalesce(before_variant_id, '')
     OR coalesce(stood_net, -1) <> coalesce(before_net, -1);
 
--- R13, R14: the streams are whole, and hold every fact once.
+-- R13, R14: no event is missing from a stream, and every fact is in it once.
 CREATE TABLE broken_streams AS
 SELECT app_group, journey, CAST(last_version - events AS VARCHAR) AS missing
 FROM journeys

@@ -1,7 +1,7 @@
--- R18 to R20: the figures of reports, by day; a report is the sum over days.
+-- R18 to R20: the figures of reports by day; a report is the sum over days.
 --
--- `zones` holds, for each app group, from which instant to before which its clocks differ from UTC by how much.
--- A clock of 'both' stands for figures that are the same under both.
+-- `zones` holds the offsets of each app group's time zone from UTC, each from an instant up to but without another.
+-- The clock 'both' marks figures that are the same under both clocks.
 
 -- R20: a day is the calendar date in the group's time zone; days are counted from 1970-01-01.
 CREATE TABLE figures AS

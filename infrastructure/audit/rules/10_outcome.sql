@@ -1,7 +1,7 @@
--- What stands, a line for each thing: the same in every engine, so that it has one checksum.
+-- All that counts, a line for each thing: the same in every engine, so that its checksum is the same.
 
--- One number for all of it, whatever the order: lines are added up, as two halves of their digests. `hexadecimal`,
--- a number from its digits, is what engines spell in different ways.
+-- One number for all lines in any order: the sums of both halves of their digests. `hexadecimal` makes a number from its
+-- digits; engines have different functions for that.
 CREATE TABLE fingerprint AS
 WITH outcome AS (
     SELECT concat_ws('|', journey, 'conversion', campaign_id, CAST(conversion_event AS VARCHAR), behaviour_id,
@@ -25,7 +25,7 @@ SELECT
     coalesce(sum(CAST(hexadecimal(substr(digest, 17, 15)) AS DECIMAL(38, 0))), 0) AS other_half
 FROM (SELECT md5(line) AS digest FROM outcome) AS digests;
 
--- How much there was of each.
+-- How many there are of each.
 CREATE TABLE totals AS
 SELECT 'facts' AS what, count(fact_id) AS number FROM typed
 UNION ALL SELECT 'journeys' AS what, count(*) AS number FROM journeys
@@ -36,7 +36,7 @@ UNION ALL SELECT 'conversions' AS what, count(*) AS number FROM judged_conversio
 UNION ALL SELECT 'purchases that count' AS what, count(*) AS number FROM judged_revenue
 UNION ALL SELECT 'upgrades' AS what, count(*) AS number FROM upgrades;
 
--- What is said of the same.
+-- How many the claims have of each.
 CREATE TABLE said_totals AS
 SELECT claim, 'conversions' AS what, count(*) AS number FROM said_conversions GROUP BY claim
 UNION ALL SELECT claim, 'purchases that count' AS what, count(*) AS number FROM said_revenue GROUP BY claim

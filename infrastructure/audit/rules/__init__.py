@@ -1,10 +1,10 @@
 """The audit's own statement of the rules, in SQL that an auditor can read: one file for each group of rules.
 
-It knows nothing of the domain's code. Each file makes tables and views by `CREATE ... AS SELECT`, from those made
-before it and from what whoever runs it provides: `typed` (the log, by archive/typed.sql), `streams` (whose versions are
-counted), `campaigns`, `variants`, `conversion_events`, `conversion_event_apps` and `zones` (what was stated of
-campaigns and app groups), `claims`, and `shown_conversions`, `shown_purchases`, `shown_recipients` (what read models
-hold); `other_streams` are those of campaigns and app groups.
+It shares nothing with the domain's code. Each file makes tables and views by `CREATE ... AS SELECT`, from tables that
+earlier files made and from those that the caller provides. These are: `typed`, the log with the columns of
+archive/typed.sql; `streams`, the versions of journeys' streams; `other_streams`, those of campaigns and app groups;
+`campaigns`, `variants`, `conversion_events`, `conversion_event_apps` and `zones`, what was stated of campaigns and app
+groups; `claims`; and `shown_conversions`, `shown_purchases`, `shown_recipients`, what read models hold.
 """
 
 import re
@@ -23,12 +23,12 @@ class Statement(NamedTuple):
     table: str
     query: str
     is_view: bool = False
-    """Whether it is asked anew each time: what is read once, or is no more than a selection."""
+    """Whether it is computed each time it is read: if it is read once, or is only a selection of rows."""
 
 
 @cache
 def statements() -> tuple[Statement, ...]:
-    """All statements of the rules, in the order in which they are run."""
+    """All statements of the rules, in the order of their execution."""
     names = sorted(file.name for file in files(__name__).iterdir() if re.match(r"\d\d_.*\.sql", file.name))
     return tuple(statement for name in names for statement in _statements(_text(name)))
 

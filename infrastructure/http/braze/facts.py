@@ -1,4 +1,4 @@
-"""Events and purchases as Braze's clients send them, read as facts; they come without ids, and are given one."""
+"""Events and purchases of Braze's clients, read as facts. They have no ids, so each is given one."""
 
 import hashlib
 import re
@@ -16,8 +16,8 @@ from domain.instants import printed
 from infrastructure.http.taking import Read, read
 from infrastructure.inbound.earlier import read_leniently
 from infrastructure.inbound.ecommerce.braze import is_of_order, read_order_event
+from infrastructure.inbound.files.fact_rows import without_context
 from infrastructure.inbound.files.json_lines import read_json
-from infrastructure.inbound.files.reading import kept
 
 Array = Literal["events", "purchases"]
 Sent = Mapping[str, Any]
@@ -32,15 +32,15 @@ _MILLISECONDS_AFTER_A_COLON = re.compile(r"(?<=T\d\d:\d\d:\d\d):(?=\d{3}(?:Z|[+-
 
 @dataclass(frozen=True)
 class Item:
-    """An event or purchase of a call: where it stood, and what was read of it."""
+    """An event or purchase of a call: its place, and what was read of it."""
 
     array: Array
     index: int
     read: Read
 
 
-def items(events: Iterable[bytes], purchases: Iterable[bytes]) -> list[Item]:
-    """All of a call, in order: a fault is one of its own item alone."""
+def read_items(events: Iterable[bytes], purchases: Iterable[bytes]) -> list[Item]:
+    """All items of a call, in order; a malformed one does not affect the others."""
     counted: Counter[str] = Counter()
     arrays: list[tuple[Array, Iterable[bytes]]] = [("events", events), ("purchases", purchases)]
     return [
@@ -54,13 +54,15 @@ def _read(array: Array, text: bytes, counted: Counter[str]) -> Read:
     try:
         sent = read_json(text)
     except FactRefused as refusal:
-        return Read(None, kept(refusal))
+        return Read(None, without_context(refusal))
     fact = {name: value for name, value in _FACTS[array](sent).items() if value is not None}
     try:
         _check(sent)
     except FactRefused as refusal:
-        # Kept without an id, it can never be taken: its sender has split it by then, and it would count twice.
-        return Read(fact, kept(refusal), earlier=partial(read_leniently, fact | {"id": _id(fact, counted)}))
+        # It is kept without an id, so that a retry cannot take it: its sender splits it, and it would count twice.
+        return Read(
+            fact, without_context(refusal), earlier=partial(read_leniently, fact | {"id": _id(fact, counted)})
+        )
     fact |= {"id": _id(fact, counted)}
     if not is_of_order(fact.get("name")):
         return read(fact)
@@ -69,7 +71,7 @@ def _read(array: Array, text: bytes, counted: Counter[str]) -> Read:
 
 
 def _id(fact: Sent, counted: Counter[str]) -> str:
-    """The hash of the content, and its ordinal among equals in the call: the same call again has the same ids."""
+    """The hash of the content, and its number among equal items: the same call sent again has the same ids."""
     content = hashlib.sha256(canonical(dict(fact)).encode()).hexdigest()[:40]
     counted[content] += 1
     return f"braze:{content}:{counted[content] - 1}"
@@ -116,7 +118,7 @@ def _user(sent: Sent) -> Any:  # noqa: ANN401
 
 
 def _instant(sent: Any) -> Any:  # noqa: ANN401
-    """An instant of any form of ISO 8601 with an offset, as RFC 3339; anything else as it came, to be refused."""
+    """An ISO 8601 instant with an offset, as RFC 3339; anything else is returned as it came, and is refused later."""
     if not isinstance(sent, str):
         return sent
     try:
@@ -127,7 +129,7 @@ def _instant(sent: Any) -> Any:  # noqa: ANN401
 
 
 def _check(sent: Sent) -> None:
-    """Raise FactRefused for what Braze's bounds forbid, and for users of whom there is no id."""
+    """Raise FactRefused if the item is beyond Braze's limits, or names no user."""
     if _user(sent) is None:
         said = "'external_id', 'user_alias' or 'braze_id' is required"
         if sent.get("email") is not None or sent.get("phone") is not None:
@@ -136,7 +138,7 @@ def _check(sent: Sent) -> None:
     alias = sent.get("user_alias")
     name = alias.get("alias_name") if sent.get("external_id") is None and isinstance(alias, dict) else None
     if isinstance(name, str) and is_nobody(name):
-        raise FactRefused(f"user_alias: {name!r} stands for nothing, and is no user", place="user_alias")
+        raise FactRefused(f"user_alias: {name!r} is a placeholder, and names no user", place="user_alias")
     quantity = sent.get("quantity")
     if isinstance(quantity, int) and quantity > _MOST_QUANTITY:
         raise BadMoney(f"quantity: it is at most {_MOST_QUANTITY}; send several purchases", place="quantity")

@@ -10,7 +10,7 @@ from application.commands.intake import Verdict
 from infrastructure.http import metrics
 from infrastructure.http.bodies import read_body
 from infrastructure.http.braze.answers import BrazeRoute, Tracked, describe_answers, respond
-from infrastructure.http.braze.facts import MOST, Item, items
+from infrastructure.http.braze.facts import MOST, Item, read_items
 from infrastructure.http.not_numbers import Decodable, decode_with
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Sender, Shared
@@ -21,10 +21,10 @@ routes = APIRouter(route_class=BrazeRoute)
 SOURCE = "braze"
 
 _NOTHING_VALID = "Valid data must be provided in the 'attributes', 'events', or 'purchases' fields."
-"""As Braze says it where nothing of a call can be processed."""
+"""Braze's own words for a call of which nothing can be processed."""
 
 _NAMES = {"at: ": "time: ", "user_id: ": "external_id: ", "lines": "products", "total: ": "total_value: "}
-"""What a refusal calls a field, and what the caller does."""
+"""The name of a field in our refusals, and in the caller's data."""
 
 
 class _Sent(msgspec.Struct):
@@ -100,7 +100,7 @@ async def track_users(request: Request, state: Shared, caller: Sender) -> Respon
     found: list[Item] = []
 
     def read_all() -> list[Read]:
-        found.extend(items(map(decodable.original, events), map(decodable.original, purchases)))
+        found.extend(read_items(map(decodable.original, events), map(decodable.original, purchases)))
         return [item.read for item in found]
 
     taken = await take(state, caller, await read_off_loop(len(text), read_all), SOURCE)
@@ -126,7 +126,7 @@ def _sent(text: bytes) -> tuple[_Sent, Decodable]:
 
 
 def _answer(found: list[Item], taken: Taken, attributes: int) -> dict[str, Any]:
-    """What was processed and what was not; raises Problem where nothing was."""
+    """What was processed and what was not; raises Problem if nothing was."""
     processed: dict[str, int] = {"attributes": attributes} if attributes else {}
     errors = []
     for item, answer in zip(found, taken.answers, strict=True):

@@ -9,8 +9,8 @@ import msgspec
 from domain.errors import FactRefused
 from infrastructure.http.not_numbers import Decodable, decode_with
 from infrastructure.http.problems import Problem
+from infrastructure.inbound.files.fact_rows import without_context
 from infrastructure.inbound.files.json_lines import read_json
-from infrastructure.inbound.files.reading import kept
 
 BATCH_BYTES = 500 * 1024
 """The most bytes of a batch, as the public spec has it."""
@@ -22,10 +22,10 @@ MESSAGES = 2_500
 
 @dataclass(frozen=True)
 class Call:
-    """A call before its messages are read; each of them is JSON, and may still be no message.
+    """A call before its messages are read: each is JSON, but it may still not be a message.
 
-    `kind` is that of the path, None for a batch, in which each message says its own; `context` is that of the batch, or
-    why it cannot be read.
+    `kind` is the path's, or None for a batch, whose messages each say their own. `context` is the batch's, or why it
+    cannot be read.
     """
 
     messages: list[bytes]
@@ -33,7 +33,7 @@ class Call:
     write_key: str | None = None
     context: dict[str, Any] | FactRefused | None = None
     problem: Problem | None = None
-    """Why it is no call: told to those alone whose key is one."""
+    """Why it is not a valid call; only callers with a valid key are told."""
 
 
 class _Batch(msgspec.Struct, rename="camel"):
@@ -51,8 +51,8 @@ _single = msgspec.json.Decoder(_Single).decode
 _list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def batch(body: bytes) -> Call:
-    """The messages of a batch; raises Problem for what is no JSON object."""
+def parse_batch(body: bytes) -> Call:
+    """The messages of a batch; raises Problem if the body is not a JSON object."""
     try:
         body.decode()
         found, sent = decode_with(_batch, body)
@@ -60,13 +60,13 @@ def batch(body: bytes) -> Call:
         raise _malformed(f'the body is {{"batch": [...]}}: {error}') from None
     write_key = _text(found.write_key)
     try:
-        return Call(_messages(found.batch, sent), None, write_key, _context(found.context, sent))
+        return Call(_split(found.batch, sent), None, write_key, _read_context(found.context, sent))
     except Problem as problem:
         return Call([], None, write_key, problem=problem)
 
 
-def single(kind: str, body: bytes) -> Call:
-    """The one message of a body; raises Problem for what is no JSON object."""
+def parse_single(kind: str, body: bytes) -> Call:
+    """The one message of a body; raises Problem if the body is not a JSON object."""
     try:
         body.decode()
         found, _ = decode_with(_single, body)
@@ -75,7 +75,7 @@ def single(kind: str, body: bytes) -> Call:
     return Call([body], kind, _text(found.write_key))
 
 
-def _messages(raw: msgspec.Raw, sent: Decodable) -> list[bytes]:
+def _split(raw: msgspec.Raw, sent: Decodable) -> list[bytes]:
     try:
         found = _list(raw)
     except msgspec.DecodeError:
@@ -94,10 +94,12 @@ def _text(write_key: object) -> str | None:
     return write_key if isinstance(write_key, str) and write_key else None
 
 
-def _context(raw: msgspec.Raw | msgspec.UnsetType, sent: Decodable) -> dict[str, Any] | FactRefused | None:
+def _read_context(
+    raw: msgspec.Raw | msgspec.UnsetType, sent: Decodable
+) -> dict[str, Any] | FactRefused | None:
     if raw is msgspec.UNSET or bytes(raw) == b"null":
         return None
     try:
         return read_json(sent.original(raw))
     except FactRefused as refusal:
-        return kept(FactRefused(f"context of the batch: {refusal.message}", place="context"))
+        return without_context(FactRefused(f"context of the batch: {refusal.message}", place="context"))

@@ -1,6 +1,6 @@
-"""What an earlier version made of a message: it took orders apart, and read ids and versions as they were written.
+"""How an earlier version read messages: it split orders into purchases, and took ids and versions as they were written.
 
-Ledgers exist that hold such facts, and their messages may come again (R13). Never change this.
+Ledgers hold such facts, and their messages may be sent again (R13). Never change this.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from domain import money
 from domain.errors import DomainError, FactRefused
 from infrastructure.http.segment import events
 from infrastructure.http.segment.calls import MESSAGE_BYTES
-from infrastructure.http.segment.messages import Fact, Message, mapping, text
+from infrastructure.http.segment.messages import Fact, Message, read_mapping, read_text
 from infrastructure.http.taking import Read
 
 _CURRENCY = "USD"
@@ -21,8 +21,8 @@ _WHOLE = "order"
 _OF_PURCHASE = frozenset({"product_id", "sku", "price", "quantity"})
 
 
-def facts(message: Message, size: int) -> list[FactCommand]:
-    """The facts of a track; none where it was refused."""
+def read_facts(message: Message, size: int) -> list[FactCommand]:
+    """The facts that it made of a track; none if it refused it."""
     then = _EarlierMessage(message.sent, message.origin)
     if size > MESSAGE_BYTES or then.kind != "track" or then.event is None:
         return []
@@ -34,23 +34,23 @@ def facts(message: Message, size: int) -> list[FactCommand]:
 
 
 class _EarlierMessage(Message):
-    """A message whose ids and versions are as they were written."""
+    """A message whose ids and versions are taken as they are written."""
 
-    def identifier(self, value: object, place: str) -> str | None:
-        return text(value)
+    def read_identifier(self, value: object, place: str) -> str | None:
+        return read_text(value)
 
-    def version(self, value: object) -> str | None:
-        return text(value)
+    def read_version(self, value: object) -> str | None:
+        return read_text(value)
 
     @property
     def version_before(self) -> dict[str, Any]:
-        """It was not read."""
+        """That version did not read it."""
         return {}
 
     @property
     def user_id(self) -> str:
-        """Whatever stands there."""
-        user_id = text(self.sent.get("userId")) or text(self.sent.get("anonymousId"))
+        """The user's id, whatever it is."""
+        user_id = read_text(self.sent.get("userId")) or read_text(self.sent.get("anonymousId"))
         if user_id is None:
             raise FactRefused("a message names its user", place="userId")
         return user_id
@@ -73,7 +73,7 @@ class _Line:
 
 
 def _purchases(message: Message) -> Iterator[Read]:
-    order_id = text(message.properties.get("order_id"))
+    order_id = read_text(message.properties.get("order_id"))
     for line in _lines(message):
         own = f"{message.message_id}/{line.index}" if order_id is None else f"order:{order_id}:{line.name}"
         fact = message.fact("purchase", own, currency=_currency(message)) | message.app
@@ -82,7 +82,7 @@ def _purchases(message: Message) -> Iterator[Read]:
 
 
 def _refunds(message: Message) -> Iterator[Read]:
-    order_id = text(message.properties.get("order_id"))
+    order_id = read_text(message.properties.get("order_id"))
     if order_id is None:
         return
     for line in _lines(message):
@@ -93,13 +93,13 @@ def _refunds(message: Message) -> Iterator[Read]:
 
 
 def _lines(message: Message) -> list[_Line]:
-    """The products told, or the order as one; raises FactRefused where there is neither."""
-    told = message.properties.get("products")
-    if told:
-        if not isinstance(told, list):
+    """The products, or the order as one product; raises FactRefused if there is neither."""
+    given = message.properties.get("products")
+    if given:
+        if not isinstance(given, list):
             raise FactRefused("products: a list is wanted", place="products")
-        names = _names([_product_id(each) for each in told])
-        return [_Line(name, index, each) for index, (name, each) in enumerate(zip(names, told, strict=True))]
+        names = _names([_product_id(each) for each in given])
+        return [_Line(name, index, each) for index, (name, each) in enumerate(zip(names, given, strict=True))]
     for name in ("revenue", "total"):
         amount = message.properties.get(name)
         if amount is not None:
@@ -126,23 +126,23 @@ def _names(product_ids: Sequence[str | None]) -> list[str]:
 
 
 def _product_id(product: object) -> str | None:
-    told = mapping(product)
-    return text(told.get("product_id")) or text(told.get("sku"))
+    given = read_mapping(product)
+    return read_text(given.get("product_id")) or read_text(given.get("sku"))
 
 
 def _currency(message: Message) -> object:
-    told = message.properties.get("currency")
-    return told.upper() if isinstance(told, str) and told else told or _CURRENCY
+    given = message.properties.get("currency")
+    return given.upper() if isinstance(given, str) and given else given or _CURRENCY
 
 
 def _bought(product: dict[str, Any]) -> Fact:
-    told = {
-        "product_id": _product_id(product) or text(product.get("name")),
+    given = {
+        "product_id": _product_id(product) or read_text(product.get("name")),
         "price": product.get("price"),
         "quantity": product.get("quantity"),
         "properties": {name: each for name, each in product.items() if name not in _OF_PURCHASE},
     }
-    return {name: value for name, value in told.items() if value is not None and value != {}}
+    return {name: value for name, value in given.items() if value is not None and value != {}}
 
 
 def _amount(product: dict[str, Any]) -> str | None:

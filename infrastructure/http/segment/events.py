@@ -3,7 +3,7 @@
 from typing import Any
 
 from domain.errors import FactRefused
-from infrastructure.http.segment.messages import Fact, Message, mapping, text
+from infrastructure.http.segment.messages import Fact, Message, read_mapping, read_text
 from infrastructure.http.taking import Read
 
 
@@ -17,7 +17,7 @@ def session(message: Message) -> Read:
 def app_version(message: Message) -> Read:
     """A version report (R10); a version of its own that is none is refused, one of the context is as absent."""
     fact = message.fact("app_version", message.message_id)
-    version = text(message.properties.get("version")) or message.app_version
+    version = read_text(message.properties.get("version")) or message.app_version
     if version is None:
         detail = "neither properties.version nor context.app.version tells a version; a build number is none"
         return Read(fact, FactRefused(detail, code="bad_version", place="version"))
@@ -38,14 +38,14 @@ def custom_event(message: Message) -> Read:
 
 def receipt(message: Message) -> Read:
     """A receipt of the campaign that properties name, or else the context."""
-    told, around = message.properties, mapping(message.context.get("campaign"))
-    of_context = message.identifier(around.get("campaign_id"), "campaign_id")
-    campaign_id = message.identifier(told.get("campaign_id"), "campaign_id") or of_context
-    variant_id = message.identifier(told.get("variant_id"), "variant_id")
+    properties, around = message.properties, read_mapping(message.context.get("campaign"))
+    of_context = message.read_identifier(around.get("campaign_id"), "campaign_id")
+    campaign_id = message.read_identifier(properties.get("campaign_id"), "campaign_id") or of_context
+    variant_id = message.read_identifier(properties.get("variant_id"), "variant_id")
     fact = message.fact("received", message.message_id)
     # The context may tell of another campaign, by which the user came: its variant is none of this one's.
     if variant_id is None and of_context in {None, campaign_id}:
-        variant_id = message.identifier(around.get("variant_id"), "variant_id")
+        variant_id = message.read_identifier(around.get("variant_id"), "variant_id")
     fact |= {} if variant_id is None else {"variant_id": variant_id}
     if campaign_id is None:
         detail = "campaign_id: neither properties nor context.campaign name the campaign"
@@ -68,4 +68,4 @@ def _event(message: Message, app: dict[str, Any]) -> Read:
 
 
 def _version(message: Message) -> str | None:
-    return message.version(message.properties.get("version")) or message.app_version
+    return message.read_version(message.properties.get("version")) or message.app_version

@@ -1,4 +1,4 @@
-"""What each message means to the ledger (docs/segment.md): a fact, or nothing at all."""
+"""What each message means to the ledger (docs/segment.md): a fact, or nothing."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -8,61 +8,61 @@ from functools import partial
 from domain.errors import FactRefused
 from infrastructure.http.segment import earlier, events, orders
 from infrastructure.http.segment.calls import MESSAGE_BYTES, Call
-from infrastructure.http.segment.messages import Message, Origin, mapping
+from infrastructure.http.segment.messages import Message, Origin, read_mapping
 from infrastructure.http.taking import Read, read
+from infrastructure.inbound.files.fact_rows import without_context
 from infrastructure.inbound.files.json_lines import read_json
-from infrastructure.inbound.files.reading import kept
 
 IGNORED = ("identify", "page", "screen", "group", "alias")
-"""Kinds of messages that mean nothing to the ledger."""
+"""Kinds of messages that the ledger ignores."""
 KINDS = ("track", *IGNORED)
 
 
 @dataclass
 class Meaning:
-    """What a call says: facts in the order of its messages, and how much of each kind says nothing."""
+    """What a call means: facts in the order of its messages, and by kind how many messages are ignored."""
 
     facts: list[Read] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
 
 
-def meaning(call: Call, origin: Origin) -> Meaning:
-    """Read all messages of a call; what cannot be read or mapped is refused alone."""
+def interpret_call(call: Call, origin: Origin) -> Meaning:
+    """Read all messages of a call; one that cannot be read or mapped is refused, and the others are not affected."""
     found = Meaning()
     for raw in call.messages:
         try:
-            message = _message(raw, call, origin, found.ignored)
+            message = _read_message(raw, call, origin, found.ignored)
         except FactRefused as refusal:
-            found.facts.append(read(kept(refusal)))
+            found.facts.append(read(without_context(refusal)))
             continue
         if message.kind in IGNORED:
             found.ignored[message.kind] += 1
         else:
-            fact = _fact(message, len(raw))
-            found.facts.append(replace(fact, earlier=partial(earlier.facts, message, len(raw))))
+            fact = _read_fact(message, len(raw))
+            found.facts.append(replace(fact, earlier=partial(earlier.read_facts, message, len(raw))))
     return found
 
 
-def _message(raw: bytes, call: Call, origin: Origin, ignored: Counter[str]) -> Message:
+def _read_message(raw: bytes, call: Call, origin: Origin, ignored: Counter[str]) -> Message:
     sent = read_json(raw)
     if isinstance(call.context, FactRefused):
         raise call.context
     if call.context is not None:
-        sent["context"] = call.context | mapping(sent.get("context"))
+        sent["context"] = call.context | read_mapping(sent.get("context"))
     if call.kind is not None:
         sent["type"] = call.kind
     return Message(sent, origin, ignored)
 
 
-def _fact(message: Message, size: int) -> Read:
+def _read_fact(message: Message, size: int) -> Read:
     try:
-        return _mapping(message, size)(message)
+        return _choose_mapping(message, size)(message)
     except FactRefused as refusal:
-        return Read(message.kept, kept(refusal))
+        return Read(message.to_keep, without_context(refusal))
 
 
-def _mapping(message: Message, size: int) -> Callable[[Message], Read]:
-    """What makes a fact of such a message; raises FactRefused."""
+def _choose_mapping(message: Message, size: int) -> Callable[[Message], Read]:
+    """The function that makes a fact of such a message; raises FactRefused."""
     if size > MESSAGE_BYTES:
         raise FactRefused(f"a message has at most {MESSAGE_BYTES:,} bytes")
     if message.kind != "track":

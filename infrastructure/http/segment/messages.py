@@ -25,7 +25,7 @@ _NOT_CONTENT = frozenset({"messageId", "sentAt", "receivedAt", "writeKey"})
 """What may differ between two deliveries of one message."""
 
 
-def text(value: object) -> str | None:
+def read_text(value: object) -> str | None:
     """A name or a version: a text, or a number in its own digits; None where there is nothing to read."""
     if isinstance(value, bool):
         return None
@@ -34,7 +34,7 @@ def text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def mapping(value: object) -> dict[str, Any]:
+def read_mapping(value: object) -> dict[str, Any]:
     """An object; an empty one where there is none."""
     return value if isinstance(value, dict) else {}
 
@@ -54,54 +54,54 @@ class Message:
     sent: dict[str, Any]
     origin: Origin
     ignored: Counter[str] = field(default_factory=Counter)
-    """What the message says that is as absent, by its kind."""
+    """By kind how much of the message is treated as absent."""
 
-    def identifier(self, value: object, place: str) -> str | None:
+    def read_identifier(self, value: object, place: str) -> str | None:
         """An id: a text, or the digits of a whole number (R16); None where there is none. Raises FactRefused."""
         found = None if isinstance(value, bool) else read_id(value)
         if isinstance(found, int | Decimal):
             raise FactRefused(f"{place}: {NO_NUMERIC_ID}", place=place)
         return found if isinstance(found, str) and found else None
 
-    def order_id(self) -> str | None:
-        """The order that the message is about; a word that stands for nothing names none."""
-        found = self.identifier(self.properties.get("order_id"), "order_id")
+    def read_order_id(self) -> str | None:
+        """The id of the order, or None; a word such as `undefined` is no id (R16)."""
+        found = self.read_identifier(self.properties.get("order_id"), "order_id")
         return None if found is None or is_nobody(found) else found
 
-    def version(self, value: object) -> str | None:
-        """A version that accompanies what the message tells; one that is none is as absent, and counted (R10)."""
-        found = text(value)
+    def read_version(self, value: object) -> str | None:
+        """A version that comes with the message; a malformed one is counted, and treated as absent (R10)."""
+        found = read_text(value)
         if found is None or app_version.is_version(found):
             return found
         self.ignored["version"] += 1
         return None
 
     def read(self, fact: Fact) -> Read:
-        """The fact; where the client left its instant to us, what was recorded stands (R13)."""
+        """Read the fact. If the client named no instant, ours is a default, and a recorded one wins (R13)."""
         found = read(fact)
         if self.time is None and isinstance(found.fact, FactCommand):
             found.fact.with_defaults("at")
         return found
 
     @property
-    def kept(self) -> dict[str, Any]:
+    def to_keep(self) -> dict[str, Any]:
         """What is kept of it when it is rejected and no fact could be made of it."""
         return {name: self.sent[name] for name in _KEPT if name in self.sent}
 
     @property
     def kind(self) -> str | None:
         """Track, identify and so on."""
-        return text(self.sent.get("type"))
+        return read_text(self.sent.get("type"))
 
     @property
     def event(self) -> str | None:
         """The name of the event."""
-        return text(self.sent.get("event"))
+        return read_text(self.sent.get("event"))
 
     @cached_property
     def context(self) -> dict[str, Any]:
         """What surrounds the event: the app, the campaign."""
-        return mapping(self.sent.get("context"))
+        return read_mapping(self.sent.get("context"))
 
     @cached_property
     def properties(self) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class Message:
     @cached_property
     def message_id(self) -> str:
         """The id its client gave it; without one, the hash of its content."""
-        return self.identifier(self.sent.get("messageId"), "messageId") or self._hash()
+        return self.read_identifier(self.sent.get("messageId"), "messageId") or self._hash()
 
     @property
     def time(self) -> object:
@@ -133,19 +133,19 @@ class Message:
     @cached_property
     def app_version(self) -> str | None:
         """The version of the app that the context tells of; a build number is none."""
-        return self.version(mapping(self.context.get("app")).get("version"))
+        return self.read_version(read_mapping(self.context.get("app")).get("version"))
 
     @property
     def version_before(self) -> dict[str, Any]:
         """The version before the one that is reported, where the message names one (R10)."""
-        found = text(self.properties.get("previous_version"))
+        found = read_text(self.properties.get("previous_version"))
         return {} if found is None else {"previous_version": found}
 
     @cached_property
     def user_id(self) -> str:
-        """Who did it; a word that stands for nothing names no one (R16). Raises FactRefused where no one is named."""
+        """The id of the user; a word such as `undefined` is no id (R16). Raises FactRefused if there is none."""
         for name in ("userId", "anonymousId"):
-            found = self.identifier(self.sent.get(name), name)
+            found = self.read_identifier(self.sent.get(name), name)
             if found is not None and not is_nobody(found):
                 return found
         raise FactRefused("userId or anonymousId: a message names its user", place="userId")

@@ -20,25 +20,25 @@ _NAMES = ("product_id", "sku", "name")
 
 
 def completed(message: Message) -> Read:
-    """An order: its id is the order's own, the message's where none is told."""
+    """An order; its id is the order's own, or else the message's."""
     return message.read(_order(message))
 
 
 def updated(message: Message) -> Read:
-    """What another service says of an order; it makes none, and so the message is kept where it is refused.
+    """What another service says of an order that is known. It makes none: a refused message is kept as it was sent.
 
-    Its instant is that of the update: it is no part of what the order is.
+    Its instant is the update's, and no part of the order.
     """
     found = message.read(_order(message) | {"id": _named(message)})
     if isinstance(found.fact, OrderCommand):
         said = {name: getattr(found.fact, name) for name in OrderCommand.model_fields}
         command = OrderUpdatedCommand.model_construct(**said).with_defaults("at")
-        return Read(message.kept, command, found.rounded)
-    return Read(message.kept, found.fact)
+        return Read(message.to_keep, command, found.rounded)
+    return Read(message.to_keep, found.fact)
 
 
 def refunded(message: Message) -> Read:
-    """Given back of an order: by products, else an amount, else everything; raises FactRefused without an order."""
+    """A refund of an order: by products, else an amount, else everything; raises FactRefused if it names no order."""
     properties = message.properties
     given = read_lines(properties.get("products"), _NAMES)
     revenue, total = value_or_none(properties.get("revenue")), value_or_none(properties.get("total"))
@@ -48,7 +48,7 @@ def refunded(message: Message) -> Read:
 
 
 def cancelled(message: Message) -> Read:
-    """Everything is given back; raises FactRefused without an order."""
+    """A cancellation gives everything back; raises FactRefused if it names no order."""
     return message.read(_correction(message, "order_cancelled"))
 
 
@@ -57,7 +57,7 @@ def _correction(message: Message, kind: str) -> Fact:
 
 
 def _named(message: Message) -> str:
-    order_id = message.order_id()
+    order_id = message.read_order_id()
     if order_id is None:
         raise FactRefused("order_id: name the order that this is about", place="order_id")
     return order_id
@@ -73,14 +73,14 @@ def _order(message: Message) -> Fact:
         "total": value_or_none(properties.get(total_name)) if total_name else None,
         "properties": read_rest(properties, {"order_id", "currency", total_name}, _NAMES),
     }
-    fact = message.fact("order", message.order_id() or message.message_id, name=message.event)
+    fact = message.fact("order", message.read_order_id() or message.message_id, name=message.event)
     return fact | message.app | without_nothing(more)
 
 
 def _total(properties: dict[str, Any], ordered: object) -> str:
-    """Where the order says what it comes to; nowhere, which is an empty name, where its lines say it.
+    """The name of the property that says what the order comes to; empty if its lines say it.
 
-    A `total` has tax and shipping in it, and is taken where nothing else is told.
+    A `total` includes tax and shipping, and is taken only if there is nothing else.
     """
     if value_or_none(properties.get("revenue")) is not None:
         return "revenue"

@@ -18,7 +18,7 @@ from infrastructure.http.bodies import read_body
 from infrastructure.http.problems import Problem
 from infrastructure.http.segment import calls
 from infrastructure.http.segment.calls import Call
-from infrastructure.http.segment.meaning import KINDS, Meaning, meaning
+from infrastructure.http.segment.meaning import KINDS, Meaning, interpret_call
 from infrastructure.http.segment.messages import Origin
 from infrastructure.http.state import Shared, State
 from infrastructure.http.taking import take
@@ -26,22 +26,22 @@ from infrastructure.http.taking import take
 SOURCE = "segment"
 
 _INLINE = 20
-"""Messages that are read at once; more are read in another thread, so that other requests go on."""
+"""Messages that are read in the event loop; more are read in another thread, so that other requests are not held up."""
 
 
 class Success(schemas.Shape):
-    """The call was well formed; what became of each message, the service's own counts and rejects tell."""
+    """The call was well formed. What became of each message is in the counts and the rejected facts."""
 
     success: bool
 
 
 class _AsSegment(APIRoute):
-    """A route whose problems such clients can read, too: with a `message`, and 400 for what is too large."""
+    """A route whose problems these clients can read: with a `message`, and 400 if the body is too large."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
 
-        async def told(request: Request) -> Response:
+        async def handle(request: Request) -> Response:
             try:
                 return await handler(request)
             except Problem as problem:
@@ -49,7 +49,7 @@ class _AsSegment(APIRoute):
             except DomainError as refusal:
                 raise _readable(problems.from_refusal(refusal)) from None
 
-        return told
+        return handle
 
 
 def _readable(problem: Problem) -> Problem:
@@ -69,32 +69,34 @@ routes = APIRouter(tags=[SOURCE], route_class=_AsSegment)
 
 
 async def _batch(request: Request, state: Shared) -> Response:
-    """Take up to 2,500 messages of Segment's clients; answered once all that could be taken of them is durable."""
-    return await _taken(request, state, calls.BATCH_BYTES, calls.batch)
+    """Take up to 2,500 messages of Segment's clients; the answer comes once those that are taken are durable."""
+    return await _take_call(request, state, calls.BATCH_BYTES, calls.parse_batch)
 
 
 def _single(kind: str) -> Callable[[Request, Shared], Awaitable[Response]]:
     async def message(request: Request, state: Shared) -> Response:
-        """Take one message of Segment's clients; answered once it is durable, where it means anything here."""
-        return await _taken(request, state, calls.MESSAGE_BYTES, partial(calls.single, kind))
+        """Take one message of Segment's clients; the answer comes once it is durable, if it means anything here."""
+        return await _take_call(request, state, calls.MESSAGE_BYTES, partial(calls.parse_single, kind))
 
     return message
 
 
-async def _taken(request: Request, state: State, limit: int, parse: Callable[[bytes], Call]) -> Response:
+async def _take_call(request: Request, state: State, limit: int, parse: Callable[[bytes], Call]) -> Response:
     caller = await _by_header(request, state)
     call = parse(await read_body(request, min(limit, state.settings.body_bytes)))
     caller = caller or await _by_body(request, state, call)
     if call.problem is not None:
         raise call.problem
     origin = Origin(caller.key.app_id, state.now())
-    said = partial(meaning, call, origin)
-    await _take(state, caller, said() if len(call.messages) <= _INLINE else await asyncio.to_thread(said))
+    interpret = partial(interpret_call, call, origin)
+    await _record(
+        state, caller, interpret() if len(call.messages) <= _INLINE else await asyncio.to_thread(interpret)
+    )
     return respond({"success": True})
 
 
 async def _by_header(request: Request, state: State) -> Caller | None:
-    """The caller by a key in the header, before anything of the body is read; None where there is no header."""
+    """The caller by the key in the header, before the body is read; None if there is no header."""
     kind = request.headers.get("authorization", "").partition(" ")[0].lower()
     if kind == "bearer":
         return await state.access.bearer(request, Scope.INGEST)
@@ -107,8 +109,8 @@ async def _by_body(request: Request, state: State, call: Call) -> Caller:
     return await state.access.of_write_key(call.write_key, Scope.INGEST)
 
 
-async def _take(state: State, caller: Caller, said: Meaning) -> None:
-    """Record the facts, as many at a time as a call may have."""
+async def _record(state: State, caller: Caller, said: Meaning) -> None:
+    """Record the facts, and count what was ignored."""
     for start in range(0, len(said.facts), state.settings.facts):
         part = said.facts[start : start + state.settings.facts]
         await take(state, caller, part, SOURCE)
@@ -116,7 +118,7 @@ async def _take(state: State, caller: Caller, said: Meaning) -> None:
         metrics.IGNORED.labels(SOURCE, kind).inc(number)
 
 
-# No more than is asked for: a message that is none is answered 200, as each of the service's clients expects.
+# The schema asks for no more: clients expect 200 even for a message that cannot be used.
 _MESSAGE = {"type": "object"}
 _BATCH = {
     "type": "object",

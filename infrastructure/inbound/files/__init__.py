@@ -6,9 +6,9 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from infrastructure.inbound.files import csv_files, json_lines
-from infrastructure.inbound.files.lines import lines_of
-from infrastructure.inbound.files.reading import STANDARD_INPUT, Raw, Row, UnreadableFile
-from infrastructure.inbound.files.source import Source
+from infrastructure.inbound.files.byte_lines import read_lines
+from infrastructure.inbound.files.byte_source import ByteSource
+from infrastructure.inbound.files.fact_rows import STANDARD_INPUT, Raw, Row, UnreadableFile
 
 __all__ = ["FORMATS", "FactFile", "Raw", "Row", "UnreadableFile", "open_facts"]
 
@@ -19,7 +19,7 @@ _COMPRESSED = (".gz", ".zst")
 
 
 class _Progress(Protocol):
-    """Something that is read from its begin to its end."""
+    """Counts how much of a file was read."""
 
     size: int | None
     bytes_read: int
@@ -29,7 +29,7 @@ class _Progress(Protocol):
 
 
 class FactFile:
-    """The facts of one file with their lines, to be read once; raises UnreadableFile where reading must end."""
+    """The facts of one file with their lines, to be read once; raises UnreadableFile if it cannot be read on."""
 
     def __init__(self, path: str, progress: _Progress, rows: Iterable[Row]) -> None:
         self.path = path
@@ -38,17 +38,17 @@ class FactFile:
 
     @property
     def size(self) -> int | None:
-        """The bytes of the file as it is stored; None for standard input and pipes, which do not say."""
+        """The bytes of the file as stored; None for standard input and pipes, whose size is unknown."""
         return self._progress.size
 
     @property
     def bytes_read(self) -> int:
-        """How many of them have been read, a little ahead of the facts."""
+        """The bytes read so far, a little ahead of the facts."""
         return self._progress.bytes_read
 
     @property
     def plain_bytes(self) -> int:
-        """How many bytes the facts read so far take up, decompressed."""
+        """The bytes of the facts read so far, decompressed."""
         return self._progress.plain_bytes
 
     def __iter__(self) -> Iterator[Row]:
@@ -64,12 +64,12 @@ class FactFile:
 
     @property
     def absent(self) -> Mapping[str, int]:
-        """What was as absent in an export of another service, by its kind, so far."""
+        """How many values of another service's export were treated as absent so far, by kind."""
         return getattr(self._progress, "absent", {})
 
     @property
     def ignored(self) -> int:
-        """How many rows read so far mean nothing here: only what other services export has any."""
+        """How many rows read so far were ignored; only exports of other services have such rows."""
         return getattr(self._progress, "ignored", 0)
 
     def close(self) -> None:
@@ -78,22 +78,22 @@ class FactFile:
 
 
 def open_facts(path: str, *, format: str | None = None) -> FactFile:  # noqa: A002 - the option's name
-    """A file, or standard input for `-`, its format by its name unless given; raises UnreadableFile."""
+    """Open a file, or standard input for `-`; its name tells the format unless given. Raises UnreadableFile."""
     if format == "currents":
         from infrastructure.inbound.files.currents import CurrentsRows  # noqa: PLC0415 - few imports need it
 
         currents = CurrentsRows(path)
         return FactFile(path, currents, currents)
-    source = Source(path)
+    source = ByteSource(path)
     try:
         chosen = _format(path, format)
         if chosen == "parquet":
-            # pyarrow takes longer to load than most imports last.
+            # pyarrow takes longer to load than most imports take.
             from infrastructure.inbound.files.parquet_files import ParquetRows  # noqa: PLC0415
 
             rows = ParquetRows(source)
             return FactFile(path, rows, rows)
-        lines = lines_of(source)
+        lines = read_lines(source)
         read = csv_files.read_rows(path, lines) if chosen == "csv" else json_lines.read_rows(lines)
         return FactFile(path, source, read)
     except BaseException:
@@ -107,7 +107,7 @@ def _format(path: str, asked: str | None) -> str:
     named = _SUFFIXES.get("".join(suffixes[-2:-1] if compressed else suffixes[-1:]))
     chosen = asked or ("jsonl" if path == STANDARD_INPUT else named)
     if chosen not in FORMATS:
-        raise UnreadableFile(path, f"its format cannot be told; add --format {' | '.join(FORMATS)}")
+        raise UnreadableFile(path, f"its format is unknown; add --format {' | '.join(FORMATS)}")
     if chosen == "parquet" and compressed:
         raise UnreadableFile(path, "Parquet is compressed inside; unpack the file and import that")
     return chosen

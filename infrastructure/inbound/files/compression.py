@@ -1,4 +1,4 @@
-"""Compressed bytes made plain, chunk by chunk, whatever they expand to; data cut off is never a quiet end."""
+"""Decompresses bytes chunk by chunk, in bounded memory; data that is cut off is an error, and not an end."""
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +9,7 @@ CHUNK = 1 << 17
 """The most bytes in one chunk of plain data."""
 
 _GZIP_WINDOW = 31
-# How much goes in at once bounds what comes out to 4 MiB: deflate makes at most 1,032 bytes of one, zstd 32,768
+# The input at a time limits the output to 4 MiB: deflate makes at most 1,032 bytes of one byte, zstd 32,768
 # (128 KiB of a block of 4).
 _GZIP_STEP = 1 << 12
 _ZSTD_STEP = 1 << 7
@@ -21,7 +21,7 @@ class CorruptData(Exception):
 
 
 class _Member(Protocol):
-    """A gzip member or zstd frame being read; a file may hold several."""
+    """A gzip member or zstd frame; a file may hold several."""
 
     @property
     def eof(self) -> bool: ...
@@ -30,18 +30,18 @@ class _Member(Protocol):
     def decompress(self, data: bytes, /) -> bytes: ...
 
 
-def decompressed(chunks: Iterator[bytes], suffix: str) -> Iterator[bytes]:
-    """The plain data, by the file's last suffix or else by how the data begins; raises CorruptData."""
+def decompress(chunks: Iterator[bytes], suffix: str) -> Iterator[bytes]:
+    """The decompressed data; the file's last suffix or the first bytes tell how. Raises CorruptData."""
     first = next(chunks, b"")
     chunks = chain([first], chunks)
     if suffix not in _MAGIC.values():
         suffix = next((known for magic, known in _MAGIC.items() if first.startswith(magic)), "")
     if suffix == ".gz":
-        return _gunzipped(chunks)
+        return _gunzip(chunks)
     return _unzstd(chunks) if suffix == ".zst" else chunks
 
 
-def _gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
     try:
         yield from _members(chunks, lambda: zlib.decompressobj(_GZIP_WINDOW), _GZIP_STEP)
     except zlib.error as error:

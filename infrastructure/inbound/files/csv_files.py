@@ -1,19 +1,19 @@
-"""Facts as CSV (RFC 4180): the names of fields in the header, one fact a row, an empty cell for nothing."""
+"""Facts as CSV (RFC 4180): the header names the fields, each row is a fact, and an empty cell means no value."""
 
 import csv
 from collections.abc import Iterator
 from typing import Any
 
 from domain.errors import FactRefused
-from infrastructure.inbound.files.columns import check_columns
+from infrastructure.inbound.files.byte_lines import LINE_LIMIT, Line, Overlong, too_long
+from infrastructure.inbound.files.fact_columns import check_columns
+from infrastructure.inbound.files.fact_rows import Raw, Row, UnreadableFile, without_context
 from infrastructure.inbound.files.json_lines import read_cells, refuse_unstorable
-from infrastructure.inbound.files.lines import LINE_LIMIT, Line, Overlong, too_long
-from infrastructure.inbound.files.reading import Raw, Row, UnreadableFile, kept
 
 
 def read_rows(path: str, lines: Iterator[Line]) -> Iterator[Row]:
-    """One fact a row, numbered by its first line; raises UnreadableFile at once for a bad header."""
-    # The limit is the process's own; a row is bounded before the module sees it.
+    """The facts, numbered by their first lines; raises UnreadableFile at once for a bad header."""
+    # The limit is global to the process. Rows are bounded before the csv module sees them.
     csv.field_size_limit(2 * LINE_LIMIT)
     feed = _Feed(lines)
     reader = csv.reader(feed, strict=True)
@@ -29,14 +29,14 @@ def read_rows(path: str, lines: Iterator[Line]) -> Iterator[Row]:
 
 
 class _Feed:
-    """The lines of one row after the other, as the csv module asks for them; a row over the limit is skipped."""
+    """Gives the csv module its lines, row by row; a row over the limit is skipped."""
 
     def __init__(self, lines: Iterator[Line]) -> None:
         self._lines = enumerate(lines, 1)
         self.first_line = self.last_line = self._bytes = self._quotes = 0
 
     def begin_row(self) -> None:
-        """What is asked for next is a new row."""
+        """The next line begins a new row."""
         self.first_line = self.last_line = self._bytes = self._quotes = 0
 
     def __iter__(self) -> "_Feed":
@@ -49,7 +49,7 @@ class _Feed:
         if not isinstance(line, Overlong):
             self._bytes += len(line) + 1
             if self._bytes <= LINE_LIMIT:
-                # Bytes that are no UTF-8 become lone surrogates, for which the row, once whole, is refused.
+                # Bytes that are no UTF-8 become lone surrogates; the whole row is refused for them later.
                 return line.decode(errors="surrogateescape") + "\n"
         self._skip_row()
         raise too_long("row")
@@ -57,7 +57,7 @@ class _Feed:
     def _skip_row(self) -> None:
         """Read to the end of the row: an odd number of quotes means a line break inside a cell, not the end."""
         while self._quotes % 2:
-            # At the end of the file there is no more to skip.
+            # The end of the file also ends the row.
             self.last_line, line = next(self._lines, (self.last_line, b'"'))
             self._quotes += _quotes(line)
 
@@ -79,7 +79,7 @@ def _rows(feed: _Feed, reader: Iterator[list[str]], header: list[str]) -> Iterat
         except csv.Error as error:
             raw = FactRefused(f"not CSV, lines {feed.first_line} to {feed.last_line}: {error}")
         except FactRefused as refusal:
-            raw = kept(refusal)
+            raw = without_context(refusal)
         yield feed.first_line, raw
 
 

@@ -1,4 +1,4 @@
-"""JSON (RFC 8259) as strictly as facts need it (R16), one object a line: exact digits, bounds on all."""
+"""JSON (RFC 8259), one object a line, as strictly as facts need it (R16): exact digits, and limits on everything."""
 
 import json
 import re
@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 from domain.errors import FactRefused
-from infrastructure.inbound.files.lines import Line, Overlong, too_long
-from infrastructure.inbound.files.reading import Row, kept
+from infrastructure.inbound.files.byte_lines import Line, Overlong, too_long
+from infrastructure.inbound.files.fact_rows import Row, without_context
 
 LEVELS = 32
 """How deep objects and lists may be nested, the outermost counted."""
@@ -31,12 +31,12 @@ def read_rows(lines: Iterable[Line]) -> Iterator[Row]:
             try:
                 row: Row = number, read_json(line)
             except FactRefused as refusal:
-                row = number, kept(refusal)
+                row = number, without_context(refusal)
             yield row
 
 
 def read_json(text: bytes, *, levels: int = LEVELS) -> dict[str, Any]:
-    """The object in a JSON text, numbers int or Decimal with the digits given; raises FactRefused."""
+    """The object in a JSON text; numbers are int or Decimal with all digits. Raises FactRefused."""
     try:
         decoded = text.decode()
     except UnicodeDecodeError as error:
@@ -45,7 +45,7 @@ def read_json(text: bytes, *, levels: int = LEVELS) -> dict[str, Any]:
 
 
 def read_object(text: str, *, levels: int = LEVELS) -> dict[str, Any]:
-    """The same from text that was decoded before."""
+    """The same from decoded text."""
     value: dict[str, Any] = _read_value(text, levels, dict, "not a JSON object: a fact is written as {...}")
     return value
 
@@ -62,14 +62,14 @@ def _read_value(text: str, levels: int, kind: type[dict[str, Any] | list[Any]], 
         raise FactRefused(f"not JSON: something follows the value (character {end + 1})")
     if type(value) is not kind:
         raise FactRefused(otherwise)
-    # Only an escape can smuggle in what UTF-8 forbids, and depth needs brackets: most texts have neither.
+    # What UTF-8 forbids can only come by an escape, and depth needs brackets: most texts have neither.
     if "\\u" in text or text.count("{") + text.count("[") > levels:
         _look_inside(value, levels)
     return value
 
 
 def read_properties(text: str) -> dict[str, Any]:
-    """Properties written as JSON text in a cell: bounded as if they stood in their fact; raises FactRefused."""
+    """Properties written as JSON text in a cell, with the limits of a fact; raises FactRefused."""
     try:
         return read_object(text, levels=LEVELS - 1)
     except FactRefused as refusal:
@@ -92,7 +92,7 @@ IN_CELLS: Final[dict[str, Callable[[str], Any]]] = {"properties": read_propertie
 
 
 def read_cells(fact: dict[str, Any]) -> dict[str, Any]:
-    """The fact of a row, with what is JSON in its cells; raises FactRefused."""
+    """The fact of a row of cells, with the JSON in them read; raises FactRefused."""
     for name in IN_CELLS.keys() & fact.keys():
         fact[name] = IN_CELLS[name](fact[name])
     return fact
@@ -145,7 +145,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise FactRefused(f"{twice[:40]!r} stands more than once in one object")
+        raise FactRefused(f"{twice[:40]!r} is more than once in one object")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Facts as Parquet: the names of fields as columns, one fact a row, null for nothing; batch by batch."""
+"""Facts as Parquet: columns are fields, rows are facts, and null means no value; read batch by batch."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -10,15 +10,15 @@ from pyarrow import parquet, types
 from application.instants import BadTime
 from domain.errors import FactRefused
 from domain.instants import from_microseconds
-from infrastructure.inbound.files.columns import check_columns
+from infrastructure.inbound.files.byte_lines import LINE_LIMIT, too_long
+from infrastructure.inbound.files.byte_source import ByteSource
+from infrastructure.inbound.files.fact_columns import check_columns
+from infrastructure.inbound.files.fact_rows import Raw, Row, UnreadableFile, without_context
 from infrastructure.inbound.files.json_lines import IN_CELLS, read_cells, refuse_unstorable
-from infrastructure.inbound.files.lines import LINE_LIMIT, too_long
-from infrastructure.inbound.files.reading import Raw, Row, UnreadableFile, kept
-from infrastructure.inbound.files.source import Source
 
 _BATCH_ROWS = 1024
 _BUFFER_BYTES = 1 << 20
-# Names of columns that are no UTF-8 fail as plain ValueError, as some of pyarrow's own errors do.
+# Names of columns that are no UTF-8 raise ValueError, as some of pyarrow's own errors do.
 _DAMAGED = (pa.ArrowException, OSError, ValueError)
 _MONEY = frozenset({"price", "amount", "total"})
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -27,7 +27,7 @@ _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 class ParquetRows:
     """The rows of one Parquet file."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ByteSource) -> None:
         """Open it and check its columns; raises UnreadableFile."""
         self.size = source.size
         self.bytes_read = 0
@@ -35,9 +35,9 @@ class ParquetRows:
         self._path = source.path
         self._source = source
         try:
-            # Read piece by piece: left alone, pyarrow reads a row group, which may be the whole file, ahead.
+            # Without this, pyarrow reads a whole row group ahead, which may be the whole file.
             self._file = parquet.ParquetFile(
-                source.seekable(),
+                source.open_seekable(),
                 buffer_size=_BUFFER_BYTES,
                 pre_buffer=False,
                 page_checksum_verification=True,
@@ -72,20 +72,20 @@ class ParquetRows:
         self._source.close()
 
     def _count(self, rows: int) -> None:
-        # The bytes are read out of order, so that the share of rows says how far the file is read.
+        # Bytes are read out of order; the share of rows tells how much of the file is read.
         if self.size is not None:
             self.bytes_read = self.size * rows // self._file.metadata.num_rows
 
 
 def _plain(kind: Any) -> Any:  # noqa: ANN401
-    """The type of the values themselves, where they are stored by reference or as JSON."""
+    """The type of the values themselves, also if they are stored by reference or as JSON."""
     if types.is_dictionary(kind):
         return kind.value_type
     return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
 
 
 def _problem(name: str, stored: Any) -> str:  # noqa: ANN401
-    """What is wrong with a column's type and what to do about it, or nothing."""
+    """What is wrong with a column's type and what to do about it; empty if nothing is."""
     remedy = _remedy(name, _plain(stored))
     return f"{stored}; {remedy}" if remedy else ""
 
@@ -118,7 +118,7 @@ def _facts(batch: Any) -> Iterator[Raw]:  # noqa: ANN401
             fact = {name: value for name, value in zip(names, row, strict=True) if value is not None}
             yield _fact(fact, instant)
         except FactRefused as refusal:
-            yield kept(refusal)
+            yield without_context(refusal)
 
 
 def _values(column: Any) -> list[Any]:  # noqa: ANN401
@@ -131,7 +131,7 @@ def _values(column: Any) -> list[Any]:  # noqa: ANN401
     try:
         values: list[Any] = column.to_pylist()
     except UnicodeDecodeError:
-        # Bytes that are no UTF-8 become lone surrogates, for which only their own row is refused.
+        # Bytes that are no UTF-8 become lone surrogates; only their own row is refused for them.
         raw = column.cast(pa.large_binary()).to_pylist()
         values = [None if value is None else value.decode(errors="surrogateescape") for value in raw]
     return values
@@ -140,7 +140,7 @@ def _values(column: Any) -> list[Any]:  # noqa: ANN401
 def _instants(ticks: int) -> Callable[[int], object]:
     def instant(count: int) -> object:
         try:
-            # Floor, so that digits beyond microseconds are cut and never carry an instant forward.
+            # Rounded down: digits beyond microseconds never move an instant forward.
             return from_microseconds(count * 10**6 // ticks)
         except OverflowError:
             raise BadTime("an instant is from 1970 on and before the year 10000", place="at") from None
@@ -156,7 +156,7 @@ def _fact(fact: dict[str, Any], instant: Callable[[int], object] | None) -> dict
     if instant is not None and "at" in fact:
         fact["at"] = instant(fact["at"])
     for name in _MONEY & fact.keys():
-        # Exact as it is: only numbers of JSON are rounded (R11).
+        # Kept exact: only numbers of JSON are rounded (R11).
         if isinstance(fact[name], Decimal):
             fact[name] = f"{fact[name]:f}"
     return read_cells(fact)

@@ -299,7 +299,7 @@ def test_a_price_given_as_a_number_is_exact() -> None:
         (b'{"a":1,}', "not JSON: Expecting property name enclosed in double quotes (character 8)"),
         (b'{"a":"\xff"}', "not UTF-8 at byte 7"),
         (b"[]", "not a JSON object: a fact is written as {...}"),
-        (b'{"a":1,"b":2,"b":3}', "'b' stands more than once in one object"),
+        (b'{"a":1,"b":2,"b":3}', "'b' is more than once in one object"),
         (b'{"a":NaN}', "NaN is no JSON number"),
         (b'{"a":"\\u0000"}', "the character U+0000 cannot be kept"),
         (b'{"a":"\\ud800"}', "a lone surrogate is no character"),

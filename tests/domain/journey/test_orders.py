@@ -7,13 +7,11 @@ from msgspec.structs import replace
 
 from application.commands.facts import read_fact
 from domain.errors import ConflictingFact, DomainError
-from domain.facts import CustomEvent, Order, OrderLine, Purchase
-from domain.journey.rules import earlier_orders
+from domain.facts import CustomEvent
 from tests.domain.journey_specification import (
     Fields,
     bought,
     campaign,
-    conversion_restated,
     conversion_withdrawn,
     converted,
     disregarded,
@@ -369,125 +367,3 @@ def test_r27_an_order_has_the_currency_that_its_lines_agree_on() -> None:
     """R27: where it names none itself (B1)."""
     told = ordered("o2", march(2), line("tea", "10") | {"currency": "JPY"}, line("cup")) | {"currency": None}
     assert under(SPRING).given(R1, told).outcome().revenue["u1", "spring", "o2"][2] == "JPY"
-
-
-# Orders that an earlier version recorded as purchases
-
-
-def as_purchases(*products: str, order_id: str = "o2") -> list[Fields]:
-    """What an earlier version recorded of an order of these products, at 11.00 each."""
-    facts = [Purchase("", instant(O2), each, Decimal(11), "EUR") for each in products]
-    names = earlier_orders._name_lines(products)
-    return [
-        bought(f"order:{order_id}:{name}", march(2), "11.00", product_id=fact.product_id)
-        for name, fact in zip(names, facts, strict=True)
-    ]
-
-
-OLD = as_purchases("tea", "cup", "tea", "2")
-
-
-def test_r13_an_order_recorded_as_purchases_is_known_by_them() -> None:
-    """R13: the order again is a duplicate, or a conflict by those, and counts no second time."""
-    assert [fact["id"] for fact in OLD] == ["order:o2:tea", "order:o2:cup", "order:o2:#2", "order:o2:2"]
-    lines = [line(each, "11.00") for each in ("tea", "cup", "tea", "2")]
-    given = under(SPRING).given(R1, *OLD)
-    given.when(ordered("o2", march(2), *lines)).then_known_already()
-    given.when(ordered("o2", march(2), *reversed(lines))).then_refused(ConflictingFact)
-    given.when(ordered("o2", march(2), *lines[:1])).then_refused(ConflictingFact)
-    given.when(ordered("o2", march(3), *lines)).then_refused(ConflictingFact)
-
-
-def test_r13_what_an_order_left_to_us_is_as_its_purchases_were_recorded() -> None:
-    """R13: an instant of arrival, and a currency that was dollars then, whatever the group's default is now."""
-    journey, _ = under(SPRING).given(R1, *OLD).journey()
-    lines = tuple(OrderLine(each, Decimal(11)) for each in ("tea", "cup", "tea", "2"))
-    again = Order("o2", instant(R1), lines, "USD")
-    assert journey.take(replace(again, filled=("at", "currency"))) is False
-    assert journey.recorded_currency("o2") == "EUR"
-    with pytest.raises(ConflictingFact):
-        journey.take(replace(again, filled=("at",)))
-    with pytest.raises(ConflictingFact):
-        journey.take(Order("o2", instant(O2), lines, "EUR", Decimal(3)))
-
-
-def test_r13_an_order_without_products_recorded_as_a_purchase_is_known_by_it() -> None:
-    """R13: an earlier version named its product `order`."""
-    whole = bought("order:o2:order", march(2), "20", product_id="order")
-    under(SPRING).given(R1, whole).when(ordered("o2", march(2), total="20")).then_known_already()
-    under(SPRING).given(R1, whole).when(ordered("o2", march(2), total="21")).then_refused(ConflictingFact)
-
-
-@pytest.mark.parametrize(
-    ("correction", "nets"),
-    [
-        (order_cancelled("x2", "o2"), ["0", "0", "0", "0"]),
-        (order_refunded("x2", "o2"), ["0", "0", "0", "0"]),
-        (order_refunded("x2", "o2", line("tea", "5")), ["6", "11", "11", "11"]),
-        (order_refunded("x2", "o2", line("tea", None, 2)), ["0", "11", "0", "11"]),
-        (order_refunded("x2", "o2", amount="12"), ["10", "0", "11", "11"]),
-        (order_refunded("x2", "o2", amount="12", currency="USD"), ["11", "11", "11", "11"]),
-        (order_refunded("x2", "o", amount="12"), ["11", "11", "11", "11"]),
-    ],
-)
-def test_r27_corrections_act_on_an_order_recorded_as_purchases(correction: Fields, nets: list[str]) -> None:
-    """R27: of the sum, and of the purchase of each unit; in any order, and a void takes it back (R17)."""
-    for facts in ((*OLD, correction), (correction, *reversed(OLD)), (OLD[0], correction, *OLD[1:])):
-        given = under(SPRING).given(R1, *facts)
-        revenue = given.outcome().revenue
-        assert [revenue["u1", "spring", each["id"]][3] for each in OLD] == [Decimal(each) for each in nets]
-        undone = given.given(voided("d1", "x2")).outcome().revenue
-        assert {undone["u1", "spring", each["id"]][3] for each in OLD} == {Decimal(11)}
-
-
-def test_r27_a_purchase_that_only_looks_like_an_orders_is_no_part_of_an_order_that_is_known() -> None:
-    """R27: corrections name the order itself where one is recorded."""
-    alike = bought("order:o2:tea", march(2), "11.00")
-    given = under(SPRING).given(R1, O2, alike)
-    given.when(order_cancelled("x2", "o2")).then(revenue_restated(O2, (R1, "23.98"), (R1, "0")))
-    assert list(earlier_orders.order_ids("order::tea", "tea")) == []
-
-
-def test_r27_a_purchase_is_of_the_order_that_its_product_or_place_leaves() -> None:
-    """R27: a colon may be of the order's id or of the product's, and no other order is taken for recorded."""
-    assert list(earlier_orders.order_ids("order:a:b:tea", "tea")) == ["a:b"]
-    assert list(earlier_orders.order_ids("order:a:b:tea", "b:tea")) == ["a"]
-    assert list(earlier_orders.order_ids("order:a:b:#2", "tea")) == ["a:b"]
-    assert list(earlier_orders.order_ids("order:a:b:2", "b:2")) == ["a", "a:b"]
-    assert list(earlier_orders.order_ids("order:a:b:tea", "cup")) == []
-    tea = bought("order:a:b:tea", march(2), "11.00", product_id="tea")
-    given = under(SPRING).given(R1, tea)
-    of_a = ordered("a", march(3), line("pot", "5.00"))
-    given.when(of_a).then(earned(of_a, R1, "5.00"))
-    given.when(order_cancelled("x2", "a")).then_nothing()
-    given.when(ordered("a:b", march(2), line("pot"))).then_refused(ConflictingFact)
-
-
-def test_r17_a_voided_purchase_of_an_order_leaves_amounts_to_the_others() -> None:
-    """R17: what came off it comes off the next one; amounts come off purchases by the names of their lines."""
-    tea, cup = OLD[:2]
-    refund, void = order_refunded("x2", "o2", amount="12"), voided("d1", cup["id"])
-    under(SPRING).given(R1, tea, cup, refund).when(void).then(
-        disregarded(void, cup),
-        conversion_restated((cup, R1), (tea, R1)),
-        revenue_withdrawn(cup, R1, "0"),
-        revenue_restated(tea, (R1, "10"), (R1, "0")),
-    )
-
-
-def test_r9_a_late_receipt_finds_all_purchases_of_a_corrected_order() -> None:
-    """R9, R27: their nets are found once for all of them."""
-    amount = order_refunded("x2", "o2", amount="12")
-    revenue = under(SPRING).given(*OLD, amount, R1).outcome().revenue
-    assert [revenue["u1", "spring", each["id"]][3] for each in OLD] == [
-        Decimal(each) for each in (10, 0, 11, 11)
-    ]
-
-
-def test_r27_an_order_of_an_earlier_state_is_looked_up() -> None:
-    """R13: a state kept by an earlier version does not say whether there are such purchases."""
-    journey, _ = under(SPRING).given(R1, *OLD).journey()
-    journey.state.orders_as_purchases = None
-    with pytest.raises(ConflictingFact):
-        journey.take(Order("o2", instant(O2), (OrderLine("pot"),)))
-    assert journey.take(Order("o3", instant(O2), (OrderLine("pot"),))) is True

@@ -276,7 +276,7 @@ def test_a_stream_that_begins_with_a_decision_is_told(service: Service) -> None:
     tamper(service, f"UPDATE events SET topic = 'journey.upgrade_withdrawn' WHERE position = {position}")
     difference = only(audit(service))
     assert (difference.kind, difference.fact) == ("unreadable", None)
-    assert difference.reason == "no fact stands before the decision"
+    assert difference.reason == "no fact precedes the decision"
     assert difference.as_json()["fact"] is None
 
 
@@ -310,7 +310,7 @@ def test_r13_a_fact_that_stands_twice_is_told(service: Service) -> None:
     state = log[first - 1].state
     tamper(service, f"UPDATE events SET state = '{state}' WHERE position = {second}")
     found = audit(service).found.differences[0]
-    assert (found.kind, found.reason) == ("not_taken", "a fact of the same id and content stands before it")
+    assert (found.kind, found.reason) == ("not_taken", "a fact of the same id and content precedes it")
 
 
 def test_where_todays_code_fails_it_is_told_and_the_journey_ends(

@@ -302,7 +302,7 @@ def test_errors_are_json_where_json_was_asked_for(ledger: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("app_group: shop\ncampaigns: [{id: a}, {id: a}]", "'a' stands twice in the file"),
+        ("app_group: shop\ncampaigns: [{id: a}, {id: a}]", "'a' is in the file twice"),
         ("app_group: shop\ncampaigns: []\ncampaigns: []", "the key 'campaigns' is there twice"),
         ("app_group: new\ntime_zone: Mars/Phobos", "is no IANA time zone"),
         ("app_group: shop\ncampaigns: [{id: 2026-02-30}]", "quote what is meant as text"),

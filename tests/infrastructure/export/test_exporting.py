@@ -320,13 +320,13 @@ def test_a_read_model_that_has_moved_is_exported_anew_and_that_is_said(
     one_more(service)
     done = export(service, "conversions", to, told=told)
     assert told == [
-        f"the read model has moved from position {stood['position']} to {done.position}: the export begins anew"
+        f"the read model has moved from position {stood['position']} to {done.position}: the export starts again from the beginning"
     ]
     export(service, "conversions", tmp_path / "whole")
     assert files(to) == files(tmp_path / "whole")
     rebuilt(service, CONVERSIONS)
     again = export(service, "conversions", to, told=told)
-    assert told[1:] == ["the read model was built anew: the export begins anew"]
+    assert told[1:] == ["the read model was rebuilt: the export starts again from the beginning"]
     assert again.parts == done.parts
     assert again.read_model is not None
     assert again.read_model.generation == 2
@@ -368,7 +368,7 @@ def test_a_directory_that_holds_something_else_is_refused(service: Service, tmp_
 
 def test_two_exports_into_one_directory_do_not_meet(service: Service, tmp_path: Path) -> None:
     """The second is refused while the first is at it."""
-    with Directory(tmp_path / "export").held(), pytest.raises(BadExport, match="another export is writing"):
+    with Directory(tmp_path / "export").hold(), pytest.raises(BadExport, match="another export is writing"):
         export(service, "events", tmp_path / "export")
 
 

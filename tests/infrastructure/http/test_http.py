@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -848,7 +848,7 @@ def test_what_is_recorded_is_acknowledged_though_rejects_cannot_be_kept(
 def test_a_caller_that_goes_away_leaves_the_others_their_answers(api: Api) -> None:
     """A future that was cancelled by whoever waited for it is no one else's trouble."""
     intake, stamped = api.service.intake, Stamp("c", "test")
-    with FactQueue(intake, 100) as queue, api.service.recorder.writing(alone=True):
+    with closing(FactQueue(intake, 100)) as queue, api.service.recorder.writing(alone=True):
         calls = [queue.submit(GROUP, [read_fact(RECEIPT | {"id": f"r{n}"})], stamped) for n in range(5)]
         assert not any(each.cancel() for each in calls)
     assert {len(each.result(30).answers) for each in calls} == {1}

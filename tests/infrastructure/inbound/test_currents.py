@@ -311,7 +311,7 @@ def test_the_schema_or_the_name_of_a_file_tells_its_type(tmp_path: Path) -> None
     nameless.write_bytes(avro([SEND], name="com.appboy.users.messages.email.Send"))
     assert len(facts(str(nameless))[0]) == 1
     nameless.write_bytes(avro([SEND]))
-    with pytest.raises(UnreadableFile, match="the type of its events cannot be told"):
+    with pytest.raises(UnreadableFile, match="the type of its events is unknown"):
         facts(str(nameless))
 
 

@@ -276,7 +276,7 @@ def test_r11_what_was_refused_for_its_digits_can_be_taken_now(api: Api) -> None:
 def test_a_group_that_this_version_made_pays_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """R13: nothing is looked up for it, and placeholders are refused."""
     api.service.campaigns.apply(read_campaigns({"app_group": "new", "apps": ["ios"]}), stamp())
-    monkeypatch.setattr(type(api.service.earlier), "_recorded", None)
+    monkeypatch.setattr(type(api.service.earlier), "_read_recorded", None)
     fact = {"type": "custom_event", "id": "c", "user_id": "null", "name": "e", "at": AT}
     with api.client(app_group="new") as client:
         told = client.post("/v1/facts", json={"facts": [fact, fact | {"user_id": "u"}]}).json()

@@ -15,7 +15,7 @@ import pytest
 import zstandard
 
 from infrastructure.inbound.files import FactFile, UnreadableFile, open_facts
-from infrastructure.inbound.files.lines import LINE_LIMIT
+from infrastructure.inbound.files.byte_lines import LINE_LIMIT
 from tests.support.fact_files import (
     COMMANDS,
     FACTS,
@@ -84,9 +84,9 @@ def test_r13_the_same_facts_are_equal_in_every_format(tmp_path: Path, name: str,
         ("facts.parquet", "", "this is no Parquet file"),
         ("facts.parquet", RECEIVED, "this is no Parquet file"),
         ("facts.parquet.gz", gzipped(as_parquet(FACTS)), "Parquet is compressed inside"),
-        ("facts.txt", RECEIVED, "its format cannot be told; add --format jsonl | csv | parquet"),
-        ("jsonl", RECEIVED, "its format cannot be told"),
-        ("facts.gz", RECEIVED, "its format cannot be told"),
+        ("facts.txt", RECEIVED, "its format is unknown; add --format jsonl | csv | parquet"),
+        ("jsonl", RECEIVED, "its format is unknown"),
+        ("facts.gz", RECEIVED, "its format is unknown"),
         ("facts.jsonl.gz", RECEIVED, "line 1: the compressed data is damaged"),
         ("facts.jsonl.zst", RECEIVED, "line 1: the compressed data is damaged"),
         ("facts.jsonl.gz", "", "line 1: the compressed data is cut off"),
@@ -142,7 +142,7 @@ def test_a_path_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match="this is a folder"):
         open_facts(str(tmp_path), format="csv")
     (tmp_path / "facts.csv").touch()
-    with pytest.raises(UnreadableFile, match="its format cannot be told"):
+    with pytest.raises(UnreadableFile, match="its format is unknown"):
         open_facts(str(tmp_path / "facts.csv"), format="xml")
 
 

@@ -30,7 +30,7 @@ from projections.campaign_report import CAMPAIGN_REPORT, occurred
 from projections.campaign_report.as_of import ReportHistory
 from projections.campaign_report.changes import Change
 from projections.campaign_report.counts import CampaignThen, Counts
-from projections.campaign_report.reading import CampaignReport, report
+from projections.campaign_report.reading import CampaignReport, load_report
 from projections.engine.columns import EXACT
 from projections.engine.generations import checkpoints
 from projections.engine.projection import Projection, UnreadableLog
@@ -222,7 +222,7 @@ def test_r6_what_was_true_of_an_instant_is_what_the_reference_finds(plan: Any, d
                 assert found.changes_total == len(found.changes)
                 assert all(one < change.at <= other for change in found.changes)
                 with history_of(service, campaign["id"]) as history:
-                    counts = occurred.counts_until(history.connection, GROUP, campaign["id"], one)
+                    counts = occurred.count_until(history.connection, GROUP, campaign["id"], one)
                     made = then(history, found.after.position).report(counts + effect(found.changes), 0)
                 assert shape(made) == shape(found.after)
                 few = read_difference(asked, Instants(one, other), "occurred", 2).difference
@@ -334,7 +334,7 @@ def test_r4_whatever_changed_in_a_campaign_is_told_as_it_was(tmp_path: Path) -> 
             service.campaigns.apply(read_campaigns(APP_GROUP | {"campaigns": [campaign]}), stamp())
             service.projector.catch_up(CAMPAIGN_REPORT)
             with service.database.reading() as connection:
-                said.append(report(connection, GROUP, "life"))
+                said.append(load_report(connection, GROUP, "life"))
         with history_of(service, "life") as history:
             assert [history.report(each.position) for each in said if each is not None] == said
     assert len({each.position for each in said if each is not None}) == len(LIFE)

@@ -1,13 +1,13 @@
-"""Currents' Avro files: one type of event each, which its folder, its schema or its name tells."""
+"""Currents' Avro files: each has one type of event, which its folder, its schema or its name tells."""
 
 from collections.abc import Iterator
 from typing import IO, Any, cast
 
 from infrastructure.inbound.files.compression import CorruptData
-from infrastructure.inbound.files.currents.begun import Begun
 from infrastructure.inbound.files.currents.events import Event, event_type
 from infrastructure.inbound.files.currents.floats import exact
-from infrastructure.inbound.files.reading import UnreadableFile
+from infrastructure.inbound.files.currents.peeked_source import PeekedSource
+from infrastructure.inbound.files.fact_rows import UnreadableFile
 
 MAGIC = b"Obj\x01"
 
@@ -16,11 +16,11 @@ _BLOCK_BYTES = 16 * 1024 * 1024
 
 
 class _Bytes:
-    """The plain bytes as the Avro reader asks for them, never more at once than a block may have."""
+    """Gives the Avro reader its bytes, never more at once than a block may have."""
 
-    def __init__(self, source: Begun) -> None:
+    def __init__(self, source: PeekedSource) -> None:
         self._source = source
-        self._chunks = source.chunks()
+        self._chunks = source.read_chunks()
         self._held = bytearray()
 
     def read(self, size: int) -> bytes:
@@ -34,9 +34,9 @@ class _Bytes:
         return taken
 
 
-def events(source: Begun) -> Iterator[Event]:
-    """The events with their numbers, from 1; raises UnreadableFile at once where the type cannot be told."""
-    # It is loaded only where a file needs it.
+def read_events(source: PeekedSource) -> Iterator[Event]:
+    """The events with their numbers, from 1; raises UnreadableFile at once if the type is unknown."""
+    # Loaded only if a file needs it.
     from fastavro import reader  # noqa: PLC0415
 
     try:
@@ -48,14 +48,16 @@ def events(source: Begun) -> Iterator[Event]:
     kind = event_type(source.path) or event_type(_full_name(schema))
     if kind is None:
         message = (
-            "the type of its events cannot be told: keep the folder event_type=... that Currents put it in, "
+            "the type of its events is unknown: keep the folder event_type=... that Currents put it in, "
             "or name it after them, such as users.messages.email.Send.avro"
         )
         raise UnreadableFile(source.path, message)
     return _events(source, iter(records), kind, _narrow(schema))
 
 
-def _events(source: Begun, records: Iterator[Any], kind: str, narrow: frozenset[str]) -> Iterator[Event]:
+def _events(
+    source: PeekedSource, records: Iterator[Any], kind: str, narrow: frozenset[str]
+) -> Iterator[Event]:
     number = 0
     while True:
         number += 1
@@ -82,7 +84,7 @@ def _full_name(schema: Any) -> str:  # noqa: ANN401
 
 
 def _narrow(schema: Any) -> frozenset[str]:  # noqa: ANN401
-    """The fields that hold floats of 32 bits: the reader gives all of them as 64."""
+    """The fields with floats of 32 bits; the Avro reader gives all floats as 64 bits."""
     fields = schema.get("fields", []) if isinstance(schema, dict) else []
     return frozenset(field["name"] for field in fields if "float" in _types(field["type"]))
 
@@ -92,5 +94,5 @@ def _types(stated: Any) -> list[Any]:  # noqa: ANN401
 
 
 def _said(error: Exception) -> str:
-    """What is wrong, in short: a reader's error may repeat whole records."""
+    """What is wrong, in short: the reader's own error may repeat whole records."""
     return f"{type(error).__name__}: {error}"[:200] if str(error) else type(error).__name__

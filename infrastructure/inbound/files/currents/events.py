@@ -1,4 +1,4 @@
-"""Which event of Currents is which fact; all others mean nothing here."""
+"""Which event of Currents is which fact; all others are ignored."""
 
 import re
 from collections import Counter
@@ -13,19 +13,19 @@ from domain.errors import FactRefused
 from domain.instants import from_microseconds
 from infrastructure.inbound.ecommerce.braze import is_of_order, read_order_event
 from infrastructure.inbound.ecommerce.products import without_nothing
+from infrastructure.inbound.files.fact_rows import Reread
 from infrastructure.inbound.files.json_lines import read_properties, refuse_unstorable
-from infrastructure.inbound.files.reading import Reread
 
 Sent = Mapping[str, Any]
 Event = tuple[int, str | None, dict[str, Any] | FactRefused]
-"""An event and where it stands, from 1, and its type as far as the file tells it."""
+"""The line or number of an event, from 1, its type if the file tells it, and the event."""
 
 _GROUPS = "behaviors|campaigns|canvas|canvasstep|messages|agentconsole|contentoptimizer"
 _TYPE = re.compile(
     rf"(?:event_type=(?:users\.)?|\busers\.|\b(?=(?:{_GROUPS})\.))((?:[a-z]+\.)*[A-Z][A-Za-z]*)", re.ASCII
 )
 
-# A message was received once it was sent; one that waits in an app, once it was seen.
+# A message counts as received when it is sent; one that waits in an app, when it is seen.
 _RECEIPTS = frozenset(
     {f"messages.{channel}.Send" for channel in ("email", "pushnotification", "sms", "webhook", "contentcard")}
     | {f"messages.{channel}.Send" for channel in ("whatsapp", "line", "rcs", "liveactivity")}
@@ -36,15 +36,15 @@ _PROPERTIES = ("custom_properties", "purchase_properties", "properties")
 
 
 def event_type(text: str) -> str | None:
-    """The last type of event named in a path or a name, without its `users.`; None where there is none."""
+    """The last type of event in a path or a name, without its `users.`; None if there is none."""
     found = _TYPE.findall(text)
     return found[-1] if found else None
 
 
-def fact_of(kind: str | None, sent: Sent, counted: Counter[str]) -> dict[str, Any] | None:
-    """The fact that an event is; None where it means nothing here. Raises FactRefused.
+def to_fact(kind: str | None, sent: Sent, counted: Counter[str]) -> dict[str, Any] | None:
+    """The fact that an event means; None if it is ignored. Raises FactRefused.
 
-    What is as absent in it is counted.
+    Values that are treated as absent are counted.
     """
     stated = sent.get("event_type")
     kind = (event_type(stated) or stated) if isinstance(stated, str) else kind
@@ -61,13 +61,13 @@ def fact_of(kind: str | None, sent: Sent, counted: Counter[str]) -> dict[str, An
 
 
 def _differs(then: Sent) -> bool:
-    """Whether an earlier version read it otherwise: it knew no events of orders, and took any text as a version."""
+    """Whether an earlier version read it differently: it knew no events of orders, and took any text as a version."""
     version = then.get("app_version")
     return is_of_order(then.get("name")) or (isinstance(version, str) and not app_version.is_version(version))
 
 
 def _read_now(then: Sent, counted: Counter[str]) -> Reread:
-    """A version that is none is as absent here, and counted: it only accompanies what happened (R10)."""
+    """Treat a version that is none as absent, and count it: it only accompanies what happened (R10)."""
     version = then.get("app_version")
     now = dict(then)
     if isinstance(version, str) and not app_version.is_version(version):
@@ -77,16 +77,16 @@ def _read_now(then: Sent, counted: Counter[str]) -> Reread:
 
 
 def _flat(sent: Sent) -> Sent:
-    """The event's fields in one object, whichever of Currents' shapes it has."""
+    """The fields of an event in one object, for each of Currents' shapes."""
     user, properties = sent.get("user"), sent.get("properties")
     if isinstance(user, dict):
         nested = properties if isinstance(properties, dict) else {}
         return {**nested, **user, "id": sent.get("id"), "time": sent.get("time")}
-    return {name: _untagged(name, value) for name, value in sent.items()}
+    return {name: _untag(name, value) for name, value in sent.items()}
 
 
-def _untagged(name: str, value: Any) -> Any:  # noqa: ANN401
-    """The value itself, where JSON made from Avro names its type beside it."""
+def _untag(name: str, value: Any) -> Any:  # noqa: ANN401
+    """The value itself; JSON made from Avro may name its type beside it."""
     if isinstance(value, dict) and len(value) == 1:
         tag, bare = next(iter(value.items()))
         if tag in _TAGS and (name not in _PROPERTIES or (isinstance(bare, str) and bare.startswith("{"))):
@@ -100,7 +100,7 @@ def _common(sent: Sent) -> dict[str, Any]:
 
 
 def _instant(seconds: Any) -> Any:  # noqa: ANN401
-    """The instant so many seconds after 1970 began; text is read as all facts' is."""
+    """The instant so many seconds after the beginning of 1970; text is read as in all facts."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | Decimal):
         return seconds if isinstance(seconds, str | datetime | None) else repr(seconds)
     try:
@@ -109,8 +109,8 @@ def _instant(seconds: Any) -> Any:  # noqa: ANN401
         raise BadTime("time: it is seconds since 1970, before the year 10000", place="at") from None
 
 
-def _received(sent: Sent, campaign: str, variant: str) -> dict[str, Any] | None:
-    """A receipt; nothing where the message is of no campaign: a step of a canvas, or one sent without any."""
+def _read_receipt(sent: Sent, campaign: str, variant: str) -> dict[str, Any] | None:
+    """A receipt; None if the message belongs to no campaign, such as a step of a canvas."""
     if not sent.get(campaign):
         return None
     return {
@@ -121,11 +121,11 @@ def _received(sent: Sent, campaign: str, variant: str) -> dict[str, Any] | None:
 
 
 def _of_campaign(sent: Sent) -> dict[str, Any] | None:
-    return _received(sent, "campaign_id", "message_variation_id")
+    return _read_receipt(sent, "campaign_id", "message_variation_id")
 
 
 def _of_canvas(sent: Sent) -> dict[str, Any] | None:
-    return _received(sent, "canvas_id", "canvas_variation_id")
+    return _read_receipt(sent, "canvas_id", "canvas_variation_id")
 
 
 def _behaviour(sent: Sent) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def _custom_event(sent: Sent) -> dict[str, Any]:
 
 
 def _upgrade(sent: Sent) -> dict[str, Any] | None:
-    """A version report, where the event says which version it is."""
+    """A version report; None if the event has no version."""
     if not sent.get("app_version"):
         return None
     return {"type": "app_version", "app_id": sent.get("app_id"), "version": sent["app_version"]} | _common(

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from application.commands.facts import FIELDS, FactCommand
-from infrastructure.inbound.files.reading import UnreadableFile
+from infrastructure.inbound.files.fact_rows import UnreadableFile
 
 _NEEDED = frozenset({"type", *FactCommand.model_fields})
 
@@ -13,7 +13,7 @@ def check_columns(path: str, names: Sequence[str]) -> None:
     """Raise UnreadableFile for a column unknown or there twice, or one missing that every fact needs."""
     if unknown := sorted(set(names) - FIELDS):
         known = ", ".join(sorted(FIELDS))
-        # Shown in bounds: what stands there may be a whole file without commas.
+        # Shown shortened: the header may be a whole file without commas.
         shown = ", ".join(repr(name[:40]) for name in unknown[:10])
         raise UnreadableFile(path, f"unknown columns {shown}; rename or drop them, known are {known}")
     if twice := sorted(name for name, count in Counter(names).items() if count > 1):

@@ -1,4 +1,4 @@
-"""What every reader of a file of facts gives and raises."""
+"""What every reader of a file of facts gives, and the error that it raises."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,11 +8,11 @@ from domain.errors import FactRefused
 STANDARD_INPUT = "-"
 
 Raw = dict[str, Any] | FactRefused
-"""Plain values for `read_fact`, or why the line cannot be read."""
+"""Plain values for `read_fact`, or the reason why the line cannot be read."""
 
 
 class Reread(dict[str, Any]):
-    """Plain values that an earlier version read otherwise: `earlier` (R13)."""
+    """Plain values that an earlier version read differently, as `earlier` (R13)."""
 
     def __init__(self, fact: Mapping[str, Any], earlier: Mapping[str, Any]) -> None:
         super().__init__(fact)
@@ -20,7 +20,7 @@ class Reread(dict[str, Any]):
 
 
 Row = tuple[int, Raw]
-"""A fact and the line it begins on, from 1; in Parquet the row, from 1."""
+"""The line that a fact begins on, from 1, and the fact; in Parquet the row, from 1."""
 
 
 class UnreadableFile(Exception):
@@ -33,7 +33,7 @@ class UnreadableFile(Exception):
         self.line = line
 
 
-def kept(refusal: FactRefused) -> FactRefused:
-    """The refusal without what it was raised from: that would keep the refused text alive with it."""
+def without_context(refusal: FactRefused) -> FactRefused:
+    """The refusal without its cause and traceback, which would keep the refused text in memory."""
     refusal.__context__ = None
     return refusal.with_traceback(None)

@@ -1,4 +1,4 @@
-"""Where the bytes of a file come from, counted as they are read."""
+"""The bytes of a file, counted as they are read."""
 
 import os
 import stat
@@ -10,11 +10,11 @@ from pathlib import PurePath
 from tempfile import TemporaryFile
 from typing import IO, cast
 
-from infrastructure.inbound.files.compression import CHUNK, decompressed
-from infrastructure.inbound.files.reading import STANDARD_INPUT, UnreadableFile
+from infrastructure.inbound.files.compression import CHUNK, decompress
+from infrastructure.inbound.files.fact_rows import STANDARD_INPUT, UnreadableFile
 
 
-class Source:
+class ByteSource:
     """The bytes of one file or of standard input, to be read once."""
 
     def __init__(self, path: str) -> None:
@@ -30,16 +30,16 @@ class Source:
         else:
             self._open()
 
-    def chunks(self) -> Iterator[bytes]:
-        """The plain bytes, decompressed where need be; raises OSError or CorruptData in the middle."""
-        return decompressed(self._stored(), PurePath(self.path).suffix.lower())
+    def read_chunks(self) -> Iterator[bytes]:
+        """The decompressed bytes; raises OSError or CorruptData in the middle."""
+        return decompress(self._read_stored(), PurePath(self.path).suffix.lower())
 
-    def seekable(self) -> IO[bytes] | FileIO:
-        """The bytes as they are stored, in any order; those of a pipe are kept in a temporary file first."""
+    def open_seekable(self) -> IO[bytes] | FileIO:
+        """The stored bytes, to be read in any order; a pipe is copied to a temporary file first."""
         if self._file is not None and self.size is not None:
             return self._file
         spool = self._open_files.enter_context(TemporaryFile())  # noqa: SIM115 - closed by close()
-        for chunk in self._stored():
+        for chunk in self._read_stored():
             spool.write(chunk)
         spool.seek(0)
         return spool
@@ -48,7 +48,7 @@ class Source:
         """Close the file; standard input stays open."""
         self._open_files.close()
 
-    def _stored(self) -> Iterator[bytes]:
+    def _read_stored(self) -> Iterator[bytes]:
         while chunk := self._read(CHUNK):
             self.bytes_read += len(chunk)
             yield chunk

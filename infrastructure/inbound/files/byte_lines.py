@@ -1,13 +1,13 @@
-"""Lines of bytes in constant memory: an overlong line is dropped, and the next one is read as ever."""
+"""Lines of bytes in constant memory: an overlong line is dropped, and reading continues with the next."""
 
 import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from domain.errors import FactRefused
+from infrastructure.inbound.files.byte_source import ByteSource
 from infrastructure.inbound.files.compression import CorruptData
-from infrastructure.inbound.files.reading import UnreadableFile
-from infrastructure.inbound.files.source import Source
+from infrastructure.inbound.files.fact_rows import UnreadableFile
 
 LINE_LIMIT = 1 << 20
 """The most bytes in one line, the newline not counted."""
@@ -15,7 +15,7 @@ LINE_LIMIT = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Overlong:
-    """A line over the limit; how many quotes it had tells a reader of CSV whether it ends inside a cell."""
+    """A line over the limit. Its number of quotes tells a reader of CSV whether it ends inside a cell."""
 
     quotes: int
 
@@ -24,15 +24,15 @@ Line = bytes | Overlong
 
 
 def too_long(what: str) -> FactRefused:
-    """The refusal of what is over the limit."""
+    """The refusal of a line, row or event over the limit."""
     return FactRefused(f"a {what} has at most {LINE_LIMIT:,} bytes")
 
 
-def lines_of(source: Source) -> Iterator[Line]:
-    """The lines without their newlines, without the byte order mark; raises UnreadableFile with the line."""
+def read_lines(source: ByteSource) -> Iterator[Line]:
+    """The lines without newlines and byte order mark; raises UnreadableFile with the line."""
     number = 0
     try:
-        for line in _split(source.chunks()):
+        for line in _split(source.read_chunks()):
             number += 1
             source.plain_bytes += len(line) if isinstance(line, bytes) else 0
             yield line.removeprefix(codecs.BOM_UTF8) if number == 1 and isinstance(line, bytes) else line
@@ -49,14 +49,14 @@ def _split(chunks: Iterator[bytes]) -> Iterator[Line]:
         if others:
             yield held.line()
             held.add(others.pop())
-            # A chunk is below the limit, so are the lines inside it.
+            # Lines inside a chunk are below the limit, as the chunk is.
             yield from others
     if held.begun:
         yield held.line()
 
 
 class _Held:
-    """The begin of a line whose end was not yet seen."""
+    """The beginning of a line whose end was not read yet."""
 
     def __init__(self) -> None:
         self.begun = False
@@ -73,7 +73,7 @@ class _Held:
             self._bytes.clear()
 
     def line(self) -> Line:
-        """The line that ends here; what is held is empty again."""
+        """The line that ends here; nothing is held afterwards."""
         line = bytes(self._bytes) if self._quotes is None else Overlong(self._quotes)
         self._bytes.clear()
         self.begun, self._quotes = False, None

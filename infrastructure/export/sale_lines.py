@@ -1,6 +1,6 @@
-"""The lines of what counts for campaigns, a row each: for joins by product (R27).
+"""The rows of an export of lines: the products of purchases and orders that count, for joins by product (R27).
 
-An order's net is in none of them, for it is of the whole order: `revenue` has it, once.
+They do not hold the net of an order, which belongs to the whole order: `revenue` has it once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from infrastructure.export.columns import Column, Row
 from infrastructure.export.manifest import Key
 from infrastructure.export.of_campaigns import Campaign, Rows
 from projections.conversions import CONVERSIONS
-from projections.conversions.rows import line_rows
+from projections.conversions.rows import read_line_rows
 
 COLUMNS = (
     Column("campaign_id"),
@@ -32,7 +32,7 @@ def _key(row: Row) -> Key:
 
 def _read(campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]:
     begin = None if after is None else (after[1], after[2], int(after[3]))
-    rows = line_rows(campaign.connection, campaign.tables, campaign.stream_id, begin)
+    rows = read_line_rows(campaign.connection, campaign.tables, campaign.stream_id, begin)
     for journey_id, fact_id, user, *line, currency, price in rows:
         printed = None if price is None else money.printed(price, currency)
         yield (campaign.campaign_id, journey_id, user, fact_id, *line, currency, printed)

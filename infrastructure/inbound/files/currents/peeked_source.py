@@ -1,27 +1,27 @@
-"""A file that is looked at before it is read: Avro and JSON are told apart by how they begin."""
+"""A file whose first bytes are looked at before it is read: they tell Avro from JSON."""
 
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from itertools import chain
 
+from infrastructure.inbound.files.byte_lines import LINE_LIMIT
+from infrastructure.inbound.files.byte_source import ByteSource
 from infrastructure.inbound.files.compression import CorruptData
-from infrastructure.inbound.files.lines import LINE_LIMIT
-from infrastructure.inbound.files.reading import UnreadableFile
-from infrastructure.inbound.files.source import Source
+from infrastructure.inbound.files.fact_rows import UnreadableFile
 
 _LOOKED_AT = 16
 
 
-class Begun(Source):
-    """The bytes of a file whose begin is known."""
+class PeekedSource(ByteSource):
+    """The bytes of a file whose first bytes are known."""
 
     def __init__(self, path: str) -> None:
-        """Open it and read its begin; raises UnreadableFile."""
+        """Open it and read the first bytes; raises UnreadableFile."""
         super().__init__(path)
-        self._rest = super().chunks()
+        self._rest = super().read_chunks()
         self._begin = b""
         try:
-            # White space before the first character of JSON says nothing.
+            # White space before the first character of JSON means nothing.
             while self._is_short() and (chunk := next(self._rest, b"")):
                 self._begin += chunk
         except (CorruptData, OSError) as error:
@@ -30,12 +30,12 @@ class Begun(Source):
 
     @property
     def begin(self) -> bytes:
-        """How the file begins, white space and a byte order mark aside."""
+        """The first bytes, without white space and byte order mark."""
         return self._begin.removeprefix(BOM_UTF8).lstrip()
 
     def _is_short(self) -> bool:
         return len(self._begin) < LINE_LIMIT and len(self.begin) < _LOOKED_AT
 
-    def chunks(self) -> Iterator[bytes]:
-        """All of the plain bytes, once; raises OSError or CorruptData in the middle."""
+    def read_chunks(self) -> Iterator[bytes]:
+        """All decompressed bytes, once; raises OSError or CorruptData in the middle."""
         return chain([self._begin], self._rest)
