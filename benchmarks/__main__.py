@@ -32,7 +32,7 @@ from benchmarks.places import PostgreSQL, folder, production_server
 from benchmarks.results import Printer, Progress, Table, as_json
 from benchmarks.workload import facts, write
 from infrastructure.logging import configure
-from infrastructure.settings import Settings
+from infrastructure.settings import read_settings
 
 
 class Size(NamedTuple):
@@ -98,7 +98,7 @@ def main(
     size = os.environ.get("SIZE", "default")
     if size not in SIZES:
         raise typer.BadParameter(f"SIZE is one of {', '.join(SIZES)}")
-    configure(Settings())
+    configure(read_settings())
     printer, started, parts = Printer(), perf_counter(), only or list(Part)
     with ExitStack() as stack:
         server = stack.enter_context(production_server()) if {*parts} & _ON_POSTGRESQL else None

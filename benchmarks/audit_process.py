@@ -25,7 +25,7 @@ from infrastructure.audit.outcome import AuditResult
 from infrastructure.audit.rules import Statement, statements
 from infrastructure.composition import Service, open_for_reading
 from infrastructure.logging import configure
-from infrastructure.settings import Settings
+from infrastructure.settings import read_settings
 
 UNASKED = "recorded_at, command_id, actor, hash, payload"
 """Columns of an archive that no rule asks for."""
@@ -157,7 +157,7 @@ STEPS: dict[str, Callable[..., Done]] = {
 
 def main(step: str, *given: str) -> None:
     """Do a step, and print what it gave as JSON."""
-    configure(Settings())
+    configure(read_settings())
     begun = process_time()
     done = STEPS[step](*given)
     print(json.dumps(asdict(done) | {"processor": process_time() - begun, "peak_bytes": peak_bytes()}))

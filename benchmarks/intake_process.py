@@ -11,14 +11,14 @@ from benchmarks.ledger import Unwatched, refuse
 from benchmarks.workload import GROUP
 from infrastructure.composition import Service
 from infrastructure.logging import configure
-from infrastructure.settings import Settings
+from infrastructure.settings import read_settings
 
 _WRITTEN = "SELECT pg_current_wal_lsn() - '0/0'"
 
 
 def main(url: str, paths: list[str]) -> None:
     """Import the files one after the other, and print what each cost as JSON."""
-    configure(Settings())
+    configure(read_settings())
     costs = []
     with Service(url) as service:
         for path in paths:

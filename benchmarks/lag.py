@@ -33,7 +33,7 @@ from infrastructure.access.operator import stamp
 from infrastructure.composition import Service
 from infrastructure.inbound.importing import IMPORT_BATCH
 from infrastructure.logging import configure
-from infrastructure.settings import Settings
+from infrastructure.settings import read_settings
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.engine.generations import checkpoints
 
@@ -191,7 +191,7 @@ def _newest(service: Service) -> int:
 
 def send(url: str, first: int) -> None:
     """Record the crowd's next facts, paced by the clock after a warm-up, and print the batches as JSON."""
-    configure(Settings())
+    configure(read_settings())
     facts = [read_fact(raw) for raw in BUSY_FEW.facts(WARM_UP + RATE * SECONDS, first)]
     sent: list[Future[Sent]] = []
     with Service(url) as service, less_collection():

@@ -5,9 +5,6 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import cache, lru_cache
 from typing import Protocol
 
-from babel.core import get_global
-from babel.numbers import get_currency_precision
-
 from domain.errors import BadMoney
 
 AMOUNT_LIMIT = Decimal(10) ** 12
@@ -28,6 +25,8 @@ _MISSING_IN_CLDR = frozenset(
 @cache
 def currencies() -> frozenset[str]:
     """Every ISO 4217 code, current (the maintenance agency's table) or withdrawn (CLDR)."""
+    from babel.core import get_global  # noqa: PLC0415
+
     return (
         frozenset(_current()) | frozenset(get_global("all_currencies")) | _MISSING_IN_CLDR
     ) - _NOT_ISO_4217
@@ -144,7 +143,11 @@ def net(amount: Decimal, refunds: Iterable[Decimal]) -> Decimal:
 def decimals(currency: str) -> int:
     """The currency's own number of decimals: ISO 4217's, or CLDR's for a withdrawn one."""
     current = _current()
-    return current[currency] if currency in current else get_currency_precision(currency)
+    if currency in current:
+        return current[currency]
+    from babel.numbers import get_currency_precision  # noqa: PLC0415 - few amounts are in withdrawn currencies
+
+    return get_currency_precision(currency)
 
 
 def printed(amount: Decimal, currency: str) -> str:

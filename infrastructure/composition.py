@@ -2,22 +2,15 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
-from application.commands.campaigns import Campaigns
-from application.commands.experiments import Experiments
-from application.commands.intake import Intake
 from application.ledger import Ledger
-from application.queries.assignments import Assignments
-from application.queries.explanation import Explanations
 from domain.instants import microseconds
 from infrastructure.database import Database
 from infrastructure.event_store.library import LedgerFactory, LedgerMapper
 from infrastructure.event_store.log import EventLog
 from infrastructure.event_store.recorder import Recorder
-from infrastructure.inbound.earlier import Earlier
-from infrastructure.inbound.importing import Import, Rejected
-from infrastructure.journeys.reading import IndexedReceipts, Streams
 from infrastructure.journeys.store import JourneyStore
 from infrastructure.journeys.writer import LedgerWriter
 from infrastructure.migrations import check, migrate
@@ -26,6 +19,15 @@ from infrastructure.read_models.reads import CatchingUp, Sources, Waiting
 from infrastructure.read_models.tables import ReadModelTables
 from projections.engine.projector import Projector
 from projections.registry import PROJECTIONS
+
+if TYPE_CHECKING:
+    from application.commands.campaigns import Campaigns
+    from application.commands.experiments import Experiments
+    from application.commands.intake import Intake
+    from application.queries.assignments import Assignments
+    from application.queries.explanation import Explanations
+    from infrastructure.inbound.earlier import Earlier
+    from infrastructure.inbound.importing import Import, Rejected
 
 
 class Service:
@@ -50,13 +52,7 @@ class Service:
         # The write side: commands.
         self.journeys = JourneyStore(self.database.dialect)
         self.writer = LedgerWriter(self.database, self.recorder, self.journeys)
-        self.campaigns = Campaigns(self.writer)
-        self.experiments = Experiments(self.writer)
-        self.intake = Intake(self.writer, now)
-        self.earlier = Earlier(self.database, self.ledger)
-        # The read side: questions and read models.
-        self.explanations = Explanations(self.ledger, Streams(self.database))
-        self.assignments = Assignments(self.ledger, IndexedReceipts(self.database))
+        # The read side: read models.
         self.projector = Projector(
             self.database,
             self.log,
@@ -66,8 +62,56 @@ class Service:
             lambda: microseconds(now()),
         )
 
-    def start_import(self, app_group: str, reject: Callable[[Rejected], None]) -> Import:
+    # What follows is loaded when it is first used: a command line that only reads a report needs none of it.
+
+    @cached_property
+    def campaigns(self) -> "Campaigns":
+        """Commands about app groups and campaigns."""
+        from application.commands.campaigns import Campaigns  # noqa: PLC0415
+
+        return Campaigns(self.writer)
+
+    @cached_property
+    def experiments(self) -> "Experiments":
+        """Commands about experiments."""
+        from application.commands.experiments import Experiments  # noqa: PLC0415
+
+        return Experiments(self.writer)
+
+    @cached_property
+    def intake(self) -> "Intake":
+        """Takes facts."""
+        from application.commands.intake import Intake  # noqa: PLC0415
+
+        return Intake(self.writer, self.now)
+
+    @cached_property
+    def earlier(self) -> "Earlier":
+        """Knows what earlier versions recorded."""
+        from infrastructure.inbound.earlier import Earlier  # noqa: PLC0415
+
+        return Earlier(self.database, self.ledger)
+
+    @cached_property
+    def explanations(self) -> "Explanations":
+        """Explains a user's conversions."""
+        from application.queries.explanation import Explanations  # noqa: PLC0415
+        from infrastructure.journeys.reading import Streams  # noqa: PLC0415
+
+        return Explanations(self.ledger, Streams(self.database))
+
+    @cached_property
+    def assignments(self) -> "Assignments":
+        """Says which variants users get."""
+        from application.queries.assignments import Assignments  # noqa: PLC0415
+        from infrastructure.journeys.reading import IndexedReceipts  # noqa: PLC0415
+
+        return Assignments(self.ledger, IndexedReceipts(self.database))
+
+    def start_import(self, app_group: str, reject: "Callable[[Rejected], None]") -> "Import":
         """Make an import into an app group, which calls `reject` with each fact that is refused."""
+        from infrastructure.inbound.importing import Import  # noqa: PLC0415
+
         return Import(self.intake, self.earlier, self.projector, app_group, reject)
 
     def reads_caught_up(self, catch_up: Callable[..., None] | None = None) -> CatchingUp:

@@ -2,11 +2,33 @@
 
 import logging
 import sys
-from typing import Any
-
-import structlog
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, cast
 
 from infrastructure.settings import Settings
+
+
+@contextmanager
+def _hidden(*modules: str) -> Iterator[None]:
+    """Let modules be as if they were not installed."""
+    before = {name: sys.modules.get(name) for name in modules}
+    sys.modules.update(dict.fromkeys(modules, cast(ModuleType, None)))  # None says: there is none
+    try:
+        yield
+    finally:
+        for name, module in before.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
+
+
+# structlog loads Rich where it finds it, for tracebacks that show local variables. Ours are plain, because local
+# variables may be payloads; and what Rich needs for tracebacks takes longer to load than structlog itself.
+with _hidden("rich.console", "rich.pretty", "rich.traceback"):
+    import structlog
 
 
 def configure(settings: Settings) -> None:
@@ -14,7 +36,9 @@ def configure(settings: Settings) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[

@@ -4,53 +4,22 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, StringConstraints, ValidationInfo
 
+from application.instants import read_instant
 from domain import app_version, money
 from domain.errors import BadMoney, DomainError, FactRefused
-from domain.instants import EPOCH
 
-_RFC_3339 = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
-)
 _DECIMAL = re.compile(r"-?[0-9]{1,64}(?:\.[0-9]{1,64})?", re.ASCII)
 _ID_DIGITS = 18
 _ID_LIMIT = 10**_ID_DIGITS
 _QUANTITY = re.compile(r"-?(?:0|[1-9][0-9]{0,62})(?:\.[0-9]{1,62})?", re.ASCII)
 _NOBODY = frozenset({"null", "NULL", "undefined", "None", "NaN", "[object Object]"})
 NO_NUMERIC_ID = f"a number is an id where it is whole and has at most {_ID_DIGITS} digits"
-
-
-class BadTime(FactRefused):
-    """No instant with a UTC offset, or one before 1970 (R16)."""
-
-    code = "bad_time"
-
-
-def read_instant(value: object) -> datetime:
-    """An RFC 3339 instant in UTC, digits beyond microseconds cut; raises BadTime."""
-    if isinstance(value, str):
-        if _RFC_3339.fullmatch(value) is None:
-            raise BadTime("an instant is RFC 3339 with an offset: 2026-03-01T09:00:00Z", place="at")
-        try:
-            value = datetime.fromisoformat(value.upper())
-        except ValueError as error:
-            raise BadTime(f"no such instant: {error}", place="at") from error
-    if not isinstance(value, datetime):
-        raise FactRefused("at: an instant is a text", place="at")
-    if value.tzinfo is None:
-        raise BadTime("an instant needs an offset", place="at")
-    try:
-        instant = value.astimezone(UTC)
-    except OverflowError as error:
-        raise BadTime("an instant is from 1970 on", place="at") from error
-    if instant < EPOCH:
-        raise BadTime("an instant is from 1970 on", place="at")
-    return instant
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """The port of all questions: what they are answered from, whoever asks them."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -142,6 +143,12 @@ class Instants:
 
     def __post_init__(self) -> None:
         _refuse_reversed(self.first, self.last, "bad_time", "from")
+
+
+def refuse_clock(clock: str, clocks: Sequence[str]) -> None:
+    """Raise BadQuestion for a clock that is none of these."""
+    if clock not in clocks:
+        raise BadQuestion(f"{clock!r} is no clock: {' or '.join(clocks)}", code="bad_clock", place="clock")
 
 
 def _refuse_reversed(first: date, last: date, code: str, place: str) -> None:

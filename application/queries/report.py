@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast, get_args
 
 from sqlalchemy.engine import Connection
 
 from application.ledger import UnknownCampaign
 from application.queries.differences import ReportDifference
-from application.queries.reads import AskedCampaign, BadQuestion, Days, Instants, NotDraftedYet
+from application.queries.reads import AskedCampaign, BadQuestion, Days, Instants, NotDraftedYet, refuse_clock
 from application.queries.rows import Row, report_rows
 from domain.instants import printed
 from projections.campaign_report import CAMPAIGN_REPORT, occurred, reading
@@ -78,6 +78,12 @@ class ReportOfDays:
     def rows(self) -> Iterator[Row]:
         """A head, then a row for each figure."""
         return report_rows(self.report)
+
+
+def read_clock(clock: str) -> Clock:
+    """The clock of another time by its name, `recorded` or `occurred`; raises BadQuestion."""
+    refuse_clock(clock, get_args(Clock))
+    return cast(Clock, clock)
 
 
 AnyReport = CurrentReport | ReportAsOf | ReportOfDays

@@ -66,14 +66,14 @@ class Adjustment:
 
 @dataclass(frozen=True)
 class SelectionCheck:
-    """The recorded adjustments of a campaign, and how many and which follow no longer from the log."""
+    """The recorded adjustments of a campaign, each beside what is chosen now from the same part of the log."""
 
     campaign_id: str
     adjustments: list[tuple[WeightsAdjusted, WeightsAdjusted]]
-    """Each as it was recorded, and as it is chosen again."""
+    """Recorded, and chosen again."""
 
     def different_at(self) -> list[str]:
-        """The positions of the adjustments that are chosen otherwise."""
+        """The positions of the adjustments that are chosen differently now."""
         from application.queries.results import is_alike  # noqa: PLC0415 - scipy takes long to load
 
         return [
@@ -101,7 +101,7 @@ def find_due(reads: Reads, connection: Connection) -> Iterator[Campaign]:
 
 
 def adjust_due(reads: Reads, experiments: Experiments, make_stamp: Callable[[], Stamp]) -> list[Adjustment]:
-    """Adjust every campaign that is due, each by a command of its own; what was adjusted."""
+    """Adjust every campaign that is due, each by its own command, and return what was adjusted."""
     with reads.up_to_date(CAMPAIGN_REPORT, RECIPIENTS) as (connection, _):
         found = [_choose_now(reads, connection, campaign) for campaign in find_due(reads, connection)]
     return [each for each in found if adjust(experiments, each, make_stamp())]
@@ -160,7 +160,7 @@ def _choose_now(reads: Reads, connection: Connection, campaign: Campaign) -> Adj
 
 
 def _choose(campaign: Campaign, found: Experiment, before: Weights, floor: float | None = None) -> Adjustment:
-    # scipy, behind this module, takes long to load; the service looks every ten minutes, and mostly nothing is due.
+    # Imported here, because scipy takes long to load and mostly nothing is due when the service looks.
     from domain.experiment.selection import Cohort, choose, weights  # noqa: PLC0415
 
     if floor is None:

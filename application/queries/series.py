@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import cast, get_args
 
-from application.queries.reads import ALL_DAYS, AskedCampaign, BadQuestion, Days
+from application.queries.reads import ALL_DAYS, AskedCampaign, Days, refuse_clock
 from projections.series import SERIES
 from projections.series.clock import Clock
 from projections.series.reading import Series, load_series
@@ -33,9 +33,7 @@ def read_series(
 
 def read_clock(clock: str) -> Clock:
     """The clock of a series by its name; raises BadQuestion."""
-    if clock not in get_args(Clock):
-        message = f"{clock!r} is no clock: it is {' or '.join(get_args(Clock))}"
-        raise BadQuestion(message, code="bad_clock", place="clock")
+    refuse_clock(clock, get_args(Clock))
     return cast(Clock, clock)
 
 

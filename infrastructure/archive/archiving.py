@@ -17,8 +17,10 @@ from infrastructure.archive.batches import (
     EVENTS,
     IDENTITIES,
     PROPERTIES,
-    BesideLog,
-    read_beside_log,
+    READ_IDENTITIES,
+    READ_PROPERTIES,
+    View,
+    open_view,
     read_events,
 )
 from infrastructure.archive.location import Location
@@ -36,6 +38,7 @@ from infrastructure.archive.manifest import (
 )
 from infrastructure.archive.parquet_files import open_engine, read_rows, write_file
 from infrastructure.database import Database
+from infrastructure.event_store.reading import LAST_POSITION
 from infrastructure.event_store.recorder import Recorder
 from infrastructure.migrations import HEAD
 
@@ -68,11 +71,11 @@ class Archiver:
             found = self._location.list_files()
             before = self._read_earlier(found)
             self._refuse_unnamed(connection, before, found)
-            with read_beside_log(self._database) as view:
-                last = view.last
-                identities, properties = self._write_beside_log(
-                    connection, view, 1 if before is None else before.number + 1
-                )
+            # One view: identities and properties as they were when the log ended there.
+            with open_view(self._database) as view:
+                last = view.number(LAST_POSITION)
+                number = 1 if before is None else before.number + 1
+                identities, properties = self._write_beside_log(connection, view, number)
             old = [] if before is None else before.events
             new = self._write_events(connection, old, last)
             manifest = Manifest(
@@ -170,12 +173,12 @@ class Archiver:
         return BadArchive(f"{message}; {_ELSEWHERE}", code="other_ledger")
 
     def _write_beside_log(
-        self, connection: duckdb.DuckDBPyConnection, view: BesideLog, number: int
+        self, connection: duckdb.DuckDBPyConnection, view: View, number: int
     ) -> tuple[Part, Part]:
         """Write identities and properties as they are now, so that nothing stays that was erased since."""
         ordered = "SELECT * FROM given ORDER BY"
-        identities = (view.identities(), IDENTITIES, f"{ordered} journey_id")
-        properties = (view.properties(), PROPERTIES, f"{ordered} journey_id, fact_id")
+        identities = (view.batches(READ_IDENTITIES, IDENTITIES), IDENTITIES, f"{ordered} journey_id")
+        properties = (view.batches(READ_PROPERTIES, PROPERTIES), PROPERTIES, f"{ordered} journey_id, fact_id")
         return (
             self._write_part(connection, beside_log_file("identities", number), identities),
             self._write_part(connection, beside_log_file("properties", number), properties),

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from infrastructure.database import Database
 from infrastructure.database.failures import ConnectionLost
 from infrastructure.database.statements import cursor
-from infrastructure.event_store.reading import LAST_POSITION, MISSING, format_range
+from infrastructure.event_store.reading import MISSING, format_range
 from projections.engine.projection import UnreadableLog
 
 EVENTS = pa.schema(
@@ -43,8 +43,8 @@ _STRETCH = 1_000_000
 _ROWS = 20_000
 """Rows of a batch that is made of Python values."""
 
-_IDENTITIES = "SELECT app_group, user_id, journey_id FROM identities"
-_PROPERTIES = "SELECT journey_id, fact_id, text FROM kept_aside"
+READ_IDENTITIES = "SELECT app_group, user_id, journey_id FROM identities"
+READ_PROPERTIES = "SELECT journey_id, fact_id, text FROM kept_aside"
 
 
 _SETTINGS = (
@@ -69,29 +69,6 @@ class View(Protocol):
 
     def batches(self, query: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """The rows of a query."""
-
-
-class BesideLog:
-    """The last position of the log, and the identities and properties at that moment."""
-
-    def __init__(self, view: View) -> None:
-        self._view = view
-        self.last = view.number(LAST_POSITION)
-
-    def identities(self) -> Iterator[pa.RecordBatch]:
-        """The identities, in any order."""
-        return self._view.batches(_IDENTITIES, IDENTITIES)
-
-    def properties(self) -> Iterator[pa.RecordBatch]:
-        """The free text of facts, in any order."""
-        return self._view.batches(_PROPERTIES, PROPERTIES)
-
-
-@contextmanager
-def read_beside_log(database: Database) -> Iterator[BesideLog]:
-    """What is stored beside the log, in one view of the database."""
-    with open_view(database) as view:
-        yield BesideLog(view)
 
 
 def read_events(database: Database, after: int, last: int) -> Generator[pa.RecordBatch, None, None]:

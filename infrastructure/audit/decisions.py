@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
@@ -82,10 +82,10 @@ class _Auditor:
     """Audits one range after the other, over one database."""
 
     def __init__(self, opened: Opened, scope: Scope) -> None:
-        self._database, self._ledger = opened
+        self._database, ledger = opened
         self._reader = StreamReader(self._database)
         self._scope = scope
-        self._definitions: dict[str, GroupDefinitions] = {}
+        self._find_definitions = cache(partial(GroupDefinitions, ledger))
 
     def replay(self, streams: StreamRange) -> Found:
         """Replay a range of streams, and compare."""
@@ -96,11 +96,6 @@ class _Auditor:
         found.keep_earliest()
         found.differences = self._complete(found.differences)
         return found
-
-    def _find_definitions(self, app_group: str) -> GroupDefinitions:
-        if app_group not in self._definitions:
-            self._definitions[app_group] = GroupDefinitions(self._ledger, app_group)
-        return self._definitions[app_group]
 
     def _complete(self, differences: list[Difference]) -> list[Difference]:
         """The differences with their users, and with the positions of rows that are not as they were recorded."""

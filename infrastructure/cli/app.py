@@ -1,142 +1,163 @@
-"""The commands put together, and how any of them fails: a code, a place, and what to do next."""
+"""The commands put together: one table names them all, and a command is loaded when somebody runs it."""
 
-import json
-import os
-import sys
-from collections.abc import Sequence
-from importlib import import_module
-from typing import NoReturn
+from typing import Annotated, Any
 
 import typer
-from eventsourcing.persistence import PersistenceError
-from sqlalchemy.exc import SQLAlchemyError
+from typer.main import get_command
 
-from domain.errors import DomainError
-from infrastructure import logging
-from infrastructure.cli.console import (
-    REFUSED,
-    UNREADABLE,
-    DatabaseOption,
-    Refused,
-    choose_database,
-    err,
-    settings,
-    shown,
-)
-from infrastructure.database import UnusableDatabase
-from infrastructure.database.failures import Busy, ConnectionLost, DiskFull, OutcomeUnknown
-from infrastructure.inbound.files import UnreadableFile
-from infrastructure.migrations import NewerSchema
-from projections.engine.projection import OtherCode, ProjectionStopped
+from infrastructure.cli.loading import LazyCommands, read_lightly
+from infrastructure.cli.options import DatabaseOption
 
 HELP = "Decides which campaigns turned users into customers, and can explain every number."
 
-_COMMANDS = {
-    "campaigns": "campaigns.commands",
-    "app-groups": "app_groups.commands",
-    "import": "importing.import_facts",
-    "report": "reporting.report",
-    "results": "results.results",
-    "winner": "results.winner",
-    "select": "selecting.select",
-    "explain": "explaining.explain",
-    "assign": "assigning.assign",
-    "verify": "operating.verify_log",
-    "audit": "auditing.audit",
-    "series": "series.series",
-    "conversions": "lists.conversions",
-    "recipients": "lists.recipients",
-    "overlap": "overlap.overlap",
-    "export": "exporting.export",
-    "archive": "archiving.archive",
-    "restore": "archiving.restore",
-    "projections": "read_models.projections",
-    "rebuild": "read_models.rebuild",
-    "rollback": "read_models.rollback",
-    "project": "operating.project",
-    "serve": "serving.serve",
-    "keys": "keys.commands",
-    "rejects": "rejects.commands",
-    "webhooks": "webhooks.commands",
-    "demo": "demo.demo",
+COMMANDS = {
+    "Campaigns and facts": {
+        "campaigns": (
+            "campaigns:commands",
+            "Campaigns: apply a file, list, show, launch, stop, archive.",
+        ),
+        "app-groups": ("app_groups:commands", "App groups: list, show."),
+        "import": (
+            "importing:import_facts",
+            "Import facts from files, then bring the reports up to date.",
+        ),
+        "rejects": ("rejects:commands", "Rejected facts that came over HTTP: list, retry, forget."),
+        "assign": (
+            "assigning:assign",
+            "Show which variant each user gets; nothing is recorded.",
+        ),
+        "select": (
+            "selecting:select",
+            "Let weights follow conversions, at most twice a day, where a campaign asks for it.",
+        ),
+    },
+    "Questions": {
+        "report": (
+            "reporting:report",
+            "Report a campaign by variant: receipts, unique recipients, conversions and revenue.",
+        ),
+        "results": (
+            "results:results",
+            "Compare a campaign's variants with control, by conversion event and in revenue: rates, uplift, winner.",
+        ),
+        "winner": (
+            "results:winner",
+            "Say who is the winner on the primary conversion event, or why there is none yet.",
+        ),
+        "explain": (
+            "explaining:explain",
+            "Explain why a user converted on a campaign, or why not: each conversion event, and revenue.",
+        ),
+        "series": ("series:series", "Report a campaign by day, in the app group's time zone."),
+        "conversions": (
+            "lists:conversions",
+            "List the conversions of a campaign, control included: the user, the behaviour, and the receipt credited.",
+        ),
+        "recipients": (
+            "lists:recipients",
+            "List the users who received a campaign, control included: variants, receipts, conversions and revenue.",
+        ),
+        "overlap": (
+            "overlap:overlap",
+            "Count the conversions of a campaign whose behaviour also converted on other campaigns, and on which.",
+        ),
+    },
+    "Files": {
+        "export": (
+            "exporting:export",
+            "Export rows or events as files, with a manifest; run it again to continue.",
+        ),
+        "archive": (
+            "archiving:archive",
+            "Archive the log as Parquet, with personal data in files of their own.",
+        ),
+        "restore": (
+            "archiving:restore",
+            "Make a ledger from an archive, in a new or an empty database.",
+        ),
+    },
+    "Operation": {
+        "serve": (
+            "serving:serve",
+            "Serve the HTTP interface and keep the read models up to date, until stopped.",
+        ),
+        "keys": ("keys:commands", "Keys for calls over HTTP: create, list, revoke."),
+        "webhooks": (
+            "webhooks:commands",
+            "Webhooks: make, list, show, change, remove, replay, rotate, parked, release, deliver.",
+        ),
+        "verify": (
+            "operating:verify_log",
+            "Check every event against its hash, and name the first that differs.",
+        ),
+        "audit": (
+            "auditing:audit",
+            "Judge every fact again by independent rules in SQL, and compare.",
+        ),
+        "projections": (
+            "read_models:projections",
+            "Show each read model's version, position, lag and rows.",
+        ),
+        "rebuild": (
+            "read_models:rebuild",
+            "Rebuild read models from the first event, verify them, and switch to them.",
+        ),
+        "rollback": (
+            "read_models:rollback",
+            "Go back to the read models that `rebuild --keep-old` kept.",
+        ),
+        "project": (
+            "operating:project",
+            "Keep the read models up to date in a process of its own, until stopped.",
+        ),
+    },
+    "A first look": {
+        "demo": (
+            "demo:demo",
+            "Import a month of a small shop's life, and show its reports and three explanations.",
+        ),
+    },
 }
-"""By name of a command its module in this room, and what in it is the command, or a group of them."""
+"""By section and name: what in this room is the command, and the first line of its help, known before it is loaded."""
 
 
-def command_line(arguments: Sequence[str]) -> typer.Typer:
-    """The commands; where the first argument is one of them it alone, for all of them take a while to load."""
-    cli = typer.Typer(
-        name="conversions",
-        help=HELP,
-        no_args_is_help=True,
-        add_completion=False,
-        rich_markup_mode="rich",
-        pretty_exceptions_enable=False,
-    )
-    cli.callback()(options)
-    for name in arguments[:1] if arguments and arguments[0] in _COMMANDS else _COMMANDS:
-        module, _, command = _COMMANDS[name].partition(".")
-        found = getattr(import_module(f"infrastructure.cli.{module}"), command)
-        if isinstance(found, typer.Typer):
-            cli.add_typer(found, name=name)
-        else:
-            cli.command(name)(found)
-    return cli
+def command_line() -> Any:  # noqa: ANN401 - Typer keeps Click's types to itself
+    """All commands, none of them loaded."""
+    cli = typer.Typer(cls=LazyCommands, help=HELP, no_args_is_help=True, pretty_exceptions_enable=False)
+    cli.callback()(_begin)
+    group: Any = get_command(cli)
+    group.add_table(COMMANDS)
+    read_lightly(group)
+    return group
 
 
-def options(database: DatabaseOption = None) -> None:
-    """Decides which campaigns turned users into customers, and can explain every number."""
-    logging.configure(settings())
-    choose_database(database)
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as Typer calls it
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - no command needs it
+
+        typer.echo(f"conversions {version('conversion-ledger')}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+]
+
+
+def _begin(database: DatabaseOption = None, _version: VersionOption = False) -> None:  # noqa: FBT002
+    """What comes before any command: logging, and the database that is named before it."""
+    from infrastructure import logging  # noqa: PLC0415 - help needs no logging and no database
+    from infrastructure.cli import opening  # noqa: PLC0415
+
+    logging.configure(opening.settings())
+    opening.choose_database(database)
 
 
 def main() -> None:
     """The entry point of the command `conversions`."""
     try:
-        command_line(sys.argv[1:])()
-    except Refused as refused:
-        _fail(str(refused), refused.code, refused.place, refused.status)
-    except DomainError as error:
-        _fail(error.message, error.code, error.place, REFUSED)
-    except UnreadableFile as error:
-        _fail(str(error), "unreadable_file", "", UNREADABLE)
-    except OtherCode as other:
-        _fail(str(other), "other_code", "", REFUSED)
-    except ProjectionStopped as stopped:
-        advice = "; `conversions verify` checks the log"
-        _fail(f"{stopped}{advice}", "projection_stopped", "", REFUSED)
-    except (UnusableDatabase, NewerSchema) as error:
-        _fail(str(error), "unusable_database", "", UNREADABLE)
-    except (PersistenceError, SQLAlchemyError) as error:
-        _fail_by_database(error)
-    except BrokenPipeError:
-        # Whoever reads has seen enough; Python would complain once more when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        command_line()(prog_name="conversions")
+    except Exception as error:  # noqa: BLE001 - what is no expected failure is raised again
+        from infrastructure.cli.failures import fail  # noqa: PLC0415 - few commands fail
 
-
-def _fail_by_database(error: Exception) -> NoReturn:
-    reason = str(error).splitlines()[0]
-    for kind, (code, advice) in _ADVICE.items():
-        if isinstance(error, kind):
-            _fail(f"{reason}{advice}", code, "", UNREADABLE)
-    _fail(f"the database refused: {reason}; nothing of what it refused is kept", "database", "", UNREADABLE)
-
-
-_ADVICE: dict[type[Exception], tuple[str, str]] = {
-    DiskFull: ("disk_full", "; make room, then run it again: nothing of what it refused is kept"),
-    Busy: ("database_busy", ": others kept the database busy; try again"),
-    ConnectionLost: ("database_away", ": is the database up? What was not acknowledged may be sent again"),
-    OutcomeUnknown: ("outcome_unknown", ": send it again, what was recorded is not recorded twice"),
-}
-
-
-def _fail(message: str, code: str, place: str, status: int) -> NoReturn:
-    """Say on standard error what went wrong, as JSON where JSON was asked for."""
-    if "--json" in sys.argv:
-        sys.stderr.write(json.dumps({"error": {"code": code, "message": message, "place": place}}) + "\n")
-    else:
-        where = f" at {place}" if place else ""
-        err.print(
-            f"[red]error[/] [bold]{code}[/]{shown(where)}: {shown(message)}", highlight=False, soft_wrap=True
-        )
-    raise SystemExit(status)
+        fail(error)

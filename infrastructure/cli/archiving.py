@@ -19,20 +19,10 @@ from infrastructure.archive import (
     read_manifest,
 )
 from infrastructure.archive.parquet_files import interruptible
-from infrastructure.cli.console import (
-    INTERRUPTED,
-    UNREADABLE,
-    Bar,
-    DatabaseOption,
-    JsonOption,
-    Refused,
-    catch_up,
-    err,
-    opened,
-    out,
-    plain,
-    print_json,
-)
+from infrastructure.cli.console import Bar, err, out, plain, print_json
+from infrastructure.cli.opening import catch_up, opened
+from infrastructure.cli.options import DatabaseOption, JsonOption
+from infrastructure.cli.refused import INTERRUPTED, UNREADABLE, Refused
 from infrastructure.composition import Service
 from projections.engine.projection import UnreadableLog
 from projections.registry import WITH_IMPORTS
@@ -47,8 +37,9 @@ def archive(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Archive the log as Parquet, with who its users are and what was said freely in files of their own.
+    """Archive the log as Parquet, with personal data in files of their own.
 
+    Run it again to add what was recorded since, and to drop personal data that was erased.
     Again, it adds what was recorded since; those other files are written anew, without what was erased. Killed at any
     moment, the archive is as it was: run it again.
     """
@@ -69,7 +60,7 @@ def restore(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Make a ledger out of an archive alone, in an empty or a new database: all of it, or nothing.
+    """Make a ledger from an archive, in a new or an empty database.
 
     Every file and every event is checked first. Users get new keys; keys of the interface, webhooks and rejects are not
     in an archive.

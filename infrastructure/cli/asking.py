@@ -11,8 +11,9 @@ import typer
 
 from application.ledger import UnknownCampaign
 from application.queries.reads import AskedCampaign, BadQuestion, NotDraftedYet, Reads
-from infrastructure.cli.console import Refused, catch_up, only_app_group, opened
+from infrastructure.cli.opening import catch_up, only_app_group, opened
 from infrastructure.cli.options import bad_option
+from infrastructure.cli.refused import Refused
 from infrastructure.composition import Service
 from projections.engine.projection import UnreadableLog
 

@@ -11,20 +11,16 @@ from rich.table import Table
 
 from application.queries.assignments import MOST_USER_IDS, BadUserId, checked_user_id
 from domain.campaigns.assignment import Assignment, Because
-from infrastructure.cli.campaigns import CampaignArgument
-from infrastructure.cli.console import (
+from infrastructure.cli.console import out, plain, print_json, shown
+from infrastructure.cli.figures import NO_FIGURE, counted
+from infrastructure.cli.opening import only_app_group, opened
+from infrastructure.cli.options import (
     AppGroupOption,
+    CampaignArgument,
     DatabaseOption,
     JsonOption,
-    only_app_group,
-    opened,
-    out,
-    plain,
-    print_json,
-    shown,
+    bad_option,
 )
-from infrastructure.cli.figures import NO_FIGURE, counted
-from infrastructure.cli.options import bad_option
 from infrastructure.inbound.files.byte_lines import Overlong, read_lines
 from infrastructure.inbound.files.byte_source import ByteSource
 

@@ -27,20 +27,10 @@ from infrastructure.audit.decisions import audit_decisions
 from infrastructure.audit.outcome import AuditResult
 from infrastructure.audit.spark_session import NoSpark
 from infrastructure.cli import audit_tables, decision_tables
-from infrastructure.cli.console import (
-    INTERRUPTED,
-    REFUSED,
-    UNREADABLE,
-    Bar,
-    DatabaseOption,
-    JsonOption,
-    Refused,
-    database_url,
-    err,
-    opened,
-    out,
-    print_json,
-)
+from infrastructure.cli.console import Bar, err, out, print_json
+from infrastructure.cli.opening import database_url, opened
+from infrastructure.cli.options import DatabaseOption, JsonOption
+from infrastructure.cli.refused import INTERRUPTED, REFUSED, UNREADABLE, Refused
 from infrastructure.composition import open_for_reading
 from infrastructure.migrations import OlderSchema
 from projections.engine.projection import UnreadableLog
@@ -93,7 +83,7 @@ def audit(  # noqa: PLR0913 - a command's options
     database: DatabaseOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Judge every fact anew, by rules in SQL that share nothing with the code that decided, and compare.
+    """Judge every fact again by independent rules in SQL, and compare.
 
     What stands by the rules is compared with what the streams say and with what the read models say, conversion by
     conversion and purchase by purchase. It changes nothing; read models that are behind are brought up to date first.

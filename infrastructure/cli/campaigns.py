@@ -15,28 +15,15 @@ from domain.app_group import AppGroup
 from domain.campaigns.campaign import Campaign
 from infrastructure.access.operator import stamp
 from infrastructure.cli.asking import ask_about, reads_of
-from infrastructure.cli.console import (
-    ROOMY,
-    UNREADABLE,
-    AppGroupOption,
-    DatabaseOption,
-    JsonOption,
-    Refused,
-    only_app_group,
-    opened,
-    out,
-    print_json,
-    shown,
-)
+from infrastructure.cli.console import ROOMY, out, print_json, shown
 from infrastructure.cli.figures import conversion_event, deadline, percent, revenue
+from infrastructure.cli.opening import only_app_group, opened
+from infrastructure.cli.options import AppGroupOption, CampaignArgument, DatabaseOption, JsonOption
+from infrastructure.cli.refused import UNREADABLE, Refused
 from infrastructure.composition import Service
 from projections.campaign_report.reading import CampaignReport
 
-commands = typer.Typer(
-    help="Campaigns: apply a file, list, show, launch, stop, archive.", no_args_is_help=True
-)
-
-CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id.")]
+commands = typer.Typer(no_args_is_help=True)
 
 
 @commands.command()

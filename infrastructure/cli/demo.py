@@ -29,7 +29,7 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Make a month of a small shop's life, import it, and show the reports and three explanations."""
+    """Import a month of a small shop's life, and show its reports and three explanations."""
     directory = Path(tempfile.mkdtemp(prefix="conversions-demo-")) if directory is None else directory
     directory.mkdir(parents=True, exist_ok=True)
     facts, campaigns = directory / "facts.jsonl", directory / "campaigns.json"

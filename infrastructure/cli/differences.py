@@ -1,19 +1,20 @@
 """`conversions report --diff` for people: which figures changed between two instants, and the changes behind them."""
 
 from decimal import Decimal
-from typing import Any
-
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from application.queries.differences import FigureChange, ReportDifference, Value
 from domain import money
 from domain.campaigns.conversion_events import LETTERS
 from domain.facts import Fact, type_of
 from domain.journey.decisions import Conversion, Occurrence, Receipt
-from infrastructure.cli.console import out, shown
+from infrastructure.cli.console import new_table, out, shown
 from infrastructure.cli.figures import NO_FIGURE, format_instant, percent, say, thousands
 from projections.campaign_report.as_of import Clock
 from projections.campaign_report.changes import Change
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _CLOCKS: dict[Clock, str] = {
     "recorded": "what the report said changed",
@@ -37,8 +38,8 @@ def show(found: ReportDifference) -> None:
         say(f"  [dim]and {more:,} more of {difference.changes_total:,}: --limit shows them[/]")
 
 
-def _table(figures: list[FigureChange]) -> Table:
-    table = Table()
+def _table(figures: list[FigureChange]) -> "Table":
+    table = new_table()
     for heading in ("Variant", "Figure"):
         table.add_column(heading)
     for heading in ("Before", "After", "Difference"):

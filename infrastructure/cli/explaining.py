@@ -4,19 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
-from infrastructure.cli.console import (
-    AppGroupOption,
-    DatabaseOption,
-    JsonOption,
-    only_app_group,
-    opened,
-    out,
-    print_json,
-    shown,
-)
+from infrastructure.cli.console import out, print_json, shown
 from infrastructure.cli.explained_revenue import describe_idle, describe_revenue
 from infrastructure.cli.fact_words import describe_behaviour, describe_kind, describe_variant
 from infrastructure.cli.figures import conversion_event, deadline, format_instant, say
+from infrastructure.cli.opening import only_app_group, opened
+from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption
 
 
 def explain(

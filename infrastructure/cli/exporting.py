@@ -9,21 +9,10 @@ import msgspec
 import typer
 from rich.table import Table
 
-from infrastructure.cli.console import (
-    INTERRUPTED,
-    UNREADABLE,
-    AppGroupOption,
-    Bar,
-    DatabaseOption,
-    JsonOption,
-    Refused,
-    err,
-    only_app_group,
-    opened,
-    out,
-    plain,
-    print_json,
-)
+from infrastructure.cli.console import Bar, err, out, plain, print_json
+from infrastructure.cli.opening import only_app_group, opened
+from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption
+from infrastructure.cli.refused import INTERRUPTED, UNREADABLE, Refused
 from infrastructure.export import FORMATS, WHAT, BadExport, Export, ExportRequest, Manifest, open_source
 from projections.engine.projection import UnreadableLog
 
@@ -44,7 +33,7 @@ def export(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Export rows as part files, with a manifest of positions, counts and hashes; again, an export goes on.
+    """Export rows or events as files, with a manifest; run it again to continue.
 
     Killed at any moment, run it again. Of events only what was recorded since is added, as further parts; read models
     that have moved meanwhile are exported anew.

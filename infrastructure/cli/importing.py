@@ -9,23 +9,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from infrastructure.cli.console import (
-    INTERRUPTED,
-    SOME_REJECTED,
-    UNREADABLE,
-    AppGroupOption,
-    Bar,
-    DatabaseOption,
-    JsonOption,
-    Refused,
-    err,
-    only_app_group,
-    opened,
-    out,
-    plain,
-    print_json,
-)
+from infrastructure.cli.console import Bar, err, out, plain, print_json
 from infrastructure.cli.figures import counted
+from infrastructure.cli.opening import only_app_group, opened
+from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption
+from infrastructure.cli.refused import INTERRUPTED, SOME_REJECTED, UNREADABLE, Refused
 from infrastructure.inbound.files import FORMATS, FactFile
 from infrastructure.inbound.importing import Import, Rejected, Totals
 
@@ -55,7 +43,7 @@ def import_facts(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Take the facts of files: each once, each with a verdict of its own; the reports are current afterwards.
+    """Import facts from files, then bring the reports up to date.
 
     Exit status: 0 all taken, 3 some rejected, 2 a file could not be read.
     """

@@ -11,20 +11,12 @@ from application.commands.definitions import read_deadline
 from domain.instants import from_microseconds, microseconds, printed
 from infrastructure.access import keys
 from infrastructure.access.keys import Key, Scope
-from infrastructure.cli.console import (
-    AppGroupOption,
-    DatabaseOption,
-    JsonOption,
-    Refused,
-    err,
-    opened,
-    out,
-    print_json,
-    shown,
-)
-from infrastructure.cli.options import bad_option
+from infrastructure.cli.console import err, out, print_json, shown
+from infrastructure.cli.opening import opened
+from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption, bad_option
+from infrastructure.cli.refused import Refused
 
-commands = typer.Typer(help="Keys for calls over HTTP: create, list, revoke.", no_args_is_help=True)
+commands = typer.Typer(no_args_is_help=True)
 
 _DAYS = re.compile(r"[0-9]{1,6}[smhd]", re.ASCII)
 

@@ -12,17 +12,9 @@ from application.queries.conversions import read_conversions
 from application.queries.pages import Cut, Page
 from application.queries.recipients import read_recipients
 from infrastructure.cli.asking import CsvOption, VariantOption, asking, print_csv
-from infrastructure.cli.campaigns import CampaignArgument
-from infrastructure.cli.console import (
-    AppGroupOption,
-    DatabaseOption,
-    JsonOption,
-    err,
-    out,
-    print_json,
-    shown,
-)
+from infrastructure.cli.console import err, out, print_json, shown
 from infrastructure.cli.figures import NO_FIGURE, revenue, say
+from infrastructure.cli.options import AppGroupOption, CampaignArgument, DatabaseOption, JsonOption
 
 UserOption = Annotated[str | None, typer.Option("--user", metavar="ID", help="Only this user.")]
 LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show at most so many.")]

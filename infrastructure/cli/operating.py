@@ -4,22 +4,16 @@ import signal
 
 import typer
 
-from infrastructure.cli.console import (
-    REFUSED,
-    Bar,
-    DatabaseOption,
-    JsonOption,
-    err,
-    opened,
-    out,
-    print_json,
-)
+from infrastructure.cli.console import Bar, err, out, print_json
+from infrastructure.cli.opening import opened
+from infrastructure.cli.options import DatabaseOption, JsonOption
+from infrastructure.cli.refused import REFUSED
 from infrastructure.event_store.integrity import verify
 from infrastructure.read_models.worker import ProjectionWorker
 
 
 def verify_log(database: DatabaseOption = None, json_output: JsonOption = False) -> None:  # noqa: FBT002
-    """Read every event and check it against its hash; names the first bad position (exit status 1)."""
+    """Check every event against its hash, and name the first that differs."""
     with opened(database) as service, Bar() as progress:
         found = verify(service.database, lambda done, newest: progress.show("events", done, newest))
     good = found.first_bad_position is None
@@ -46,7 +40,7 @@ def verify_log(database: DatabaseOption = None, json_output: JsonOption = False)
 
 
 def project(database: DatabaseOption = None) -> None:
-    """Keep the read models current until stopped (Ctrl-C, SIGTERM): a process of its own, beside those that write.
+    """Keep the read models up to date in a process of its own, until stopped.
 
     Waits for a database that is away. Exit status: 0 when it was stopped, 1 when a read model could not go on.
     """

@@ -1,9 +1,27 @@
-"""What options name: instants and days, as people and scripts write them; what makes no sense is refused."""
+"""Options that several commands share, and how instants and days are read from options."""
 
 from datetime import date, datetime
+from typing import Annotated
 
-from application.commands.values import BadTime, read_instant
-from infrastructure.cli.console import Refused
+import typer
+
+from application.instants import BadTime, read_instant
+from infrastructure.cli.refused import Refused
+
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="SQLAlchemy URL; else CONVERSIONS_DATABASE_URL; else sqlite:///conversions.db.",
+    ),
+]
+AppGroupOption = Annotated[
+    str | None,
+    typer.Option("--app-group", metavar="GROUP", help="The app group; left out, the only one there is."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id.")]
 
 
 def bad_option(option: str, message: str) -> Refused:

@@ -6,9 +6,9 @@ from application.queries.overlap import read_overlap
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
 from infrastructure.cli.asking import asking
-from infrastructure.cli.campaigns import CampaignArgument
-from infrastructure.cli.console import AppGroupOption, DatabaseOption, JsonOption, out, print_json, shown
+from infrastructure.cli.console import out, print_json, shown
 from infrastructure.cli.figures import bar, bar_width, conversion_event, deadline, percent, say
+from infrastructure.cli.options import AppGroupOption, CampaignArgument, DatabaseOption, JsonOption
 from projections.overlap.reading import Overlap
 
 

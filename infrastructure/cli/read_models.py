@@ -10,33 +10,17 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from infrastructure.cli.console import (
-    INTERRUPTED,
-    Bar,
-    DatabaseOption,
-    JsonOption,
-    Refused,
-    database_url,
-    err,
-    opened,
-    out,
-    print_json,
-)
+from infrastructure.cli.console import Bar, err, out, print_json
+from infrastructure.cli.opening import database_url, opened
+from infrastructure.cli.options import DatabaseOption, JsonOption
+from infrastructure.cli.refused import INTERRUPTED, Refused
 from infrastructure.composition import Service
 from infrastructure.metrics import describe_read_models
 from infrastructure.read_models.folding_pool import FoldingPool, start_folding
 from projections.engine import generations
+from projections.engine.old_generations import discard, roll_back
 from projections.engine.projection import Projection
-from projections.engine.rebuilding import (
-    Folding,
-    NotVerified,
-    Rebuilding,
-    Rebuilt,
-    RebuiltElsewhere,
-    discard,
-    here,
-    roll_back,
-)
+from projections.engine.rebuilding import Folding, NotVerified, Rebuilding, Rebuilt, RebuiltElsewhere, here
 from projections.engine.status import ReadModelStatus, read_statuses
 from projections.registry import PROJECTIONS
 
@@ -64,7 +48,10 @@ def projections(
         bool, typer.Option("--metrics", help="Print them in the text format of Prometheus.")
     ] = False,
 ) -> None:
-    """Say how each read model stands: version, position, lag, whether it moves, rows. Exit status 1 if one stopped."""
+    """Show each read model's version, position, lag and rows.
+
+    Exit status: 1 if a read model stopped.
+    """
     with opened(database) as service, service.database.reading() as connection:
         projector = service.projector
         now = projector.clock()
@@ -141,7 +128,7 @@ def rebuild(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Build read models anew from position zero, beside those that are read, and switch them in once verified.
+    """Rebuild read models from the first event, verify them, and switch to them.
 
     Interrupted or killed, it goes on where it was when it is run again. Live writes go on throughout.
     """
@@ -254,7 +241,7 @@ def rollback(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Go back to the generation of a read model that `rebuild --keep-old` kept; again: forward."""
+    """Go back to the read models that `rebuild --keep-old` kept."""
     with opened(database) as service:
         try:
             gone = roll_back(service.projector, named(names))

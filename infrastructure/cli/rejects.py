@@ -11,25 +11,17 @@ from application.commands.intake import Verdict
 from domain.errors import FactRefused
 from domain.instants import microseconds
 from infrastructure.access.operator import stamp
-from infrastructure.cli.console import (
-    SOME_REJECTED,
-    AppGroupOption,
-    DatabaseOption,
-    JsonOption,
-    only_app_group,
-    opened,
-    out,
-    print_json,
-    shown,
-)
-from infrastructure.cli.options import instant
+from infrastructure.cli.console import out, print_json, shown
+from infrastructure.cli.opening import only_app_group, opened
+from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption, instant
+from infrastructure.cli.refused import SOME_REJECTED
 from infrastructure.composition import Service
 from infrastructure.inbound import earlier, rejects
 from infrastructure.inbound.files.fact_rows import without_context
 from infrastructure.inbound.files.json_lines import read_object
 from infrastructure.inbound.rejects import Reject
 
-commands = typer.Typer(help="Facts that were not taken: list, retry, forget.", no_args_is_help=True)
+commands = typer.Typer(no_args_is_help=True)
 
 _PAGE = 1_000
 _SHOWN = 50

@@ -1,12 +1,10 @@
 """A campaign's report as tables for people."""
 
-from typing import Any, NamedTuple
-
-from rich.table import Table
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from application.queries.reads import Days
 from application.queries.report import AnyReport, CurrentReport, ReportAsOf, ReportOfDays
-from infrastructure.cli.console import out, shown
+from infrastructure.cli.console import new_table, out, shown
 from infrastructure.cli.figures import (
     bar,
     bar_width,
@@ -20,6 +18,9 @@ from infrastructure.cli.figures import (
 from projections.campaign_report.reading import CampaignReport
 from projections.figures import Figures
 from projections.recipients.reading import EventMature, Mature
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 class _Row(NamedTuple):
@@ -91,8 +92,8 @@ def _rows(found: CampaignReport, mature: Mature | None) -> list[_Row]:
     return [*rows, _Row(label, found.totals, "bold", of.get(None)), *controls]
 
 
-def _figures(found: CampaignReport, rows: list[_Row]) -> Table:
-    table = Table()
+def _figures(found: CampaignReport, rows: list[_Row]) -> "Table":
+    table = new_table()
     table.add_column("Variant")
     for heading in (
         "Receipts",
@@ -111,11 +112,11 @@ def _figures(found: CampaignReport, rows: list[_Row]) -> Table:
     return table
 
 
-def _conversions(event: dict[str, Any], rows: list[_Row]) -> Table:
+def _conversions(event: dict[str, Any], rows: list[_Row]) -> "Table":
     """A table of one conversion event, its rates drawn against the best."""
     index = event["index"]
     hope = f"{conversion_event(event)} within {deadline(event['deadline_seconds'])}"
-    table = Table(title=f"{event['letter']}  {shown(hope)}", title_justify="left", title_style="bold")
+    table = new_table(title=f"{event['letter']}  {shown(hope)}", title_justify="left", title_style="bold")
     table.add_column("Variant")
     with_mature = any(row.mature for row in rows)
     for heading in ("Conversions", "Rate", *(("Mature rate", "Open") if with_mature else ())):

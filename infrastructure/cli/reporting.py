@@ -11,6 +11,7 @@ from application.queries.report import (
     MOST_CHANGES,
     USUAL_CHANGES,
     AnyReport,
+    read_clock,
     read_difference,
     read_report,
     read_report_as_of,
@@ -18,9 +19,16 @@ from application.queries.report import (
 )
 from infrastructure.cli import differences, report_tables
 from infrastructure.cli.asking import CsvOption, asking, print_csv, refusing
-from infrastructure.cli.campaigns import CampaignArgument
-from infrastructure.cli.console import AppGroupOption, DatabaseOption, JsonOption, print_json
-from infrastructure.cli.options import bad_option, day, instant
+from infrastructure.cli.console import print_json
+from infrastructure.cli.options import (
+    AppGroupOption,
+    CampaignArgument,
+    DatabaseOption,
+    JsonOption,
+    bad_option,
+    day,
+    instant,
+)
 from projections.campaign_report.as_of import Clock
 
 AsOfOption = Annotated[
@@ -114,9 +122,7 @@ def _question(given: Mapping[str, Any]) -> _Question:
     """The question that these options ask; raises Refused where they exclude one another."""
     days = [option for option in ("--received-from", "--to") if option in given]
     _refuse_combinations(given, days)
-    clock = given.get("--clock", "recorded")
-    if clock not in get_args(Clock):
-        raise bad_option("--clock", f"{clock!r} is no clock: {' or '.join(get_args(Clock))}")
+    clock = read_clock(given.get("--clock", "recorded"))
     if "--as-of" in given:
         at = instant("--as-of", given["--as-of"])
         return lambda asked: read_report_as_of(asked, at, clock)

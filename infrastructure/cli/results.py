@@ -9,18 +9,16 @@ from application.queries.reads import AskedCampaign
 from domain.campaigns.evidence import DecidingTest
 from infrastructure.access.operator import stamp
 from infrastructure.cli.asking import ask_about, refusing
-from infrastructure.cli.campaigns import CampaignArgument
-from infrastructure.cli.console import (
+from infrastructure.cli.console import print_json, shown
+from infrastructure.cli.figures import say
+from infrastructure.cli.opening import opened, settings
+from infrastructure.cli.options import (
     AppGroupOption,
+    CampaignArgument,
     DatabaseOption,
     JsonOption,
-    opened,
-    print_json,
-    settings,
-    shown,
+    bad_option,
 )
-from infrastructure.cli.figures import say
-from infrastructure.cli.options import bad_option
 from infrastructure.composition import Service
 
 TestOption = Annotated[
@@ -49,7 +47,7 @@ def results(
     database: DatabaseOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Compare a campaign's variants with control, on each conversion event and in revenue: rates, uplift, winner."""
+    """Compare a campaign's variants with control, by conversion event and in revenue: rates, uplift, winner."""
     # Imported here: scipy, behind these modules, takes long to load.
     from application.queries.results import read_results  # noqa: PLC0415
     from infrastructure.cli import result_tables, results_svg  # noqa: PLC0415
@@ -82,7 +80,10 @@ def winner(
     database: DatabaseOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Say who is the winner on the primary conversion event, or why there is none yet; the exit status is then 1."""
+    """Say who is the winner on the primary conversion event, or why there is none yet.
+
+    Exit status: 0 for a winner, 1 for none.
+    """
     if declare and check:
         raise bad_option("--check", "use --declare or --check, not both")
     with opened(database) as service, refusing():

@@ -10,8 +10,9 @@ from application.queries.results import ExperimentResults
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment.proportions import Interval
 from domain.experiment.results import EventResults
-from infrastructure.cli.console import UNREADABLE, Refused, plain
+from infrastructure.cli.console import plain
 from infrastructure.cli.figures import conversion_event, deadline
+from infrastructure.cli.refused import UNREADABLE, Refused
 from infrastructure.cli.result_tables import FARTHEST, deciding_interval, ends
 from infrastructure.cli.result_words import describe_mismatch, few
 

@@ -14,17 +14,10 @@ from domain.campaigns.evidence import SelectionEvidence
 from domain.instants import from_microseconds, printed
 from infrastructure.access.operator import stamp
 from infrastructure.cli.asking import ask_about, reads_of, refusing
-from infrastructure.cli.console import (
-    AppGroupOption,
-    DatabaseOption,
-    JsonOption,
-    opened,
-    out,
-    print_json,
-    shown,
-)
+from infrastructure.cli.console import out, print_json, shown
 from infrastructure.cli.figures import counted, percent
-from infrastructure.cli.options import bad_option
+from infrastructure.cli.opening import opened
+from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption, bad_option
 from infrastructure.composition import Service
 
 
@@ -44,8 +37,9 @@ def select(
     database: DatabaseOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Let weights follow conversions, where a campaign asks for it: at most twice a day; control's weight stays.
+    """Let weights follow conversions, at most twice a day, where a campaign asks for it.
 
+    Control's weight stays.
     It is safe to run this at any time, and twice: a run that comes too soon changes nothing.
     """
     if (campaign is None) != due or (due and check):

@@ -11,9 +11,9 @@ from application.queries.series import read_series
 from domain.campaigns.conversion_events import LETTERS
 from infrastructure.cli import options
 from infrastructure.cli.asking import CsvOption, VariantOption, asking, print_csv, refusing
-from infrastructure.cli.campaigns import CampaignArgument
-from infrastructure.cli.console import AppGroupOption, DatabaseOption, JsonOption, out, print_json, shown
+from infrastructure.cli.console import out, print_json, shown
 from infrastructure.cli.figures import bar, bar_width, revenue, say
+from infrastructure.cli.options import AppGroupOption, CampaignArgument, DatabaseOption, JsonOption
 from projections.series.clock import Clock
 from projections.series.reading import Day, DayFigures, Series
 

@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from infrastructure.cli.console import UNREADABLE, DatabaseOption, Refused, database_url, err, opened
-from infrastructure.cli.options import bad_option
+from infrastructure.cli.console import err
+from infrastructure.cli.opening import database_url, opened
+from infrastructure.cli.options import DatabaseOption, bad_option
+from infrastructure.cli.refused import UNREADABLE, Refused
 from infrastructure.database import sqlite_file
 from infrastructure.http.settings import HttpSettings
 
@@ -22,7 +24,7 @@ def serve(
     ] = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Serve the interface for other services over HTTP, and keep the read models current, until stopped.
+    """Serve the HTTP interface and keep the read models up to date, until stopped.
 
     Every setting may come from the environment: CONVERSIONS_HTTP_PORT and so on (docs/http.md).
     """

@@ -10,24 +10,13 @@ import typer
 from rich.table import Column, Table
 
 from application.commands.definitions import read_command
-from infrastructure.cli.console import (
-    AppGroupOption,
-    DatabaseOption,
-    JsonOption,
-    err,
-    only_app_group,
-    opened,
-    out,
-    print_json,
-    shown,
-)
+from infrastructure.cli.console import err, out, print_json, shown
+from infrastructure.cli.opening import only_app_group, opened
+from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption
 from infrastructure.outbound.webhooks.administration import ChangeWebhook, MakeWebhook, Webhooks
 from infrastructure.outbound.webhooks.settings import webhook_settings
 
-commands = typer.Typer(
-    help="Webhooks: make, list, show, change, remove, replay, rotate, parked, release, deliver.",
-    no_args_is_help=True,
-)
+commands = typer.Typer(no_args_is_help=True)
 
 Webhook = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id, as `webhooks list` shows it.")]
 Types = Annotated[
@@ -42,7 +31,7 @@ _SHOWN = 1_000
 @contextmanager
 def _managing(database: str | None, app_group: str | None) -> Iterator[Webhooks]:
     with opened(database) as service:
-        yield Webhooks(service.database, service.ledger, service.log, only_app_group(service, app_group))
+        yield Webhooks(service.database, service.ledger, only_app_group(service, app_group))
 
 
 @commands.command()

@@ -40,7 +40,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A read transaction: one consistent view of everything that was committed before its first query."""
-        with self.dialect.failures(), self._connected("reading") as connection:
+        with self.dialect.failures(), self._transaction("reading") as connection:
             yield connection
 
     def writing(self) -> AbstractContextManager[Connection]:
@@ -57,7 +57,7 @@ class Database:
     @contextmanager
     def _writing(self, purpose: Purpose) -> Iterator[Connection]:
         # The order matters: first the turn of this process, then the lock of the database.
-        with self.dialect.failures(), self._turns, self._connected(purpose) as connection:
+        with self.dialect.failures(), self._turns, self._transaction(purpose) as connection:
             yield connection
             self._commit(connection)
             self.dialect.tidy(connection)
@@ -73,7 +73,7 @@ class Database:
             raise
 
     @contextmanager
-    def _connected(self, purpose: Purpose) -> Iterator[Connection]:
+    def _transaction(self, purpose: Purpose) -> Iterator[Connection]:
         """A connection in a transaction, which is rolled back unless the caller commits it."""
         connection = self.dialect.connect(purpose)
         try:

@@ -129,7 +129,7 @@ class SQLite(Dialect):
         self._long_log = size + _LONG_LOG if busy else _LONG_LOG
 
     def announce(self, connection: Connection) -> None:
-        """Do nothing: whoever follows the log looks every few milliseconds."""
+        """Do nothing: whoever follows the log polls it."""
 
     @contextmanager
     def listen(self) -> Iterator[Callable[[float], None]]:

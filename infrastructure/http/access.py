@@ -77,7 +77,7 @@ class Access:
         return await self._caller(text, "Basic", scopes)
 
     async def _caller(self, text: str, scheme: str, scopes: tuple[Scope, ...]) -> Caller:
-        key = self._known(text) or await run_in_threadpool(self._look_up, text)
+        key = self._recall(text) or await run_in_threadpool(self._look_up, text)
         if key is None:
             raise _unauthorized("this key is unknown, revoked or expired", scheme)
         bind_contextvars(app_group=key.app_group, key_id=key.key_id)
@@ -88,7 +88,7 @@ class Access:
             raise Problem(HTTPStatus.FORBIDDEN, "missing_scope", detail)
         return Caller(key)
 
-    def _known(self, text: str) -> Key | None:
+    def _recall(self, text: str) -> Key | None:
         with self._lock:
             until, key = self._remembered.get(text, (0.0, None))
         expired = key is not None and key.expires_at is not None and key.expires_at <= self._clock()

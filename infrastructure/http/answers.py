@@ -31,7 +31,7 @@ def respond_tagged(
 
     The tag leaves positions out: a report with the same figures at a later position is the same report.
     """
-    tag = f'W/"{hashlib.sha256(encode(_without_position(value))).hexdigest()[:32]}{"-csv" if csv else ""}"'
+    tag = f'W/"{hashlib.sha256(encode(_drop_positions(value))).hexdigest()[:32]}{"-csv" if csv else ""}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
@@ -40,10 +40,10 @@ def respond_tagged(
     return response
 
 
-def _without_position(value: dict[str, Any]) -> dict[str, Any]:
+def _drop_positions(value: dict[str, Any]) -> dict[str, Any]:
     """A value without its position, nor those of the values in it."""
     return {
-        name: _without_position(each) if isinstance(each, dict) else each
+        name: _drop_positions(each) if isinstance(each, dict) else each
         for name, each in value.items()
         if name != "position"
     }

@@ -57,6 +57,23 @@ _THREADS = 40
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
+_ROOMS = (
+    facts,
+    campaigns,
+    assignments,
+    experiments,
+    reports,
+    other_times,
+    lists,
+    users,
+    operation,
+    segment,
+    braze,
+    stream,
+    webhooks,
+)
+"""The modules whose routes are served."""
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -92,21 +109,7 @@ def create(
         openapi_url=None,
         redirect_slashes=False,
     )
-    for room in (
-        facts,
-        campaigns,
-        assignments,
-        experiments,
-        reports,
-        other_times,
-        lists,
-        users,
-        operation,
-        segment,
-        braze,
-        stream,
-        webhooks,
-    ):
+    for room in _ROOMS:
         app.include_router(room.routes)
     _describe(app)
     _handle_problems(app)
@@ -173,7 +176,7 @@ def _handle_problems(app: FastAPI) -> None:
         status, headers = HTTPStatus(error.status_code), dict(error.headers or {})
         code = status.phrase.lower().replace(" ", "_")
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = ", ".join(_methods(app, request.scope["path"]))
+            headers["Allow"] = ", ".join(_find_methods(app, request.scope["path"]))
         return problems.respond(Problem(status, code, str(error.detail), headers=headers))
 
     @app.exception_handler(RequestValidationError)
@@ -183,7 +186,7 @@ def _handle_problems(app: FastAPI) -> None:
         return problems.respond(Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=place))
 
 
-def _methods(app: FastAPI, path: str) -> list[str]:
+def _find_methods(app: FastAPI, path: str) -> list[str]:
     """The methods of a path; each of them is a route of its own."""
     routes = [route for route in app.routes if isinstance(route, Route) and route.path_regex.match(path)]
     return sorted({method for route in routes for method in route.methods or ()})
@@ -227,7 +230,7 @@ class Outside:
             elif not head:
                 await send(message)
 
-        with self._tracing(scope) as span, bound_contextvars(request_id=request_id, **_trace(scope)):
+        with self._tracing(scope) as span, bound_contextvars(request_id=request_id, **_read_trace(scope)):
             try:
                 await self._app(scope, receive, send_on)
             except Exception:
@@ -237,10 +240,10 @@ class Outside:
                 await problems.respond(_UNFORESEEN)(scope, receive, send_on)
             finally:
                 _count(scope, status, time.perf_counter() - started)
-                describe_span(span, scope["method"], _route(scope), status)
+                describe_span(span, scope["method"], _find_route(scope), status)
 
 
-def _trace(scope: Scope) -> dict[str, str]:
+def _read_trace(scope: Scope) -> dict[str, str]:
     """The trace id of a request, from the W3C's header `traceparent`."""
     for name, value in scope["headers"]:
         if name == b"traceparent" and (form := _TRACEPARENT.fullmatch(value.decode("latin-1"))):
@@ -248,13 +251,13 @@ def _trace(scope: Scope) -> dict[str, str]:
     return {}
 
 
-def _route(scope: Scope) -> str:
+def _find_route(scope: Scope) -> str:
     """The path as the route declares it, so that metrics and logs hold no id."""
     return str(getattr(scope.get("route"), "path", "none"))
 
 
 def _count(scope: Scope, status: int, seconds: float) -> None:
-    route = _route(scope)
+    route = _find_route(scope)
     metrics.REQUESTS.labels(scope["method"], route, status).inc()
     metrics.SECONDS.labels(route).observe(seconds)
     log.info(

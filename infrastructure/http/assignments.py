@@ -35,12 +35,12 @@ async def assign_users(request: Request, state: Shared, caller: Reader, campaign
     The weights in force choose a variant for all others.
     """
     sent = await read_body(request, state.settings.body_bytes)
-    return respond(await asyncio.to_thread(_assigned, state, caller, campaign_id, sent))
+    return respond(await asyncio.to_thread(_assign, state, caller, campaign_id, sent))
 
 
-def _assigned(state: State, caller: Caller, campaign_id: str, sent: bytes) -> dict[str, Any]:
+def _assign(state: State, caller: Caller, campaign_id: str, sent: bytes) -> dict[str, Any]:
     try:
-        found = state.assignments.assign(caller.app_group, campaign_id, _user_ids(sent))
+        found = state.assignments.assign(caller.app_group, campaign_id, _read_user_ids(sent))
     except TooManyUserIds as refusal:
         status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         raise Problem(status, refusal.code, refusal.message, place=refusal.place) from None
@@ -51,7 +51,7 @@ def _assigned(state: State, caller: Caller, campaign_id: str, sent: bytes) -> di
     }
 
 
-def _user_ids(sent: bytes) -> list[object]:
+def _read_user_ids(sent: bytes) -> list[object]:
     try:
         stated = read_json(sent)
     except FactRefused as refusal:

@@ -20,7 +20,7 @@ _WINDOW_BYTES = 8 * 1024 * 1024
 
 async def read_body(request: Request, limit: int) -> bytes:
     """Read the whole body and unpack it; raises Problem for more than `limit` bytes, slowness or another packing."""
-    packed = await _received(request, limit)
+    packed = await _receive(request, limit)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding == "identity":
         return packed
@@ -33,14 +33,14 @@ async def read_body(request: Request, limit: int) -> bytes:
             headers={"Accept-Encoding": "gzip, zstd"},
         )
     if len(packed) > _INLINE_BYTES:
-        return await asyncio.to_thread(_unpacked, unpack, packed, limit)
-    return _unpacked(unpack, packed, limit)
+        return await asyncio.to_thread(_unpack_within, unpack, packed, limit)
+    return _unpack_within(unpack, packed, limit)
 
 
 _INLINE_BYTES = 16 * 1024
 
 
-async def _received(request: Request, limit: int) -> bytes:
+async def _receive(request: Request, limit: int) -> bytes:
     length = request.headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length) > limit:
         raise _too_large(limit)
@@ -66,7 +66,7 @@ async def _received(request: Request, limit: int) -> bytes:
 _Unpack = Callable[[bytes, int], bytes]
 
 
-def _unpacked(unpack: _Unpack, packed: bytes, limit: int) -> bytes:
+def _unpack_within(unpack: _Unpack, packed: bytes, limit: int) -> bytes:
     try:
         plain = unpack(packed, limit)
     except (zlib.error, zstandard.ZstdError, ValueError):
@@ -80,7 +80,7 @@ def _unpacked(unpack: _Unpack, packed: bytes, limit: int) -> bytes:
     return plain
 
 
-def _gunzipped(packed: bytes, limit: int) -> bytes:
+def _gunzip(packed: bytes, limit: int) -> bytes:
     unpacker = zlib.decompressobj(wbits=31)
     plain = unpacker.decompress(packed, limit + 1)
     if len(plain) <= limit and (not unpacker.eof or unpacker.unused_data):
@@ -97,7 +97,7 @@ def _unzstd(packed: bytes, limit: int) -> bytes:
     return plain
 
 
-_UNPACKERS: dict[str, _Unpack] = {"gzip": _gunzipped, "x-gzip": _gunzipped, "zstd": _unzstd}
+_UNPACKERS: dict[str, _Unpack] = {"gzip": _gunzip, "x-gzip": _gunzip, "zstd": _unzstd}
 
 
 def _too_large(limit: int) -> Problem:

@@ -17,7 +17,7 @@ from application.queries.app_groups import app_group_as_json
 from application.queries.campaigns import campaign_as_filed
 from domain.campaigns.campaign import Campaign, stream_id
 from domain.errors import FactRefused
-from infrastructure.http import schemas
+from infrastructure.http import list_shapes, schemas
 from infrastructure.http.answers import respond, respond_tagged
 from infrastructure.http.bodies import read_body
 from infrastructure.http.idempotency import once
@@ -68,7 +68,7 @@ async def change_app_group(request: Request, state: Shared, caller: Manager) -> 
 
     The app group is made if it does not exist; its time zone is fixed from then on.
     """
-    command = read_command(AppGroupCommand, await _object(request, state))
+    command = read_command(AppGroupCommand, await _read_object(request, state))
     stamp = caller.stamp(new_command_id())
     group = await asyncio.to_thread(state.campaigns.change_group, caller.app_group, command, stamp)
     return respond(app_group_as_json(group))
@@ -89,7 +89,7 @@ async def make_campaign(request: Request, state: Shared, caller: Manager) -> Res
     another, call `PATCH /v1/app-group` first. With the header Idempotency-Key, the same request sent again gets the
     same answer. A refusal frees the key.
     """
-    raw = await _object(request, state)
+    raw = await _read_object(request, state)
     command = read_command(CampaignCommand, raw)
 
     def make(command_id: str) -> tuple[HTTPStatus, dict[str, Any]]:
@@ -117,7 +117,9 @@ def _create(state: State, app_group: str, command: CampaignCommand, stamp: Stamp
     "/v1/campaigns",
     summary="List campaigns",
     response_class=Response,
-    responses=schemas.describe_answers(schemas.CampaignList, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(
+        list_shapes.CampaignList, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND
+    ),
 )
 async def list_campaigns(
     state: Shared,
@@ -160,7 +162,7 @@ async def change_campaign(
     request: Request, state: Shared, caller: Manager, campaign_id: CampaignId
 ) -> Response:
     """Change the fields of a campaign that are given; the others stay. R4 says what may change when."""
-    sent = await _object(request, state)
+    sent = await _read_object(request, state)
     stated = {name: value for name, value in sent.items() if name not in _ONLY_SHOWN}
     if stated.setdefault("id", campaign_id) != campaign_id:
         detail = "the id of a campaign never changes: leave it out, or give the one in the path"
@@ -197,7 +199,7 @@ _add_step(
 )
 
 
-async def _object(request: Request, state: State) -> dict[str, Any]:
+async def _read_object(request: Request, state: State) -> dict[str, Any]:
     sent = await read_body(request, state.settings.body_bytes)
     try:
         return read_json(sent)

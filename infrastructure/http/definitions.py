@@ -26,6 +26,10 @@ _STATED: dict[str, dict[str, Any]] = {
 }
 """Descriptions of the fields of conversion events in requests, in addition to what their models say."""
 
+Position = Annotated[str, Field(description="Opaque: send it back unchanged.")]
+Revenue = Annotated[dict[str, str], Field(description="Decimal text by ISO 4217 currency.")]
+Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
 
 class Shape(BaseModel):
     """The shape of an answer: all fields are present, and no others."""

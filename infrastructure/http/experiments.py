@@ -13,7 +13,7 @@ from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.problems import Problem
 from infrastructure.http.reports import CampaignQuestions, Questions
 from infrastructure.http.state import Manager, Shared, new_command_id
-from infrastructure.settings import Settings
+from infrastructure.settings import read_settings
 
 if TYPE_CHECKING:
     from application.queries.results import ExperimentResults
@@ -44,7 +44,7 @@ async def results(
     ] = 0.1,
 ) -> Response:
     """Compare variants with control, on each conversion event and in revenue: rates, uplift, health, and the winner."""
-    return respond_tagged(request, (await _read_results(questions, _test(test), uplift)).as_json())
+    return respond_tagged(request, (await _read_results(questions, _read_test(test), uplift)).as_json())
 
 
 @routes.post(
@@ -62,7 +62,7 @@ async def declare_winner(
     # The statistical distributions take long to load, so that only these two routes load them.
     from application.queries.results import declare_winner as declare  # noqa: PLC0415
 
-    found = await _read_results(CampaignQuestions(state, caller, campaign_id), _test(test))
+    found = await _read_results(CampaignQuestions(state, caller, campaign_id), _read_test(test))
     if found.results.decision.winner is not None:
         stamp = caller.stamp(new_command_id())
         found = await asyncio.to_thread(declare, state.experiments, found, stamp)
@@ -77,9 +77,9 @@ async def _read_results(
     return await questions.ask(lambda asked: read_results(asked, test, uplift))
 
 
-def _test(stated: str | None) -> DecidingTest:
+def _read_test(stated: str | None) -> DecidingTest:
     if stated is None:
-        return Settings().deciding_test
+        return read_settings().deciding_test
     try:
         return DecidingTest(stated)
     except ValueError:

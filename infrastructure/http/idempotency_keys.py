@@ -40,25 +40,25 @@ class IdempotencyKeys:
                 if (found := _find(connection, app_group, key)) is not None:
                     return found
                 connection.execute(insert(idempotency_keys), row)
-                return _existing(connection, app_group, key)
+                return _find_existing(connection, app_group, key)
         except IntegrityError:
             # Another request with the same key was faster.
             with self._database.reading() as connection:
-                return _existing(connection, app_group, key)
+                return _find_existing(connection, app_group, key)
 
     def free(self, claim: Row[Any]) -> None:
         """Free a key whose request was refused."""
         # The condition leaves two rows alone: one that another request claimed in the meantime, and one whose answer
         # was stored because the same request, sent at the same time, was not refused.
         with self._database.writing() as connection:
-            connection.execute(delete(idempotency_keys).where(*_same(claim), _at.answer.is_(None)))
+            connection.execute(delete(idempotency_keys).where(*_is_same(claim), _at.answer.is_(None)))
 
     def store(self, claim: Row[Any], status: int, answer: bytes) -> None:
         """Store the answer to the request that claimed a key."""
         answered = {"status": status, "answer": answer}
         try:
             with self._database.writing() as connection:
-                done = connection.execute(update(idempotency_keys).where(*_same(claim)).values(answered))
+                done = connection.execute(update(idempotency_keys).where(*_is_same(claim)).values(answered))
                 if not done.rowcount:
                     # The same request, sent at the same time, was refused and freed the key.
                     connection.execute(insert(idempotency_keys), claim._asdict() | answered)
@@ -67,7 +67,7 @@ class IdempotencyKeys:
             return
 
 
-def _same(claim: Row[Any]) -> tuple[ColumnElement[bool], ...]:
+def _is_same(claim: Row[Any]) -> tuple[ColumnElement[bool], ...]:
     return (
         _at.app_group == claim.app_group,
         _at.idempotency_key == claim.idempotency_key,
@@ -80,7 +80,7 @@ def _find(connection: Connection, app_group: str, key: str) -> Row[Any] | None:
     return connection.execute(query).one_or_none()
 
 
-def _existing(connection: Connection, app_group: str, key: str) -> Row[Any]:
+def _find_existing(connection: Connection, app_group: str, key: str) -> Row[Any]:
     found = _find(connection, app_group, key)
     assert found is not None, "it was claimed"  # noqa: S101
     return found

@@ -13,7 +13,7 @@ from application.queries.conversions import read_conversions
 from application.queries.pages import Cut, Page
 from application.queries.reads import AskedCampaign
 from application.queries.recipients import read_recipients
-from infrastructure.http import question_shapes, schemas
+from infrastructure.http import list_shapes, schemas
 from infrastructure.http.answers import respond
 from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.pages import make_cursor, read_cursor, read_limit
@@ -39,7 +39,7 @@ _RecipientKey: Any = Annotated[str, msgspec.Meta(pattern=r"^[^.]+$")]
     "/conversions",
     summary="List a campaign's conversions",
     response_class=Response,
-    responses=schemas.describe_answers(question_shapes.ConversionList, *_REFUSED),
+    responses=schemas.describe_answers(list_shapes.ConversionList, *_REFUSED),
 )
 async def list_conversions(
     questions: Questions,
@@ -61,7 +61,7 @@ async def list_conversions(
     "/recipients",
     summary="List a campaign's recipients",
     response_class=Response,
-    responses=schemas.describe_answers(question_shapes.RecipientList, *_REFUSED),
+    responses=schemas.describe_answers(list_shapes.RecipientList, *_REFUSED),
 )
 async def list_recipients(
     questions: Questions,
@@ -89,7 +89,7 @@ async def list_recipients(
     "/history",
     summary="List the changes of a campaign",
     response_class=Response,
-    responses=schemas.describe_answers(question_shapes.HistoryShape, *_REFUSED),
+    responses=schemas.describe_answers(list_shapes.HistoryShape, *_REFUSED),
 )
 async def list_history(
     state: Shared, caller: Reader, campaign_id: CampaignId, cursor: Cursor = None, limit: Limit = None

@@ -41,7 +41,7 @@ def decode_with(decode: Callable[[bytes], T], body: bytes) -> tuple[T, Decodable
     except msgspec.DecodeError:
         if b"NaN" not in body and b"Infinity" not in body:
             raise
-        decodable = _decodable(body)
+        decodable = _make_decodable(body)
         try:
             return decode(decodable.text), decodable
         except (msgspec.DecodeError, RecursionError):
@@ -50,10 +50,10 @@ def decode_with(decode: Callable[[bytes], T], body: bytes) -> tuple[T, Decodable
         raise
 
 
-def _decodable(body: bytes) -> Decodable:
-    mark = _mark()
+def _make_decodable(body: bytes) -> Decodable:
+    mark = _make_mark()
     while mark in body:
-        mark = _mark()
+        mark = _make_mark()
 
     def with_number(found: re.Match[bytes]) -> bytes:
         before, token = found.groups()
@@ -62,5 +62,5 @@ def _decodable(body: bytes) -> Decodable:
     return Decodable(_UP_TO_A_TOKEN.sub(with_number, body), mark)
 
 
-def _mark() -> bytes:
+def _make_mark() -> bytes:
     return b"0.%08d" % secrets.randbelow(10**8)

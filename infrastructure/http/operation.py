@@ -30,10 +30,10 @@ async def readyz(state: Shared) -> Response:
     """Say that the database answers and how far the read models are; 503 if it does not, or at the process's end."""
     if state.ending.is_set():
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "ending", "this process is about to end")
-    return respond(await asyncio.to_thread(_ready, state))
+    return respond(await asyncio.to_thread(_check, state))
 
 
-def _ready(state: State) -> dict[str, Any]:
+def _check(state: State) -> dict[str, Any]:
     with state.database.reading() as connection:
         newest = state.log.last_position(connection)
         found = generations.find_currents(connection, PROJECTIONS)

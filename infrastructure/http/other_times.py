@@ -4,23 +4,23 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, TypeVar, cast, get_args
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 
-from application.commands.values import BadTime, read_instant
+from application.instants import BadTime, read_instant
 from application.queries.reads import AskedCampaign, Days, Instants
 from application.queries.report import (
     MOST_CHANGES,
     USUAL_CHANGES,
+    read_clock,
     read_difference,
     read_report_as_of,
     read_report_of_days,
 )
-from infrastructure.http import question_shapes, schemas
+from infrastructure.http import report_shapes, schemas
 from infrastructure.http.problems import Problem
 from infrastructure.http.reports import CampaignQuestions, Questions, read_day, respond_report
-from projections.campaign_report.as_of import Clock
 
 routes = APIRouter(prefix="/v1/campaigns/{campaign_id}", tags=["reports"])
 
@@ -42,7 +42,7 @@ _INSTANT = "RFC 3339 with an offset, included; write `+` as `%2B`."
     "/report/as-of",
     summary="Report a campaign as of an instant",
     response_class=Response,
-    responses=schemas.describe_answers(question_shapes.ReportAsOfShape, *_REFUSED),
+    responses=schemas.describe_answers(report_shapes.ReportAsOfShape, *_REFUSED),
 )
 async def report_as_of(
     request: Request,
@@ -54,7 +54,7 @@ async def report_as_of(
 
     404 `unknown_campaign` if the campaign was drafted after the instant; the clock `occurred` answers also then.
     """
-    at, by = _read_instant("instant", instant), _read_clock(clock)
+    at, by = _read_instant("instant", instant), read_clock(clock)
     found = await _ask_log(questions, lambda asked: read_report_as_of(asked, at, by))
     return respond_report(request, found.as_json(), found.rows)
 
@@ -63,7 +63,7 @@ async def report_as_of(
     "/report/difference",
     summary="Report what changed between two instants",
     response_class=Response,
-    responses=schemas.describe_answers(question_shapes.DifferenceShape, *_REFUSED),
+    responses=schemas.describe_answers(report_shapes.DifferenceShape, *_REFUSED),
 )
 async def report_difference(
     request: Request,
@@ -79,7 +79,7 @@ async def report_difference(
 
     Each change names the user and the fact that led to it. With `Accept: text/csv`, one row for each figure.
     """
-    between, by = Instants(_read_instant("from", first), _read_instant("to", last)), _read_clock(clock)
+    between, by = Instants(_read_instant("from", first), _read_instant("to", last)), read_clock(clock)
     found = await _ask_log(questions, lambda asked: read_difference(asked, between, by, limit))
     return respond_report(request, found.as_json(), found.rows)
 
@@ -88,7 +88,7 @@ async def report_difference(
     "/report/received",
     summary="Report the receipts of some days",
     response_class=Response,
-    responses=schemas.describe_answers(question_shapes.ReportOfDaysShape, *_REFUSED),
+    responses=schemas.describe_answers(report_shapes.ReportOfDaysShape, *_REFUSED),
 )
 async def report_received(
     request: Request,
@@ -130,10 +130,3 @@ def _read_instant(name: str, text: str) -> datetime:
         return read_instant(text)
     except BadTime as error:
         raise Problem(HTTPStatus.BAD_REQUEST, error.code, error.message, place=name) from None
-
-
-def _read_clock(clock: str) -> Clock:
-    if clock not in get_args(Clock):
-        detail = f"clock is {' or '.join(get_args(Clock))}"
-        raise Problem(HTTPStatus.BAD_REQUEST, "bad_clock", detail, place="clock")
-    return cast(Clock, clock)

@@ -17,7 +17,7 @@ HEAD_SECONDS = 10.0
 HEAD_BYTES = 64 * 1024
 
 
-async def _full(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - as the server calls it
+async def _refuse(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - as the server calls it
     detail = "this process has the most connections that it may have; try again later"
     headers = {"Retry-After": "1", "Connection": "close"}
     problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", detail, headers=headers)
@@ -39,7 +39,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if len(self.connections) > most:
             # It gets an answer to its first request: without one, the client would see a broken network.
-            self.app = _full
+            self.app = _refuse
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -16,7 +16,7 @@ belongs to one app group. Errors are problem details (RFC 9457), whose `code` is
 """
 
 
-def markdown(openapi: dict[str, Any]) -> str:
+def write_markdown(openapi: dict[str, Any]) -> str:
     """The reference of all calls, by tag, and then of the shapes."""
     tags = defaultdict(list)
     for path, methods in openapi["paths"].items():
@@ -26,14 +26,14 @@ def markdown(openapi: dict[str, Any]) -> str:
     for tag, calls in tags.items():
         lines.append(f"## {tag.capitalize()}\n")
         for call in calls:
-            lines += _call(*call)
+            lines += _describe_call(*call)
     lines.append("## Shapes\n")
     for name, schema in sorted(openapi["components"]["schemas"].items()):
-        lines += _shape(name, schema)
+        lines += _describe_shape(name, schema)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _call(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
+def _describe_call(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
     yield f"### `{method} {path}`\n"
     yield operation.get("description") or operation["summary"] + "."
     yield ""
@@ -42,26 +42,26 @@ def _call(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
         yield f"- `{parameter['name']}` ({parameter['in']}{required}): {parameter.get('description', '')}"
     body = operation.get("requestBody", {}).get("content", {})
     for media, content in body.items():
-        yield f"- body, {media}: {_type(content.get('schema', {}))}"
+        yield f"- body, {media}: {_describe_type(content.get('schema', {}))}"
     for status, answer in operation.get("responses", {}).items():
-        shapes = [_type(each.get("schema", {})) for each in answer.get("content", {}).values()]
+        shapes = [_describe_type(each.get("schema", {})) for each in answer.get("content", {}).values()]
         shown = f": {', '.join(shapes)}" if any(shapes) and "problem" not in str(answer) else ""
         yield f"- {status} {answer['description']}{shown}"
     yield ""
 
 
-def _shape(name: str, schema: dict[str, Any]) -> Iterator[str]:
+def _describe_shape(name: str, schema: dict[str, Any]) -> Iterator[str]:
     yield f"### {name}\n"
     if "description" in schema:
         yield " ".join(schema["description"].split()) + "\n"
     for field, each in schema.get("properties", {}).items():
         required = "" if field in schema.get("required", ()) else ", optional"
         about = f": {each['description']}" if "description" in each else ""
-        yield f"- `{field}` ({_type(each)}{required}){about}"
+        yield f"- `{field}` ({_describe_type(each)}{required}){about}"
     yield ""
 
 
-def _type(schema: dict[str, Any]) -> str:
+def _describe_type(schema: dict[str, Any]) -> str:
     """The type of a schema, in a few words."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
@@ -69,11 +69,11 @@ def _type(schema: dict[str, Any]) -> str:
         return " | ".join(f"`{each}`" for each in schema.get("enum", [schema.get("const")]))
     for several in ("anyOf", "oneOf"):
         if several in schema:
-            return " | ".join(dict.fromkeys(_type(each) for each in schema[several]))
+            return " | ".join(dict.fromkeys(_describe_type(each) for each in schema[several]))
     if schema.get("type") == "array":
-        return f"list of {_type(schema.get('items', {}))}"
+        return f"list of {_describe_type(schema.get('items', {}))}"
     return str(schema.get("type", ""))
 
 
 if __name__ == "__main__":
-    sys.stdout.write(markdown(describe(create("sqlite:///nowhere.db"), VERSION)))
+    sys.stdout.write(write_markdown(describe(create("sqlite:///nowhere.db"), VERSION)))

@@ -15,7 +15,7 @@ from application.queries.reads import AskedCampaign, Days
 from application.queries.report import read_report
 from application.queries.rows import Row, series_rows
 from application.queries.series import read_series
-from infrastructure.http import schemas
+from infrastructure.http import report_shapes, schemas
 from infrastructure.http.accepting import CSV, wants_csv
 from infrastructure.http.access import Caller
 from infrastructure.http.answers import respond_tagged
@@ -56,13 +56,13 @@ class CampaignQuestions:
         )
 
 
-async def _questions(
+async def _make_questions(
     state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None
 ) -> CampaignQuestions:
     return CampaignQuestions(state, caller, campaign_id, wait_for)
 
 
-Questions = Annotated[CampaignQuestions, Depends(_questions)]
+Questions = Annotated[CampaignQuestions, Depends(_make_questions)]
 
 
 def respond_report(request: Request, value: dict[str, Any], rows: Callable[[], Iterable[Row]]) -> Response:
@@ -83,7 +83,7 @@ def respond_report(request: Request, value: dict[str, Any], rows: Callable[[], I
     summary="Report a campaign",
     response_class=Response,
     responses=schemas.describe_answers(
-        schemas.CurrentReportShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND
+        report_shapes.ReportShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND
     ),
 )
 async def report_campaign(request: Request, questions: Questions) -> Response:
@@ -96,7 +96,9 @@ async def report_campaign(request: Request, questions: Questions) -> Response:
     "/series",
     summary="Report a campaign by day",
     response_class=Response,
-    responses=schemas.describe_answers(schemas.SeriesShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(
+        report_shapes.SeriesShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND
+    ),
 )
 async def report_series(
     request: Request,
@@ -121,7 +123,9 @@ async def report_series(
     "/overlap",
     summary="Report the overlap with other campaigns",
     response_class=Response,
-    responses=schemas.describe_answers(schemas.OverlapShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(
+        report_shapes.OverlapShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND
+    ),
 )
 async def report_overlap(
     request: Request,

@@ -1,7 +1,7 @@
 """The shapes of requests and answers, for /openapi.json; tests compare real answers with them."""
 
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -16,15 +16,13 @@ from infrastructure.http.definitions import (
     AppGroupShape,
     CampaignChange,
     CampaignShape,
+    Instant,
     NewCampaign,
+    Position,
     Shape,
     describe_conversion_events,
 )
 from infrastructure.http.problems import MEDIA_TYPE
-
-Position = Annotated[str, Field(description="Opaque: send it back unchanged.")]
-Revenue = Annotated[dict[str, str], Field(description="Decimal text by ISO 4217 currency.")]
-Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
 class ProblemDetails(BaseModel):
@@ -90,157 +88,6 @@ class FactsTaken(Shape):
     duplicates: int
     rejected: list[Rejected]
     position: Position
-
-
-class FiguresShape(Shape):
-    """The figures of a campaign or a variant (R18, R19)."""
-
-    receipts: int
-    unique_recipients: int
-    conversions: list[int]
-    conversion_rates: list[float | None]
-    revenue: Revenue
-
-
-class HeadlineShape(FiguresShape):
-    """A campaign and its headline figures."""
-
-    campaign_id: str
-    name: str
-    kind: str
-    status: str
-
-
-class CampaignList(Shape):
-    """A page of campaigns, by id."""
-
-    app_group: str
-    position: Position
-    campaigns: list[HeadlineShape]
-    next_cursor: str | None
-
-
-class ConversionEventShape(BaseModel):
-    """A conversion event and its filter."""
-
-    index: int
-    letter: str
-    primary: bool
-    type: str
-    deadline_seconds: int
-
-
-class VariantFiguresShape(FiguresShape):
-    """The figures of a variant."""
-
-    variant_id: str
-    name: str | None
-    control: bool
-
-
-class ReportShape(Shape):
-    """A campaign's report: it holds every event up to `position`."""
-
-    app_group: str
-    campaign_id: str
-    name: str
-    kind: str
-    status: str
-    position: Position
-    revenue_window_seconds: int
-    conversion_events: list[ConversionEventShape]
-    totals: FiguresShape
-    variants: list[VariantFiguresShape]
-
-
-class EventMatureShape(Shape):
-    """Recipients whose window on a conversion event is over, how many of them converted, and the others: `open`."""
-
-    index: int
-    letter: str
-    recipients: int
-    converted: int
-    rate: float | None
-    open: int
-
-
-class VariantMatureShape(Shape):
-    """A variant's mature rates."""
-
-    variant_id: str
-    control: bool
-    conversion_events: list[EventMatureShape]
-
-
-class MatureShape(Shape):
-    """The rates of recipients whose windows were over at a full hour; the totals leave out control."""
-
-    as_of: Instant
-    position: Position
-    totals: list[EventMatureShape]
-    variants: list[VariantMatureShape]
-
-
-class CurrentReportShape(ReportShape):
-    """A campaign's report now, and the rates of recipients whose windows are over."""
-
-    mature: MatureShape
-
-
-class DayFiguresShape(Shape):
-    """The figures of a day (R20)."""
-
-    receipts: int
-    unique_recipients: int
-    conversions: list[int]
-    revenue: Revenue
-
-
-class DayShape(BaseModel):
-    """A day in the app group's time zone."""
-
-    date: str
-    totals: DayFiguresShape
-    variants: list[dict[str, Any]]
-
-
-class SeriesShape(BaseModel):
-    """A campaign by day, under one of the two clocks."""
-
-    app_group: str
-    campaign_id: str
-    clock: Literal["conversion", "receipt"]
-    time_zone: str
-    position: Position
-    days: list[DayShape]
-
-
-class EventOverlapShape(Shape):
-    """A conversion event's conversions outside control, and those whose behaviour converted elsewhere too."""
-
-    index: int
-    letter: str
-    conversions: int
-    overlapping: int
-    share: float | None
-
-
-class SharedBehavioursShape(Shape):
-    """How many behaviours converted on another campaign too."""
-
-    campaign_id: str
-    behaviours: int
-
-
-class OverlapShape(Shape):
-    """A campaign's overlap with others, or a page of it."""
-
-    app_group: str
-    campaign_id: str
-    position: Position
-    conversion_events: list[EventOverlapShape]
-    with_: Annotated[list[SharedBehavioursShape], Field(alias="with")]
-    next_cursor: str | None
 
 
 class ExplanationShape(BaseModel):
@@ -341,4 +188,14 @@ def describe(app: FastAPI, version: str) -> dict[str, Any]:
     return openapi
 
 
-__all__ = ["AppGroupShape", "CampaignShape", "Id", "Shape", "describe", "describe_answers", "describe_body"]
+__all__ = [
+    "AppGroupShape",
+    "CampaignShape",
+    "Id",
+    "Instant",
+    "Position",
+    "Shape",
+    "describe",
+    "describe_answers",
+    "describe_body",
+]

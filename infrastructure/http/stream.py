@@ -1,4 +1,4 @@
-"""`GET /v1/stream`: what is decided, as server-sent events, from a position on and as it happens (docs/webhooks.md)."""
+"""`GET /v1/stream`: decisions as server-sent events, after a position and as they are made (docs/webhooks.md)."""
 
 import asyncio
 import time
@@ -26,16 +26,16 @@ log = structlog.get_logger()
 routes = APIRouter(tags=["stream"])
 
 HEARTBEAT_SECONDS = 15.0
-"""How often a stream says that it lives, how far it is, and looks whether its key may still be used."""
+"""How often a stream sends a comment and its position, and checks that its key may still be used."""
 
 WRITE_SECONDS = 20.0
-"""How long a client may take to read what was sent before it is let go."""
+"""How long a client may take to read what was sent; after that its connection is closed."""
 
 _CHUNK_BYTES = 32 * 1024
 _RETRY_MILLISECONDS = 2_000
 _AWAY_SECONDS = 1.0
 _THREADS = 2
-"""They read pages for all streams: who waits for something else has others."""
+"""Threads that read pages for all streams; requests have other threads."""
 
 _FAILURES = (PersistenceError, SQLAlchemyError, UnreadableLog)
 
@@ -49,7 +49,7 @@ _DESCRIBED: dict[int | str, Any] = {
 
 @routes.get(
     "/v1/stream",
-    summary="Follow what is decided",
+    summary="Follow decisions",
     response_class=Response,
     responses=schemas.describe_answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND) | _DESCRIBED,
 )
@@ -58,29 +58,33 @@ async def follow(
     state: Shared,
     caller: Reader,
     after: Annotated[str | None, Query(description="A position; from now on if left out.")] = None,
-    types: Annotated[str | None, Query(description="Types of events with commas between; all.")] = None,
-    campaign_id: Annotated[str | None, Query(description="Of one campaign alone.")] = None,
-    last_event_id: Annotated[str | None, Header(description="Goes before `after`.")] = None,
+    types: Annotated[
+        str | None, Query(description="Types of events, separated by commas; all if left out.")
+    ] = None,
+    campaign_id: Annotated[str | None, Query(description="Only of this campaign.")] = None,
+    last_event_id: Annotated[
+        str | None, Header(description="Used instead of `after` if both are given.")
+    ] = None,
 ) -> Response:
     """Send conversions, restatements, withdrawals and revenue as they are decided, in the order of the log.
 
-    The id of an event is its position: a stream that begins after it goes on where another ended.
+    The id of an event is its position. To go on where a stream ended, send the id of its last event.
     """
     wanted = Wanted(caller.app_group, read_types((types or "").split(",")), campaign_id)
     if campaign_id is not None:
         await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)
-    hub = _hub(request, state)
+    hub = _find_hub(request, state)
     newest = await asyncio.to_thread(hub.feed.newest)
     place = "after" if last_event_id is None else "Last-Event-ID"
     asked = after if last_event_id is None else last_event_id
-    begin = newest if asked is None else position_of(asked, newest, place)
+    begin = newest if asked is None else read_position(asked, newest, place)
     return EventStream(request, state, hub, wanted, begin)
 
 
-def position_of(text: str, newest: int, place: str) -> int:
-    """A position as it was answered, of an event there is; raises Problem."""
+def read_position(text: str, newest: int, place: str) -> int:
+    """Read the position of an existing event; raises Problem."""
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        detail = f"{place} is a position as it was answered"
+        detail = f"{place} is a position from an answer of this ledger"
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_position", detail, place=place)
     if int(text) > newest:
         detail = "no event has this position yet: it is not of this ledger, or was not acknowledged"
@@ -89,7 +93,7 @@ def position_of(text: str, newest: int, place: str) -> int:
 
 
 class _Hub:
-    """What the streams of a process share: one look at the end of the log for all, and threads to read it."""
+    """What the streams of a process share: one task that watches the end of the log, and threads that read it."""
 
     def __init__(self, state: State) -> None:
         self.feed = state.feed
@@ -100,7 +104,7 @@ class _Hub:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """A place for a stream; raises Problem where all are taken."""
+        """Take a place for a stream; raises Problem if all places are taken."""
         if self._open >= self._state.settings.streams:
             detail = "as many streams are open as this process serves; try again later"
             headers = {"Retry-After": "10"}
@@ -108,23 +112,23 @@ class _Hub:
         self._open += 1
         metrics.STREAMS.inc()
         if self._open == 1:
-            self._begin()
+            self._start()
         try:
             yield
         finally:
             self._open -= 1
             metrics.STREAMS.dec()
             if not self._open:
-                self._end()
+                self._stop()
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         self._pool = ThreadPoolExecutor(_THREADS, "streams")
         self._tail, self._tailing = Tail(self._state.database), ThreadPoolExecutor(1, "tail")
         self._following = asyncio.create_task(self._follow(self._tail, self._tailing))
 
-    def _end(self) -> None:
+    def _stop(self) -> None:
         self._following.cancel()
-        # It has one thread: whatever it does now ends first.
+        # The pool has one thread, so that the tail is closed after the wait that may be going on.
         self._tailing.submit(self._tail.close)
         for pool in (self._tailing, self._pool):
             pool.shutdown(wait=False)
@@ -145,10 +149,10 @@ class _Hub:
                 self._moved = asyncio.Event()
 
     async def page(self, wanted: Wanted, after: int) -> tuple[Page, list[bytes]]:
-        """A page of what is wanted after a position, and its events as they are sent."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._sent, wanted, after)
+        """Read a page of the wanted events after a position; returns also the bytes to send."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, wanted, after)
 
-    def _sent(self, wanted: Wanted, after: int) -> tuple[Page, list[bytes]]:
+    def _read(self, wanted: Wanted, after: int) -> tuple[Page, list[bytes]]:
         page = self.feed.page(wanted, after)
         parts = [bytearray()]
         for each in page.events:
@@ -157,13 +161,13 @@ class _Hub:
             parts[-1] += b"id: %d\ndata: %s\n\n" % (each.position, self.feed.envelope(each))
         return page, [bytes(part) for part in parts if part]
 
-    async def beyond(self, position: int, seconds: float) -> None:
-        """Return once the log goes on after a position, the process is about to end, or time is over."""
+    async def wait_beyond(self, position: int, seconds: float) -> None:
+        """Wait until the log goes beyond a position, the process is about to end, or the time is over."""
         if self._newest <= position:
-            await _first(seconds, self._moved.wait(), self._state.ending.wait())
+            await _run_until_first(seconds, self._moved.wait(), self._state.ending.wait())
 
 
-def _hub(request: Request, state: State) -> _Hub:
+def _find_hub(request: Request, state: State) -> _Hub:
     found = getattr(request.app.state, "streams", None)
     if found is None:
         found = request.app.state.streams = _Hub(state)
@@ -175,10 +179,10 @@ Send = Callable[[MutableMapping[str, Any]], Any]
 
 
 class EventStream(Response):
-    """Sends a page after the other, each once the one before was read, to a client that reads in time."""
+    """Sends page after page, each after the client has read the one before; a client that is too slow is cut off."""
 
     def __init__(self, request: Request, state: State, hub: _Hub, wanted: Wanted, begin: int) -> None:
-        # Buffering proxies would keep events back.
+        # Without these headers, proxies that buffer would hold events back.
         headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
         super().__init__(headers=headers, media_type="text/event-stream")
         del self.headers["content-length"]
@@ -189,7 +193,7 @@ class EventStream(Response):
         self._position = begin
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Stream until the client or the process goes; nothing follows the head alone (HEAD), nor has that a place."""
+        """Stream until the client goes or the process ends. HEAD gets the headers only, and takes no place."""
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         if scope.get("head"):
             await send(start)
@@ -197,7 +201,7 @@ class EventStream(Response):
         try:
             with self._hub.place():
                 await send(start)
-                await _first(None, self._write(receive, send), _gone(receive))
+                await _run_until_first(None, self._write(receive, send), _wait_until_gone(receive))
         except Problem as problem:
             await problems.respond(problem)(scope, receive, send)
 
@@ -213,8 +217,8 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _parts(self) -> AsyncIterator[bytes]:
-        told = self._position
-        yield b"retry: %d\n%s" % (_RETRY_MILLISECONDS, _at(told))
+        sent = self._position
+        yield b"retry: %d\n%s" % (_RETRY_MILLISECONDS, _at(sent))
         beat = time.monotonic() + HEARTBEAT_SECONDS
         while not self._state.ending.is_set():
             try:
@@ -225,18 +229,18 @@ class EventStream(Response):
             for part in parts:
                 yield part
             self._position = page.position
-            told = page.events[-1].position if page.events else told
+            sent = page.events[-1].position if page.events else sent
             if page.position >= page.newest:
-                await self._hub.beyond(page.position, beat - time.monotonic())
+                await self._hub.wait_beyond(page.position, beat - time.monotonic())
             if time.monotonic() >= beat:
                 if not await self._may_go_on():
                     break
-                yield b": heartbeat\n" + (_at(self._position) if self._position > told else b"\n")
-                told, beat = self._position, time.monotonic() + HEARTBEAT_SECONDS
+                yield b": heartbeat\n" + (_at(self._position) if self._position > sent else b"\n")
+                sent, beat = self._position, time.monotonic() + HEARTBEAT_SECONDS
         yield b": the stream ends here\nretry: %d\n%s" % (_RETRY_MILLISECONDS, _at(self._position))
 
     async def _may_go_on(self) -> bool:
-        """Whether the key may still be used; where that cannot be found out now, it is asked again later."""
+        """Whether the key may still be used; yes if that cannot be found out now, because it is asked again later."""
         try:
             await self._state.access.bearer(self._request, Scope.READ, Scope.MANAGE)
         except Problem as problem:
@@ -247,26 +251,26 @@ class EventStream(Response):
 
 
 def _at(position: int) -> bytes:
-    """Says how far a stream is: an event without data, which moves the client's last event id and tells it nothing."""
+    """An event without data: it moves the client's last event id to a position, and the client ignores it otherwise."""
     return b"event: position\nid: %d\n\n" % position
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def _break_off(receive: Receive) -> None:
-    """Let go of a connection with what was not read of it: closed, it would wait for a client that reads no more."""
-    # ASGI has no word for it; the server's own object behind `receive` has the connection.
+    """Drop a connection and what the client has not read: a normal close would wait for the client to read it."""
+    # ASGI cannot say this; the server's own object behind `receive` has the connection.
     transport = getattr(getattr(receive, "__self__", None), "transport", None)
     if transport is not None:
         transport.abort()
-        await _gone(receive)
+        await _wait_until_gone(receive)
 
 
-async def _first(seconds: float | None, *coroutines: Any) -> None:
-    """Run some at once until the first has ended, or time is over; an error of it is raised."""
+async def _run_until_first(seconds: float | None, *coroutines: Any) -> None:
+    """Run coroutines at once until the first ends, whose error is raised, or the time is over; cancel the others."""
     tasks = [asyncio.ensure_future(each) for each in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -40,7 +40,7 @@ async def explain_user(
     response_class=Response,
     responses=schemas.describe_answers(schemas.JourneyShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
-async def list_journey(
+async def tell_journey(
     state: Shared,
     caller: Reader,
     user_id: UserId,

@@ -1,4 +1,4 @@
-"""Webhooks over HTTP: made, changed, removed, replayed; their parked lines; their secrets, shown once."""
+"""Webhooks over HTTP: make, change, remove and replay them, release parked queues, and make new secrets."""
 
 import asyncio
 from http import HTTPStatus
@@ -46,7 +46,7 @@ C = TypeVar("C", bound=Command)
 
 
 class WebhookShape(schemas.Shape):
-    """A webhook; `failing` is what went wrong last where something is tried again or parked."""
+    """A webhook; `failing` is the last failure, if an event is being tried again or a queue is parked."""
 
     id: str
     app_group: str
@@ -64,7 +64,7 @@ class WebhookShape(schemas.Shape):
 
 
 class WebhookWithSecret(WebhookShape):
-    """A webhook and its secret, this once; null where the same idempotency key is answered again."""
+    """A webhook and its secret, which is shown once; null if the same idempotency key is answered again."""
 
     secret: str | None
 
@@ -77,7 +77,7 @@ class WebhookList(schemas.Shape):
 
 
 class ParkedShape(schemas.Shape):
-    """A user's line that is parked; `position` is of the event that was not acknowledged."""
+    """A user's queue that is parked; `position` is that of the event that was not acknowledged."""
 
     user_id: str | None
     parked_at: schemas.Instant
@@ -88,19 +88,19 @@ class ParkedShape(schemas.Shape):
 
 
 class ParkedList(schemas.Shape):
-    """A page of parked lines."""
+    """A page of parked queues."""
 
     parked: list[ParkedShape]
     next_cursor: str | None
 
 
 class Released(schemas.Shape):
-    """How many lines go on."""
+    """How many queues were released."""
 
     released: int
 
 
-def _body_of(model: type[BaseModel]) -> dict[str, Any]:
+def _describe_body(model: type[BaseModel]) -> dict[str, Any]:
     content = {"application/json": {"schema": model.model_json_schema()}}
     return {"requestBody": {"required": True, "content": content}}
 
@@ -113,21 +113,21 @@ def _body_of(model: type[BaseModel]) -> dict[str, Any]:
     responses=schemas.describe_answers(
         WebhookWithSecret, *_REFUSED, HTTPStatus.CONFLICT, status=HTTPStatus.CREATED
     ),
-    openapi_extra=_body_of(MakeWebhook),
+    openapi_extra=_describe_body(MakeWebhook),
 )
 async def make_webhook(request: Request, state: Shared, caller: Manager) -> Response:
-    """Make a webhook; its secret is told this once.
+    """Make a webhook; its secret is shown only in this answer.
 
-    With the header Idempotency-Key, the same request sent again makes no other, and is answered without the secret.
+    With the header Idempotency-Key, the same request sent again makes no other webhook, and its answer has no secret.
     """
-    raw = _plain(await read_body(request, _BODY_BYTES))
+    raw = _read_object(await read_body(request, _BODY_BYTES))
     asked = read_command(MakeWebhook, raw)
-    managing = state.webhooks(caller.app_group)
+    webhooks = state.webhooks(caller.app_group)
     secrets: list[str | None] = []
 
     def make(command_id: str) -> tuple[int, dict[str, Any]]:
         try:
-            made, secret = managing.make(f"wh_{command_id}", asked)
+            made, secret = webhooks.make(f"wh_{command_id}", asked)
         except TooManyWebhooks as error:
             raise Problem(HTTPStatus.CONFLICT, error.code, error.message) from None
         secrets.append(secret)
@@ -135,7 +135,7 @@ async def make_webhook(request: Request, state: Shared, caller: Manager) -> Resp
 
     key = request.headers.get("idempotency-key")
     status, value = await asyncio.to_thread(once, state.idempotency_keys, caller.app_group, key, raw, make)
-    # Beside what is kept for the key: a secret is kept in one place, and told once.
+    # The secret is not part of the answer that is stored for the key: it is stored in one place, and shown once.
     return respond(value | {"secret": secrets[0] if secrets else None}, status)
 
 
@@ -148,10 +148,10 @@ async def make_webhook(request: Request, state: Shared, caller: Manager) -> Resp
 async def list_webhooks(
     state: Shared, caller: Manager, cursor: Cursor = None, limit: Limit = None
 ) -> Response:
-    """List the webhooks of the app group by id, and how much waits for each."""
+    """List the webhooks of the app group by id, and how many events wait for each."""
     most, after = read_limit(limit), read_cursor(cursor, str) or ""
-    managing = state.webhooks(caller.app_group)
-    found = await asyncio.to_thread(managing.list_all, after, most + 1)
+    webhooks = state.webhooks(caller.app_group)
+    found = await asyncio.to_thread(webhooks.list_all, after, most + 1)
     further = make_cursor(found[most - 1]["id"]) if len(found) > most else None
     return respond({"webhooks": found[:most], "next_cursor": further})
 
@@ -163,8 +163,8 @@ async def list_webhooks(
     responses=schemas.describe_answers(WebhookShape, HTTPStatus.NOT_FOUND),
 )
 async def show_webhook(state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
-    """Show a webhook, and how much waits for it."""
-    return respond(await _asked(state, caller, "show", webhook_id))
+    """Show a webhook, and how many events wait for it."""
+    return respond(await _ask(state, caller, "show", webhook_id))
 
 
 @routes.patch(
@@ -172,12 +172,12 @@ async def show_webhook(state: Shared, caller: Manager, webhook_id: WebhookId) ->
     summary="Change a webhook",
     response_class=Response,
     responses=schemas.describe_answers(WebhookShape, *_REFUSED),
-    openapi_extra=_body_of(ChangeWebhook),
+    openapi_extra=_describe_body(ChangeWebhook),
 )
 async def change_webhook(request: Request, state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
-    """Change what is stated; one that is made active again goes on where it was."""
+    """Change the given fields; a webhook that becomes active again goes on where it was."""
     asked = _read(ChangeWebhook, await read_body(request, _BODY_BYTES))
-    return respond(await _asked(state, caller, "change", webhook_id, asked))
+    return respond(await _ask(state, caller, "change", webhook_id, asked))
 
 
 @routes.delete(
@@ -188,22 +188,22 @@ async def change_webhook(request: Request, state: Shared, caller: Manager, webho
     responses=schemas.describe_answers(None, HTTPStatus.NOT_FOUND, status=HTTPStatus.NO_CONTENT),
 )
 async def remove_webhook(state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
-    """Remove a webhook, and all that waits for it."""
-    await _asked(state, caller, "remove", webhook_id)
+    """Remove a webhook and all events that wait for it."""
+    await _ask(state, caller, "remove", webhook_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @routes.post(
     "/v1/webhooks/{webhook_id}/replay",
-    summary="Tell everything after a position again",
+    summary="Deliver everything after a position again",
     response_class=Response,
     responses=schemas.describe_answers(WebhookShape, *_REFUSED),
-    openapi_extra=_body_of(ReplayWebhook),
+    openapi_extra=_describe_body(ReplayWebhook),
 )
 async def replay_webhook(request: Request, state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
-    """Tell everything after a position again, in order for each user; parked lines stay parked."""
+    """Deliver everything after a position again, in order for each user; parked queues stay parked."""
     asked = _read(ReplayWebhook, await read_body(request, _BODY_BYTES))
-    return respond(await _asked(state, caller, "replay", webhook_id, asked.after))
+    return respond(await _ask(state, caller, "replay", webhook_id, asked.after))
 
 
 @routes.post(
@@ -213,42 +213,42 @@ async def replay_webhook(request: Request, state: Shared, caller: Manager, webho
     responses=schemas.describe_answers(WebhookWithSecret, HTTPStatus.NOT_FOUND),
 )
 async def rotate_secret(state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
-    """Make a new secret and tell it this once; the one before signs too, for a day unless set otherwise."""
-    told, secret = await _asked(state, caller, "rotate", webhook_id)
-    return respond(told | {"secret": secret})
+    """Make a new secret, shown only in this answer; the old one also signs for a day, unless set otherwise."""
+    value, secret = await _ask(state, caller, "rotate", webhook_id)
+    return respond(value | {"secret": secret})
 
 
 @routes.get(
     "/v1/webhooks/{webhook_id}/parked",
-    summary="List parked lines",
+    summary="List parked queues",
     response_class=Response,
     responses=schemas.describe_answers(ParkedList, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def list_parked(
     state: Shared, caller: Manager, webhook_id: WebhookId, cursor: Cursor = None, limit: Limit = None
 ) -> Response:
-    """List the users whose line is parked, and why."""
+    """List the users whose queue is parked, and why."""
     most, after = read_limit(limit), read_cursor(cursor, str) or ""
-    found = await _asked(state, caller, "list_parked", webhook_id, after, most + 1)
+    found = await _ask(state, caller, "list_parked", webhook_id, after, most + 1)
     further = make_cursor(found[most - 1].journey_id) if len(found) > most else None
     return respond({"parked": [each.as_json() for each in found[:most]], "next_cursor": further})
 
 
 @routes.post(
     "/v1/webhooks/{webhook_id}/parked/release",
-    summary="Let parked lines go on",
+    summary="Release parked queues",
     response_class=Response,
     responses=schemas.describe_answers(Released, *_REFUSED),
-    openapi_extra=_body_of(ReleaseLines),
+    openapi_extra=_describe_body(ReleaseLines),
 )
 async def release_parked(request: Request, state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
-    """Try the lines again that are parked: all of them, or one user's."""
+    """Try parked queues again: all of them, or one user's."""
     asked = _read(ReleaseLines, await read_body(request, _BODY_BYTES))
-    return respond({"released": await _asked(state, caller, "release", webhook_id, asked.user_id)})
+    return respond({"released": await _ask(state, caller, "release", webhook_id, asked.user_id)})
 
 
-async def _asked(state: State, caller: Manager, name: str, *arguments: Any) -> Any:  # noqa: ANN401
-    """What `Webhooks` answers, in another thread; raises Problem for a webhook that is none of the app group's."""
+async def _ask(state: State, caller: Manager, name: str, *arguments: Any) -> Any:  # noqa: ANN401
+    """Call a method of `Webhooks` in another thread; raises Problem if the app group has no such webhook."""
     try:
         return await asyncio.to_thread(getattr(state.webhooks(caller.app_group), name), *arguments)
     except UnknownWebhook as error:
@@ -256,10 +256,10 @@ async def _asked(state: State, caller: Manager, name: str, *arguments: Any) -> A
 
 
 def _read(kind: type[C], sent: bytes) -> C:
-    return read_command(kind, _plain(sent))
+    return read_command(kind, _read_object(sent))
 
 
-def _plain(sent: bytes) -> dict[str, Any]:
+def _read_object(sent: bytes) -> dict[str, Any]:
     try:
         return read_json(sent)
     except FactRefused as refusal:

@@ -16,9 +16,9 @@ from projections.engine.projection import Definitions, Rows
 class ReadModelTables:
     """Gives the tables of a generation, and keeps their statements: making one takes longer than running it."""
 
-    def __init__(self, dialect: Dialect, known: Definitions) -> None:
+    def __init__(self, dialect: Dialect, definitions: Definitions) -> None:
         self.dialect = dialect
-        self.known = known
+        self.definitions = definitions
         self._fills: dict[str, Callable[[Connection, Rows], None]] = {}
         self._selects: dict[tuple[str, int], Select[Any]] = {}
         self._deletes: dict[str, Delete] = {}
@@ -36,7 +36,7 @@ class ReadModelTables:
         """The query for rows by the first columns of the primary key; their values are the parameter `keys`."""
         if (table.name, by) not in self._selects:
             columns = list(table.primary_key)[:by]
-            wanted = self._wanted(columns)
+            wanted = self._select_keys(columns)
             same = and_(*(each == wanted.c[each.name] for each in columns))
             self._selects[table.name, by] = select(table).join(wanted, same)
         return self._selects[table.name, by]
@@ -45,11 +45,11 @@ class ReadModelTables:
         """The statement that removes rows by primary key; the keys are the parameter `keys`."""
         if table.name not in self._deletes:
             columns = list(table.primary_key)
-            wanted = select(*self._wanted(columns).c)
+            wanted = select(*self._select_keys(columns).c)
             self._deletes[table.name] = delete(table).where(tuple_(*columns).in_(wanted))
         return self._deletes[table.name]
 
-    def _wanted(self, columns: list[Any]) -> FromClause:
+    def _select_keys(self, columns: list[Any]) -> FromClause:
         return self.dialect.keys("keys", **{each.name: each.type for each in columns})
 
 
@@ -64,7 +64,7 @@ class GenerationTables:
     @property
     def definitions(self) -> Definitions:
         """What never changes once facts refer to it."""
-        return self._tables.known
+        return self._tables.definitions
 
     def __getitem__(self, table: Table) -> Table:
         return self.generation[table]

@@ -18,7 +18,7 @@ from infrastructure.read_models.reads import Behind, Waiting
 log = structlog.get_logger()
 
 EVERY_SECONDS = 600.0
-"""Between two looks: an adjustment is at most this much late."""
+"""The pause between two looks: an adjustment is late by this much at most."""
 
 _PATIENCE_SECONDS, _LOOK_SECONDS = 30.0, 0.2
 """How long it waits for the read model to hold all that was recorded before the look, and how often it tries."""
@@ -74,7 +74,7 @@ class Selecting:
             except (PersistenceError, SQLAlchemyError):
                 raise
             except Exception:
-                # Another campaign may be another app group's.
+                # The next campaign may belong to another app group, which this error is no concern of.
                 log.exception("selection.failed", **of)
 
     def _adjust_one(self, reads: Waiting, campaign: Campaign) -> None:

@@ -1,7 +1,8 @@
-"""The processes of `conversions serve`: some answer, one projects and selects, one delivers; and this one over them.
+"""The processes of `conversions serve`: some answer requests, one projects and selects, one delivers webhooks.
 
-They share a socket, made here. One that ends without being told to is begun anew; told to end, this one tells the
-others, and waits until they have finished what they had begun. They end with it, however it ends.
+The process here supervises them. It makes the socket that they share, and starts a process again that ended by itself.
+When it is told to end, it tells the others, and waits until they have finished what they had started. If it is killed,
+they end too.
 """
 
 import os
@@ -28,43 +29,43 @@ from infrastructure.http.settings import HttpSettings
 from infrastructure.outbound.webhooks.settings import WebhookSettings, webhook_settings
 from infrastructure.process.garbage import less_garbage_collection
 from infrastructure.process.parent import follow
-from infrastructure.settings import Settings
+from infrastructure.settings import read_settings
 
 log = structlog.get_logger()
 
 _SPAWN = get_context("spawn")
 _PAUSE_SECONDS = 1.0
-"""Before a process that ended is begun anew."""
+"""Between the end of a process and its new start."""
 
 
 class CannotListen(Exception):
-    """The address is taken, or is none of this machine's."""
+    """The address is in use, or does not belong to this machine."""
 
 
 @dataclass
 class _Child:
-    """A process, and how it is begun."""
+    """A process, and how to start it."""
 
     name: str
-    begin: Callable[[], SpawnProcess]
+    start: Callable[[], SpawnProcess]
     process: SpawnProcess
 
-    def again(self) -> None:
-        """Begin it anew."""
-        self.process = self.begin()
+    def restart(self) -> None:
+        """Start it again."""
+        self.process = self.start()
 
 
-def serve(database_url: str, settings: HttpSettings, told: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C; `told` hears the address once it is listened at."""
+def serve(database_url: str, settings: HttpSettings, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C; `announce` is called with the URL once connections are accepted."""
     with (
         tempfile.TemporaryDirectory(prefix="conversions-metrics-") as metrics,
-        _listening(settings) as listening,
+        _listen(settings) as listening,
     ):
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
-        _Supervision(database_url, settings, listening).run(told)
+        _Supervision(database_url, settings, listening).run(announce)
 
 
-def _listening(settings: HttpSettings) -> socket.socket:
+def _listen(settings: HttpSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -78,7 +79,7 @@ def _listening(settings: HttpSettings) -> socket.socket:
 
 
 class _Supervision:
-    """The processes, from the first to the last."""
+    """Starts the processes, watches them, and ends them."""
 
     def __init__(self, database_url: str, settings: HttpSettings, listening: socket.socket) -> None:
         self._settings = settings
@@ -87,22 +88,22 @@ class _Supervision:
         self._database_url = database_url
         self._children: list[_Child] = []
 
-    def run(self, told: Callable[[str], None]) -> None:
-        """Watch until told to end; whatever ends it, the others end with it."""
+    def run(self, announce: Callable[[str], None]) -> None:
+        """Watch the processes until SIGTERM or SIGINT, then end them; an error here ends them too."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         try:
-            self._begin()
+            self._start()
             host, port = self._listening.getsockname()[:2]
-            told(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
             while not self._ending.is_set():
                 wait([child.process.sentinel for child in self._children], timeout=0.2)
                 self._look()
         finally:
             self._finish()
 
-    def _begin(self) -> None:
-        """Begin the processes: those that answer come last, and end first."""
+    def _start(self) -> None:
+        """Start the processes. Those that answer come last here, and end first in `_finish`."""
         url, own = self._database_url, os.getpid()
         self._children.append(_child("projector", _project, url, self._settings, own))
         self._children.append(_child("deliverer", _deliver, url, webhook_settings(), own))
@@ -121,13 +122,13 @@ class _Supervision:
                 mark_process_dead(child.process.pid)  # type: ignore[no-untyped-call]
                 time.sleep(_PAUSE_SECONDS)
                 try:
-                    child.again()
+                    child.restart()
                 except OSError as error:
                     log.error("process.not_begun", name=child.name, reason=str(error))  # noqa: TRY400 - no fault of ours
 
     def _finish(self) -> None:
-        """Those that answer first; the others until the last of what they took is in the read models."""
-        # Otherwise whoever comes now would be let in by nobody, and wait.
+        """End the processes that answer, then the others, so that all facts taken get into the read models."""
+        # An open socket would let new clients connect and then wait, because no process accepts them any more.
         self._listening.close()
         others, workers = self._children[:2], self._children[2:]
         for children, patience in ((workers, self._settings.grace_seconds + 10), (others, 10.0)):
@@ -143,17 +144,17 @@ class _Supervision:
 
 
 def _child(name: str, target: Callable[..., None], *arguments: object) -> _Child:
-    def begin() -> SpawnProcess:
+    def start() -> SpawnProcess:
         process = _SPAWN.Process(target=target, args=arguments, name=name)
         process.start()
         return process
 
-    return _Child(name, begin, begin())
+    return _Child(name, start, start())
 
 
-def _begun(parent: int) -> None:
-    """Prepare a process: it ends with the one that began it, which alone hears of Ctrl-C."""
-    logging.configure(Settings())
+def _prepare(parent: int) -> None:
+    """Prepare a process: it ends when its parent ends, and leaves Ctrl-C to it."""
+    logging.configure(read_settings())
     follow(parent)
 
 
@@ -163,7 +164,7 @@ def _project(database_url: str, settings: HttpSettings, parent: int) -> None:
     from infrastructure.read_models.worker import ProjectionWorker  # noqa: PLC0415 - each process loads what it needs
     from infrastructure.serving.scheduling import Selecting  # noqa: PLC0415
 
-    _begun(parent)
+    _prepare(parent)
     with less_garbage_collection(), Service(database_url) as service:
         clock = service.projector.clock
         sweep = RejectSweep(service.database, settings.rejects_kept, settings.rejects_days, clock)
@@ -180,7 +181,7 @@ def _deliver(database_url: str, settings: WebhookSettings, parent: int) -> None:
     from infrastructure.outbound.feed import Feed  # noqa: PLC0415
     from infrastructure.outbound.webhooks.delivery import Deliverer  # noqa: PLC0415
 
-    _begun(parent)
+    _prepare(parent)
     with Service(database_url) as service:
         feed = Feed(service.database, service.definitions)
         deliverer = Deliverer(service.database, feed, settings)
@@ -189,7 +190,7 @@ def _deliver(database_url: str, settings: WebhookSettings, parent: int) -> None:
 
 
 class _Server(uvicorn.Server):
-    """A server whose streams hear that it is about to end."""
+    """A server that tells its streams when it is about to end."""
 
     def __init__(self, app: FastAPI, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -204,7 +205,7 @@ class _Server(uvicorn.Server):
 def _answer(database_url: str, settings: HttpSettings, listening: socket.socket, parent: int) -> None:
     from infrastructure.http.app import create  # noqa: PLC0415 - as above
 
-    _begun(parent)
+    _prepare(parent)
     app = create(database_url, settings)
     config = uvicorn.Config(
         app,
@@ -214,7 +215,7 @@ def _answer(database_url: str, settings: HttpSettings, listening: socket.socket,
         date_header=True,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=int(settings.grace_seconds),
-        # Not the queue of the socket, which is listened at already: what the protocol takes at a time.
+        # Uvicorn does not listen by itself here: BoundedProtocol reads this as its bound on connections.
         backlog=settings.connections,
         http=BoundedProtocol,
         lifespan="on",

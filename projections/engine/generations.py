@@ -18,7 +18,6 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
-    Index,
     Integer,
     MetaData,
     PrimaryKeyConstraint,
@@ -61,13 +60,11 @@ checkpoints = Table(
     Column("switched_at", BigInteger),
     Column("problem", Text),
     PrimaryKeyConstraint("name", "generation"),
-    *(
-        Index(f"projections_{status}", "name", unique=True, sqlite_where=only, postgresql_where=only)
-        for status, only in ((each, text(f"status = '{each}'")) for each in ("current", "building"))
-    ),
 )
 """Where each generation stands. Instants in microseconds since 1970; `tally`, while it is building, is what the log
-holds up to its position; `problem` why it stopped, if it did. One is current and one is building, at most."""
+holds up to its position; `problem` why it stopped, if it did. At most one is
+current and one is building: partial indexes ensure it, which only the migration names, because here they would load
+every database's dialect."""
 
 
 class ViewInUse(Exception):

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-import structlog
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import InternalError, OperationalError
 
@@ -26,8 +25,6 @@ from projections.engine.projection import (
     UnreadableLog,
     WritableTables,
 )
-
-log = structlog.get_logger()
 
 BATCH = 20_000
 """How many positions a batch spans."""

@@ -46,7 +46,7 @@ def test_what_a_document_calls_is_there(document: Path, tmp_path_factory: pytest
 
 def test_every_command_is_in_the_list(tmp_path: Path) -> None:
     """docs/commands.md has those that the command line lists."""
-    listed = re.findall(r"^│ ([a-z][a-z-]*) ", usage(tmp_path), re.MULTILINE)
+    listed = re.findall(r"^  ([a-z][a-z-]*)  ", usage(tmp_path), re.MULTILINE)
     assert len(listed) > 20
     found = {command[0] for command, _ in named((ROOT / "docs" / "commands.md").read_text(encoding="utf-8"))}
     assert set(listed) - found == set()

@@ -23,7 +23,7 @@ from projections.conversions.reading import (
 )
 from projections.engine import generations
 from projections.engine.columns import ExactDecimal
-from projections.engine.rebuilding import sweep
+from projections.engine.old_generations import sweep
 from projections.engine.status import read_statuses
 from tests.support.ledgers import GROUP, open_ledger, rebuilt, rows, take
 from tests.support.read_models import check_verified

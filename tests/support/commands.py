@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from infrastructure import cli, logging
-from infrastructure.cli import console
+from infrastructure.cli import opening
 from infrastructure.settings import Settings
 from tests.support import warm
 from tests.support.ledgers import url_of
@@ -77,7 +77,7 @@ def _as_a_process(
             patch.setenv(name, value)
         patch.setattr(sys, "argv", ["conversions", *arguments])
         patch.setattr(sys, "stdin", _stream(given or ""))
-        patch.setattr(console, "_chosen", {})
+        patch.setattr(opening, "_chosen", {})
         patch.setattr(logging, "configure", _configure_logging)
         stack.callback(structlog.reset_defaults)
         stack.enter_context(chdir(directory))

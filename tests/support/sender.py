@@ -17,7 +17,7 @@ from application.commands.facts import read_fact
 from infrastructure import logging
 from infrastructure.access.operator import stamp
 from infrastructure.composition import Service
-from infrastructure.settings import Settings
+from infrastructure.settings import read_settings
 
 PAUSE_SECONDS = 0.1
 
@@ -28,7 +28,7 @@ def main(url: str, app_group: str, path: str, batch: int, seed: int, share: floa
     draw = random.Random(seed)
     chosen = draw.sample(range(len(facts)), int(share * len(facts)))
     chosen += draw.sample(chosen, len(chosen) // 4)
-    logging.configure(Settings())
+    logging.configure(read_settings())
     sender = Sender(url, app_group)
     for start in range(0, len(chosen), batch):
         numbers = chosen[start : start + batch]

@@ -50,7 +50,7 @@ class Failed(BaseModel):
     errors: list[TrackError] | None = None
 
 
-class Told(BaseModel):
+class BrazeAnswer(BaseModel):
     """What was asked for."""
 
     message: Annotated[Literal["success"], Field(description="The rest is in docs/braze.md.")]
@@ -61,7 +61,7 @@ def respond(value: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Respon
     return Response(_encode(value), status, media_type=JSON)
 
 
-def _failed(problem: Problem) -> Response:
+def _respond_failed(problem: Problem) -> Response:
     headers = dict(problem.headers)
     if problem.status is HTTPStatus.TOO_MANY_REQUESTS:
         # Clients wait until this time. Without it they try again at once.
@@ -70,7 +70,7 @@ def _failed(problem: Problem) -> Response:
     return Response(content, problem.status, headers=headers, media_type=JSON)
 
 
-def _of_bad_query(error: RequestValidationError) -> Problem:
+def _from_bad_query(error: RequestValidationError) -> Problem:
     first = error.errors()[0]
     place = ".".join(str(step) for step in first["loc"][1:])
     return Problem(HTTPStatus.BAD_REQUEST, "malformed", f"{place}: {first['msg']}", place=place)
@@ -87,14 +87,14 @@ class BrazeRoute(APIRoute):
             try:
                 return await handle(request)
             except Problem as problem:
-                return _failed(problem)
+                return _respond_failed(problem)
             except RequestValidationError as error:
-                return _failed(_of_bad_query(error))
+                return _respond_failed(_from_bad_query(error))
             except DomainError as error:
-                return _failed(problems.from_refusal(error))
+                return _respond_failed(problems.from_refusal(error))
             except problems.FAILURES as error:
                 log.error("request.failed", error=type(error).__name__)  # noqa: TRY400 - never its own words
-                return _failed(problems.from_failure(error))
+                return _respond_failed(problems.from_failure(error))
 
         return handled
 

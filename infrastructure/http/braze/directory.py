@@ -16,7 +16,7 @@ from domain.campaigns.campaign import Campaign, stream_id
 from domain.campaigns.events import Kind, Status
 from domain.instants import from_microseconds, microseconds, printed
 from infrastructure.event_store.streams import Changed, read_changes
-from infrastructure.http.braze.answers import BrazeRoute, Told, describe_answers, respond
+from infrastructure.http.braze.answers import BrazeAnswer, BrazeRoute, describe_answers, respond
 from infrastructure.http.braze.times import read_instant
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
@@ -88,7 +88,7 @@ async def find_campaign(state: State, app_group: str, campaign_id: str, kind: Ki
     return campaign
 
 
-def channel_of(campaign: Campaign) -> str:
+def name_channel(campaign: Campaign) -> str:
     """The channel of a campaign by its name at Braze."""
     channel = campaign.channel or _UNSPECIFIED
     return _CHANNELS.get(channel, channel)
@@ -98,12 +98,12 @@ def channel_of(campaign: Campaign) -> str:
     "/campaigns/list",
     summary="List campaigns as Braze does",
     response_class=Response,
-    responses=describe_answers(Told),
+    responses=describe_answers(BrazeAnswer),
 )
 async def list_campaigns(state: Shared, caller: Reader, page: _AskedPage) -> Response:
     """List campaigns by when they were made, 100 on a page."""
-    listed = await _listed(state, caller.app_group, Kind.CAMPAIGN, page)
-    shown = [_line(report, changed) | {"is_api_campaign": False} for report, changed in listed]
+    listed = await _list(state, caller.app_group, Kind.CAMPAIGN, page)
+    shown = [_describe_line(report, changed) | {"is_api_campaign": False} for report, changed in listed]
     return respond({"message": "success", "campaigns": shown})
 
 
@@ -111,15 +111,15 @@ async def list_campaigns(state: Shared, caller: Reader, page: _AskedPage) -> Res
     "/canvas/list",
     summary="List canvases as Braze does",
     response_class=Response,
-    responses=describe_answers(Told),
+    responses=describe_answers(BrazeAnswer),
 )
 async def list_canvases(state: Shared, caller: Reader, page: _AskedPage) -> Response:
     """List canvases by when they were made, 100 on a page."""
-    listed = await _listed(state, caller.app_group, Kind.CANVAS, page)
-    return respond({"message": "success", "canvases": [_line(*each) for each in listed]})
+    listed = await _list(state, caller.app_group, Kind.CANVAS, page)
+    return respond({"message": "success", "canvases": [_describe_line(*each) for each in listed]})
 
 
-async def _listed(
+async def _list(
     state: State, app_group: str, kind: Kind, page: _Page
 ) -> list[tuple[CampaignReport, Changed]]:
     def read(reads: Reads) -> list[tuple[CampaignReport, Changed]]:
@@ -136,7 +136,7 @@ def _read_kind(connection: Connection, app_group: str, kind: Kind) -> list[tuple
     return [(each, changed[streams[each.campaign_id]]) for each in of_kind]
 
 
-def _line(report: CampaignReport, changed: Changed) -> dict[str, Any]:
+def _describe_line(report: CampaignReport, changed: Changed) -> dict[str, Any]:
     edited = printed(from_microseconds(changed.last))
     return {"id": report.campaign_id, "name": report.name, "last_edited": edited, "tags": []}
 
@@ -145,42 +145,42 @@ def _line(report: CampaignReport, changed: Changed) -> dict[str, Any]:
     "/campaigns/details",
     summary="Show a campaign as Braze does",
     response_class=Response,
-    responses=describe_answers(Told, HTTPStatus.NOT_FOUND),
+    responses=describe_answers(BrazeAnswer, HTTPStatus.NOT_FOUND),
 )
 async def show_campaign(state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
     """Show a campaign: its variants as messages, and its conversion events with their windows in seconds."""
     campaign = await find_campaign(state, caller.app_group, campaign_id, Kind.CAMPAIGN)
-    first, last, common = await _common(state, campaign)
-    channel = channel_of(campaign)
+    first, last, common = await _read_common(state, campaign)
+    channel = name_channel(campaign)
     messages = {
         each.id: {"channel": channel, "name": each.name or each.id}
         | ({"type": "control"} if each.control else {})
         for each in campaign.variants
     }
     own = {"first_sent": first, "last_sent": last, "messages": messages}
-    return respond(common | own | _behaviors(campaign))
+    return respond(common | own | _describe_behaviors(campaign))
 
 
 @routes.get(
     "/canvas/details",
     summary="Show a canvas as Braze does",
     response_class=Response,
-    responses=describe_answers(Told, HTTPStatus.NOT_FOUND),
+    responses=describe_answers(BrazeAnswer, HTTPStatus.NOT_FOUND),
 )
 async def show_canvas(state: Shared, caller: Reader, canvas_id: CanvasId) -> Response:
     """Show a canvas: its variants, and its conversion events with their windows in seconds."""
     canvas = await find_campaign(state, caller.app_group, canvas_id, Kind.CANVAS)
-    first, last, common = await _common(state, canvas)
+    first, last, common = await _read_common(state, canvas)
     variants = [
         {"id": each.id, "name": each.name or each.id, "first_step_ids": []}
         | ({"type": "control"} if each.control else {})
         for each in canvas.variants
     ]
     own = {"first_entry": first, "last_entry": last, "variants": variants, "steps": []}
-    return respond(common | own | _behaviors(canvas))
+    return respond(common | own | _describe_behaviors(canvas))
 
 
-async def _common(state: State, campaign: Campaign) -> tuple[str | None, str | None, dict[str, Any]]:
+async def _read_common(state: State, campaign: Campaign) -> tuple[str | None, str | None, dict[str, Any]]:
     """The first and the last day with a receipt, and what campaigns and canvases have in common."""
     group, campaign_id = campaign.app_group, campaign.campaign_id
 
@@ -192,10 +192,10 @@ async def _common(state: State, campaign: Campaign) -> tuple[str | None, str | N
 
     changed, first, last = await ask(state, read)
     zone = await asyncio.to_thread(state.definitions.zone, group)
-    return _begin(first, zone), _begin(last, zone), _stated(campaign, changed)
+    return _midnight(first, zone), _midnight(last, zone), _describe(campaign, changed)
 
 
-def _stated(campaign: Campaign, changed: Changed) -> dict[str, Any]:
+def _describe(campaign: Campaign, changed: Changed) -> dict[str, Any]:
     """What campaigns and canvases have in common; fields that this service does not know are empty."""
     return {
         "message": "success",
@@ -208,22 +208,24 @@ def _stated(campaign: Campaign, changed: Changed) -> dict[str, Any]:
         "enabled": campaign.status is Status.LAUNCHED,
         "has_post_launch_draft": False,
         "schedule_type": None,
-        "channels": [channel_of(campaign)] if campaign.channel else [],
+        "channels": [name_channel(campaign)] if campaign.channel else [],
         "tags": [],
         "teams": [],
     }
 
 
-def _begin(day: date | None, zone: ZoneInfo) -> str | None:
+def _midnight(day: date | None, zone: ZoneInfo) -> str | None:
     """The instant at which a day begins, as ISO 8601; None without a day."""
     return None if day is None else datetime.combine(day, time.min, zone).isoformat()
 
 
-def _behaviors(campaign: Campaign) -> dict[str, Any]:
-    return {"conversion_behaviors": [_behavior(each.stated()) for each in campaign.conversion_events]}
+def _describe_behaviors(campaign: Campaign) -> dict[str, Any]:
+    return {
+        "conversion_behaviors": [_describe_behavior(each.stated()) for each in campaign.conversion_events]
+    }
 
 
-def _behavior(stated: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_behavior(stated: Mapping[str, Any]) -> dict[str, Any]:
     """A conversion event under Braze's names; an event of all apps has null as its apps."""
     window = {"window": stated["deadline_seconds"]}
     match stated["type"]:

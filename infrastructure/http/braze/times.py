@@ -18,12 +18,12 @@ def read_instant(name: str, text: str, zone: tzinfo) -> datetime:
         found = datetime.fromisoformat(written)
         found = found.replace(tzinfo=zone) if found.tzinfo is None else found.astimezone(zone)
     except (ValueError, OverflowError):
-        raise _bad(name) from None
+        raise _bad_time(name) from None
     if found.year < 1970:
-        raise _bad(name)
+        raise _bad_time(name)
     return found
 
 
-def _bad(name: str) -> Problem:
+def _bad_time(name: str) -> Problem:
     detail = f"{name}: an instant is ISO 8601 and from 1970 on, such as 2026-03-01T23:59:59-05:00"
     return Problem(HTTPStatus.BAD_REQUEST, "bad_time", detail, place=name)

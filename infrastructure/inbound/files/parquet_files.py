@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet, types
 
-from application.commands.values import BadTime
+from application.instants import BadTime
 from domain.errors import FactRefused
 from domain.instants import from_microseconds
 from infrastructure.inbound.files.byte_lines import LINE_LIMIT, too_long

@@ -10,7 +10,7 @@ from application.commands.definitions import Command, Id
 from application.ledger import Ledger
 from domain.errors import DomainError
 from infrastructure.database import Database
-from infrastructure.event_store.log import EventLog
+from infrastructure.event_store.reading import last_position
 from infrastructure.outbound.feed import Wanted, read_types
 from infrastructure.outbound.webhooks import hooks, queues
 from infrastructure.outbound.webhooks.addresses import read_url
@@ -67,10 +67,9 @@ class ReleaseLines(Command):
 class Webhooks:
     """The webhooks of an app group."""
 
-    def __init__(self, database: Database, ledger: Ledger, log: EventLog, app_group: str) -> None:
+    def __init__(self, database: Database, ledger: Ledger, app_group: str) -> None:
         self._database = database
         self._ledger = ledger
-        self._log = log
         self._app_group = app_group
 
     def make(self, webhook_id: str, asked: MakeWebhook) -> tuple[dict[str, Any], str | None]:
@@ -160,7 +159,7 @@ class Webhooks:
         return Wanted(self._app_group, read_types(types or ()), campaign_id)
 
     def _read_position(self, connection: Connection, after: str | None) -> int:
-        newest = self._log.last_position(connection)
+        newest = last_position(connection)
         if after is None:
             return newest
         if not (after.isascii() and after.isdigit() and len(after) < 19 and int(after) <= newest):

@@ -32,6 +32,7 @@ from infrastructure.outbound.webhooks.queues import (
     count_waiting,
     find_due,
 )
+from infrastructure.outbound.webhooks.retries import plan_retry
 from infrastructure.outbound.webhooks.sending import Answer, Sender
 from infrastructure.outbound.webhooks.settings import WebhookSettings
 from infrastructure.outbound.webhooks.signing import sign
@@ -50,9 +51,6 @@ _FINISH_SECONDS = 8.0
 _AGAIN_SECONDS = 60.0
 _FAR = 5_000
 """Positions without a wanted event after which a webhook's position is recorded all the same."""
-_FACTOR = 3
-_MOST_FACTORS = 40
-"""After so many factors every pause is the longest one; many more would overflow a float."""
 
 _random = secrets.SystemRandom()
 
@@ -221,16 +219,17 @@ class Deliverer:
                     break
                 answer = await self._send(hook, each)
                 if answer.reason is not None:
-                    failure = self._plan_retry(turn, answer, first=first)
+                    failure = plan_retry(turn, answer, self._settings, first=first)
                     break
                 self._report(Result(turn, hook.replays, (each.position,)))
                 first = False
         except UnreadableLog as error:
-            failure = self._plan_retry(turn, Answer(f"the log cannot be read: {error}"), first=first)
+            answer = Answer(f"the log cannot be read: {error}")
+            failure = plan_retry(turn, answer, self._settings, first=first)
         except _AWAY as error:
             log.warning("delivery.waits", reason=type(error).__name__)
         except Exception as error:  # noqa: BLE001 - a queue without a last result would stay busy for ever
-            failure = self._plan_retry(turn, _describe_unforeseen(error), first=first)
+            failure = plan_retry(turn, _describe_unforeseen(error), self._settings, first=first)
         self._report(Result(turn, hook.replays, failure=failure, last=True))
 
     async def _send(self, hook: Webhook, outgoing: OutgoingEvent) -> Answer:
@@ -255,23 +254,6 @@ class Deliverer:
     def _report(self, result: Result) -> None:
         self._results.append(result)
         self._wake.set()
-
-    def _plan_retry(self, turn: Due, answer: Answer, *, first: bool) -> Failure:
-        """Decide when to try an event again, or to park its queue; only the `first` of a turn has failed before."""
-        now, settings = clock(), self._settings
-        attempts = (turn.attempts if first else 0) + 1
-        since = (turn.failing_since if first else None) or now
-        factors = min(attempts - 1, _MOST_FACTORS)
-        pause = min(settings.longest_pause_seconds, settings.first_pause_seconds * _FACTOR**factors)
-        # At random, so that events that failed together are not all sent together again.
-        pause = max(pause * _random.uniform(0.5, 1.0), answer.pause)
-        spent = attempts >= settings.attempts or now - since >= settings.budget_seconds * MICROSECONDS
-        parked = spent and not answer.gone
-        log.warning(
-            "webhook.failed", webhook=turn.webhook_id, reason=answer.reason, attempts=attempts, parked=parked
-        )
-        next_at = now + int(pause * MICROSECONDS)
-        return Failure(str(answer.reason), attempts, since, next_at, now if parked else None, answer.gone)
 
     async def _stop(self) -> None:
         """Drop everything: the process that has the lease now reads what is to be done from the database."""

@@ -79,13 +79,13 @@ def create(
         "replays": 0,
         "created_at": clock(),
     }
-    connection.execute(insert(webhooks).values(**row, **_stored(url, wanted)))
+    connection.execute(insert(webhooks).values(**row, **_to_columns(url, wanted)))
     return secret
 
 
 def find(connection: Connection, app_group: str, webhook_id: str) -> Webhook | None:
     """Find a webhook of an app group."""
-    row = connection.execute(select(webhooks).where(*_named(app_group, webhook_id))).one_or_none()
+    row = connection.execute(select(webhooks).where(*_is(app_group, webhook_id))).one_or_none()
     return None if row is None else read(row)
 
 
@@ -100,9 +100,9 @@ def change(
 ) -> None:
     """Change where a webhook goes and what it gets. One that is made active again continues where it was."""
     status, reason = (ACTIVE, None) if active else (DISABLED, BY_CALLER)
-    own = _named(app_group, webhook_id)
+    own = _is(app_group, webhook_id)
     disabled_before = connection.execute(select(_at.status).where(*own)).scalar() == DISABLED
-    values = _stored(url, wanted) | (
+    values = _to_columns(url, wanted) | (
         {"status": status, "reason": reason} if disabled_before == active else {}
     )
     connection.execute(update(webhooks).where(*own).values(values))
@@ -113,7 +113,7 @@ def change(
 
 def remove(connection: Connection, app_group: str, webhook_id: str) -> bool:
     """Remove a webhook and all that waits for it; returns whether there was one."""
-    removed = connection.execute(delete(webhooks).where(*_named(app_group, webhook_id))).rowcount
+    removed = connection.execute(delete(webhooks).where(*_is(app_group, webhook_id))).rowcount
     if removed:
         for table in (webhook_events, webhook_queues):
             connection.execute(delete(table).where(table.c.webhook_id == webhook_id))
@@ -128,14 +128,14 @@ def rotate(connection: Connection, app_group: str, webhook_id: str, seconds: flo
         "previous_secret": _at.secret,
         "previous_until": clock() + int(seconds * MICROSECONDS),
     }
-    changed = connection.execute(update(webhooks).where(*_named(app_group, webhook_id)).values(values))
+    changed = connection.execute(update(webhooks).where(*_is(app_group, webhook_id)).values(values))
     return secret if changed.rowcount else None
 
 
 def replay(connection: Connection, app_group: str, webhook_id: str, after: int) -> bool:
     """Have everything after a position sent again, in order; events that wait stay. Returns whether there is one."""
     values = {"position": after, "replays": _at.replays + 1}
-    changed = connection.execute(update(webhooks).where(*_named(app_group, webhook_id)).values(values))
+    changed = connection.execute(update(webhooks).where(*_is(app_group, webhook_id)).values(values))
     return bool(changed.rowcount)
 
 
@@ -154,11 +154,11 @@ def read(row: Row[Any]) -> Webhook:
     )
 
 
-def _named(app_group: str, webhook_id: str) -> tuple[Any, ...]:
+def _is(app_group: str, webhook_id: str) -> tuple[Any, ...]:
     return (_at.app_group == app_group, _at.webhook_id == webhook_id)
 
 
-def _stored(url: str, wanted: Wanted) -> dict[str, Any]:
+def _to_columns(url: str, wanted: Wanted) -> dict[str, Any]:
     return {
         "url": url,
         "types": None if wanted.types is None else " ".join(sorted(wanted.types)),

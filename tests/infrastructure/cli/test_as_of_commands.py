@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infrastructure.cli.app import command_line
-from infrastructure.cli.console import Refused
+from infrastructure.cli.refused import Refused
 from tests.infrastructure.cli.test_command_line import answer, ledger
 from tests.support.commands import run
 
@@ -280,9 +280,8 @@ def test_mature_rates_stand_beside_the_raw_ones(ledger: Path) -> None:
 def test_what_makes_no_sense_is_refused(options: tuple[str, ...], code: str, said: str) -> None:
     """A code, and words that say what to do; before any database is opened."""
     given = ["report", "spring-sale", "--database", "sqlite:///nowhere.db", *options]
-    commands = command_line(given)
     with pytest.raises(Refused, match=said) as refused:
-        commands(given, standalone_mode=False)
+        command_line()(given, standalone_mode=False)
     assert (refused.value.code, refused.value.status) == (code, 1)
 
 

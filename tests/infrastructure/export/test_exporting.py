@@ -79,7 +79,7 @@ COMMAND = f"""
 from infrastructure.cli import app, exporting
 from infrastructure.export import exporting as parts
 parts.PART_ROWS = parts.PAGE_ROWS = {PART_ROWS}
-app._COMMANDS["export-in-test"] = "exporting.export"
+app.COMMANDS["Files"]["export-in-test"] = ("exporting:export", "")
 app.main()
 """
 

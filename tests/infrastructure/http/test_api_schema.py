@@ -14,7 +14,7 @@ from schemathesis.specs.openapi import checks
 
 from infrastructure.access.keys import Scope
 from infrastructure.http.app import VERSION, create
-from infrastructure.http.reference import markdown
+from infrastructure.http.reference import write_markdown
 from infrastructure.http.schemas import describe
 from tests.infrastructure.http.test_http import PURCHASE, RECEIPT, SALE, post
 from tests.support.commands import ROOT
@@ -102,4 +102,4 @@ def test_the_schema_names_every_route(api: Api) -> None:
 
 def test_the_reference_is_written_from_the_schema() -> None:
     """docs/api.md is what `make api` writes."""
-    assert (ROOT / "docs" / "api.md").read_text() == markdown(DESCRIBED)
+    assert (ROOT / "docs" / "api.md").read_text() == write_markdown(DESCRIBED)

@@ -1,69 +1,33 @@
-"""The shapes of reports of other times, of lists behind a campaign's figures, and of its history."""
+"""The shapes of lists over HTTP: campaigns, conversions, recipients, and the history of a campaign."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from infrastructure.http.schemas import (
-    Instant,
-    Position,
-    ReportShape,
-    Revenue,
-    Shape,
-)
+from infrastructure.http.definitions import Instant, Position, Revenue, Shape
+from infrastructure.http.report_shapes import FiguresShape
 
 Cursor = Annotated[str | None, Field(description="Of the next page; null on the last one.")]
 Letter = Annotated[str, Field(description="A to D; A is the primary conversion event.")]
 UserIdShape = Annotated[str | None, Field(description="Null if the user's identity was erased.")]
 
 
-class AsOf(Shape):
-    """The instant of a report, and the clock by which it counts."""
+class HeadlineShape(FiguresShape):
+    """A campaign and its headline figures."""
 
-    instant: Instant
-    clock: Literal["recorded", "occurred"]
-
-
-class ReportAsOfShape(ReportShape):
-    """A campaign's report as of an instant."""
-
-    as_of: AsOf
+    campaign_id: str
+    name: str
+    kind: str
+    status: str
 
 
-class ReportOfDaysShape(ReportShape):
-    """A campaign's report of the receipts of some days; null is an open end."""
-
-    received_from: str | None
-    to: str | None
-
-
-class FigureChangeShape(Shape):
-    """A figure that changed, of a variant, or of the campaign if `variant_id` is null."""
-
-    variant_id: str | None
-    control: bool
-    figure: Literal["receipts", "unique_recipients", "conversions", "conversion_rate", "revenue"]
-    index: int | None
-    letter: str | None
-    currency: str | None
-    before: int | float | str | None
-    after: int | float | str | None
-    difference: int | float | str | None
-
-
-class DifferenceShape(Shape):
-    """What changed between two instants: figures, and the first of the changes that made them."""
+class CampaignList(Shape):
+    """A page of campaigns, by id."""
 
     app_group: str
-    campaign_id: str
-    clock: Literal["recorded", "occurred"]
-    from_: Annotated[Instant, Field(alias="from")]
-    to: Instant
-    from_position: Position
-    to_position: Position
-    figures: list[FigureChangeShape]
-    changes: list[dict[str, Any]]
-    changes_total: Annotated[int, Field(description="How many changes there are in all.")]
+    position: Position
+    campaigns: list[HeadlineShape]
+    next_cursor: str | None
 
 
 class ConversionShape(Shape):
