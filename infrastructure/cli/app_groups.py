@@ -7,11 +7,9 @@ from rich.table import Table
 
 from application.ledger import UnknownAppGroup
 from application.queries.app_groups import app_group_as_json, list_app_groups
-from infrastructure.cli.asking import reads_of
 from infrastructure.cli.console import out, print_json, shown
-from infrastructure.cli.opening import opened
-from infrastructure.cli.options import DatabaseOption, JsonOption
-from infrastructure.cli.refused import Refused
+from infrastructure.cli.opening import opened, reads_of
+from infrastructure.cli.options import DatabaseOption, JsonOption, Refused
 
 commands = typer.Typer(no_args_is_help=True)
 

@@ -21,8 +21,7 @@ from infrastructure.archive import (
 from infrastructure.archive.parquet_files import interruptible
 from infrastructure.cli.console import Bar, err, out, plain, print_json
 from infrastructure.cli.opening import catch_up, opened
-from infrastructure.cli.options import DatabaseOption, JsonOption
-from infrastructure.cli.refused import INTERRUPTED, UNREADABLE, Refused
+from infrastructure.cli.options import INTERRUPTED, UNREADABLE, DatabaseOption, JsonOption, Refused
 from infrastructure.composition import Service
 from projections.engine.projection import UnreadableLog
 from projections.registry import WITH_IMPORTS

@@ -11,8 +11,7 @@ from rich.table import Table
 
 from application.queries.assignments import MOST_USER_IDS, BadUserId, checked_user_id
 from domain.campaigns.assignment import Assignment, Because
-from infrastructure.cli.console import out, plain, print_json, shown
-from infrastructure.cli.figures import NO_FIGURE, counted
+from infrastructure.cli.console import NO_FIGURE, counted, out, plain, print_json, shown
 from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import (
     AppGroupOption,

@@ -29,8 +29,7 @@ from infrastructure.audit.spark_session import NoSpark
 from infrastructure.cli import audit_tables, decision_tables
 from infrastructure.cli.console import Bar, err, out, print_json
 from infrastructure.cli.opening import database_url, opened
-from infrastructure.cli.options import DatabaseOption, JsonOption
-from infrastructure.cli.refused import INTERRUPTED, REFUSED, UNREADABLE, Refused
+from infrastructure.cli.options import INTERRUPTED, REFUSED, UNREADABLE, DatabaseOption, JsonOption, Refused
 from infrastructure.composition import open_for_reading
 from infrastructure.migrations import OlderSchema
 from projections.engine.projection import UnreadableLog
@@ -130,8 +129,9 @@ def _check_page(html: Path | None) -> None:
         if is_new:
             html.unlink()
     except OSError as error:
-        message = f"the page cannot be written: {error}"
-        raise Refused(message, code="unwritable_file", place="--html", status=UNREADABLE) from None
+        raise Refused(
+            f"the page cannot be written: {error}", code="unwritable_file", place="--html", status=UNREADABLE
+        ) from None
 
 
 def _tell(found: AuditResult, html: Path | None, *, json_output: bool) -> None:
@@ -149,8 +149,12 @@ def _tell(found: AuditResult, html: Path | None, *, json_output: bool) -> None:
 def _refuse_with_decisions(given: Mapping[str, bool]) -> None:
     for option, is_given in given.items():
         if is_given:
-            message = f"{option} says nothing to --decisions, which replays the database; leave it out"
-            raise Refused(message, code="bad_option", place=option, status=UNREADABLE)
+            raise Refused(
+                f"{option} says nothing to --decisions, which replays the database; leave it out",
+                code="bad_option",
+                place=option,
+                status=UNREADABLE,
+            )
 
 
 def _audit_decisions(campaign: str | None, database: str | None, *, json_output: bool) -> None:

@@ -14,12 +14,25 @@ from application.queries import campaigns as queries
 from domain.app_group import AppGroup
 from domain.campaigns.campaign import Campaign
 from infrastructure.access.operator import stamp
-from infrastructure.cli.asking import ask_about, reads_of
-from infrastructure.cli.console import ROOMY, out, print_json, shown
-from infrastructure.cli.figures import conversion_event, deadline, percent, revenue
-from infrastructure.cli.opening import only_app_group, opened
-from infrastructure.cli.options import AppGroupOption, CampaignArgument, DatabaseOption, JsonOption
-from infrastructure.cli.refused import UNREADABLE, Refused
+from infrastructure.cli.console import (
+    ROOMY,
+    conversion_event,
+    deadline,
+    out,
+    percent,
+    print_json,
+    revenue,
+    shown,
+)
+from infrastructure.cli.opening import ask_about, only_app_group, opened, reads_of
+from infrastructure.cli.options import (
+    UNREADABLE,
+    AppGroupOption,
+    CampaignArgument,
+    DatabaseOption,
+    JsonOption,
+    Refused,
+)
 from infrastructure.composition import Service
 from projections.campaign_report.reading import CampaignReport
 
@@ -216,5 +229,6 @@ def _load(file: Path) -> Any:  # noqa: ANN401
     except (yaml.YAMLError, RecursionError) as error:
         raise Refused(f"{file} is no YAML or JSON: {error}", code="malformed", status=UNREADABLE) from None
     except (ValueError, TypeError) as error:
-        message = f"{file}: {error}; quote what is meant as text"
-        raise Refused(message, code="malformed", status=UNREADABLE) from None
+        raise Refused(
+            f"{file}: {error}; quote what is meant as text", code="malformed", status=UNREADABLE
+        ) from None

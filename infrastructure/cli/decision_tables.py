@@ -6,8 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from infrastructure.audit.decision_differences import Decided, DecisionAudit, Difference
-from infrastructure.cli.console import out, shown
-from infrastructure.cli.figures import format_instant, say
+from infrastructure.cli.console import format_instant, out, say, shown
 
 _SHOWN = 20
 """Differences that a terminal shows; JSON has all that the audit keeps."""

@@ -12,9 +12,9 @@ from application.queries.reads import AskedCampaign
 from application.queries.report import read_report
 from infrastructure.access.operator import stamp
 from infrastructure.cli import explaining, report_tables
-from infrastructure.cli.asking import reads_of
 from infrastructure.cli.console import Bar, err, out
 from infrastructure.cli.importing import Watching, print_totals
+from infrastructure.cli.opening import reads_of
 from infrastructure.composition import Service
 from infrastructure.demo import shop
 

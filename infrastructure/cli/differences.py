@@ -8,8 +8,16 @@ from domain import money
 from domain.campaigns.conversion_events import LETTERS
 from domain.facts import Fact, type_of
 from domain.journey.decisions import Conversion, Occurrence, Receipt
-from infrastructure.cli.console import new_table, out, shown
-from infrastructure.cli.figures import NO_FIGURE, format_instant, percent, say, thousands
+from infrastructure.cli.console import (
+    NO_FIGURE,
+    format_instant,
+    new_table,
+    out,
+    percent,
+    say,
+    shown,
+    thousands,
+)
 from projections.campaign_report.as_of import Clock
 from projections.campaign_report.changes import Change
 

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from infrastructure.cli.console import shown
+from infrastructure.cli.console import format_instant, shown
 from infrastructure.cli.fact_words import describe_variant, list_priced, list_products, list_units
-from infrastructure.cli.figures import format_instant
 
 
 def describe_revenue(explanation: dict[str, Any]) -> Iterator[str]:

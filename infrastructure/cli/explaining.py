@@ -4,10 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from infrastructure.cli.console import out, print_json, shown
+from infrastructure.cli.console import conversion_event, deadline, format_instant, out, print_json, say, shown
 from infrastructure.cli.explained_revenue import describe_idle, describe_revenue
 from infrastructure.cli.fact_words import describe_behaviour, describe_kind, describe_variant
-from infrastructure.cli.figures import conversion_event, deadline, format_instant, say
 from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption
 

@@ -11,8 +11,14 @@ from rich.table import Table
 
 from infrastructure.cli.console import Bar, err, out, plain, print_json
 from infrastructure.cli.opening import only_app_group, opened
-from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption
-from infrastructure.cli.refused import INTERRUPTED, UNREADABLE, Refused
+from infrastructure.cli.options import (
+    INTERRUPTED,
+    UNREADABLE,
+    AppGroupOption,
+    DatabaseOption,
+    JsonOption,
+    Refused,
+)
 from infrastructure.export import FORMATS, WHAT, BadExport, Export, ExportRequest, Manifest, open_source
 from projections.engine.projection import UnreadableLog
 

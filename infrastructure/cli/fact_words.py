@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from infrastructure.cli.console import shown
-from infrastructure.cli.figures import format_instant
+from infrastructure.cli.console import format_instant, shown
 
 MOST_LINES = 10
 """Lines of an order that are named one by one."""

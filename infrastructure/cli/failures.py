@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain.errors import DomainError
 from infrastructure.cli.console import err, shown
-from infrastructure.cli.refused import REFUSED, UNREADABLE, Refused
+from infrastructure.cli.options import REFUSED, UNREADABLE, Refused
 from infrastructure.database import UnusableDatabase
 from infrastructure.database.failures import Busy, ConnectionLost, DiskFull, OutcomeUnknown
 from infrastructure.inbound.files.fact_rows import UnreadableFile
@@ -37,8 +37,7 @@ def fail(error: Exception) -> None:
         case OtherCode():
             _end(str(error), "other_code", status=REFUSED)
         case ProjectionStopped():
-            message = f"{error}; `conversions verify` checks the log"
-            _end(message, "projection_stopped", status=REFUSED)
+            _end(f"{error}; `conversions verify` checks the log", "projection_stopped", status=REFUSED)
         case UnusableDatabase() | NewerSchema():
             _end(str(error), "unusable_database")
         case PersistenceError() | SQLAlchemyError():

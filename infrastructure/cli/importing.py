@@ -9,11 +9,17 @@ from typing import Annotated
 import msgspec
 import typer
 
-from infrastructure.cli.console import Bar, err, out, plain, print_json
-from infrastructure.cli.figures import counted
+from infrastructure.cli.console import Bar, counted, err, out, plain, print_json
 from infrastructure.cli.opening import only_app_group, opened
-from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption
-from infrastructure.cli.refused import INTERRUPTED, SOME_REJECTED, UNREADABLE, Refused
+from infrastructure.cli.options import (
+    INTERRUPTED,
+    SOME_REJECTED,
+    UNREADABLE,
+    AppGroupOption,
+    DatabaseOption,
+    JsonOption,
+    Refused,
+)
 from infrastructure.inbound.files import FORMATS, FactFile
 from infrastructure.inbound.importing import Import, Rejected, Totals
 
@@ -87,8 +93,11 @@ def _keep_inputs(files: list[str], rejects: Path | None) -> None:
     """Refuse to write rejects over what is to be read."""
     for file in files:
         if rejects is not None and rejects.exists() and Path(file).exists() and rejects.samefile(file):
-            message = f"--rejects {rejects} is a file to be imported, and would be overwritten; name another"
-            raise Refused(message, code="bad_rejects", status=UNREADABLE)
+            raise Refused(
+                f"--rejects {rejects} is a file to be imported, and would be overwritten; name another",
+                code="bad_rejects",
+                status=UNREADABLE,
+            )
 
 
 class Watching:

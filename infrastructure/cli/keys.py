@@ -13,8 +13,7 @@ from infrastructure.access import keys
 from infrastructure.access.keys import Key, Scope
 from infrastructure.cli.console import err, out, print_json, shown
 from infrastructure.cli.opening import opened
-from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption, bad_option
-from infrastructure.cli.refused import Refused
+from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption, Refused, bad_option
 
 commands = typer.Typer(no_args_is_help=True)
 

@@ -11,10 +11,16 @@ from rich.table import Table
 from application.queries.conversions import read_conversions
 from application.queries.pages import Cut, Page
 from application.queries.recipients import read_recipients
-from infrastructure.cli.asking import CsvOption, VariantOption, asking, print_csv
-from infrastructure.cli.console import err, out, print_json, shown
-from infrastructure.cli.figures import NO_FIGURE, revenue, say
-from infrastructure.cli.options import AppGroupOption, CampaignArgument, DatabaseOption, JsonOption
+from infrastructure.cli.console import NO_FIGURE, err, out, print_csv, print_json, revenue, say, shown
+from infrastructure.cli.opening import asking
+from infrastructure.cli.options import (
+    AppGroupOption,
+    CampaignArgument,
+    CsvOption,
+    DatabaseOption,
+    JsonOption,
+    VariantOption,
+)
 
 UserOption = Annotated[str | None, typer.Option("--user", metavar="ID", help="Only this user.")]
 LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show at most so many.")]
@@ -176,8 +182,9 @@ def _recipients(rows: Iterable[dict[str, Any]]) -> Table:
         "Converted",
         "Revenue",
     ):
-        right = heading in {"Receipts", "Revenue"}
-        table.add_column(heading, overflow="fold", justify="right" if right else "left")
+        table.add_column(
+            heading, overflow="fold", justify="right" if (heading in {"Receipts", "Revenue"}) else "left"
+        )
     for row in rows:
         variants = [f"{_variant(each)} x {each['receipts']:,}" for each in row["variants"]]
         converted = [event["letter"] for event in row["conversion_events"] if event["converted"]]

@@ -1,16 +1,19 @@
-"""Opens the ledger that a command is about: which database, which app group, and read models that are up to date."""
+"""Opens the ledger that a command is about, with read models that are up to date, and asks about its campaigns."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
+from application.ledger import UnknownCampaign
+from application.queries.reads import AskedCampaign, BadQuestion, NotDraftedYet, Reads
 from infrastructure.cli.console import Bar
-from infrastructure.cli.refused import UNREADABLE, Refused
+from infrastructure.cli.options import UNREADABLE, Refused, bad_option
 from infrastructure.composition import Service
 from infrastructure.database import sqlite_file
 from infrastructure.process.garbage import less_garbage_collection
 from infrastructure.settings import BadSetting, Settings, read_settings
 from projections import app_groups
-from projections.engine.projection import Projection
+from projections.engine.projection import Projection, UnreadableLog
 
 _chosen: dict[str, str] = {}
 
@@ -42,8 +45,11 @@ def opened(database: str | None, *, make: bool = False, migrating: bool = True) 
     if file is not None and not file.parent.exists():
         raise Refused(f"there is no directory {file.parent}", code="no_database", status=UNREADABLE)
     if file is not None and not make and not file.exists():
-        message = f"there is no database {file}; `conversions campaigns apply` makes one"
-        raise Refused(message, code="no_database", status=UNREADABLE)
+        raise Refused(
+            f"there is no database {file}; `conversions campaigns apply` makes one",
+            code="no_database",
+            status=UNREADABLE,
+        )
     with less_garbage_collection(), Service(url, migrating=migrating) as service:
         yield service
 
@@ -76,3 +82,44 @@ def only_app_group(service: Service, app_group: str | None) -> str:
             "there is no app group yet; make one: conversions campaigns apply FILE", code="unknown_app_group"
         )
     raise Refused(f"say which app group: --app-group {' | '.join(groups)}", code="unknown_app_group")
+
+
+def reads_of(service: Service) -> Reads:
+    """Reads that bring read models up to date, and show how far they are."""
+    return service.reads_caught_up(partial(catch_up, service))
+
+
+def ask_about(service: Service, app_group: str | None, campaign_id: str) -> AskedCampaign:
+    """A campaign of the app group that is named, or of the only one there is."""
+    return AskedCampaign(reads_of(service), only_app_group(service, app_group), campaign_id)
+
+
+@contextmanager
+def asking(
+    database: str | None, app_group: str | None, campaign_id: str, **options: str
+) -> Iterator[AskedCampaign]:
+    """Ask about a campaign; raises Refused for one that does not exist, and as `refusing` does."""
+    with opened(database) as service:
+        asked = ask_about(service, app_group, campaign_id)
+        try:
+            with refusing(**options):
+                yield asked
+        except NotDraftedYet as early:
+            message = f"{early.message}; `--clock occurred` says what was true then, as known now"
+            raise Refused(message, code=early.code) from None
+        except UnknownCampaign as unknown:
+            message = f"{unknown.message} in {asked.app_group!r}; `conversions campaigns list` shows them all"
+            raise Refused(message, code=unknown.code) from None
+
+
+@contextmanager
+def refusing(**options: str) -> Iterator[None]:
+    """Refuse a parameter as the option of its name, or as the one that `options` gives; refuse an unreadable log."""
+    try:
+        yield
+    except BadQuestion as error:
+        raise bad_option(
+            options.get(error.place, f"--{error.place.replace('_', '-')}"), error.message
+        ) from None
+    except UnreadableLog as error:
+        raise Refused(f"{error}; `conversions verify` checks the log", code="unreadable_log") from None

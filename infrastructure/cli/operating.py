@@ -6,8 +6,7 @@ import typer
 
 from infrastructure.cli.console import Bar, err, out, print_json
 from infrastructure.cli.opening import opened
-from infrastructure.cli.options import DatabaseOption, JsonOption
-from infrastructure.cli.refused import REFUSED
+from infrastructure.cli.options import REFUSED, DatabaseOption, JsonOption
 from infrastructure.event_store.integrity import verify
 from infrastructure.read_models.worker import ProjectionWorker
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how instants and days are read from options."""
+"""Options that several commands share, how they are read, and how any command is refused."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -6,7 +6,24 @@ from typing import Annotated
 import typer
 
 from application.instants import BadTime, read_instant
-from infrastructure.cli.refused import Refused
+
+REFUSED = 1
+UNREADABLE = 2
+SOME_REJECTED = 3
+INTERRUPTED = 130
+
+
+class Refused(Exception):
+    """The command cannot be carried out; the message says what to do next."""
+
+    def __init__(
+        self, message: str, *, code: str = "refused", place: str = "", status: int = REFUSED
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.place = place
+        self.status = status
+
 
 DatabaseOption = Annotated[
     str | None,
@@ -22,6 +39,8 @@ AppGroupOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id.")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+VariantOption = Annotated[str | None, typer.Option("--variant", metavar="ID", help="Only this variant.")]
 
 
 def bad_option(option: str, message: str) -> Refused:

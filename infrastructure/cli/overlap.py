@@ -5,9 +5,18 @@ from rich.table import Table
 from application.queries.overlap import read_overlap
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
-from infrastructure.cli.asking import asking
-from infrastructure.cli.console import out, print_json, shown
-from infrastructure.cli.figures import bar, bar_width, conversion_event, deadline, percent, say
+from infrastructure.cli.console import (
+    bar,
+    bar_width,
+    conversion_event,
+    deadline,
+    out,
+    percent,
+    print_json,
+    say,
+    shown,
+)
+from infrastructure.cli.opening import asking
 from infrastructure.cli.options import AppGroupOption, CampaignArgument, DatabaseOption, JsonOption
 from projections.overlap.reading import Overlap
 
@@ -65,6 +74,7 @@ def _others(found: Overlap) -> Table:
     table.add_column("", min_width=bar_width(), no_wrap=True)
     longest = found.shared_with[0].behaviours
     for other in found.shared_with:
-        drawn = bar(other.behaviours, longest, bar_width())
-        table.add_row(shown(other.campaign_id), f"{other.behaviours:,}", drawn)
+        table.add_row(
+            shown(other.campaign_id), f"{other.behaviours:,}", bar(other.behaviours, longest, bar_width())
+        )
     return table

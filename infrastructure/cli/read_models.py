@@ -12,8 +12,7 @@ from rich.table import Table
 
 from infrastructure.cli.console import Bar, err, out, print_json
 from infrastructure.cli.opening import database_url, opened
-from infrastructure.cli.options import DatabaseOption, JsonOption
-from infrastructure.cli.refused import INTERRUPTED, Refused
+from infrastructure.cli.options import INTERRUPTED, DatabaseOption, JsonOption, Refused
 from infrastructure.composition import Service
 from infrastructure.metrics import describe_read_models
 from infrastructure.read_models.folding_pool import FoldingPool, start_folding
@@ -54,8 +53,9 @@ def projections(
     """
     with opened(database) as service, service.database.reading() as connection:
         projector = service.projector
-        now = projector.clock()
-        found = list(read_statuses(connection, projector.log, PROJECTIONS, now, count=not metrics))
+        found = list(
+            read_statuses(connection, projector.log, PROJECTIONS, projector.clock(), count=not metrics)
+        )
     if metrics:
         typer.echo("\n".join(describe_read_models(found)))
     elif json_output:
@@ -168,8 +168,9 @@ def _rebuild(
             )
             raise typer.Exit(INTERRUPTED) from None
         except (NotVerified, RebuiltElsewhere) as refused:
-            code = "not_verified" if isinstance(refused, NotVerified) else "rebuilt_elsewhere"
-            raise Refused(str(refused), code=code) from None
+            raise Refused(
+                str(refused), code="not_verified" if isinstance(refused, NotVerified) else "rebuilt_elsewhere"
+            ) from None
         except generations.ViewInUse as view:
             message = f"{view}; what was built is ready, and is switched in when it is run again"
             raise Refused(message, code="view_in_use") from None
@@ -246,8 +247,10 @@ def rollback(
         try:
             gone = roll_back(service.projector, named(names))
         except LookupError as error:
-            message = f"{error.args[0]}, and so with none of them; `conversions rebuild --keep-old` keeps one"
-            raise Refused(message, code="nothing_kept") from None
+            raise Refused(
+                f"{error.args[0]}, and so with none of them; `conversions rebuild --keep-old` keeps one",
+                code="nothing_kept",
+            ) from None
     if json_output:
         print_json(
             {
@@ -259,5 +262,7 @@ def rollback(
         )
         return
     for back in gone:
-        told = f"{back.name}: generation {back.generation} (version {back.version}) is read again"
-        out.print(told, highlight=False)
+        out.print(
+            f"{back.name}: generation {back.generation} (version {back.version}) is read again",
+            highlight=False,
+        )

@@ -13,8 +13,7 @@ from domain.instants import microseconds
 from infrastructure.access.operator import stamp
 from infrastructure.cli.console import out, print_json, shown
 from infrastructure.cli.opening import only_app_group, opened
-from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption, instant
-from infrastructure.cli.refused import SOME_REJECTED
+from infrastructure.cli.options import SOME_REJECTED, AppGroupOption, DatabaseOption, JsonOption, instant
 from infrastructure.composition import Service
 from infrastructure.inbound import earlier, rejects
 from infrastructure.inbound.files.fact_rows import without_context
@@ -144,8 +143,10 @@ def _tell(app_group: str, totals: Counter[str], reasons: Counter[str], *, json_o
     told = {verdict.value: totals[verdict.value] for verdict in Verdict}
     tried, unreadable = sum(told.values()), totals[_UNREADABLE]
     if json_output:
-        by_code = [{"code": code, "number": number} for code, number in sorted(reasons.items())]
-        more = {_UNREADABLE: unreadable, "reasons": by_code}
+        more = {
+            _UNREADABLE: unreadable,
+            "reasons": [{"code": code, "number": number} for code, number in sorted(reasons.items())],
+        }
         print_json({"app_group": app_group, "tried": tried} | told | more)
         return
     taken = ", ".join(f"{number:,} {verdict}" for verdict, number in told.items())

@@ -4,16 +4,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from application.queries.reads import Days
 from application.queries.report import AnyReport, CurrentReport, ReportAsOf, ReportOfDays
-from infrastructure.cli.console import new_table, out, shown
-from infrastructure.cli.figures import (
+from infrastructure.cli.console import (
     bar,
     bar_width,
     conversion_event,
     deadline,
     format_instant,
+    new_table,
+    out,
     percent,
     revenue,
     say,
+    shown,
 )
 from projections.campaign_report.reading import CampaignReport
 from projections.figures import Figures

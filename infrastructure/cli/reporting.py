@@ -18,11 +18,12 @@ from application.queries.report import (
     read_report_of_days,
 )
 from infrastructure.cli import differences, report_tables
-from infrastructure.cli.asking import CsvOption, asking, print_csv, refusing
-from infrastructure.cli.console import print_json
+from infrastructure.cli.console import print_csv, print_json
+from infrastructure.cli.opening import asking, refusing
 from infrastructure.cli.options import (
     AppGroupOption,
     CampaignArgument,
+    CsvOption,
     DatabaseOption,
     JsonOption,
     bad_option,

@@ -15,8 +15,17 @@ from domain.experiment.results import (
     RevenueResults,
 )
 from domain.money import decimals
-from infrastructure.cli.console import ROOMY, out, shown
-from infrastructure.cli.figures import NO_FIGURE, conversion_event, deadline, format_instant, percent, say
+from infrastructure.cli.console import (
+    NO_FIGURE,
+    ROOMY,
+    conversion_event,
+    deadline,
+    format_instant,
+    out,
+    percent,
+    say,
+    shown,
+)
 from infrastructure.cli.result_words import (
     FEW,
     explain_best,
@@ -138,8 +147,9 @@ def _compared(event: EventResults, found: ExperimentResults) -> Table:
 
 
 def _revenue(revenue: RevenueResults) -> Table:
-    title = f"Revenue per recipient in {revenue.currency}"
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(
+        title=f"Revenue per recipient in {revenue.currency}", title_justify="left", title_style="bold"
+    )
     table.add_column("Variant", min_width=_LABEL, overflow="fold")
     for heading in ("Recipients", "Mean", "95 %", "Difference", "Its 95 %", "p, one look", "Caused"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -202,8 +212,7 @@ def ends(interval: Interval | None, *, plus: bool = False) -> str:
 def _scale(intervals: Iterable[Interval | None]) -> Interval:
     found = [each for each in intervals if each is not None]
     low = min([0.0, *(each.low for each in found)])
-    high = max([0.0, *(min(each.high, FARTHEST) for each in found)])
-    return Interval(low, high)
+    return Interval(low, max([0.0, *(min(each.high, FARTHEST) for each in found)]))
 
 
 def drawn(interval: Interval | None, middle: float | None, scale: Interval, *, zero: bool = False) -> str:

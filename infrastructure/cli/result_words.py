@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from application.queries.results import ExperimentResults
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment.results import ENOUGH, Health, VariantRate
-from infrastructure.cli.console import shown
-from infrastructure.cli.figures import NO_FIGURE, say
+from infrastructure.cli.console import NO_FIGURE, say, shown
 
 _TESTS = {
     DecidingTest.ANYTIME: "anytime test, valid on any day",

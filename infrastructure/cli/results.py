@@ -8,10 +8,8 @@ import typer
 from application.queries.reads import AskedCampaign
 from domain.campaigns.evidence import DecidingTest
 from infrastructure.access.operator import stamp
-from infrastructure.cli.asking import ask_about, refusing
-from infrastructure.cli.console import print_json, shown
-from infrastructure.cli.figures import say
-from infrastructure.cli.opening import opened, settings
+from infrastructure.cli.console import print_json, say, shown
+from infrastructure.cli.opening import ask_about, opened, refusing, settings
 from infrastructure.cli.options import (
     AppGroupOption,
     CampaignArgument,
@@ -53,8 +51,9 @@ def results(
     from infrastructure.cli import result_tables, results_svg  # noqa: PLC0415
 
     with opened(database) as service, refusing():
-        asked = ask_about(service, app_group, campaign)
-        found = read_results(asked, test or settings().deciding_test, uplift)
+        found = read_results(
+            ask_about(service, app_group, campaign), test or settings().deciding_test, uplift
+        )
     if svg is not None:
         results_svg.write(found, svg)
     if json_output:
@@ -91,8 +90,9 @@ def winner(
         if check:
             _check(asked, json_output=json_output)
         else:
-            decides = test or settings().deciding_test
-            _decide(service, asked, decides, declare=declare, json_output=json_output)
+            _decide(
+                service, asked, test or settings().deciding_test, declare=declare, json_output=json_output
+            )
 
 
 def _decide(

@@ -10,9 +10,8 @@ from application.queries.results import ExperimentResults
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment.proportions import Interval
 from domain.experiment.results import EventResults
-from infrastructure.cli.console import plain
-from infrastructure.cli.figures import conversion_event, deadline
-from infrastructure.cli.refused import UNREADABLE, Refused
+from infrastructure.cli.console import conversion_event, deadline, plain
+from infrastructure.cli.options import UNREADABLE, Refused
 from infrastructure.cli.result_tables import FARTHEST, deciding_interval, ends
 from infrastructure.cli.result_words import describe_mismatch, few
 
@@ -40,8 +39,9 @@ def write(found: ExperimentResults, file: Path) -> None:
     try:
         file.write_text(picture(found), encoding="utf-8")
     except OSError as error:
-        message = f"cannot write {file}: {error.strerror}"
-        raise Refused(message, code="unwritable_file", place="--svg", status=UNREADABLE) from error
+        raise Refused(
+            f"cannot write {file}: {error.strerror}", code="unwritable_file", place="--svg", status=UNREADABLE
+        ) from error
 
 
 def picture(found: ExperimentResults) -> str:

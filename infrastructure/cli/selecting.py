@@ -13,10 +13,8 @@ from domain.campaigns.events import Status
 from domain.campaigns.evidence import SelectionEvidence
 from domain.instants import from_microseconds, printed
 from infrastructure.access.operator import stamp
-from infrastructure.cli.asking import ask_about, reads_of, refusing
-from infrastructure.cli.console import out, print_json, shown
-from infrastructure.cli.figures import counted, percent
-from infrastructure.cli.opening import opened
+from infrastructure.cli.console import counted, out, percent, print_json, shown
+from infrastructure.cli.opening import ask_about, opened, reads_of, refusing
 from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption, bad_option
 from infrastructure.composition import Service
 
@@ -115,8 +113,12 @@ def _show(found: Adjustment) -> None:
         figures = ["", "", "", ""] if share is None else [
             f"{share.recipients:,}", f"{share.counted:,.0f}", f"{share.converted:,}", percent(share.best)
         ]  # fmt: skip
-        label = shown(variant_id) + ("" if share is not None else " (control)")
-        table.add_row(label, f"{weight:,}", percent(weight / whole), *figures)
+        table.add_row(
+            shown(variant_id) + ("" if share is not None else " (control)"),
+            f"{weight:,}",
+            percent(weight / whole),
+            *figures,
+        )
     out.print(table)
     if found.last:
         out.print("Going on would hardly improve the rate: these are the last weights.")

@@ -10,10 +10,16 @@ from application.queries.rows import series_rows
 from application.queries.series import read_series
 from domain.campaigns.conversion_events import LETTERS
 from infrastructure.cli import options
-from infrastructure.cli.asking import CsvOption, VariantOption, asking, print_csv, refusing
-from infrastructure.cli.console import out, print_json, shown
-from infrastructure.cli.figures import bar, bar_width, revenue, say
-from infrastructure.cli.options import AppGroupOption, CampaignArgument, DatabaseOption, JsonOption
+from infrastructure.cli.console import bar, bar_width, out, print_csv, print_json, revenue, say, shown
+from infrastructure.cli.opening import asking, refusing
+from infrastructure.cli.options import (
+    AppGroupOption,
+    CampaignArgument,
+    CsvOption,
+    DatabaseOption,
+    JsonOption,
+    VariantOption,
+)
 from projections.series.clock import Clock
 from projections.series.reading import Day, DayFigures, Series
 
@@ -76,10 +82,9 @@ def _series(found: Series, variant: str | None) -> Table:
     days = [(day, _figures(day, variant)) for day in found.days]
     longest = max(_primary(figures) for _, figures in days)
     for day, figures in days:
-        counts = (figures.receipts, figures.unique_recipients, *figures.conversions)
         table.add_row(
             day.date.isoformat(),
-            *(f"{count:,}" for count in counts),
+            *(f"{count:,}" for count in (figures.receipts, figures.unique_recipients, *figures.conversions)),
             bar(_primary(figures), longest, width),
             revenue(figures.as_json()["revenue"]),
         )

@@ -7,8 +7,7 @@ from pydantic import ValidationError
 
 from infrastructure.cli.console import err
 from infrastructure.cli.opening import database_url, opened
-from infrastructure.cli.options import DatabaseOption, bad_option
-from infrastructure.cli.refused import UNREADABLE, Refused
+from infrastructure.cli.options import UNREADABLE, DatabaseOption, Refused, bad_option
 from infrastructure.database import sqlite_file
 from infrastructure.http.settings import HttpSettings
 

@@ -45,8 +45,7 @@ def make(
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
     """Make a webhook and print its secret, this once."""
-    stated = {"url": url, "types": types, "campaign_id": campaign, "after": after}
-    asked = read_command(MakeWebhook, stated)
+    asked = read_command(MakeWebhook, {"url": url, "types": types, "campaign_id": campaign, "after": after})
     with _managing(database, app_group) as managing:
         told, secret = managing.make(f"wh_{uuid.uuid4().hex}", asked)
     _print_secret(told, secret, json_output=json_output)
@@ -192,8 +191,7 @@ def deliver(database: DatabaseOption = None) -> None:
 
     settings = webhook_settings()
     with opened(database) as service:
-        feed = Feed(service.database, service.definitions)
-        deliverer = Deliverer(service.database, feed, settings)
+        deliverer = Deliverer(service.database, Feed(service.database, service.definitions), settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: deliverer.end())
         err.print("Delivering; Ctrl-C ends it.", highlight=False)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infrastructure.cli.app import command_line
-from infrastructure.cli.refused import Refused
+from infrastructure.cli.options import Refused
 from tests.infrastructure.cli.test_command_line import answer, ledger
 from tests.support.commands import run
 

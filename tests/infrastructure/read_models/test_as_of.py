@@ -22,8 +22,8 @@ from domain.facts import Received
 from domain.instants import EPOCH, from_microseconds
 from domain.journey.decisions import Conversion, Receipt, Revenue
 from infrastructure.access.operator import stamp
-from infrastructure.cli.asking import reads_of
 from infrastructure.cli.differences import describe_change
+from infrastructure.cli.opening import reads_of
 from infrastructure.composition import Service
 from infrastructure.database.schema import identities
 from projections.campaign_report import CAMPAIGN_REPORT, occurred
