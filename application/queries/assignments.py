@@ -51,8 +51,9 @@ class Assignments:
     def assign(self, app_group: str, campaign_id: str, user_ids: Sequence[object]) -> list[Assignment]:
         """What each user gets, in the order given; raises UnknownCampaign, TooManyUserIds and BadUserId."""
         if len(user_ids) > MOST_USER_IDS:
-            message = f"a call has at most {MOST_USER_IDS:,} user ids; send several"
-            raise TooManyUserIds(message, place="user_ids")
+            raise TooManyUserIds(
+                f"a call has at most {MOST_USER_IDS:,} user ids; send several", place="user_ids"
+            )
         users = [checked_user_id(each, f"user_ids[{index}]") for index, each in enumerate(user_ids)]
         campaign = self._campaign(app_group, campaign_id)
         received = (

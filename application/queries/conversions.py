@@ -18,8 +18,7 @@ def read_conversions(
 
     Raises UnknownCampaign, UnknownVariant, and BadQuestion for an unknown letter or a bad `after`.
     """
-    definition = asked.definition()
-    index = read_letter(event, definition, "event")
+    index = read_letter(event, asked.definition(), "event")
     with asked.reads.up_to_date(CONVERSIONS) as (connection, position):
         try:
             found = load_conversions(

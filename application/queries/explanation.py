@@ -32,9 +32,11 @@ class Explanations:
     def explain(self, app_group: str, campaign_id: str, user_id: str) -> dict[str, Any]:
         """The explanation; raises UnknownCampaign. An unknown user has no receipt."""
         campaign = self._ledger.existing_campaign(app_group, campaign_id)
-        journey = self._streams.read_events(app_group, user_id)
-        explanation = explain(campaign_id, campaign.definition, journey)
-        return as_json(campaign, user_id, explanation)
+        return as_json(
+            campaign,
+            user_id,
+            explain(campaign_id, campaign.definition, self._streams.read_events(app_group, user_id)),
+        )
 
 
 def as_json(campaign: Campaign, user_id: str, explanation: Explanation) -> dict[str, Any]:
@@ -155,8 +157,12 @@ def _lines(lines: Iterable[OrderLine], currency: str) -> list[dict[str, Any]]:
 
 
 def _without_money(order: Order) -> dict[str, Any]:
-    lines = _lines(order.lines, _NO_CURRENCY)
-    return {"order_id": order.id, "name": order.name, "at": printed(order.at), "lines": lines}
+    return {
+        "order_id": order.id,
+        "name": order.name,
+        "at": printed(order.at),
+        "lines": _lines(order.lines, _NO_CURRENCY),
+    }
 
 
 def _effect(effect: Effect, currency: str) -> dict[str, Any]:

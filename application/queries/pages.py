@@ -63,6 +63,9 @@ def read_letter(letter: str | None, definition: Definition, place: str) -> int |
     has = list(LETTERS[: len(definition.conversion_events)])
     if letter.upper() not in has:
         offer = f"it has {', '.join(has)}" if has else "it has none"
-        message = f"the campaign has no conversion event {letter!r}; {offer}"
-        raise BadQuestion(message, code="bad_conversion_event", place=place)
+        raise BadQuestion(
+            f"the campaign has no conversion event {letter!r}; {offer}",
+            code="bad_conversion_event",
+            place=place,
+        )
     return has.index(letter.upper())

@@ -156,5 +156,6 @@ def _refuse_reversed(first: date, last: date, code: str, place: str) -> None:
         first_, last_ = (
             printed(each) if isinstance(each, datetime) else each.isoformat() for each in (first, last)
         )
-        message = f"{first_} comes after {last_}: the earlier one is to come first"
-        raise BadQuestion(message, code=code, place=place)
+        raise BadQuestion(
+            f"{first_} comes after {last_}: the earlier one is to come first", code=code, place=place
+        )

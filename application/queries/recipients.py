@@ -18,8 +18,7 @@ def read_recipients(
 
     Raises UnknownCampaign, and BadQuestion for an unknown letter.
     """
-    definition = asked.definition()
-    index = read_letter(converted, definition, "converted")
+    index = read_letter(converted, asked.definition(), "converted")
     with asked.reads.up_to_date(RECIPIENTS) as (connection, position):
         found = load_recipients(
             connection,

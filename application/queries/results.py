@@ -89,10 +89,9 @@ class ExperimentResults:
     def too_little(self) -> list[str]:
         """The winner and control, if their counts on the primary conversion event are too small to rely on."""
         of = {self.results.decision.winner, self.snapshot.experiment.control}
-        primary = self.results.conversion_events[:1]
         return [
             each.variant_id
-            for event in primary
+            for event in self.results.conversion_events[:1]
             for each in event.variants
             if self.results.decision.winner is not None and each.too_little and each.variant_id in of
         ]
@@ -132,14 +131,16 @@ def read_results(asked: AskedCampaign, test: DecidingTest, uplift: float = UPLIF
     Raises UnknownCampaign, and BadQuestion for an impossible uplift.
     """
     if not -1 < uplift < inf or uplift == 0:
-        message = f"{uplift} is no uplift to look for: it is a share above -1 and not 0; 0.1 is 10 % more"
-        raise BadQuestion(message, code="bad_uplift", place="uplift")
+        raise BadQuestion(
+            f"{uplift} is no uplift to look for: it is a share above -1 and not 0; 0.1 is 10 % more",
+            code="bad_uplift",
+            place="uplift",
+        )
     reads = asked.reads
     asked.definition()
     with reads.up_to_date(RECIPIENTS) as (connection, _):
         counted = load_experiment(connection, reads.definitions, *asked.key, reads.now())
-        campaign = asked.campaign()
-        snapshot = _snapshot(reads, connection, campaign, counted)
+        snapshot = _snapshot(reads, connection, asked.campaign(), counted)
     return ExperimentResults(snapshot, results(snapshot.experiment, test, uplift))
 
 
@@ -167,8 +168,11 @@ class DeclarationCheck:
 
     def as_json(self) -> dict[str, Any]:
         """As docs/statistics.md has it."""
-        position = str(self.declared.evidence.position)
-        return {"campaign_id": self.campaign_id, "position": position, "same": self.is_same}
+        return {
+            "campaign_id": self.campaign_id,
+            "position": str(self.declared.evidence.position),
+            "same": self.is_same,
+        }
 
 
 def check_declaration(asked: AskedCampaign) -> DeclarationCheck:
@@ -185,8 +189,9 @@ def check_declaration(asked: AskedCampaign) -> DeclarationCheck:
     as_of = reads.now() if evidence.as_of is None else from_microseconds(evidence.as_of)
     at = (*asked.key, evidence.position, as_of)
     with reads.recorded() as connection:
-        counted = load_experiment_at(connection, reads.log, reads.definitions, *at)
-        snapshot = _snapshot(reads, connection, campaign, counted)
+        snapshot = _snapshot(
+            reads, connection, campaign, load_experiment_at(connection, reads.log, reads.definitions, *at)
+        )
     again = ExperimentResults(snapshot, results(snapshot.experiment, DecidingTest(evidence.test)))
     winner = again.results.decision.winner
     now = None if winner is None else WinnerDeclared(winner, again.evidence())

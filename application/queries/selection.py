@@ -134,8 +134,12 @@ def check_adjustments(asked: AskedCampaign) -> SelectionCheck:
             if isinstance(event, WeightsAdjusted):
                 evidence = event.evidence
                 at = (*asked.key, evidence.position, from_microseconds(evidence.as_of))
-                counted = load_experiment_at(connection, reads.log, reads.definitions, *at)
-                again = _choose(campaign, counted, before, evidence.floor)
+                again = _choose(
+                    campaign,
+                    load_experiment_at(connection, reads.log, reads.definitions, *at),
+                    before,
+                    evidence.floor,
+                )
                 found.append((event, WeightsAdjusted(again.weights, again.evidence)))
             before = getattr(event, "weights", before)
     return SelectionCheck(asked.campaign_id, found)
@@ -145,8 +149,10 @@ def _refuse_unselected(campaign: Campaign) -> None:
     if campaign.selection is not None:
         return
     if campaign.floor_applied is not None:
-        message = f"intelligent selection of {campaign.campaign_id!r} has ended: going on would hardly improve the rate"
-        raise NotSelected(message, code="selection_ended")
+        raise NotSelected(
+            f"intelligent selection of {campaign.campaign_id!r} has ended: going on would hardly improve the rate",
+            code="selection_ended",
+        )
     raise NotSelected(
         f"{campaign.campaign_id!r} does not follow conversions; `intelligent_selection: true` in its file does"
     )
@@ -176,8 +182,7 @@ def _choose(campaign: Campaign, found: Experiment, before: Weights, floor: float
     delays = {
         variant.variant_id: _by_hour(variant.delays[0]) for variant in found.variants if not variant.control
     }
-    deadline = campaign.conversion_events[0].deadline_seconds
-    chosen = choose(cohorts, delays, deadline, floor)
+    chosen = choose(cohorts, delays, campaign.conversion_events[0].deadline_seconds, floor)
     return Adjustment(
         campaign.app_group,
         campaign.campaign_id,

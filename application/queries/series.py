@@ -38,8 +38,10 @@ def read_clock(clock: str) -> Clock:
 
 
 def _of_variant(found: Series, variant_id: str) -> Series:
-    days = [
-        replace(day, variants=[each for each in day.variants if each.variant_id == variant_id])
-        for day in found.days
-    ]
-    return replace(found, days=days)
+    return replace(
+        found,
+        days=[
+            replace(day, variants=[each for each in day.variants if each.variant_id == variant_id])
+            for day in found.days
+        ],
+    )

@@ -175,8 +175,14 @@ def _customer(rng: Random, number: int) -> _Customer:
     joined = rng.randrange(25) * DAY + rng.triangular(*WAKING) if rng.random() < 0.2 else 0.0
     sessions = round(rng.gammavariate(1.2, 8.0) * (1 - joined / END))
     app_id = rng.choices(("ios", "android", "web"), (40, 35, 25))[0]
-    currency = rng.choices(tuple(RATES), (80, 9, 7, 4))[0]
-    return _Customer(f"customer-{number:05}", app_id, currency, joined, sessions, _versions(rng, joined))
+    return _Customer(
+        f"customer-{number:05}",
+        app_id,
+        rng.choices(tuple(RATES), (80, 9, 7, 4))[0],
+        joined,
+        sessions,
+        _versions(rng, joined),
+    )
 
 
 def _versions(rng: Random, joined: float) -> list[tuple[float, str]]:
@@ -294,8 +300,7 @@ def _given_back(
     if kind == "order":
         lines = [{"product_id": bought["product_id"], "quantity": units}]
         return "order_refund", user_id, at, {"order_id": sale_id, "lines": lines}
-    amount = str(Decimal(bought["price"]) * units)
-    return "refund", user_id, at, {"purchase_id": sale_id, "amount": amount}
+    return "refund", user_id, at, {"purchase_id": sale_id, "amount": str(Decimal(bought["price"]) * units)}
 
 
 def _order(product_id: str, currency: str) -> Fact:

@@ -35,5 +35,4 @@ def _weights(accept: Iterable[str]) -> dict[str, float]:
 
 def _weight(asked: dict[str, float], kind: str) -> float:
     """The weight of a media type, by the narrowest range that covers it; 0 means that it is not acceptable."""
-    ranges = (kind, kind.partition("/")[0] + "/*", "*/*")
-    return next((asked[each] for each in ranges if each in asked), 0.0)
+    return next((asked[each] for each in (kind, kind.partition("/")[0] + "/*", "*/*") if each in asked), 0.0)

@@ -84,8 +84,11 @@ class Access:
         self._take_turn(key)
         if not key.scopes.intersection(scopes):
             needed = " or ".join(scopes)
-            detail = f"this needs a key with the scope {needed}; this one has {', '.join(sorted(key.scopes))}"
-            raise Problem(HTTPStatus.FORBIDDEN, "missing_scope", detail)
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                "missing_scope",
+                f"this needs a key with the scope {needed}; this one has {', '.join(sorted(key.scopes))}",
+            )
         return Caller(key)
 
     def _recall(self, text: str) -> Key | None:
@@ -115,9 +118,12 @@ class Access:
                 self._buckets.popitem(last=False)
             wait = bucket.wait(time.monotonic(), self._rate)
         if wait:
-            detail = f"this key may be used {self._rate:g} times a second"
-            headers = {"Retry-After": str(ceil(wait))}
-            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", detail, headers=headers)
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too_many_requests",
+                f"this key may be used {self._rate:g} times a second",
+                headers={"Retry-After": str(ceil(wait))},
+            )
 
 
 class _Bucket:
@@ -138,5 +144,9 @@ class _Bucket:
 
 
 def _unauthorized(detail: str, scheme: str) -> Problem:
-    headers = {"WWW-Authenticate": f'{scheme} realm="conversion-ledger"'}
-    return Problem(HTTPStatus.UNAUTHORIZED, "unauthorized", detail, headers=headers)
+    return Problem(
+        HTTPStatus.UNAUTHORIZED,
+        "unauthorized",
+        detail,
+        headers={"WWW-Authenticate": f'{scheme} realm="conversion-ledger"'},
+    )

@@ -34,16 +34,20 @@ async def assign_users(request: Request, state: Shared, caller: Reader, campaign
     A user who received the campaign keeps the variant received last, and one who received control always keeps control.
     The weights in force choose a variant for all others.
     """
-    sent = await read_body(request, state.settings.body_bytes)
-    return respond(await asyncio.to_thread(_assign, state, caller, campaign_id, sent))
+    return respond(
+        await asyncio.to_thread(
+            _assign, state, caller, campaign_id, await read_body(request, state.settings.body_bytes)
+        )
+    )
 
 
 def _assign(state: State, caller: Caller, campaign_id: str, sent: bytes) -> dict[str, Any]:
     try:
         found = state.assignments.assign(caller.app_group, campaign_id, _read_user_ids(sent))
     except TooManyUserIds as refusal:
-        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        raise Problem(status, refusal.code, refusal.message, place=refusal.place) from None
+        raise Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, refusal.code, refusal.message, place=refusal.place
+        ) from None
     return {
         "app_group": caller.app_group,
         "campaign_id": campaign_id,

@@ -52,9 +52,11 @@ async def _receive(request: Request, limit: int) -> bytes:
                 if len(received) > limit:
                     raise _too_large(limit)
     except TimeoutError:
-        detail = f"the body took longer than {BODY_SECONDS:.0f} s to arrive"
         raise Problem(
-            HTTPStatus.REQUEST_TIMEOUT, "slow_body", detail, headers={"Connection": "close"}
+            HTTPStatus.REQUEST_TIMEOUT,
+            "slow_body",
+            f"the body took longer than {BODY_SECONDS:.0f} s to arrive",
+            headers={"Connection": "close"},
         ) from None
     except ClientDisconnect:
         raise Problem(
@@ -101,5 +103,8 @@ _UNPACKERS: dict[str, _Unpack] = {"gzip": _gunzip, "x-gzip": _gunzip, "zstd": _u
 
 
 def _too_large(limit: int) -> Problem:
-    detail = f"a body has at most {limit:,} bytes, before and after unpacking; split it into several requests"
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", detail)
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "body_too_large",
+        f"a body has at most {limit:,} bytes, before and after unpacking; split it into several requests",
+    )

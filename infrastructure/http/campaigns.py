@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -52,8 +51,9 @@ _ONLY_SHOWN = {"campaign_id", "selection_ended", "winner"}
 )
 async def show_app_group(request: Request, state: Shared, caller: Reader) -> Response:
     """Show the app group of the key: its time zone, default currency, apps and known custom events."""
-    group = await asyncio.to_thread(state.ledger.existing_app_group, caller.app_group)
-    return respond_tagged(request, app_group_as_json(group))
+    return respond_tagged(
+        request, app_group_as_json(await asyncio.to_thread(state.ledger.existing_app_group, caller.app_group))
+    )
 
 
 @routes.patch(
@@ -69,8 +69,9 @@ async def change_app_group(request: Request, state: Shared, caller: Manager) -> 
     The app group is made if it does not exist; its time zone is fixed from then on.
     """
     command = read_command(AppGroupCommand, await _read_object(request, state))
-    stamp = caller.stamp(new_command_id())
-    group = await asyncio.to_thread(state.campaigns.change_group, caller.app_group, command, stamp)
+    group = await asyncio.to_thread(
+        state.campaigns.change_group, caller.app_group, command, caller.stamp(new_command_id())
+    )
     return respond(app_group_as_json(group))
 
 
@@ -93,11 +94,13 @@ async def make_campaign(request: Request, state: Shared, caller: Manager) -> Res
     command = read_command(CampaignCommand, raw)
 
     def make(command_id: str) -> tuple[HTTPStatus, dict[str, Any]]:
-        stamp = caller.stamp(command_id)
-        return HTTPStatus.CREATED, campaign_as_filed(_create(state, caller.app_group, command, stamp))
+        return HTTPStatus.CREATED, campaign_as_filed(
+            _create(state, caller.app_group, command, caller.stamp(command_id))
+        )
 
-    key = request.headers.get("idempotency-key")
-    status, value = await asyncio.to_thread(once, state.idempotency_keys, caller.app_group, key, raw, make)
+    status, value = await asyncio.to_thread(
+        once, state.idempotency_keys, caller.app_group, request.headers.get("idempotency-key"), raw, make
+    )
     return respond(value, status)
 
 
@@ -143,12 +146,8 @@ async def list_campaigns(
 )
 async def show_campaign(request: Request, state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
     """Show the definition of a campaign."""
-    return respond_tagged(
-        request,
-        campaign_as_filed(
-            await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)
-        ),
-    )
+    found = await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)
+    return respond_tagged(request, campaign_as_filed(found))
 
 
 @routes.patch(
@@ -165,8 +164,12 @@ async def change_campaign(
     sent = await _read_object(request, state)
     stated = {name: value for name, value in sent.items() if name not in _ONLY_SHOWN}
     if stated.setdefault("id", campaign_id) != campaign_id:
-        detail = "the id of a campaign never changes: leave it out, or give the one in the path"
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_definition", detail, place="id")
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "bad_definition",
+            "the id of a campaign never changes: leave it out, or give the one in the path",
+            place="id",
+        )
     command = read_command(CampaignCommand, stated)
     stamp = caller.stamp(new_command_id())
     changed = await asyncio.to_thread(state.campaigns.change, caller.app_group, command, stamp)
@@ -186,10 +189,8 @@ def _add_step(name: str, summary: str, decide: Callable[[Campaigns, str, str, St
     )
     async def step(state: Shared, caller: Manager, campaign_id: CampaignId) -> Response:
         stamp = caller.stamp(new_command_id())
-        change = partial(decide, state.campaigns)
-        return respond(
-            campaign_as_filed(await asyncio.to_thread(change, caller.app_group, campaign_id, stamp))
-        )
+        changed = await asyncio.to_thread(decide, state.campaigns, caller.app_group, campaign_id, stamp)
+        return respond(campaign_as_filed(changed))
 
 
 _add_step("launch", "Launch a draft, or a stopped campaign again", Campaigns.launch)

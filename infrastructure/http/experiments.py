@@ -64,8 +64,7 @@ async def declare_winner(
 
     found = await _read_results(CampaignQuestions(state, caller, campaign_id), _read_test(test))
     if found.results.decision.winner is not None:
-        stamp = caller.stamp(new_command_id())
-        found = await asyncio.to_thread(declare, state.experiments, found, stamp)
+        found = await asyncio.to_thread(declare, state.experiments, found, caller.stamp(new_command_id()))
     return respond(found.winner())
 
 
@@ -83,5 +82,6 @@ def _read_test(stated: str | None) -> DecidingTest:
     try:
         return DecidingTest(stated)
     except ValueError:
-        detail = f"test is one of {', '.join(DecidingTest)}"
-        raise Problem(HTTPStatus.BAD_REQUEST, "bad_test", detail, place="test") from None
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, "bad_test", f"test is one of {', '.join(DecidingTest)}", place="test"
+        ) from None

@@ -70,8 +70,12 @@ def _split(sent: bytes, limit: int) -> list[bytes]:
             HTTPStatus.BAD_REQUEST, "malformed", "the body has the key 'facts' more than once; send one list"
         )
     if len(found.facts) > limit:
-        detail = f"a call has at most {limit:,} facts; split them into several calls"
-        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_facts", detail, place="facts")
+        raise Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "too_many_facts",
+            f"a call has at most {limit:,} facts; split them into several calls",
+            place="facts",
+        )
     return [decodable.original(each) for each in found.facts]
 
 

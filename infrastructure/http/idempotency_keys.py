@@ -76,8 +76,9 @@ def _is_same(claim: Row[Any]) -> tuple[ColumnElement[bool], ...]:
 
 
 def _find(connection: Connection, app_group: str, key: str) -> Row[Any] | None:
-    query = select(idempotency_keys).where(_at.app_group == app_group, _at.idempotency_key == key)
-    return connection.execute(query).one_or_none()
+    return connection.execute(
+        select(idempotency_keys).where(_at.app_group == app_group, _at.idempotency_key == key)
+    ).one_or_none()
 
 
 def _find_existing(connection: Connection, app_group: str, key: str) -> Row[Any]:

@@ -52,8 +52,7 @@ def _check(state: State) -> dict[str, Any]:
 async def show_metrics(state: Shared) -> Response:
     """Print counters of requests and facts, and gauges of read models and rejected facts."""
     metrics.WAITING.set(state.queue.waiting)
-    lines = await asyncio.to_thread(state.gauges)
-    ledger = "\n".join([*lines, ""]).encode()
+    ledger = "\n".join([*await asyncio.to_thread(state.gauges), ""]).encode()
     return Response(
         await asyncio.to_thread(metrics.render) + ledger,
         media_type="text/plain; version=0.0.4; charset=utf-8",

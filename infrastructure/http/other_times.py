@@ -116,9 +116,12 @@ async def _ask_log(questions: CampaignQuestions, question: Callable[[AskedCampai
         async with asyncio.timeout(questions.state.settings.wait_seconds):
             await questions.state.log_readers.acquire()
     except TimeoutError:
-        detail = "this process answers as many questions about other times as it may; try again later"
-        headers = {"Retry-After": "1"}
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_busy", detail, headers=headers) from None
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "too_busy",
+            "this process answers as many questions about other times as it may; try again later",
+            headers={"Retry-After": "1"},
+        ) from None
     try:
         return await questions.ask(question)
     finally:

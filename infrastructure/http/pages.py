@@ -42,8 +42,12 @@ def read_cursor(cursor: str | None, kind: type[T]) -> T | None:
         place = msgspec.json.decode(text, type=kind)
         _refuse_unstorable(place)
     except (binascii.Error, ValueError, FactRefused):
-        detail = "this is no cursor of this list: give next_cursor of the page before, unchanged"
-        raise Problem(HTTPStatus.BAD_REQUEST, "bad_cursor", detail, place="cursor") from None
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            "bad_cursor",
+            "this is no cursor of this list: give next_cursor of the page before, unchanged",
+            place="cursor",
+        ) from None
     return place
 
 

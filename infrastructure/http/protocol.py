@@ -18,10 +18,14 @@ HEAD_BYTES = 64 * 1024
 
 
 async def _refuse(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - as the server calls it
-    detail = "this process has the most connections that it may have; try again later"
-    headers = {"Retry-After": "1", "Connection": "close"}
-    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", detail, headers=headers)
-    await respond(problem)(scope, receive, send)
+    await respond(
+        Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "too_many_connections",
+            "this process has the most connections that it may have; try again later",
+            headers={"Retry-After": "1", "Connection": "close"},
+        )
+    )(scope, receive, send)
 
 
 class BoundedProtocol(HttpToolsProtocol):

@@ -40,8 +40,7 @@ def _describe_call(method: str, path: str, operation: dict[str, Any]) -> Iterato
     for parameter in operation.get("parameters", ()):
         required = ", required" if parameter.get("required") else ""
         yield f"- `{parameter['name']}` ({parameter['in']}{required}): {parameter.get('description', '')}"
-    body = operation.get("requestBody", {}).get("content", {})
-    for media, content in body.items():
+    for media, content in operation.get("requestBody", {}).get("content", {}).items():
         yield f"- body, {media}: {_describe_type(content.get('schema', {}))}"
     for status, answer in operation.get("responses", {}).items():
         shapes = [_describe_type(each.get("schema", {})) for each in answer.get("content", {}).values()]

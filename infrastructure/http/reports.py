@@ -71,8 +71,11 @@ def respond_report(request: Request, value: dict[str, Any], rows: Callable[[], I
     def write_csv() -> Response:
         text = StringIO()
         csv.writer(text).writerows(rows())
-        headers = {"X-Position": value.get("position") or value["to_position"]}
-        return Response(text.getvalue(), headers=headers, media_type=f"{CSV}; charset=utf-8; header=present")
+        return Response(
+            text.getvalue(),
+            headers={"X-Position": value.get("position") or value["to_position"]},
+            media_type=f"{CSV}; charset=utf-8; header=present",
+        )
 
     wanted = wants_csv(request.headers.getlist("accept"))
     return respond_tagged(request, value, csv=write_csv if wanted else None)
@@ -152,8 +155,9 @@ async def report_overlap(
     ]
     page = shared[:most]
     further = (page[-1].behaviours, page[-1].campaign_id) if len(page) < len(shared) else None
-    value = replace(found, shared_with=page).as_json() | {"next_cursor": make_cursor(further)}
-    return respond_tagged(request, value)
+    return respond_tagged(
+        request, replace(found, shared_with=page).as_json() | {"next_cursor": make_cursor(further)}
+    )
 
 
 def read_day(name: str, text: str | None) -> date | None:

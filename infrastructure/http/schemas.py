@@ -133,8 +133,12 @@ _REFERENCE = "#/components/schemas/{model}"
 
 def describe_body(name: str) -> dict[str, Any]:
     """Describe the body of a route that reads it without the framework."""
-    schema = {"$ref": _REFERENCE.format(model=name)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": _REFERENCE.format(model=name)}}},
+        }
+    }
 
 
 _ALWAYS = (

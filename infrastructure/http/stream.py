@@ -106,9 +106,12 @@ class _Hub:
     def place(self) -> Iterator[None]:
         """Take a place for a stream; raises Problem if all places are taken."""
         if self._open >= self._state.settings.streams:
-            detail = "as many streams are open as this process serves; try again later"
-            headers = {"Retry-After": "10"}
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_streams", detail, headers=headers)
+            raise Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "too_many_streams",
+                "as many streams are open as this process serves; try again later",
+                headers={"Retry-After": "10"},
+            )
         self._open += 1
         metrics.STREAMS.inc()
         if self._open == 1:
@@ -183,8 +186,10 @@ class EventStream(Response):
 
     def __init__(self, request: Request, state: State, hub: _Hub, wanted: Wanted, begin: int) -> None:
         # Without these headers, proxies that buffer would hold events back.
-        headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
-        super().__init__(headers=headers, media_type="text/event-stream")
+        super().__init__(
+            headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
+            media_type="text/event-stream",
+        )
         del self.headers["content-length"]
         self._request = request
         self._state = state

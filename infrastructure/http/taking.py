@@ -121,8 +121,12 @@ async def _record(state: State, caller: Caller, commands: list[FactCommand]) -> 
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_busy", str(full), headers=headers) from None
     except Closed:
         headers = {"Retry-After": "5", "Connection": "close"}
-        detail = "this process is about to end; send it again"
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "ending", detail, headers=headers) from None
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "ending",
+            "this process is about to end; send it again",
+            headers=headers,
+        ) from None
     metrics.WAITING.set(state.queue.waiting)
     outcome = await asyncio.wrap_future(future)
     metrics.WAITING.set(state.queue.waiting)

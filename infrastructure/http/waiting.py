@@ -31,8 +31,11 @@ async def ask(state: State, question: Callable[[Waiting], T], wait_for: str | No
             return await asyncio.to_thread(question, reads)
         except Behind as behind:
             if time.monotonic() + pause > give_up:
-                detail = f"the read models lack {behind.missing} events; send the request again"
-                headers = {"Retry-After": "1"}
-                raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "behind", detail, headers=headers) from None
+                raise Problem(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    "behind",
+                    f"the read models lack {behind.missing} events; send the request again",
+                    headers={"Retry-After": "1"},
+                ) from None
         await asyncio.sleep(pause)
     raise AssertionError("unreachable: there is always another pause")

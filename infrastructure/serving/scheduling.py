@@ -78,8 +78,9 @@ class Selecting:
                 log.exception("selection.failed", **of)
 
     def _adjust_one(self, reads: Waiting, campaign: Campaign) -> None:
-        chosen = self._choose(reads, campaign)
-        selection.adjust(self._experiments, chosen, Stamp(uuid.uuid4().hex, "service:selection"))
+        selection.adjust(
+            self._experiments, self._choose(reads, campaign), Stamp(uuid.uuid4().hex, "service:selection")
+        )
 
     def _choose(self, reads: Waiting, campaign: Campaign) -> selection.Adjustment:
         """Choose weights once the read model is up to date; raises Behind where it stays behind, or the thread ends."""

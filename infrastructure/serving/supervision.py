@@ -66,8 +66,7 @@ def serve(database_url: str, settings: HttpSettings, announce: Callable[[str], N
 
 
 def _listen(settings: HttpSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family)
+    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))
@@ -166,8 +165,9 @@ def _project(database_url: str, settings: HttpSettings, parent: int) -> None:
 
     _prepare(parent)
     with less_garbage_collection(), Service(database_url) as service:
-        clock = service.projector.clock
-        sweep = RejectSweep(service.database, settings.rejects_kept, settings.rejects_days, clock)
+        sweep = RejectSweep(
+            service.database, settings.rejects_kept, settings.rejects_days, service.projector.clock
+        )
         projecting = ProjectionWorker(service.database, service.projector, sweep)
         signal.signal(signal.SIGTERM, lambda *_: projecting.end())
         selecting = Selecting(service.reads_waiting, service.experiments)
@@ -183,8 +183,7 @@ def _deliver(database_url: str, settings: WebhookSettings, parent: int) -> None:
 
     _prepare(parent)
     with Service(database_url) as service:
-        feed = Feed(service.database, service.definitions)
-        deliverer = Deliverer(service.database, feed, settings)
+        deliverer = Deliverer(service.database, Feed(service.database, service.definitions), settings)
         signal.signal(signal.SIGTERM, lambda *_: deliverer.end())
         deliverer.run()
 

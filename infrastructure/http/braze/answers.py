@@ -66,8 +66,12 @@ def _respond_failed(problem: Problem) -> Response:
     if problem.status is HTTPStatus.TOO_MANY_REQUESTS:
         # Clients wait until this time. Without it they try again at once.
         headers["X-RateLimit-Reset"] = str(int(time.time()) + int(headers.get("Retry-After", 1)))
-    content = _encode({"message": problem.detail, "code": problem.code} | problem.more)
-    return Response(content, problem.status, headers=headers, media_type=JSON)
+    return Response(
+        _encode({"message": problem.detail, "code": problem.code} | problem.more),
+        problem.status,
+        headers=headers,
+        media_type=JSON,
+    )
 
 
 def _from_bad_query(error: RequestValidationError) -> Problem:

@@ -83,8 +83,12 @@ async def find_campaign(state: State, app_group: str, campaign_id: str, kind: Ki
     campaign = await asyncio.to_thread(state.ledger.campaign, app_group, campaign_id)
     if not campaign.version or campaign.kind is not kind:
         word = "Canvas" if kind is Kind.CANVAS else "campaign"
-        place = "canvas_id" if kind is Kind.CANVAS else "campaign_id"
-        raise Problem(HTTPStatus.NOT_FOUND, "unknown_campaign", f"Invalid {word} ID", place=place)
+        raise Problem(
+            HTTPStatus.NOT_FOUND,
+            "unknown_campaign",
+            f"Invalid {word} ID",
+            place="canvas_id" if kind is Kind.CANVAS else "campaign_id",
+        )
     return campaign
 
 
@@ -103,8 +107,14 @@ def name_channel(campaign: Campaign) -> str:
 async def list_campaigns(state: Shared, caller: Reader, page: _AskedPage) -> Response:
     """List campaigns by when they were made, 100 on a page."""
     listed = await _list(state, caller.app_group, Kind.CAMPAIGN, page)
-    shown = [_describe_line(report, changed) | {"is_api_campaign": False} for report, changed in listed]
-    return respond({"message": "success", "campaigns": shown})
+    return respond(
+        {
+            "message": "success",
+            "campaigns": [
+                _describe_line(report, changed) | {"is_api_campaign": False} for report, changed in listed
+            ],
+        }
+    )
 
 
 @routes.get(
@@ -137,8 +147,12 @@ def _read_kind(connection: Connection, app_group: str, kind: Kind) -> list[tuple
 
 
 def _describe_line(report: CampaignReport, changed: Changed) -> dict[str, Any]:
-    edited = printed(from_microseconds(changed.last))
-    return {"id": report.campaign_id, "name": report.name, "last_edited": edited, "tags": []}
+    return {
+        "id": report.campaign_id,
+        "name": report.name,
+        "last_edited": printed(from_microseconds(changed.last)),
+        "tags": [],
+    }
 
 
 @routes.get(

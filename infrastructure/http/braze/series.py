@@ -143,12 +143,13 @@ def _describe_canvas_day(canvas: Campaign, happened: Day, credited: Day, *, vari
     }
     if not variants:
         return day
-    stats = {
-        each.variant_id: {"name": _find_name(canvas, each)}
-        | _describe_entries(each.figures, by_entry.figures)
-        for each, by_entry in zip(happened.variants, credited.variants, strict=True)
+    return day | {
+        "variant_stats": {
+            each.variant_id: {"name": _find_name(canvas, each)}
+            | _describe_entries(each.figures, by_entry.figures)
+            for each, by_entry in zip(happened.variants, credited.variants, strict=True)
+        }
     }
-    return day | {"variant_stats": stats}
 
 
 def _describe_entries(happened: DayFigures, credited: DayFigures) -> dict[str, Any]:

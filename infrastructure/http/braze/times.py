@@ -25,5 +25,9 @@ def read_instant(name: str, text: str, zone: tzinfo) -> datetime:
 
 
 def _bad_time(name: str) -> Problem:
-    detail = f"{name}: an instant is ISO 8601 and from 1970 on, such as 2026-03-01T23:59:59-05:00"
-    return Problem(HTTPStatus.BAD_REQUEST, "bad_time", detail, place=name)
+    return Problem(
+        HTTPStatus.BAD_REQUEST,
+        "bad_time",
+        f"{name}: an instant is ISO 8601 and from 1970 on, such as 2026-03-01T23:59:59-05:00",
+        place=name,
+    )

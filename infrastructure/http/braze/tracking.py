@@ -95,8 +95,11 @@ async def track_users(request: Request, state: Shared, caller: Sender) -> Respon
     events, purchases, attributes = sent.events or [], sent.purchases or [], len(sent.attributes or [])
     number = len(events) + len(purchases)
     if number > state.settings.facts:
-        detail = f"a call has at most {state.settings.facts:,} events and purchases; send several"
-        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_facts", detail)
+        raise Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "too_many_facts",
+            f"a call has at most {state.settings.facts:,} events and purchases; send several",
+        )
     found: list[Item] = []
 
     def read_all() -> list[Read]:
@@ -133,12 +136,18 @@ def _answer(found: list[Item], taken: Taken, attributes: int) -> dict[str, Any]:
         rejected = answer.verdict is Verdict.REJECTED
         processed[item.array] = processed.get(item.array, 0) + (not rejected)
         if rejected:
-            where = {"input_array": item.array, "index": item.index}
-            errors.append({"type": _said(answer.message)} | where | {"code": answer.code})
+            errors.append(
+                {"type": _said(answer.message)}
+                | {"input_array": item.array, "index": item.index}
+                | {"code": answer.code}
+            )
     if not any(processed.values()):
         raise Problem(HTTPStatus.BAD_REQUEST, "nothing_valid", _NOTHING_VALID, errors=errors)
-    numbers = {f"{array}_processed": number for array, number in processed.items()}
-    return {"message": "success"} | numbers | ({"errors": errors} if errors else {})
+    return (
+        {"message": "success"}
+        | {f"{array}_processed": number for array, number in processed.items()}
+        | ({"errors": errors} if errors else {})
+    )
 
 
 def _said(message: str) -> str:

@@ -81,8 +81,12 @@ def _split(raw: msgspec.Raw, sent: Decodable) -> list[bytes]:
     except msgspec.DecodeError:
         raise _malformed("batch: a list of messages is wanted") from None
     if len(found) > MESSAGES:
-        detail = f"a batch has at most {MESSAGES:,} messages; send several"
-        raise Problem(HTTPStatus.BAD_REQUEST, "too_many_messages", detail, place="batch")
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            "too_many_messages",
+            f"a batch has at most {MESSAGES:,} messages; send several",
+            place="batch",
+        )
     return [sent.original(each) for each in found]
 
 

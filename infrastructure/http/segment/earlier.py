@@ -86,8 +86,9 @@ def _refunds(message: Message) -> Iterator[Read]:
     if order_id is None:
         return
     for line in _lines(message):
-        purchase_id = f"order:{order_id}:{line.name}"
-        fact = message.fact("refund", f"{message.message_id}/{line.index}", purchase_id=purchase_id)
+        fact = message.fact(
+            "refund", f"{message.message_id}/{line.index}", purchase_id=f"order:{order_id}:{line.name}"
+        )
         if isinstance(line.product, dict) and (amount := _amount(line.product)) is not None:
             yield message.read(fact | {"amount": amount})
 

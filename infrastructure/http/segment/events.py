@@ -19,8 +19,14 @@ def app_version(message: Message) -> Read:
     fact = message.fact("app_version", message.message_id)
     version = read_text(message.properties.get("version")) or message.app_version
     if version is None:
-        detail = "neither properties.version nor context.app.version tells a version; a build number is none"
-        return Read(fact, FactRefused(detail, code="bad_version", place="version"))
+        return Read(
+            fact,
+            FactRefused(
+                "neither properties.version nor context.app.version tells a version; a build number is none",
+                code="bad_version",
+                place="version",
+            ),
+        )
     return _of_app(message, fact, {"version": version} | message.version_before)
 
 
@@ -48,8 +54,12 @@ def receipt(message: Message) -> Read:
         variant_id = message.read_identifier(around.get("variant_id"), "variant_id")
     fact |= {} if variant_id is None else {"variant_id": variant_id}
     if campaign_id is None:
-        detail = "campaign_id: neither properties nor context.campaign name the campaign"
-        return Read(fact, FactRefused(detail, place="campaign_id"))
+        return Read(
+            fact,
+            FactRefused(
+                "campaign_id: neither properties nor context.campaign name the campaign", place="campaign_id"
+            ),
+        )
     return message.read(fact | {"campaign_id": campaign_id})
 
 
@@ -57,8 +67,14 @@ def _of_app(message: Message, fact: Fact, fields: dict[str, Any]) -> Read:
     """A fact that cannot be without an app, of the app that the key names."""
     app_id = message.origin.app_id
     if app_id is None:
-        detail = "the write key names no app, and so there is none for this; make one with keys create --app"
-        return Read(fact | fields, FactRefused(detail, code="unknown_app", place="app_id"))
+        return Read(
+            fact | fields,
+            FactRefused(
+                "the write key names no app, and so there is none for this; make one with keys create --app",
+                code="unknown_app",
+                place="app_id",
+            ),
+        )
     return message.read(fact | {"app_id": app_id} | fields)
 
 

@@ -38,8 +38,9 @@ def interpret_call(call: Call, origin: Origin) -> Meaning:
         if message.kind in IGNORED:
             found.ignored[message.kind] += 1
         else:
-            fact = _read_fact(message, len(raw))
-            found.facts.append(replace(fact, earlier=partial(earlier.read_facts, message, len(raw))))
+            found.facts.append(
+                replace(_read_fact(message, len(raw)), earlier=partial(earlier.read_facts, message, len(raw)))
+            )
     return found
 
 

@@ -152,8 +152,12 @@ class Message:
 
     def fact(self, kind: str, fact_id: str, **fields: Any) -> Fact:
         """A fact of this message's user and instant, as docs/files.md has it; raises FactRefused without a user."""
-        at = printed(self.origin.received) if self.time is None else self.time
-        return {"type": kind, "id": fact_id, "user_id": self.user_id, "at": at} | fields
+        return {
+            "type": kind,
+            "id": fact_id,
+            "user_id": self.user_id,
+            "at": printed(self.origin.received) if self.time is None else self.time,
+        } | fields
 
     def _hash(self) -> str:
         # Absent = null (R13).
