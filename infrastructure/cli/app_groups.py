@@ -3,11 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from application.ledger import UnknownAppGroup
 from application.queries.app_groups import app_group_as_json, list_app_groups
-from infrastructure.cli.console import out, print_json, shown
+from infrastructure.cli.console import out, print_json, print_table, shown
 from infrastructure.cli.opening import opened, reads_of
 from infrastructure.cli.options import DatabaseOption, JsonOption, Refused
 
@@ -22,15 +21,19 @@ def list_groups(database: DatabaseOption = None, json_output: JsonOption = False
     if json_output:
         print_json({"app_groups": [group.as_json() for group in groups]})
         return
-    table = Table("App group", "Time zone", "Apps", "Custom events", title="App groups", title_justify="left")
-    for group in groups:
-        table.add_row(
-            shown(group.app_group),
-            group.time_zone,
-            shown(", ".join(group.apps)),
-            str(len(group.custom_events)),
-        )
-    out.print(table)
+    print_table(
+        ["App group", "Time zone", "Apps", "Custom events"],
+        (
+            (
+                shown(group.app_group),
+                group.time_zone,
+                shown(", ".join(group.apps)),
+                str(len(group.custom_events)),
+            )
+            for group in groups
+        ),
+        title="App groups",
+    )
 
 
 @commands.command()

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.table import Table
 
 from infrastructure.archive import (
     Archiver,
@@ -19,7 +18,7 @@ from infrastructure.archive import (
     read_manifest,
 )
 from infrastructure.archive.parquet_files import interruptible
-from infrastructure.cli.console import Bar, err, out, plain, print_json
+from infrastructure.cli.console import Bar, columns, err, out, plain, print_json, print_table
 from infrastructure.cli.opening import catch_up, opened
 from infrastructure.cli.options import INTERRUPTED, UNREADABLE, DatabaseOption, JsonOption, Refused
 from infrastructure.composition import Service
@@ -49,7 +48,7 @@ def archive(
     if json_output:
         print_json(msgspec.to_builtins(manifest))
     else:
-        out.print(_table(address, manifest))
+        _print_table(address, manifest)
         position = f"Up to position {int(manifest.position):,}."
         out.print(f"{position} {_UNCHECKED}", highlight=False, soft_wrap=True)
 
@@ -130,13 +129,18 @@ def _stopping(state: Callable[[], str]) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _table(address: str, manifest: Manifest) -> Table:
-    table = Table(title=plain(address), title_justify="left")
-    table.add_column("")
-    for heading in ("Files", "Rows", "Bytes"):
-        table.add_column(heading, justify="right")
-    for kind in ("events", "identities", "properties"):
-        parts = getattr(manifest, kind)
-        figures = (len(parts), sum(part.rows for part in parts), sum(part.bytes for part in parts))
-        table.add_row(kind, *(f"{figure:,}" for figure in figures))
-    return table
+def _print_table(address: str, manifest: Manifest) -> None:
+    parts = {kind: getattr(manifest, kind) for kind in ("events", "identities", "properties")}
+    print_table(
+        ["", *columns("Files", "Rows", "Bytes", justify="right")],
+        (
+            (
+                kind,
+                f"{len(of_kind):,}",
+                f"{sum(part.rows for part in of_kind):,}",
+                f"{sum(part.bytes for part in of_kind):,}",
+            )
+            for kind, of_kind in parts.items()
+        ),
+        title=plain(address),
+    )

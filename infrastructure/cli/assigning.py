@@ -7,11 +7,10 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.table import Table
 
 from application.queries.assignments import MOST_USER_IDS, BadUserId, checked_user_id
 from domain.campaigns.assignment import Assignment, Because
-from infrastructure.cli.console import NO_FIGURE, counted, out, plain, print_json, shown
+from infrastructure.cli.console import NO_FIGURE, columns, counted, out, plain, print_json, print_table, shown
 from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import (
     AppGroupOption,
@@ -102,13 +101,10 @@ def _show(campaign_id: str, app_group: str, found: list[Assignment]) -> None:
         for each in found:
             out.file.write("\t".join(map(plain, _row(each))) + "\n")
         return
-    table = Table()
-    for heading in ("User", "Variant", "Because"):
-        table.add_column(heading, overflow="fold")
-    for each in found:
-        table.add_row(*map(shown, _row(each)))
     if found:
-        out.print(table)
+        print_table(
+            columns("User", "Variant", "Because", overflow="fold"), (map(shown, _row(each)) for each in found)
+        )
 
 
 def _row(each: Assignment) -> tuple[str, str, str]:

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 
-from rich.table import Table
-
 from domain import money
 from infrastructure.audit.outcome import AuditResult, Difference
 from infrastructure.audit.wording import TOTALS, describe_problem, describe_story, describe_thing
-from infrastructure.cli.console import out, shown
+from infrastructure.cli.console import columns, out, print_table, shown
 
 _SHOWN = 20
 """Differences that are told on a terminal; JSON and the page have more."""
@@ -15,14 +13,14 @@ _SHOWN = 20
 
 def show(found: AuditResult, limit: int = _SHOWN) -> None:
     """Print the verdict and the tables."""
-    out.print(_totals(found))
+    _print_totals(found)
     if found.revenue:
         sums = ", ".join(
             f"{money.printed(amount, currency)} {currency}" for currency, amount in found.revenue.items()
         )
         out.print(f"Revenue that counts, control's included: {sums}", highlight=False, soft_wrap=True)
     if found.differs:
-        out.print(_kinds(found))
+        _print_kinds(found)
         for difference in found.listed[:limit]:
             for line in _told(found, difference):
                 out.print(line, highlight=False, soft_wrap=True)
@@ -63,28 +61,32 @@ def verdict(found: AuditResult) -> str:
     return f"[green]Nothing differs[/]: {judged}."
 
 
-def _totals(found: AuditResult) -> Table:
-    table = Table(title=f"Audit of the {found.source}, by {found.engine}", title_justify="left")
-    table.add_column("What stands")
-    table.add_column("by the rules", justify="right")
-    claims = [claim for claim in found.claims if any(other == claim for other, _ in found.judged.said)]
-    for claim in claims:
-        table.add_column(claim, justify="right")
-    for what, label in TOTALS.items():
-        said = (found.judged.said.get((claim, what)) for claim in claims)
-        cells = ("" if number is None else f"{number:,}" for number in said)
-        table.add_row(label, f"{found.judged.totals[what]:,}", *cells)
-    return table
+def _print_totals(found: AuditResult) -> None:
+    said = found.judged.said
+    claims = [claim for claim in found.claims if any(other == claim for other, _ in said)]
+    print_table(
+        ["What stands", *columns("by the rules", *claims, justify="right")],
+        (
+            (
+                label,
+                f"{found.judged.totals[what]:,}",
+                *(f"{said[claim, what]:,}" if (claim, what) in said else "" for claim in claims),
+            )
+            for what, label in TOTALS.items()
+        ),
+        title=f"Audit of the {found.source}, by {found.engine}",
+    )
 
 
-def _kinds(found: AuditResult) -> Table:
-    table = Table(title="Differences", title_justify="left")
-    for heading in ("What", "Problem", "Who says so"):
-        table.add_column(heading)
-    table.add_column("Number", justify="right")
-    for (subject, problem, claim), number in sorted(found.judged.counts.items()):
-        table.add_row(subject, describe_problem(problem), claim, f"{number:,}")
-    return table
+def _print_kinds(found: AuditResult) -> None:
+    print_table(
+        ["What", "Problem", "Who says so", *columns("Number", justify="right")],
+        (
+            (subject, describe_problem(problem), claim, f"{number:,}")
+            for (subject, problem, claim), number in sorted(found.judged.counts.items())
+        ),
+        title="Differences",
+    )
 
 
 def _told(found: AuditResult, difference: Difference) -> Iterator[str]:

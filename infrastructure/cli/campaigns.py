@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 import yaml
-from rich.table import Table
 
 from application.commands.definitions import ApplyCampaigns, read_campaigns
 from application.ports import Stamp
@@ -16,11 +15,13 @@ from domain.campaigns.campaign import Campaign
 from infrastructure.access.operator import stamp
 from infrastructure.cli.console import (
     ROOMY,
+    columns,
     conversion_event,
     deadline,
     out,
     percent,
     print_json,
+    print_table,
     revenue,
     shown,
 )
@@ -65,12 +66,11 @@ def apply(
         return
     if changed := _default_currency(before, command):
         out.print(changed, highlight=False, soft_wrap=True)
-    table = Table(
-        "Campaign", "Change", "Status", title=f"App group {shown(command.app_group)}", title_justify="left"
+    print_table(
+        ["Campaign", "Change", "Status"],
+        ((shown(each.campaign_id), each.change, each.status) for each in applied),
+        title=f"App group {shown(command.app_group)}",
     )
-    for each in applied:
-        table.add_row(shown(each.campaign_id), each.change, each.status)
-    out.print(table)
 
 
 def _default_currency(before: AppGroup, command: ApplyCampaigns) -> str:
@@ -93,29 +93,30 @@ def list_campaigns(
     if json_output:
         print_json(found.as_json())
     else:
-        out.print(_table(found.app_group, found.campaigns))
+        _print_table(found.app_group, found.campaigns)
 
 
-def _table(group: str, found: list[CampaignReport]) -> Table:
+def _print_table(group: str, found: list[CampaignReport]) -> None:
     """The list as a table; a narrow terminal gets fewer columns, but never cut figures."""
     roomy = out.width >= ROOMY
-    table = Table(title=f"Campaigns of {shown(group)}", title_justify="left")
-    for heading in ("Campaign", *(("Name", "Kind") if roomy else ()), "Status"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("Recipients", "Converted", "Rate", *(("Revenue",) if roomy else ())):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for each in found:
-        totals = each.totals
-        table.add_row(
-            shown(each.campaign_id),
-            *((shown(each.name), each.kind) if roomy else ()),
-            each.status,
-            f"{totals.unique_recipients:,}",
-            f"{totals.conversions[0]:,}" if totals.conversions else "",
-            percent(totals.conversion_rates[0]) if totals.conversions else "",
-            *((revenue(totals.as_json()["revenue"]),) if roomy else ()),
-        )
-    return table
+    names = ("Campaign", *(("Name", "Kind") if roomy else ()), "Status")
+    figures = ("Recipients", "Converted", "Rate", *(("Revenue",) if roomy else ()))
+    print_table(
+        [*columns(*names, overflow="fold"), *columns(*figures, justify="right", no_wrap=True)],
+        (
+            (
+                shown(each.campaign_id),
+                *((shown(each.name), each.kind) if roomy else ()),
+                each.status,
+                f"{each.totals.unique_recipients:,}",
+                f"{each.totals.conversions[0]:,}" if each.totals.conversions else "",
+                percent(each.totals.conversion_rates[0]) if each.totals.conversions else "",
+                *((revenue(each.totals.as_json()["revenue"]),) if roomy else ()),
+            )
+            for each in found
+        ),
+        title=f"Campaigns of {shown(group)}",
+    )
 
 
 @commands.command()

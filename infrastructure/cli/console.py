@@ -13,7 +13,7 @@ from domain.instants import printed
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
 
 NO_FIGURE = "\N{EN DASH}"
@@ -43,11 +43,32 @@ out = cast("Console", _Console(width=None if sys.stdout.isatty() else 120))
 err = cast("Console", _Console(stderr=True))
 
 
-def new_table(**options: Any) -> "Table":
-    """An empty table."""
-    from rich.table import Table  # noqa: PLC0415 - loaded when a table is printed
+def columns(*headings: str, **options: Any) -> "list[Column]":
+    """Columns of a table that have these options of Rich's in common."""
+    from rich.table import Column  # noqa: PLC0415 - loaded when a table is printed
 
-    return Table(**options)
+    return [Column(each, **options) for each in headings]
+
+
+def new_table(
+    heads: "Iterable[Column | str]",
+    rows: Iterable[Iterable[str]] = (),
+    *,
+    title: str | None = None,
+    **options: Any,
+) -> "Table":
+    """A table with these rows."""
+    from rich.table import Table  # noqa: PLC0415 - the same
+
+    table = Table(*heads, title=title, title_justify="left", **options)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def print_table(heads: "Iterable[Column | str]", rows: Iterable[Iterable[str]], **options: Any) -> None:
+    """Print a table with these rows; `options` as `new_table` has them."""
+    out.print(new_table(heads, rows, **options))
 
 
 ROOMY = 110

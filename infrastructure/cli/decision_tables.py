@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rich.table import Table
-
 from infrastructure.audit.decision_differences import Decided, DecisionAudit, Difference
-from infrastructure.cli.console import format_instant, out, say, shown
+from infrastructure.cli.console import columns, format_instant, out, print_table, say, shown
 
 _SHOWN = 20
 """Differences that a terminal shows; JSON has all that the audit keeps."""
@@ -23,7 +21,7 @@ def show(found: DecisionAudit, limit: int = _SHOWN) -> None:
     say(_verdict(found))
     if found.equal:
         return
-    out.print(_changes(found))
+    _print_changes(found)
     shown_ones = found.found.differences[:limit]
     for each in shown_ones:
         for line in _difference(each):
@@ -48,14 +46,12 @@ def _verdict(found: DecisionAudit) -> str:
     )
 
 
-def _changes(found: DecisionAudit) -> Table:
-    table = Table(title="What today's code would change", title_justify="left")
-    table.add_column("Decision")
-    for heading in ("Recorded, not repeated", "Decided now, not recorded"):
-        table.add_column(heading, justify="right")
-    for topic, recorded, now in found.by_topic():
-        table.add_row(_words(topic), f"{recorded:,}", f"{now:,}")
-    return table
+def _print_changes(found: DecisionAudit) -> None:
+    print_table(
+        ["Decision", *columns("Recorded, not repeated", "Decided now, not recorded", justify="right")],
+        ((_words(topic), f"{recorded:,}", f"{now:,}") for topic, recorded, now in found.by_topic()),
+        title="What today's code would change",
+    )
 
 
 def _difference(each: Difference) -> Iterator[str]:

@@ -10,6 +10,7 @@ from domain.facts import Fact, type_of
 from domain.journey.decisions import Conversion, Occurrence, Receipt
 from infrastructure.cli.console import (
     NO_FIGURE,
+    columns,
     format_instant,
     new_table,
     out,
@@ -47,11 +48,7 @@ def show(found: ReportDifference) -> None:
 
 
 def _table(figures: list[FigureChange]) -> "Table":
-    table = new_table()
-    for heading in ("Variant", "Figure"):
-        table.add_column(heading)
-    for heading in ("Before", "After", "Difference"):
-        table.add_column(heading, justify="right")
+    table = new_table(["Variant", "Figure", *columns("Before", "After", "Difference", justify="right")])
     above = figures[0].variant_id
     for change in figures:
         if change.variant_id != above:

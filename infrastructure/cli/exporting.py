@@ -7,9 +7,8 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.table import Table
 
-from infrastructure.cli.console import Bar, err, out, plain, print_json
+from infrastructure.cli.console import Bar, columns, err, plain, print_json, print_table
 from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import (
     INTERRUPTED,
@@ -57,7 +56,7 @@ def export(
     if json_output:
         print_json(msgspec.to_builtins(manifest))
     else:
-        out.print(_table(manifest))
+        _print_table(manifest)
 
 
 def _tell(message: str) -> None:
@@ -91,10 +90,10 @@ def _saying_what_is_done(exporting: Export) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _table(manifest: Manifest) -> Table:
-    table = Table(title=plain(str(manifest.request)), title_justify="left")
-    for heading in ("Parts", "Rows", "Bytes", "Up to position"):
-        table.add_column(heading, justify="right")
+def _print_table(manifest: Manifest) -> None:
     figures = (len(manifest.parts), manifest.rows, manifest.size, int(manifest.position))
-    table.add_row(*(f"{figure:,}" for figure in figures))
-    return table
+    print_table(
+        columns("Parts", "Rows", "Bytes", "Up to position", justify="right"),
+        [[f"{figure:,}" for figure in figures]],
+        title=plain(str(manifest.request)),
+    )

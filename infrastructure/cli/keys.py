@@ -5,13 +5,12 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from application.commands.definitions import read_deadline
 from domain.instants import from_microseconds, microseconds, printed
 from infrastructure.access import keys
 from infrastructure.access.keys import Key, Scope
-from infrastructure.cli.console import err, out, print_json, shown
+from infrastructure.cli.console import err, out, print_json, print_table, shown
 from infrastructure.cli.opening import opened
 from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption, Refused, bad_option
 
@@ -80,20 +79,22 @@ def list_keys(
     if json_output:
         print_json({"keys": [_told(each, now) for each in found]})
         return
-    table = Table(
-        "Key", "App group", "Scopes", "App", "Made", "Expires", "State", title="Keys", title_justify="left"
+    print_table(
+        ["Key", "App group", "Scopes", "App", "Made", "Expires", "State"],
+        (
+            (
+                f"cl_{each.key_id}_…",
+                shown(each.app_group),
+                ", ".join(sorted(each.scopes)),
+                shown(each.app_id or ""),
+                printed(from_microseconds(each.created_at))[:10],
+                "never" if each.expires_at is None else printed(from_microseconds(each.expires_at))[:16],
+                each.state(now),
+            )
+            for each in found
+        ),
+        title="Keys",
     )
-    for each in found:
-        table.add_row(
-            f"cl_{each.key_id}_…",
-            shown(each.app_group),
-            ", ".join(sorted(each.scopes)),
-            shown(each.app_id or ""),
-            printed(from_microseconds(each.created_at))[:10],
-            "never" if each.expires_at is None else printed(from_microseconds(each.expires_at))[:16],
-            each.state(now),
-        )
-    out.print(table)
 
 
 @commands.command()

@@ -6,12 +6,22 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from application.queries.conversions import read_conversions
 from application.queries.pages import Cut, Page
 from application.queries.recipients import read_recipients
-from infrastructure.cli.console import NO_FIGURE, err, out, print_csv, print_json, revenue, say, shown
+from infrastructure.cli.console import (
+    NO_FIGURE,
+    columns,
+    err,
+    out,
+    print_csv,
+    print_json,
+    print_table,
+    revenue,
+    say,
+    shown,
+)
 from infrastructure.cli.opening import asking
 from infrastructure.cli.options import (
     AppGroupOption,
@@ -75,7 +85,7 @@ def conversions(  # noqa: PLR0913 - a command's options
     """List the conversions of a campaign, control included: the user, the behaviour, and the receipt credited."""
     with asking(database, app_group, campaign) as asked:
         page = read_conversions(asked, Cut(limit, after), event=event, variant_id=variant, user_id=user)
-    _print(page, _CONVERSION, _conversions, csv_output=csv_output, json_output=json_output)
+    _print(page, _CONVERSION, _show_conversions, csv_output=csv_output, json_output=json_output)
 
 
 def recipients(  # noqa: PLR0913 - a command's options
@@ -106,13 +116,13 @@ def recipients(  # noqa: PLR0913 - a command's options
             several_variants=several_variants,
             converted=converted,
         )
-    _print(page, _RECIPIENT, _recipients, csv_output=csv_output, json_output=json_output)
+    _print(page, _RECIPIENT, _show_recipients, csv_output=csv_output, json_output=json_output)
 
 
 def _print(
     page: Page,
-    columns: Sequence[str],
-    table: Callable[[Iterable[dict[str, Any]]], Table],
+    names: Sequence[str],
+    show_rows: Callable[[list[dict[str, Any]]], None],
     *,
     csv_output: bool,
     json_output: bool,
@@ -121,25 +131,21 @@ def _print(
         print_json(page.as_json())
     elif csv_output:
         # The names are those of JSON; what is no single value is JSON text.
-        print_csv([columns, *([_cell(row[name]) for name in columns] for row in page.rows)])
+        print_csv([names, *([_cell(row[name]) for name in names] for row in page.rows)])
         _say_more(page, err)
     else:
-        _show(page, table(page.rows))
+        say(f"\n[bold]{shown(page.campaign_id)}[/] of {shown(page.app_group)}: {page.name}; instants in UTC")
+        if page.rows:
+            show_rows(page.rows)
+        else:
+            out.print(f"There are no such {page.name}.", highlight=False)
+        _say_more(page, out)
 
 
 def _cell(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, (bool, list, dict)):
         return json.dumps(value, ensure_ascii=False)
     return "" if value is None else value
-
-
-def _show(page: Page, table: Table) -> None:
-    say(f"\n[bold]{shown(page.campaign_id)}[/] of {shown(page.app_group)}: {page.name}; instants in UTC")
-    if page.rows:
-        out.print(table)
-    else:
-        out.print(f"There are no such {page.name}.", highlight=False)
-    _say_more(page, out)
 
 
 def _say_more(page: Page, where: Console) -> None:
@@ -153,51 +159,47 @@ def _say_more(page: Page, where: Console) -> None:
         )
 
 
-def _conversions(rows: Iterable[dict[str, Any]]) -> Table:
-    table = Table()
-    for heading in ("User", "Event", "Variant", "Behaviour", "of", "Receipt", "of"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        restated = f"\n[dim]decided again {_when(row['decided_at'])}[/]" if row["restated"] else ""
-        table.add_row(
-            _whose(row),
-            row["letter"],
-            _variant(row),
-            shown(row["behaviour_id"]),
-            _when(row["behaviour_at"]) + restated,
-            shown(row["receipt_id"]),
-            _when(row["received_at"]),
-        )
-    return table
+def _show_conversions(rows: list[dict[str, Any]]) -> None:
+    headings = ("User", "Event", "Variant", "Behaviour", "of", "Receipt", "of")
+    print_table(columns(*headings, overflow="fold"), map(_conversion_cells, rows))
 
 
-def _recipients(rows: Iterable[dict[str, Any]]) -> Table:
-    table = Table()
-    for heading in (
-        "User",
-        "Variants",
-        "Receipts",
-        "First received",
-        "Last received",
-        "Converted",
-        "Revenue",
-    ):
-        table.add_column(
-            heading, overflow="fold", justify="right" if (heading in {"Receipts", "Revenue"}) else "left"
-        )
-    for row in rows:
-        variants = [f"{_variant(each)} x {each['receipts']:,}" for each in row["variants"]]
-        converted = [event["letter"] for event in row["conversion_events"] if event["converted"]]
-        table.add_row(
-            _whose(row),
-            "\n".join(variants),
-            f"{row['receipts']:,}",
-            _when(row["first_received_at"]),
-            _when(row["last_received_at"]),
-            " ".join(converted) or NO_FIGURE,
-            revenue(row["revenue"]),
-        )
-    return table
+def _conversion_cells(row: dict[str, Any]) -> Iterable[str]:
+    restated = f"\n[dim]decided again {_when(row['decided_at'])}[/]" if row["restated"] else ""
+    return (
+        _whose(row),
+        row["letter"],
+        _variant(row),
+        shown(row["behaviour_id"]),
+        _when(row["behaviour_at"]) + restated,
+        shown(row["receipt_id"]),
+        _when(row["received_at"]),
+    )
+
+
+def _show_recipients(rows: list[dict[str, Any]]) -> None:
+    print_table(
+        [
+            *columns("User", "Variants", overflow="fold"),
+            *columns("Receipts", overflow="fold", justify="right"),
+            *columns("First received", "Last received", "Converted", overflow="fold"),
+            *columns("Revenue", overflow="fold", justify="right"),
+        ],
+        map(_recipient_cells, rows),
+    )
+
+
+def _recipient_cells(row: dict[str, Any]) -> Iterable[str]:
+    converted = [event["letter"] for event in row["conversion_events"] if event["converted"]]
+    return (
+        _whose(row),
+        "\n".join(f"{_variant(each)} x {each['receipts']:,}" for each in row["variants"]),
+        f"{row['receipts']:,}",
+        _when(row["first_received_at"]),
+        _when(row["last_received_at"]),
+        " ".join(converted) or NO_FIGURE,
+        revenue(row["revenue"]),
+    )
 
 
 def _whose(row: dict[str, Any]) -> str:

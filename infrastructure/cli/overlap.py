@@ -1,18 +1,18 @@
 """`conversions overlap`: how many conversions of a campaign share their behaviour with other campaigns."""
 
-from rich.table import Table
-
 from application.queries.overlap import read_overlap
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
 from infrastructure.cli.console import (
     bar,
     bar_width,
+    columns,
     conversion_event,
     deadline,
     out,
     percent,
     print_json,
+    print_table,
     say,
     shown,
 )
@@ -42,39 +42,51 @@ def overlap(
         f"up to position {found.position}"
     )
     if found.conversion_events:
-        out.print(_shares(found, definition))
+        _print_shares(found, definition)
     if found.shared_with:
-        out.print(_others(found))
+        _print_others(found)
     else:
         out.print("No behaviour converted on another campaign too.", highlight=False)
 
 
-def _shares(found: Overlap, definition: Definition) -> Table:
-    table = Table()
-    table.add_column("Conversion event")
-    for heading in ("Conversions", "Overlapping", "Share"):
-        table.add_column(heading, justify="right")
-    table.add_column("", min_width=bar_width(), no_wrap=True)
-    for counted, event in zip(found.conversion_events, definition.conversion_events, strict=True):
-        hope = f"{conversion_event(event.stated())} within {deadline(event.deadline_seconds)}"
-        table.add_row(
-            f"{LETTERS[counted.index]}  {shown(hope)}",
-            f"{counted.conversions:,}",
-            f"{counted.overlapping:,}",
-            percent(counted.share),
-            bar(counted.share, 1, bar_width()),
-        )
-    return table
+def _print_shares(found: Overlap, definition: Definition) -> None:
+    events = zip(found.conversion_events, definition.conversion_events, strict=True)
+    print_table(
+        [
+            "Conversion event",
+            *columns("Conversions", "Overlapping", "Share", justify="right"),
+            *columns("", min_width=bar_width(), no_wrap=True),
+        ],
+        (
+            (
+                f"{LETTERS[counted.index]}  "
+                + shown(f"{conversion_event(event.stated())} within {deadline(event.deadline_seconds)}"),
+                f"{counted.conversions:,}",
+                f"{counted.overlapping:,}",
+                percent(counted.share),
+                bar(counted.share, 1, bar_width()),
+            )
+            for counted, event in events
+        ),
+    )
 
 
-def _others(found: Overlap) -> Table:
-    table = Table(title="Converted on both by the same behaviour", title_justify="left", title_style="bold")
-    table.add_column("Campaign")
-    table.add_column("Behaviours", justify="right")
-    table.add_column("", min_width=bar_width(), no_wrap=True)
+def _print_others(found: Overlap) -> None:
     longest = found.shared_with[0].behaviours
-    for other in found.shared_with:
-        table.add_row(
-            shown(other.campaign_id), f"{other.behaviours:,}", bar(other.behaviours, longest, bar_width())
-        )
-    return table
+    print_table(
+        [
+            "Campaign",
+            *columns("Behaviours", justify="right"),
+            *columns("", min_width=bar_width(), no_wrap=True),
+        ],
+        (
+            (
+                shown(other.campaign_id),
+                f"{other.behaviours:,}",
+                bar(other.behaviours, longest, bar_width()),
+            )
+            for other in found.shared_with
+        ),
+        title="Converted on both by the same behaviour",
+        title_style="bold",
+    )

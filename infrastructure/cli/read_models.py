@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from infrastructure.cli.console import Bar, err, out, print_json
+from infrastructure.cli.console import Bar, columns, err, out, print_json, print_table
 from infrastructure.cli.opening import database_url, opened
 from infrastructure.cli.options import INTERRUPTED, DatabaseOption, JsonOption, Refused
 from infrastructure.composition import Service
@@ -61,7 +60,7 @@ def projections(
     elif json_output:
         print_json({"projections": [each.as_json() for each in found]})
     else:
-        out.print(_table(found))
+        _print_table(found)
         for each in found:
             if each.problem is not None:
                 err.print(_advice(each), highlight=False, soft_wrap=True)
@@ -78,27 +77,25 @@ def _advice(each: ReadModelStatus) -> str:
     )
 
 
-def _table(found: list[ReadModelStatus]) -> Table:
-    table = Table(title="Read models", title_justify="left")
-    for heading in ("Name", "State"):
-        table.add_column(heading)
-    for heading in ("Version", "Position", "Lag, events", "Lag, seconds", "Rows"):
-        table.add_column(heading, justify="right")
-    table.add_column("Since", no_wrap=True)
-    for each in found:
-        name = each.name if each.status == "current" else f"{each.name} ({each.status})"
-        state = f"[{_STYLES[each.state]}]{each.state}[/]"
-        table.add_row(
-            name,
-            state,
-            str(each.version),
-            f"{each.position:,}",
-            f"{each.lag_events:,}",
-            f"{each.lag_seconds:,.1f}",
-            f"{each.rows:,}",
-            each.since[:19].replace("T", " "),
-        )
-    return table
+def _print_table(found: list[ReadModelStatus]) -> None:
+    figures = ("Version", "Position", "Lag, events", "Lag, seconds", "Rows")
+    print_table(
+        ["Name", "State", *columns(*figures, justify="right"), *columns("Since", no_wrap=True)],
+        (
+            (
+                each.name if each.status == "current" else f"{each.name} ({each.status})",
+                f"[{_STYLES[each.state]}]{each.state}[/]",
+                str(each.version),
+                f"{each.position:,}",
+                f"{each.lag_events:,}",
+                f"{each.lag_seconds:,.1f}",
+                f"{each.rows:,}",
+                each.since[:19].replace("T", " "),
+            )
+            for each in found
+        ),
+        title="Read models",
+    )
 
 
 def named(names: list[str] | None) -> list[Projection]:
@@ -145,7 +142,7 @@ def rebuild(
     if json_output:
         print_json({"rebuilt": [_as_json(each) for each in found], "seconds": round(seconds, 3)})
         return
-    out.print(_rebuilt(found, seconds, keep_old=keep_old))
+    _print_rebuilt(found, seconds, keep_old=keep_old)
 
 
 def _rebuild(
@@ -210,20 +207,25 @@ def _as_json(each: Rebuilt) -> dict[str, Any]:
     }
 
 
-def _rebuilt(found: list[Rebuilt], seconds: float, *, keep_old: bool) -> Table:
+def _print_rebuilt(found: list[Rebuilt], seconds: float, *, keep_old: bool) -> None:
     events = max((each.position - each.began_from for each in found), default=0)
-    table = Table(
-        title=f"Built anew in {seconds:.1f} s, {events / seconds:,.0f} events/s", title_justify="left"
+    print_table(
+        [
+            "Read model",
+            *columns("Up to position", justify="right"),
+            "Verified: as many as the log holds",
+        ],
+        (
+            (
+                each.name,
+                f"{each.position:,}",
+                ", ".join(f"{count:,} {what}" for what, count in each.verified.items()),
+            )
+            for each in found
+        ),
+        title=f"Built anew in {seconds:.1f} s, {events / seconds:,.0f} events/s",
+        caption="The old ones are kept: `conversions rollback NAME` goes back." if keep_old else None,
     )
-    table.add_column("Read model")
-    table.add_column("Up to position", justify="right")
-    table.add_column("Verified: as many as the log holds")
-    for each in found:
-        verified = ", ".join(f"{count:,} {what}" for what, count in each.verified.items())
-        table.add_row(each.name, f"{each.position:,}", verified)
-    if keep_old:
-        table.caption = "The old ones are kept: `conversions rollback NAME` goes back."
-    return table
 
 
 def _discard(service: Service, chosen: list[Projection], *, json_output: bool) -> None:

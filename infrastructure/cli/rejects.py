@@ -4,14 +4,13 @@ from collections import Counter
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from rich.table import Table
 
 from application.commands.facts import FactCommand, read_fact
 from application.commands.intake import Verdict
 from domain.errors import FactRefused
 from domain.instants import microseconds
 from infrastructure.access.operator import stamp
-from infrastructure.cli.console import out, print_json, shown
+from infrastructure.cli.console import out, print_json, print_table, shown
 from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import SOME_REJECTED, AppGroupOption, DatabaseOption, JsonOption, instant
 from infrastructure.composition import Service
@@ -56,22 +55,21 @@ def list_rejects(
             }
         )
         return
-    table = Table(
-        "Id",
-        "When",
-        "By",
-        "Code",
-        "Reason",
-        "Fact",
+    print_table(
+        ["Id", "When", "By", "Code", "Reason", "Fact"],
+        (
+            (
+                str(each.reject_id),
+                each.as_json()["rejected_at"][:19],
+                each.source,
+                each.code,
+                shown(each.message),
+                shown(each.fact[:80]),
+            )
+            for each in found
+        ),
         title=f"Rejected facts of {shown(group)}",
-        title_justify="left",
     )
-    for each in found:
-        when = each.as_json()["rejected_at"][:19]
-        table.add_row(
-            str(each.reject_id), when, each.source, each.code, shown(each.message), shown(each.fact[:80])
-        )
-    out.print(table)
     out.print(f"{len(found):,} of {sum(own.values()):,} shown", highlight=False)
 
 

@@ -1,18 +1,19 @@
 """A campaign's report as tables for people."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from application.queries.reads import Days
 from application.queries.report import AnyReport, CurrentReport, ReportAsOf, ReportOfDays
 from infrastructure.cli.console import (
     bar,
     bar_width,
+    columns,
     conversion_event,
     deadline,
     format_instant,
-    new_table,
     out,
     percent,
+    print_table,
     revenue,
     say,
     shown,
@@ -20,9 +21,6 @@ from infrastructure.cli.console import (
 from projections.campaign_report.reading import CampaignReport
 from projections.figures import Figures
 from projections.recipients.reading import EventMature, Mature
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 
 class _Row(NamedTuple):
@@ -45,14 +43,14 @@ def show(answer: AnyReport) -> None:
     if about := _about(answer):
         say(about)
     rows = _rows(found, mature)
-    out.print(_figures(found, rows))
+    _print_figures(found, rows)
     parts = sum(variant.figures.unique_recipients for variant in found.variants if not variant.control)
     if parts > found.totals.unique_recipients:
         out.print(
             "[dim]A user who received several variants counts once for each, and once for the campaign.[/]"
         )
     for event in found.conversion_events:
-        out.print(_conversions(event, rows))
+        _print_conversions(event, rows)
     if mature is not None and found.conversion_events:
         say(
             f"[dim]A mature rate counts the recipients whose last window was over at {format_instant(mature.as_of)}. "
@@ -94,43 +92,46 @@ def _rows(found: CampaignReport, mature: Mature | None) -> list[_Row]:
     return [*rows, _Row(label, found.totals, "bold", of.get(None)), *controls]
 
 
-def _figures(found: CampaignReport, rows: list[_Row]) -> "Table":
-    table = new_table()
-    table.add_column("Variant")
-    for heading in (
-        "Receipts",
-        "Unique recipients",
-        f"Revenue within {deadline(found.revenue_window_seconds)}",
-    ):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        table.add_row(
-            row.label,
-            f"{row.figures.receipts:,}",
-            f"{row.figures.unique_recipients:,}",
-            revenue(row.figures.as_json()["revenue"]),
-            style=row.style,
-        )
-    return table
+def _print_figures(found: CampaignReport, rows: list[_Row]) -> None:
+    within = f"Revenue within {deadline(found.revenue_window_seconds)}"
+    print_table(
+        ["Variant", *columns("Receipts", "Unique recipients", within, justify="right")],
+        (
+            (
+                row.label,
+                f"{row.figures.receipts:,}",
+                f"{row.figures.unique_recipients:,}",
+                revenue(row.figures.as_json()["revenue"]),
+            )
+            for row in rows
+        ),
+        row_styles=[row.style for row in rows],
+    )
 
 
-def _conversions(event: dict[str, Any], rows: list[_Row]) -> "Table":
+def _print_conversions(event: dict[str, Any], rows: list[_Row]) -> None:
     """A table of one conversion event, its rates drawn against the best."""
-    index = event["index"]
+    index, width = event["index"], bar_width()
     hope = f"{conversion_event(event)} within {deadline(event['deadline_seconds'])}"
-    table = new_table(title=f"{event['letter']}  {shown(hope)}", title_justify="left", title_style="bold")
-    table.add_column("Variant")
-    with_mature = any(row.mature for row in rows)
-    for heading in ("Conversions", "Rate", *(("Mature rate", "Open") if with_mature else ())):
-        table.add_column(heading, justify="right", min_width=len(heading))
-    width = bar_width()
-    table.add_column("", min_width=width, no_wrap=True)
     longest = max((row.figures.conversion_rates[index] or 0 for row in rows), default=0)
-    for row in rows:
-        rate, mature = row.figures.conversion_rates[index], row.mature
-        more = (percent(mature[index].rate), f"{mature[index].open:,}") if mature else ()
-        drawn = bar(rate, longest, width)
-        table.add_row(
-            row.label, f"{row.figures.conversions[index]:,}", percent(rate), *more, drawn, style=row.style
-        )
-    return table
+    headings = ("Conversions", "Rate", *(("Mature rate", "Open") if any(row.mature for row in rows) else ()))
+    print_table(
+        [
+            "Variant",
+            *(each for name in headings for each in columns(name, justify="right", min_width=len(name))),
+            *columns("", min_width=width, no_wrap=True),
+        ],
+        (
+            (
+                row.label,
+                f"{row.figures.conversions[index]:,}",
+                percent(row.figures.conversion_rates[index]),
+                *((percent(row.mature[index].rate), f"{row.mature[index].open:,}") if row.mature else ()),
+                bar(row.figures.conversion_rates[index], longest, width),
+            )
+            for row in rows
+        ),
+        title=f"{event['letter']}  {shown(hope)}",
+        title_style="bold",
+        row_styles=[row.style for row in rows],
+    )

@@ -7,10 +7,11 @@ from rich.table import Table
 
 from application.queries.results import ExperimentResults
 from domain.campaigns.evidence import DecidingTest
-from domain.experiment.incremental import IncrementalRevenue
+from domain.experiment.incremental import IncrementalConversions, IncrementalRevenue
 from domain.experiment.proportions import Interval
 from domain.experiment.results import (
     ComparedRates,
+    ComparedRevenue,
     EventResults,
     RevenueResults,
 )
@@ -18,9 +19,11 @@ from domain.money import decimals
 from infrastructure.cli.console import (
     NO_FIGURE,
     ROOMY,
+    columns,
     conversion_event,
     deadline,
     format_instant,
+    new_table,
     out,
     percent,
     say,
@@ -97,78 +100,105 @@ _COUNTED = {
 
 
 def _rates(event: EventResults, title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("Variant", min_width=_LABEL, overflow="fold")
-    for heading in ("Recipients", "Conversions", "Rate", "95 %", "Mature", "Open", "Best"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
     highest = max((each.interval.high for each in event.variants if each.interval), default=0.0)
-    for each in event.variants:
-        table.add_row(
-            shown(each.variant_id) + (" (control)" if each.control else ""),
-            f"{each.recipients:,}",
-            f"{each.converted:,}" + ("*" if each.too_little else ""),
-            percent(each.rate),
-            ends(each.interval),
-            percent(each.mature_rate),
-            f"{each.open:,}",
-            percent(each.probability_best),
-            drawn(each.interval, each.rate, Interval(0, highest)),
-            style="dim" if each.control else "",
-        )
-    if any(each.too_little for each in event.variants):
-        table.caption, table.caption_justify = f"* {FEW}: few, and figures are rough", "left"
+    figures = ("Recipients", "Conversions", "Rate", "95 %", "Mature", "Open", "Best")
+    table = new_table(
+        [
+            *columns("Variant", min_width=_LABEL, overflow="fold"),
+            *columns(*figures, justify="right", no_wrap=True),
+            *columns("", no_wrap=True),
+        ],
+        (
+            (
+                shown(each.variant_id) + (" (control)" if each.control else ""),
+                f"{each.recipients:,}",
+                f"{each.converted:,}" + ("*" if each.too_little else ""),
+                percent(each.rate),
+                ends(each.interval),
+                percent(each.mature_rate),
+                f"{each.open:,}",
+                percent(each.probability_best),
+                drawn(each.interval, each.rate, Interval(0, highest)),
+            )
+            for each in event.variants
+        ),
+        title=title,
+        title_style="bold",
+        caption=f"* {FEW}: few, and figures are rough"
+        if any(each.too_little for each in event.variants)
+        else None,
+        caption_justify="left",
+        row_styles=["dim" if each.control else "" for each in event.variants],
+    )
     return fitting(table, "Mature", "Best", "")
 
 
 def _compared(event: EventResults, found: ExperimentResults) -> Table:
-    table = Table()
-    table.add_column(f"Against {shown(found.results.against)}", min_width=_LABEL, overflow="fold")
-    for heading in ("Points", "Uplift", "One look", "On any day", "p", "Caused", "Needed"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("Around 0", no_wrap=True, min_width=_WIDTH)
     test = found.results.test
     any_day = DecidingTest.SEQUENTIAL if test is DecidingTest.SEQUENTIAL else DecidingTest.ANYTIME
     scale = _scale(deciding_interval(each, test) for each in event.comparisons)
-    for each in event.comparisons:
-        caused = each.incremental
-        table.add_row(
-            shown(each.variant_id),
-            signed(each.difference),
-            signed(each.uplift),
-            ends(each.uplift_interval, plus=True),
-            ends(deciding_interval(each, any_day), plus=True),
-            format_p(each.adjusted),
-            NO_FIGURE if caused is None else f"{caused.conversions:+,.0f} ({_around(caused.interval, 0)})",
-            NO_FIGURE if each.recipients_needed is None else f"{each.recipients_needed:,}",
-            drawn(deciding_interval(each, test), each.uplift, scale, zero=True),
-        )
+    figures = ("Points", "Uplift", "One look", "On any day", "p", "Caused", "Needed")
+    table = new_table(
+        [
+            *columns(f"Against {shown(found.results.against)}", min_width=_LABEL, overflow="fold"),
+            *columns(*figures, justify="right", no_wrap=True),
+            *columns("Around 0", no_wrap=True, min_width=_WIDTH),
+        ],
+        (
+            (
+                shown(each.variant_id),
+                signed(each.difference),
+                signed(each.uplift),
+                ends(each.uplift_interval, plus=True),
+                ends(deciding_interval(each, any_day), plus=True),
+                format_p(each.adjusted),
+                _conversions_caused(each.incremental),
+                NO_FIGURE if each.recipients_needed is None else f"{each.recipients_needed:,}",
+                drawn(deciding_interval(each, test), each.uplift, scale, zero=True),
+            )
+            for each in event.comparisons
+        ),
+    )
     return fitting(table, "Points", "Caused", "Needed", "Around 0")
 
 
 def _revenue(revenue: RevenueResults) -> Table:
-    table = Table(
-        title=f"Revenue per recipient in {revenue.currency}", title_justify="left", title_style="bold"
-    )
-    table.add_column("Variant", min_width=_LABEL, overflow="fold")
-    for heading in ("Recipients", "Mean", "95 %", "Difference", "Its 95 %", "p, one look", "Caused"):
-        table.add_column(heading, justify="right", no_wrap=True)
     compared = {each.variant_id: each for each in revenue.comparisons}
-    for each in revenue.variants:
-        against = compared.get(each.variant_id)
-        table.add_row(
-            shown(each.variant_id),
-            f"{each.recipients:,}",
-            NO_FIGURE if each.mean is None else f"{each.mean:,.4f}",
-            _amounts(each.interval),
-            NO_FIGURE if against is None or against.difference is None else f"{against.difference:+,.4f}",
-            NO_FIGURE if against is None else _amounts(against.difference_interval),
-            NO_FIGURE if against is None else format_p(against.adjusted),
-            NO_FIGURE
-            if against is None or against.incremental is None
-            else _revenue_caused(against.incremental, decimals(revenue.currency)),
-        )
+    figures = ("Recipients", "Mean", "95 %", "Difference", "Its 95 %", "p, one look", "Caused")
+    table = new_table(
+        [
+            *columns("Variant", min_width=_LABEL, overflow="fold"),
+            *columns(*figures, justify="right", no_wrap=True),
+        ],
+        (
+            (
+                shown(each.variant_id),
+                f"{each.recipients:,}",
+                NO_FIGURE if each.mean is None else f"{each.mean:,.4f}",
+                _amounts(each.interval),
+                *_compared_cells(compared.get(each.variant_id), decimals(revenue.currency)),
+            )
+            for each in revenue.variants
+        ),
+        title=f"Revenue per recipient in {revenue.currency}",
+        title_style="bold",
+    )
     return fitting(table, "Recipients", "Its 95 %", "Caused")
+
+
+def _compared_cells(against: ComparedRevenue | None, places: int) -> Iterable[str]:
+    if against is None:
+        return [NO_FIGURE] * 4
+    return (
+        NO_FIGURE if against.difference is None else f"{against.difference:+,.4f}",
+        _amounts(against.difference_interval),
+        format_p(against.adjusted),
+        NO_FIGURE if against.incremental is None else _revenue_caused(against.incremental, places),
+    )
+
+
+def _conversions_caused(caused: IncrementalConversions | None) -> str:
+    return NO_FIGURE if caused is None else f"{caused.conversions:+,.0f} ({_around(caused.interval, 0)})"
 
 
 def _revenue_caused(caused: IncrementalRevenue, places: int) -> str:

@@ -1,19 +1,19 @@
 """`conversions select`: weights follow the primary conversion event, of one campaign or of all that are due."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from application.queries import selection
 from application.queries.reads import AskedCampaign
 from application.queries.selection import Adjustment
 from domain.campaigns.campaign import BETWEEN_ADJUSTMENTS, Campaign
 from domain.campaigns.events import Status
-from domain.campaigns.evidence import SelectionEvidence
+from domain.campaigns.evidence import SelectionEvidence, Share
 from domain.instants import from_microseconds, printed
 from infrastructure.access.operator import stamp
-from infrastructure.cli.console import counted, out, percent, print_json, shown
+from infrastructure.cli.console import columns, counted, out, percent, print_json, print_table, shown
 from infrastructure.cli.opening import ask_about, opened, reads_of, refusing
 from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption, bad_option
 from infrastructure.composition import Service
@@ -102,23 +102,29 @@ def _check(asked: AskedCampaign, *, json_output: bool) -> None:
 
 
 def _show(found: Adjustment) -> None:
-    weights = found.weights
-    table = Table(title=f"Weights of {shown(found.campaign_id)}", title_justify="left", title_style="bold")
-    table.add_column("Variant")
-    for heading in ("Weight", "Share", "Recipients", "Counted", "Conversions", "Best"):
-        table.add_column(heading, justify="right")
-    shares, whole = {each.variant_id: each for each in found.evidence.shares}, sum(weights.values())
-    for variant_id, weight in weights.items():
-        share = shares.get(variant_id)
-        figures = ["", "", "", ""] if share is None else [
-            f"{share.recipients:,}", f"{share.counted:,.0f}", f"{share.converted:,}", percent(share.best)
-        ]  # fmt: skip
-        table.add_row(
-            shown(variant_id) + ("" if share is not None else " (control)"),
-            f"{weight:,}",
-            percent(weight / whole),
-            *figures,
-        )
-    out.print(table)
+    shares, whole = {each.variant_id: each for each in found.evidence.shares}, sum(found.weights.values())
+    print_table(
+        [
+            "Variant",
+            *columns("Weight", "Share", "Recipients", "Counted", "Conversions", "Best", justify="right"),
+        ],
+        (
+            (
+                shown(variant_id) + ("" if variant_id in shares else " (control)"),
+                f"{weight:,}",
+                percent(weight / whole),
+                *_share_cells(shares.get(variant_id)),
+            )
+            for variant_id, weight in found.weights.items()
+        ),
+        title=f"Weights of {shown(found.campaign_id)}",
+        title_style="bold",
+    )
     if found.last:
         out.print("Going on would hardly improve the rate: these are the last weights.")
+
+
+def _share_cells(share: Share | None) -> Iterable[str]:
+    if share is None:
+        return [""] * 4
+    return f"{share.recipients:,}", f"{share.counted:,.0f}", f"{share.converted:,}", percent(share.best)

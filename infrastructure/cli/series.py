@@ -3,14 +3,24 @@
 from typing import Annotated, get_args
 
 import typer
-from rich.table import Table
 
 from application.queries.reads import Days
 from application.queries.rows import series_rows
 from application.queries.series import read_series
 from domain.campaigns.conversion_events import LETTERS
 from infrastructure.cli import options
-from infrastructure.cli.console import bar, bar_width, out, print_csv, print_json, revenue, say, shown
+from infrastructure.cli.console import (
+    bar,
+    bar_width,
+    columns,
+    out,
+    print_csv,
+    print_json,
+    print_table,
+    revenue,
+    say,
+    shown,
+)
 from infrastructure.cli.opening import asking, refusing
 from infrastructure.cli.options import (
     AppGroupOption,
@@ -66,29 +76,34 @@ def _show_series(found: Series, variant: str | None) -> None:
         f"days in {found.time_zone}, up to position {found.position}"
     )
     if found.days:
-        out.print(_series(found, variant))
+        _print_days(found, variant)
     else:
         out.print("There is nothing on any day yet.", highlight=False)
 
 
-def _series(found: Series, variant: str | None) -> Table:
-    letters, width = LETTERS[: found.conversion_events], bar_width()
-    table = Table()
-    table.add_column("Day", no_wrap=True)
-    for heading in ("Receipts", "Unique recipients", *letters):
-        table.add_column(heading, justify="right")
-    table.add_column("", min_width=width, no_wrap=True)
-    table.add_column("Revenue", justify="right")
-    days = [(day, _figures(day, variant)) for day in found.days]
+def _print_days(found: Series, variant: str | None) -> None:
+    days, width = [(day, _figures(day, variant)) for day in found.days], bar_width()
     longest = max(_primary(figures) for _, figures in days)
-    for day, figures in days:
-        table.add_row(
-            day.date.isoformat(),
-            *(f"{count:,}" for count in (figures.receipts, figures.unique_recipients, *figures.conversions)),
-            bar(_primary(figures), longest, width),
-            revenue(figures.as_json()["revenue"]),
-        )
-    return table
+    headings = ("Receipts", "Unique recipients", *LETTERS[: found.conversion_events])
+    print_table(
+        [
+            *columns("Day", no_wrap=True),
+            *columns(*headings, justify="right"),
+            *columns("", min_width=width, no_wrap=True),
+            *columns("Revenue", justify="right"),
+        ],
+        (
+            (
+                day.date.isoformat(),
+                f"{figures.receipts:,}",
+                f"{figures.unique_recipients:,}",
+                *(f"{count:,}" for count in figures.conversions),
+                bar(_primary(figures), longest, width),
+                revenue(figures.as_json()["revenue"]),
+            )
+            for day, figures in days
+        ),
+    )
 
 
 def _figures(day: Day, variant: str | None) -> DayFigures:

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
 from application.commands.definitions import read_command
-from infrastructure.cli.console import err, out, print_json, shown
+from infrastructure.cli.console import columns, err, out, print_json, print_table, shown
 from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption
 from infrastructure.outbound.webhooks.administration import ChangeWebhook, MakeWebhook, Webhooks
@@ -63,22 +62,21 @@ def list_webhooks(
     if json_output:
         print_json({"webhooks": found})
         return
-    table = Table(
-        Column("Id", no_wrap=True),
-        "URL",
-        "Status",
-        "Waiting",
-        "Parked",
-        "Failing",
+    print_table(
+        [*columns("Id", no_wrap=True), "URL", "Status", "Waiting", "Parked", "Failing"],
+        (
+            (
+                each["id"],
+                shown(each["url"]),
+                each["status"] if each["reason"] is None else f"{each['status']} ({each['reason']})",
+                f"{each['waiting_events']:,}",
+                f"{each['parked_events']:,} of {each['parked_users']:,} users",
+                shown(each["failing"] or ""),
+            )
+            for each in found
+        ),
         title="Webhooks",
-        title_justify="left",
     )
-    for each in found:
-        status = each["status"] if each["reason"] is None else f"{each['status']} ({each['reason']})"
-        parked = f"{each['parked_events']:,} of {each['parked_users']:,} users"
-        waiting, failing = f"{each['waiting_events']:,}", shown(each["failing"] or "")
-        table.add_row(each["id"], shown(each["url"]), status, waiting, parked, failing)
-    out.print(table)
 
 
 @commands.command()
@@ -159,11 +157,20 @@ def parked(
     if json_output:
         print_json({"parked": found})
         return
-    table = Table("User", "Since", "Attempts", "Reason", "Events", title="Parked", title_justify="left")
-    for each in found:
-        user, since = shown(each["user_id"] or "forgotten"), each["parked_at"][:19]
-        table.add_row(user, since, str(each["attempts"]), shown(each["reason"]), f"{each['events']:,}")
-    out.print(table)
+    print_table(
+        ["User", "Since", "Attempts", "Reason", "Events"],
+        (
+            (
+                shown(each["user_id"] or "forgotten"),
+                each["parked_at"][:19],
+                str(each["attempts"]),
+                shown(each["reason"]),
+                f"{each['events']:,}",
+            )
+            for each in found
+        ),
+        title="Parked",
+    )
 
 
 @commands.command()
