@@ -1,7 +1,5 @@
 """`conversions archive` and `conversions restore`: the log as Parquet that anything reads, and a ledger out of it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
@@ -18,9 +16,15 @@ from infrastructure.archive import (
     read_manifest,
 )
 from infrastructure.archive.parquet_files import interruptible
-from infrastructure.cli.console import Bar, columns, err, out, plain, print_json, print_table
-from infrastructure.cli.opening import catch_up, opened
-from infrastructure.cli.options import INTERRUPTED, UNREADABLE, DatabaseOption, JsonOption, Refused
+from infrastructure.cli.console import Bar, columns, out, plain, print_json, print_table
+from infrastructure.cli.opening import catch_up, opened, stopping
+from infrastructure.cli.options import (
+    REFUSED,
+    DatabaseOption,
+    JsonOption,
+    Refusal,
+    refusing_by,
+)
 from infrastructure.composition import Service
 from projections.engine.projection import UnreadableLog
 from projections.registry import WITH_IMPORTS
@@ -41,7 +45,13 @@ def archive(
     Again, it adds what was recorded since; those other files are written anew, without what was erased. Killed at any
     moment, the archive is as it was: run it again.
     """
-    with opened(database) as service, Bar() as bar, _refusing(), _stopping(lambda: _ARCHIVED):
+    with (
+        opened(database) as service,
+        Bar() as bar,
+        refusing_by(_REFUSALS),
+        stopping(lambda: _ARCHIVED),
+        interruptible(),
+    ):
         manifest = Archiver(
             service.database, service.recorder, service.now, open_location(address), bar.show
         ).run()
@@ -63,15 +73,16 @@ def restore(
     Every file and every event is checked first. Users get new keys; keys of the interface, webhooks and rejects are not
     in an archive.
     """
-    with _refusing(), _stopping(lambda: _NOTHING):
+    with refusing_by(_REFUSALS), stopping(lambda: _NOTHING), interruptible():
         place = open_location(address)
         # Before there is a new database: the address may be mistaken.
         read_manifest(place)
     with (
-        _refusing(),
+        refusing_by(_REFUSALS),
         opened(database, make=True) as service,
         Bar() as bar,
-        _stopping(lambda: _restored(service)),
+        stopping(lambda: _restored(service)),
+        interruptible(),
     ):
         restored = Restorer(service.database, service.recorder, place, bar.show).run()
         catch_up(service, *WITH_IMPORTS)
@@ -90,21 +101,15 @@ def _sentence(service: Service, restored: Restored) -> str:
     )
 
 
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """What ends an archive or a restore, as commands fail."""
-    try:
-        yield
-    except BadArchive as bad:
-        raise Refused(str(bad), code=bad.code, status=UNREADABLE) from None
-    except UnreadableLog as bad:
-        message = f"{bad}; the archive is as it was; `conversions verify` checks the log"
-        raise Refused(message, code="unreadable_log") from None
-    except OSError as error:
-        message = f"a file cannot be read or written: {error}; run the same command again"
-        raise Refused(message, code="unusable_file", status=UNREADABLE) from None
-
-
+_REFUSALS = {
+    BadArchive: Refusal(None),
+    UnreadableLog: Refusal(
+        "unreadable_log",
+        "{}; the archive is as it was; `conversions verify` checks the log",
+        status=REFUSED,
+    ),
+    OSError: Refusal("unusable_file", "a file cannot be read or written: {}; run the same command again"),
+}
 _UNCHECKED = "Hashes of events are checked by `conversions verify`, and when the archive is restored."
 _ARCHIVED = "what was archived stays valid; run the same command again."
 _NOTHING = "nothing was restored; run the same command again."
@@ -116,17 +121,6 @@ def _restored(service: Service) -> str:
     if not position:
         return _NOTHING
     return f"the ledger was restored up to position {position:,}; read models follow when they are asked for."
-
-
-@contextmanager
-def _stopping(state: Callable[[], str]) -> Iterator[None]:
-    """Ctrl-C ends the command, which then says how things stand."""
-    try:
-        with interruptible():
-            yield
-    except KeyboardInterrupt:
-        err.print(f"Stopped: {state()}", highlight=False)
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _print_table(address: str, manifest: Manifest) -> None:

@@ -29,7 +29,16 @@ from infrastructure.audit.spark_session import NoSpark
 from infrastructure.cli import audit_tables, decision_tables
 from infrastructure.cli.console import Bar, err, out, print_json
 from infrastructure.cli.opening import database_url, opened
-from infrastructure.cli.options import INTERRUPTED, REFUSED, UNREADABLE, DatabaseOption, JsonOption, Refused
+from infrastructure.cli.options import (
+    INTERRUPTED,
+    REFUSED,
+    UNREADABLE,
+    DatabaseOption,
+    JsonOption,
+    Refusal,
+    Refused,
+    refusing_by,
+)
 from infrastructure.composition import open_for_reading
 from infrastructure.migrations import OlderSchema
 from projections.engine.projection import UnreadableLog
@@ -123,15 +132,12 @@ def _check_page(html: Path | None) -> None:
     """Whether the page can be written, before hours of work and not after them."""
     if html is None:
         return
-    try:
+    cannot = Refusal("unwritable_file", "the page cannot be written: {}", place="--html")
+    with refusing_by({OSError: cannot}):
         is_new = not html.exists()
         html.open("a").close()
         if is_new:
             html.unlink()
-    except OSError as error:
-        raise Refused(
-            f"the page cannot be written: {error}", code="unwritable_file", place="--html", status=UNREADABLE
-        ) from None
 
 
 def _tell(found: AuditResult, html: Path | None, *, json_output: bool) -> None:
@@ -173,41 +179,32 @@ def _audit_decisions(campaign: str | None, database: str | None, *, json_output:
         raise typer.Exit(REFUSED)
 
 
+_REFUSALS = {
+    NoSuchCampaign: Refusal("unknown_campaign", place="--campaign"),
+    UnknownCampaign: Refusal("unknown_campaign", place="--campaign"),
+    BadArchive: Refusal(None),
+    NoSpark: Refusal(None, place="--engine"),
+    OlderSchema: Refusal("older_schema", f"{{}}; {_MIGRATED_ELSEWHERE}"),
+    UnreadableLog: Refusal("unreadable_log", "{}; `conversions verify` checks the log"),
+    UnreadableReadModel: Refusal("unreadable_read_model", "{}; `conversions rebuild` makes it anew"),
+    ReadModelsMove: Refusal("read_models_move", "{}; run it again"),
+    duckdb.OutOfMemoryException: Refusal(
+        "out_of_memory", "it does not fit: {first_line}; give --memory more, or --work more room"
+    ),
+    duckdb.Error: Refusal(
+        "audit_failed",
+        "the audit failed: {first_line}; has --work room, and does `conversions verify` pass?",
+    ),
+    OSError: Refusal("unusable_file"),
+}
+
+
 @contextmanager
 def _refusing() -> Iterator[None]:
     """What ends an audit, as commands fail."""
     try:
-        yield
-    except (NoSuchCampaign, UnknownCampaign) as error:
-        raise Refused(str(error), code="unknown_campaign", place="--campaign", status=UNREADABLE) from None
-    except BadArchive as bad:
-        raise Refused(str(bad), code=bad.code, status=UNREADABLE) from None
-    except NoSpark as failed:
-        raise Refused(str(failed), code=failed.code, place="--engine", status=UNREADABLE) from None
-    except OlderSchema as error:
-        raise Refused(f"{error}; {_MIGRATED_ELSEWHERE}", code="older_schema", status=UNREADABLE) from None
-    except UnreadableLog as bad:
-        message = f"{bad}; `conversions verify` checks the log"
-        raise Refused(message, code="unreadable_log", status=UNREADABLE) from None
-    except UnreadableReadModel as error:
-        message = f"{error}; `conversions rebuild` makes it anew"
-        raise Refused(message, code="unreadable_read_model", status=UNREADABLE) from None
-    except ReadModelsMove as error:
-        raise Refused(f"{error}; run it again", code="read_models_move", status=UNREADABLE) from None
-    except duckdb.OutOfMemoryException as error:
-        message = f"it does not fit: {_first_line(error)}; give --memory more, or --work more room"
-        raise Refused(message, code="out_of_memory", status=UNREADABLE) from None
-    except duckdb.Error as error:
-        message = (
-            f"the audit failed: {_first_line(error)}; has --work room, and does `conversions verify` pass?"
-        )
-        raise Refused(message, code="audit_failed", status=UNREADABLE) from None
-    except OSError as error:
-        raise Refused(str(error), code="unusable_file", status=UNREADABLE) from None
+        with refusing_by(_REFUSALS):
+            yield
     except KeyboardInterrupt:
         out.print("Stopped: nothing was changed.", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

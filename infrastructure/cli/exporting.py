@@ -1,7 +1,5 @@
 """`conversions export`: what stands, or the log, into files for warehouses, spreadsheets and archives."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -9,14 +7,16 @@ import msgspec
 import typer
 
 from infrastructure.cli.console import Bar, columns, err, plain, print_json, print_table
-from infrastructure.cli.opening import only_app_group, opened
+from infrastructure.cli.opening import only_app_group, opened, stopping
 from infrastructure.cli.options import (
-    INTERRUPTED,
+    REFUSED,
     UNREADABLE,
     AppGroupOption,
     DatabaseOption,
     JsonOption,
+    Refusal,
     Refused,
+    refusing_by,
 )
 from infrastructure.export import FORMATS, WHAT, BadExport, Export, ExportRequest, Manifest, open_source
 from projections.engine.projection import UnreadableLog
@@ -47,11 +47,11 @@ def export(
         raise Refused(f"export one of {', '.join(WHAT)}", code="bad_export", status=UNREADABLE)
     if file_format not in FORMATS:
         raise Refused(f"--format is one of {', '.join(FORMATS)}", code="bad_format", status=UNREADABLE)
-    with opened(database) as service, Bar() as bar, _refusing():
+    with opened(database) as service, Bar() as bar, refusing_by(_REFUSALS):
         asked = ExportRequest(what, file_format, only_app_group(service, app_group), campaign)
         source = open_source(service.database, service.ledger, service.projector, asked)
         exporting = Export(service.database, source, asked, to, bar.show, _tell)
-        with _saying_what_is_done(exporting):
+        with stopping(lambda: _describe_progress(exporting)):
             manifest = exporting.run()
     if json_output:
         print_json(msgspec.to_builtins(manifest))
@@ -63,31 +63,22 @@ def _tell(message: str) -> None:
     err.print(f"{message[0].upper()}{message[1:]}.", highlight=False, soft_wrap=True)
 
 
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """What ends an export, as commands fail."""
-    try:
-        yield
-    except BadExport as bad:
-        raise Refused(str(bad), code="bad_export", status=UNREADABLE) from None
-    except UnreadableLog as bad:
-        message = f"{bad}; the parts before it stay; `conversions verify` checks the log"
-        raise Refused(message, code="unreadable_log") from None
-    except OSError as error:
-        message = f"it cannot be written: {error}; what is done stays, run the same command again"
-        raise Refused(message, code="unwritable_file", status=UNREADABLE) from None
+_REFUSALS = {
+    BadExport: Refusal("bad_export"),
+    UnreadableLog: Refusal(
+        "unreadable_log",
+        "{}; the parts before it stay; `conversions verify` checks the log",
+        status=REFUSED,
+    ),
+    OSError: Refusal(
+        "unwritable_file", "it cannot be written: {}; what is done stays, run the same command again"
+    ),
+}
 
 
-@contextmanager
-def _saying_what_is_done(exporting: Export) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        parts = len(exporting.manifest.parts) if exporting.manifest is not None else 0
-        err.print(
-            f"Stopped: {parts:,} parts are done; run the same command again for the rest.", highlight=False
-        )
-        raise typer.Exit(INTERRUPTED) from None
+def _describe_progress(exporting: Export) -> str:
+    parts = len(exporting.manifest.parts) if exporting.manifest is not None else 0
+    return f"{parts:,} parts are done; run the same command again for the rest."
 
 
 def _print_table(manifest: Manifest) -> None:

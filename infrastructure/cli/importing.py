@@ -10,9 +10,8 @@ import msgspec
 import typer
 
 from infrastructure.cli.console import Bar, counted, err, out, plain, print_json
-from infrastructure.cli.opening import only_app_group, opened
+from infrastructure.cli.opening import only_app_group, opened, stopping
 from infrastructure.cli.options import (
-    INTERRUPTED,
     SOME_REJECTED,
     UNREADABLE,
     AppGroupOption,
@@ -62,7 +61,7 @@ def import_facts(
         Bar() as progress,
     ):
         importing = service.start_import(only_app_group(service, app_group), reject)
-        with _saying_what_was_taken(importing, json_output=json_output):
+        with stopping(lambda: _taken(importing)), _saying_what_was_taken(importing, json_output=json_output):
             totals = importing.run(files, file_format, Watching(progress))
     if json_output:
         print_json(asdict(totals))
@@ -72,15 +71,15 @@ def import_facts(
         raise typer.Exit(SOME_REJECTED)
 
 
+def _taken(importing: Import) -> str:
+    return f"{importing.totals.accepted:,} new facts are taken; run the same command again for the rest."
+
+
 @contextmanager
 def _saying_what_was_taken(importing: Import, *, json_output: bool) -> Iterator[None]:
     """Where an import ends early, what it took before is kept, and said."""
     try:
         yield
-    except KeyboardInterrupt:
-        taken = f"{importing.totals.accepted:,} new facts are taken"
-        err.print(f"Stopped: {taken}; run the same command again for the rest.", highlight=False)
-        raise typer.Exit(INTERRUPTED) from None
     except Exception:
         if json_output:
             print_json(asdict(importing.totals))

@@ -1,13 +1,15 @@
 """Opens the ledger that a command is about, with read models that are up to date, and asks about its campaigns."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+import typer
+
 from application.ledger import UnknownCampaign
 from application.queries.reads import AskedCampaign, BadQuestion, NotDraftedYet, Reads
-from infrastructure.cli.console import Bar
-from infrastructure.cli.options import UNREADABLE, Refused, bad_option
+from infrastructure.cli.console import Bar, err
+from infrastructure.cli.options import INTERRUPTED, UNREADABLE, Refusal, Refused, bad_option, refusing_by
 from infrastructure.composition import Service
 from infrastructure.database import sqlite_file
 from infrastructure.process.garbage import less_garbage_collection
@@ -26,10 +28,8 @@ def choose_database(url: str | None) -> None:
 
 def settings() -> Settings:
     """What the environment sets; raises Refused for a wrong value."""
-    try:
+    with refusing_by({BadSetting: Refusal("bad_setting")}):
         return read_settings()
-    except BadSetting as error:
-        raise Refused(str(error), code="bad_setting", status=UNREADABLE) from None
 
 
 def database_url(database: str | None) -> str:
@@ -82,6 +82,16 @@ def only_app_group(service: Service, app_group: str | None) -> str:
             "there is no app group yet; make one: conversions campaigns apply FILE", code="unknown_app_group"
         )
     raise Refused(f"say which app group: --app-group {' | '.join(groups)}", code="unknown_app_group")
+
+
+@contextmanager
+def stopping(state: Callable[[], str]) -> Iterator[None]:
+    """Ctrl-C ends the command, which then says how things stand."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        err.print(f"Stopped: {state()}", highlight=False)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def reads_of(service: Service) -> Reads:

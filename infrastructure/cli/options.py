@@ -1,7 +1,9 @@
 """Options that several commands share, how they are read, and how any command is refused."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -41,6 +43,34 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id.")]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 VariantOption = Annotated[str | None, typer.Option("--variant", metavar="ID", help="Only this variant.")]
+
+
+class Refusal(NamedTuple):
+    """How an error ends a command: its code (else the error's own), the sentence, the option, the exit status.
+
+    In the sentence, `{}` is what the error says, and `{first_line}` the first line of that.
+    """
+
+    code: str | None
+    message: str = "{}"
+    place: str = ""
+    status: int = UNREADABLE
+
+
+@contextmanager
+def refusing_by(refusals: Mapping[type[Exception], Refusal]) -> Iterator[None]:
+    """Refuse these errors; where one is of several kinds, by the first of them."""
+    try:
+        yield
+    except tuple(refusals) as error:
+        refusal = next(each for kind, each in refusals.items() if isinstance(error, kind))
+        first_line = next(iter(str(error).splitlines()), type(error).__name__)
+        raise Refused(
+            refusal.message.format(error, first_line=first_line),
+            code=refusal.code or str(getattr(error, "code", "")),
+            place=refusal.place,
+            status=refusal.status,
+        ) from None
 
 
 def bad_option(option: str, message: str) -> Refused:

@@ -11,7 +11,15 @@ import typer
 
 from infrastructure.cli.console import Bar, columns, err, out, print_json, print_table
 from infrastructure.cli.opening import database_url, opened
-from infrastructure.cli.options import INTERRUPTED, DatabaseOption, JsonOption, Refused
+from infrastructure.cli.options import (
+    INTERRUPTED,
+    REFUSED,
+    DatabaseOption,
+    JsonOption,
+    Refusal,
+    Refused,
+    refusing_by,
+)
 from infrastructure.composition import Service
 from infrastructure.metrics import describe_read_models
 from infrastructure.read_models.folding_pool import FoldingPool, start_folding
@@ -145,6 +153,23 @@ def rebuild(
     _print_rebuilt(found, seconds, keep_old=keep_old)
 
 
+_REFUSALS: dict[type[Exception], Refusal] = {
+    NotVerified: Refusal("not_verified", status=REFUSED),
+    RebuiltElsewhere: Refusal("rebuilt_elsewhere", status=REFUSED),
+    generations.ViewInUse: Refusal(
+        "view_in_use",
+        "{}; what was built is ready, and is switched in when it is run again",
+        status=REFUSED,
+    ),
+    BrokenProcessPool: Refusal(
+        "process_ended",
+        "a process that folds was ended, perhaps for want of memory; run it again, it goes on; "
+        "--processes 1 needs less",
+        status=REFUSED,
+    ),
+}
+
+
 def _rebuild(
     service: Service, chosen: list[Projection], folding: Folding, *, keep_old: bool
 ) -> tuple[list[Rebuilt], float]:
@@ -158,22 +183,13 @@ def _rebuild(
             bar.show("rebuilding", done, newest, f"{(done - told[0]) / seconds:,.0f} events/s")
 
         try:
-            rebuilt = Rebuilding(service.projector, chosen, folding).run(progress, keep_old=keep_old)
+            with refusing_by(_REFUSALS):
+                rebuilt = Rebuilding(service.projector, chosen, folding).run(progress, keep_old=keep_old)
         except KeyboardInterrupt:
             err.print(
                 "Interrupted; the same command goes on where it was. The old read models are as they were."
             )
             raise typer.Exit(INTERRUPTED) from None
-        except (NotVerified, RebuiltElsewhere) as refused:
-            raise Refused(
-                str(refused), code="not_verified" if isinstance(refused, NotVerified) else "rebuilt_elsewhere"
-            ) from None
-        except generations.ViewInUse as view:
-            message = f"{view}; what was built is ready, and is switched in when it is run again"
-            raise Refused(message, code="view_in_use") from None
-        except BrokenProcessPool:
-            message = "a process that folds was ended, perhaps for want of memory; run it again, it goes on"
-            raise Refused(f"{message}; --processes 1 needs less", code="process_ended") from None
     return rebuilt, time.monotonic() - started
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from infrastructure.cli.console import err
 from infrastructure.cli.opening import database_url, opened
-from infrastructure.cli.options import UNREADABLE, DatabaseOption, Refused, bad_option
+from infrastructure.cli.options import UNREADABLE, DatabaseOption, Refusal, Refused, bad_option, refusing_by
 from infrastructure.database import sqlite_file
 from infrastructure.http.settings import HttpSettings
 
@@ -38,18 +38,12 @@ def serve(
     from infrastructure.serving.supervision import CannotListen  # noqa: PLC0415 - only this command needs it
     from infrastructure.serving.supervision import serve as begin  # noqa: PLC0415
 
-    try:
-        start_tracing()
-    except NoTracing as missing:
-        raise Refused(str(missing), code="bad_setting", status=UNREADABLE) from None
-
     def told(address: str) -> None:
         err.print(f"Listening at {address}; Ctrl-C ends it.", highlight=False)
 
-    try:
+    with refusing_by({NoTracing: Refusal("bad_setting"), CannotListen: Refusal("cannot_listen")}):
+        start_tracing()
         begin(url, settings, told)
-    except CannotListen as error:
-        raise Refused(str(error), code="cannot_listen", status=UNREADABLE) from None
 
 
 def _settings(given: dict[str, object]) -> HttpSettings:
