@@ -1,4 +1,4 @@
-"""Campaigns: a list with headline figures, one as it is defined, and the history of its definition."""
+"""App groups, and campaigns: a list with headline figures, one as it is defined, and the history of its definition."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 
 from application.queries.reads import AskedCampaign, Reads, StoredEvent
+from domain.app_group import AppGroup
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.conversion_events import ConversionEvent
 from domain.instants import from_microseconds, printed
+from projections.app_groups import APP_GROUPS, AppGroupRow, read_app_groups
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.reading import CampaignReport, event_as_json, load_page_of_reports
 
@@ -133,3 +135,20 @@ def read_history(asked: AskedCampaign, limit: int, after: int = 0) -> CampaignHi
         found = asked.reads.histories.of_campaign(connection, *asked.key, after, limit + 1)
     further = found[limit - 1].version if len(found) > limit else None
     return CampaignHistory(*asked.key, found[:limit], further)
+
+
+def list_app_groups(reads: Reads) -> list[AppGroupRow]:
+    """All app groups, by id."""
+    with reads.up_to_date(APP_GROUPS) as (connection, _):
+        return read_app_groups(connection)
+
+
+def app_group_as_json(group: AppGroup) -> dict[str, Any]:
+    """An app group as docs/http.md has it."""
+    return {
+        "app_group": group.app_group,
+        "time_zone": group.time_zone,
+        "default_currency": group.default_currency,
+        "apps": sorted(group.apps),
+        "custom_events": sorted(group.custom_events),
+    }

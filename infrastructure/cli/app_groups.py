@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from application.ledger import UnknownAppGroup
-from application.queries.app_groups import app_group_as_json, list_app_groups
+from application.queries.campaigns import app_group_as_json, list_app_groups
 from infrastructure.cli.console import out, print_json, print_table, shown
 from infrastructure.cli.opening import opened, reads_of
 from infrastructure.cli.options import DatabaseOption, JsonOption, Refused

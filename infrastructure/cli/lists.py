@@ -7,9 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from application.queries.conversions import read_conversions
-from application.queries.pages import Cut, Page
-from application.queries.recipients import read_recipients
+from application.queries.lists import Cut, Page, read_conversions, read_recipients
 from infrastructure.cli.console import (
     NO_FIGURE,
     columns,

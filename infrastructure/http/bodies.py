@@ -5,11 +5,14 @@ import zlib
 from collections.abc import Callable
 from http import HTTPStatus
 from io import BytesIO
+from typing import Any
 
 import zstandard
 from starlette.requests import ClientDisconnect, Request
 
+from domain.errors import FactRefused
 from infrastructure.http.problems import Problem
+from infrastructure.inbound.files.json_lines import read_json
 
 BODY_SECONDS = 30.0
 """How long a client may take to send a body."""
@@ -35,6 +38,15 @@ async def read_body(request: Request, limit: int) -> bytes:
     if len(packed) > _INLINE_BYTES:
         return await asyncio.to_thread(_unpack_within, unpack, packed, limit)
     return _unpack_within(unpack, packed, limit)
+
+
+async def read_object(request: Request, limit: int) -> dict[str, Any]:
+    """Read a body that is a JSON object, as `read_body` does; raises Problem for anything else."""
+    sent = await read_body(request, limit)
+    try:
+        return read_json(sent)
+    except FactRefused as refusal:
+        raise Problem(HTTPStatus.BAD_REQUEST, "malformed", refusal.message) from None
 
 
 _INLINE_BYTES = 16 * 1024

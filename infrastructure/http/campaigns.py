@@ -12,19 +12,14 @@ from application.commands.campaigns import CampaignExists, Campaigns
 from application.commands.definitions import AppGroupCommand, CampaignCommand, read_command
 from application.ports import Stamp
 from application.queries import campaigns as queries
-from application.queries.app_groups import app_group_as_json
-from application.queries.campaigns import campaign_as_filed
 from domain.campaigns.campaign import Campaign, stream_id
-from domain.errors import FactRefused
 from infrastructure.http import list_shapes, schemas
 from infrastructure.http.answers import respond, respond_tagged
-from infrastructure.http.bodies import read_body
+from infrastructure.http.bodies import read_object
 from infrastructure.http.idempotency import once
 from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Manager, Reader, Shared, State, new_command_id, unquote_id
-from infrastructure.http.waiting import ask
-from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.http.state import Manager, Reader, Shared, State, ask, new_command_id, unquote_id
 
 routes = APIRouter(tags=["campaigns"])
 
@@ -52,7 +47,8 @@ _ONLY_SHOWN = {"campaign_id", "selection_ended", "winner"}
 async def show_app_group(request: Request, state: Shared, caller: Reader) -> Response:
     """Show the app group of the key: its time zone, default currency, apps and known custom events."""
     return respond_tagged(
-        request, app_group_as_json(await asyncio.to_thread(state.ledger.existing_app_group, caller.app_group))
+        request,
+        queries.app_group_as_json(await asyncio.to_thread(state.ledger.existing_app_group, caller.app_group)),
     )
 
 
@@ -68,11 +64,11 @@ async def change_app_group(request: Request, state: Shared, caller: Manager) -> 
 
     The app group is made if it does not exist; its time zone is fixed from then on.
     """
-    command = read_command(AppGroupCommand, await _read_object(request, state))
+    command = read_command(AppGroupCommand, await read_object(request, state.settings.body_bytes))
     group = await asyncio.to_thread(
         state.campaigns.change_group, caller.app_group, command, caller.stamp(new_command_id())
     )
-    return respond(app_group_as_json(group))
+    return respond(queries.app_group_as_json(group))
 
 
 @routes.post(
@@ -90,11 +86,11 @@ async def make_campaign(request: Request, state: Shared, caller: Manager) -> Res
     another, call `PATCH /v1/app-group` first. With the header Idempotency-Key, the same request sent again gets the
     same answer. A refusal frees the key.
     """
-    raw = await _read_object(request, state)
+    raw = await read_object(request, state.settings.body_bytes)
     command = read_command(CampaignCommand, raw)
 
     def make(command_id: str) -> tuple[HTTPStatus, dict[str, Any]]:
-        return HTTPStatus.CREATED, campaign_as_filed(
+        return HTTPStatus.CREATED, queries.campaign_as_filed(
             _create(state, caller.app_group, command, caller.stamp(command_id))
         )
 
@@ -147,7 +143,7 @@ async def list_campaigns(
 async def show_campaign(request: Request, state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
     """Show the definition of a campaign."""
     found = await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)
-    return respond_tagged(request, campaign_as_filed(found))
+    return respond_tagged(request, queries.campaign_as_filed(found))
 
 
 @routes.patch(
@@ -161,7 +157,7 @@ async def change_campaign(
     request: Request, state: Shared, caller: Manager, campaign_id: CampaignId
 ) -> Response:
     """Change the fields of a campaign that are given; the others stay. R4 says what may change when."""
-    sent = await _read_object(request, state)
+    sent = await read_object(request, state.settings.body_bytes)
     stated = {name: value for name, value in sent.items() if name not in _ONLY_SHOWN}
     if stated.setdefault("id", campaign_id) != campaign_id:
         raise Problem(
@@ -173,7 +169,7 @@ async def change_campaign(
     command = read_command(CampaignCommand, stated)
     stamp = caller.stamp(new_command_id())
     changed = await asyncio.to_thread(state.campaigns.change, caller.app_group, command, stamp)
-    return respond(campaign_as_filed(changed))
+    return respond(queries.campaign_as_filed(changed))
 
 
 def _add_step(name: str, summary: str, decide: Callable[[Campaigns, str, str, Stamp], Campaign]) -> None:
@@ -190,7 +186,7 @@ def _add_step(name: str, summary: str, decide: Callable[[Campaigns, str, str, St
     async def step(state: Shared, caller: Manager, campaign_id: CampaignId) -> Response:
         stamp = caller.stamp(new_command_id())
         changed = await asyncio.to_thread(decide, state.campaigns, caller.app_group, campaign_id, stamp)
-        return respond(campaign_as_filed(changed))
+        return respond(queries.campaign_as_filed(changed))
 
 
 _add_step("launch", "Launch a draft, or a stopped campaign again", Campaigns.launch)
@@ -198,11 +194,3 @@ _add_step("stop", "Stop a launched campaign; open windows run on", Campaigns.sto
 _add_step(
     "archive", "Archive a campaign; it cannot be launched again, and its reports stay", Campaigns.archive
 )
-
-
-async def _read_object(request: Request, state: State) -> dict[str, Any]:
-    sent = await read_body(request, state.settings.body_bytes)
-    try:
-        return read_json(sent)
-    except FactRefused as refusal:
-        raise Problem(HTTPStatus.BAD_REQUEST, "malformed", refusal.message) from None

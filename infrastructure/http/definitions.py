@@ -37,6 +37,13 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class OfCampaignShape(Shape):
+    """What is said of one campaign."""
+
+    app_group: str
+    campaign_id: str
+
+
 class AppGroupShape(Shape):
     """An app group."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from infrastructure.http.definitions import Instant, Position, Revenue, Shape
+from infrastructure.http.definitions import Instant, OfCampaignShape, Position, Revenue, Shape
 from infrastructure.http.report_shapes import FiguresShape
 
 Cursor = Annotated[str | None, Field(description="Of the next page; null on the last one.")]
@@ -48,11 +48,9 @@ class ConversionShape(Shape):
     decided_at: Instant
 
 
-class ListShape(Shape):
+class ListShape(OfCampaignShape):
     """A page of a list about a campaign; it holds every event up to `position`."""
 
-    app_group: str
-    campaign_id: str
     position: Position
     after: Annotated[
         str | None, Field(description="The key of the last row, if there are more: for the terminal.")
@@ -117,10 +115,8 @@ class CampaignEventShape(Shape):
     event: dict[str, Any]
 
 
-class HistoryShape(Shape):
+class HistoryShape(OfCampaignShape):
     """A page of a campaign's history, the newest event last."""
 
-    app_group: str
-    campaign_id: str
     events: list[CampaignEventShape]
     next_cursor: Cursor

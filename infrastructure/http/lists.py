@@ -9,10 +9,8 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator
 
 from application.queries.campaigns import read_history
-from application.queries.conversions import read_conversions
-from application.queries.pages import Cut, Page
+from application.queries.lists import Cut, Page, read_conversions, read_recipients
 from application.queries.reads import AskedCampaign
-from application.queries.recipients import read_recipients
 from infrastructure.http import list_shapes, schemas
 from infrastructure.http.answers import respond
 from infrastructure.http.campaigns import CampaignId

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from infrastructure.http.definitions import Instant, Position, Revenue, Shape
+from infrastructure.http.definitions import Instant, OfCampaignShape, Position, Revenue, Shape
 
 
 class FiguresShape(Shape):
@@ -35,11 +35,9 @@ class VariantFiguresShape(FiguresShape):
     control: bool
 
 
-class AnyReportShape(Shape):
+class AnyReportShape(OfCampaignShape):
     """A report of a campaign: it holds every event up to `position`."""
 
-    app_group: str
-    campaign_id: str
     name: str
     kind: str
     status: str
@@ -118,11 +116,9 @@ class FigureChangeShape(Shape):
     difference: int | float | str | None
 
 
-class DifferenceShape(Shape):
+class DifferenceShape(OfCampaignShape):
     """What changed between two instants: figures, and the first of the changes that made them."""
 
-    app_group: str
-    campaign_id: str
     clock: Literal["recorded", "occurred"]
     from_: Annotated[Instant, Field(alias="from")]
     to: Instant
@@ -178,11 +174,9 @@ class SharedBehavioursShape(Shape):
     behaviours: int
 
 
-class OverlapShape(Shape):
+class OverlapShape(OfCampaignShape):
     """A campaign's overlap with others, or a page of it."""
 
-    app_group: str
-    campaign_id: str
     position: Position
     conversion_events: list[EventOverlapShape]
     with_: Annotated[list[SharedBehavioursShape], Field(alias="with")]

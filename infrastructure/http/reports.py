@@ -16,14 +16,12 @@ from application.queries.report import read_report
 from application.queries.rows import Row, series_rows
 from application.queries.series import read_series
 from infrastructure.http import report_shapes, schemas
-from infrastructure.http.accepting import CSV, wants_csv
 from infrastructure.http.access import Caller
-from infrastructure.http.answers import respond_tagged
+from infrastructure.http.answers import CSV, respond_tagged, wants_csv
 from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Reader, Shared, State
-from infrastructure.http.waiting import ask
+from infrastructure.http.state import Reader, Shared, State, ask
 
 routes = APIRouter(prefix="/v1/campaigns/{campaign_id}", tags=["reports"])
 

@@ -18,6 +18,7 @@ from infrastructure.http.definitions import (
     CampaignShape,
     Instant,
     NewCampaign,
+    OfCampaignShape,
     Position,
     Shape,
     describe_conversion_events,
@@ -64,11 +65,9 @@ class AssignmentShape(Shape):
     ]
 
 
-class AssignmentsShape(Shape):
+class AssignmentsShape(OfCampaignShape):
     """The variant that each user gets, in the order of the request."""
 
-    app_group: str
-    campaign_id: str
     assignments: list[AssignmentShape]
 
 

@@ -1,11 +1,14 @@
-"""What the requests of one process share: the ledger's database, what answers questions, and who may ask."""
+"""What the requests of one process share: the ledger's database, who may ask, and how questions are answered."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, cast
+from http import HTTPStatus
+from itertools import chain, repeat
+from typing import Annotated, TypeVar, cast
 from urllib.parse import unquote
 
 from fastapi import Depends, Request
@@ -20,13 +23,16 @@ from infrastructure.database import Database
 from infrastructure.event_store.log import EventLog
 from infrastructure.http.access import Access, Caller
 from infrastructure.http.idempotency_keys import IdempotencyKeys
+from infrastructure.http.problems import Problem
 from infrastructure.http.settings import HttpSettings
 from infrastructure.inbound.earlier import Earlier
 from infrastructure.inbound.queue import FactQueue
 from infrastructure.outbound.feed import Feed
 from infrastructure.outbound.webhooks.administration import Webhooks
 from infrastructure.read_models.definitions import StoredDefinitions
-from infrastructure.read_models.reads import Waiting
+from infrastructure.read_models.reads import Behind, Waiting
+
+T = TypeVar("T")
 
 _LOG_READERS = 4
 
@@ -89,6 +95,34 @@ Shared = Annotated[State, Depends(_shared)]
 Reader = Annotated[Caller, Depends(_reader)]
 Sender = Annotated[Caller, Depends(_sender)]
 Manager = Annotated[Caller, Depends(_manager)]
+
+
+_LOOK_SECONDS = (0.002, 0.005, 0.01)
+"""Pauses between the first looks; all later ones are longer."""
+_LATER_SECONDS = 0.02
+
+
+async def ask(state: State, question: Callable[[Waiting], T], wait_for: str | None = None) -> T:
+    """Answer a question once its read models hold every event up to a position, by default the newest.
+
+    The question is asked again until they do; no thread is held between two attempts. Raises Problem (503) if that
+    takes too long, and BadQuestion for a bad `wait_for`.
+    """
+    give_up = time.monotonic() + state.settings.wait_seconds
+    reads = state.reads(wait_for)
+    for pause in chain(_LOOK_SECONDS, repeat(_LATER_SECONDS)):
+        try:
+            return await asyncio.to_thread(question, reads)
+        except Behind as behind:
+            if time.monotonic() + pause > give_up:
+                raise Problem(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    "behind",
+                    f"the read models lack {behind.missing} events; send the request again",
+                    headers={"Retry-After": "1"},
+                ) from None
+        await asyncio.sleep(pause)
+    raise AssertionError("unreachable: there is always another pause")
 
 
 def check_id(text: str) -> str:

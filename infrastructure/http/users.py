@@ -12,8 +12,7 @@ from infrastructure.http import schemas
 from infrastructure.http.answers import respond, respond_tagged
 from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.pages import make_cursor, read_cursor, read_limit
-from infrastructure.http.state import Reader, Shared, unquote_id
-from infrastructure.http.waiting import ask
+from infrastructure.http.state import Reader, Shared, ask, unquote_id
 
 routes = APIRouter(tags=["users"])
 

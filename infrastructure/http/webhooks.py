@@ -8,15 +8,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel
 
 from application.commands.definitions import Command, read_command
-from domain.errors import FactRefused
 from infrastructure.http import schemas
 from infrastructure.http.answers import respond
-from infrastructure.http.bodies import read_body
+from infrastructure.http.bodies import read_object
 from infrastructure.http.idempotency import once
 from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Manager, Shared, State, unquote_id
-from infrastructure.inbound.files.json_lines import read_json
 from infrastructure.outbound.webhooks.administration import (
     ChangeWebhook,
     MakeWebhook,
@@ -120,7 +118,7 @@ async def make_webhook(request: Request, state: Shared, caller: Manager) -> Resp
 
     With the header Idempotency-Key, the same request sent again makes no other webhook, and its answer has no secret.
     """
-    raw = _read_object(await read_body(request, _BODY_BYTES))
+    raw = await read_object(request, _BODY_BYTES)
     asked = read_command(MakeWebhook, raw)
     webhooks = state.webhooks(caller.app_group)
     secrets: list[str | None] = []
@@ -133,8 +131,9 @@ async def make_webhook(request: Request, state: Shared, caller: Manager) -> Resp
         secrets.append(secret)
         return HTTPStatus.CREATED, made
 
-    key = request.headers.get("idempotency-key")
-    status, value = await asyncio.to_thread(once, state.idempotency_keys, caller.app_group, key, raw, make)
+    status, value = await asyncio.to_thread(
+        once, state.idempotency_keys, caller.app_group, request.headers.get("idempotency-key"), raw, make
+    )
     # The secret is not part of the answer that is stored for the key: it is stored in one place, and shown once.
     return respond(value | {"secret": secrets[0] if secrets else None}, status)
 
@@ -176,8 +175,7 @@ async def show_webhook(state: Shared, caller: Manager, webhook_id: WebhookId) ->
 )
 async def change_webhook(request: Request, state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
     """Change the given fields; a webhook that becomes active again goes on where it was."""
-    asked = _read(ChangeWebhook, await read_body(request, _BODY_BYTES))
-    return respond(await _ask(state, caller, "change", webhook_id, asked))
+    return respond(await _ask(state, caller, "change", webhook_id, await _read(ChangeWebhook, request)))
 
 
 @routes.delete(
@@ -202,7 +200,7 @@ async def remove_webhook(state: Shared, caller: Manager, webhook_id: WebhookId) 
 )
 async def replay_webhook(request: Request, state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
     """Deliver everything after a position again, in order for each user; parked queues stay parked."""
-    asked = _read(ReplayWebhook, await read_body(request, _BODY_BYTES))
+    asked = await _read(ReplayWebhook, request)
     return respond(await _ask(state, caller, "replay", webhook_id, asked.after))
 
 
@@ -243,7 +241,7 @@ async def list_parked(
 )
 async def release_parked(request: Request, state: Shared, caller: Manager, webhook_id: WebhookId) -> Response:
     """Try parked queues again: all of them, or one user's."""
-    asked = _read(ReleaseLines, await read_body(request, _BODY_BYTES))
+    asked = await _read(ReleaseLines, request)
     return respond({"released": await _ask(state, caller, "release", webhook_id, asked.user_id)})
 
 
@@ -255,12 +253,5 @@ async def _ask(state: State, caller: Manager, name: str, *arguments: Any) -> Any
         raise Problem(HTTPStatus.NOT_FOUND, error.code, error.message, place=error.place) from None
 
 
-def _read(kind: type[C], sent: bytes) -> C:
-    return read_command(kind, _read_object(sent))
-
-
-def _read_object(sent: bytes) -> dict[str, Any]:
-    try:
-        return read_json(sent)
-    except FactRefused as refusal:
-        raise Problem(HTTPStatus.BAD_REQUEST, "malformed", refusal.message) from None
+async def _read(kind: type[C], request: Request) -> C:
+    return read_command(kind, await read_object(request, _BODY_BYTES))

@@ -19,8 +19,7 @@ from infrastructure.event_store.streams import Changed, read_changes
 from infrastructure.http.braze.answers import BrazeAnswer, BrazeRoute, describe_answers, respond
 from infrastructure.http.braze.times import read_instant
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Reader, Shared, State
-from infrastructure.http.waiting import ask
+from infrastructure.http.state import Reader, Shared, State, ask
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.reading import CampaignReport, load_reports
 from projections.series import SERIES

@@ -16,8 +16,7 @@ from infrastructure.http.braze.answers import BrazeAnswer, BrazeRoute, describe_
 from infrastructure.http.braze.directory import CampaignId, CanvasId, find_campaign, name_channel
 from infrastructure.http.braze.times import read_instant
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Reader, Shared, State
-from infrastructure.http.waiting import ask
+from infrastructure.http.state import Reader, Shared, State, ask
 from projections.series import SERIES
 from projections.series.reading import Day, DayFigures, VariantDay, load_series
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from application.queries.pages import Cut, read_letter
+from application.queries.lists import Cut, read_letter
 from application.queries.reads import AskedCampaign, BadQuestion, Days, Instants, Reads
 from application.queries.report import MOST_CHANGES, read_difference
 from application.queries.results import read_results

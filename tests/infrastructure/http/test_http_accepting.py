@@ -2,7 +2,7 @@
 
 import pytest
 
-from infrastructure.http.accepting import wants_csv
+from infrastructure.http.answers import wants_csv
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from application.queries import conversions, recipients, report
+from application.queries import lists, report
+from application.queries.lists import Cut
 from application.queries.overlap import read_overlap
-from application.queries.pages import Cut
 from application.queries.reads import AskedCampaign, Days, Instants
 from infrastructure.access.keys import Scope
 from infrastructure.composition import Service
@@ -208,7 +208,7 @@ def test_conversions_are_listed_by_pages_and_filters(shop: Tenant) -> None:
     """R9: control's too; each with its behaviour and the receipt that it is credited to."""
     shop.take(PURCHASE | {"id": "p3", "user_id": "u3"})
     whole = shop.get("/conversions")
-    assert whole == conversions.read_conversions(shop.asked, Cut(100)).as_json()
+    assert whole == lists.read_conversions(shop.asked, Cut(100)).as_json()
     assert pages(shop, "/conversions", "conversions") == whole["conversions"]
     assert {each["user_id"]: each["control"] for each in whole["conversions"]} == {"u1": False, "u3": True}
 
@@ -224,7 +224,7 @@ def test_recipients_are_listed_by_pages_and_filters(shop: Tenant) -> None:
     """R18: everyone who received it, with what they converted on and earned."""
     shop.take(RECEIPT | {"id": "r10", "user_id": "u2", "at": "2026-03-04T09:00:00Z"})
     whole = shop.get("/recipients")
-    assert whole == recipients.read_recipients(shop.asked, Cut(100)).as_json()
+    assert whole == lists.read_recipients(shop.asked, Cut(100)).as_json()
     assert pages(shop, "/recipients", "recipients") == whole["recipients"]
     assert len(whole["recipients"]) == 3
     [several] = shop.get("/recipients", several_variants=True)["recipients"]
