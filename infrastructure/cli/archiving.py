@@ -16,7 +16,7 @@ from infrastructure.archive import (
     read_manifest,
 )
 from infrastructure.archive.parquet_files import interruptible
-from infrastructure.cli.console import Bar, columns, out, plain, print_json, print_table
+from infrastructure.cli.console import Bar, columns, plain, print_json, print_table, say
 from infrastructure.cli.opening import catch_up, opened, stopping
 from infrastructure.cli.options import (
     REFUSED,
@@ -60,7 +60,7 @@ def archive(
     else:
         _print_table(address, manifest)
         position = f"Up to position {int(manifest.position):,}."
-        out.print(f"{position} {_UNCHECKED}", highlight=False, soft_wrap=True)
+        say(f"{position} {_UNCHECKED}")
 
 
 def restore(
@@ -89,7 +89,7 @@ def restore(
     if json_output:
         print_json(asdict(restored) | {"position": str(restored.position)})
     else:
-        out.print(_sentence(service, restored), highlight=False, soft_wrap=True)
+        say(_sentence(service, restored))
 
 
 def _sentence(service: Service, restored: Restored) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from domain import money
 from infrastructure.audit.outcome import AuditResult, Difference
 from infrastructure.audit.wording import TOTALS, describe_problem, describe_story, describe_thing
-from infrastructure.cli.console import columns, out, print_table, shown
+from infrastructure.cli.console import columns, out, print_table, say, shown
 
 _SHOWN = 20
 """Differences that are told on a terminal; JSON and the page have more."""
@@ -18,20 +18,20 @@ def show(found: AuditResult, limit: int = _SHOWN) -> None:
         sums = ", ".join(
             f"{money.printed(amount, currency)} {currency}" for currency, amount in found.revenue.items()
         )
-        out.print(f"Revenue that counts, control's included: {sums}", highlight=False, soft_wrap=True)
+        say(f"Revenue that counts, control's included: {sums}")
     if found.differs:
         _print_kinds(found)
         for difference in found.listed[:limit]:
             for line in _told(found, difference):
-                out.print(line, highlight=False, soft_wrap=True)
+                say(line)
         if found.differs > limit:
             out.print(
                 f"[dim]and {found.differs - limit:,} more; --json and --html have more of them[/]",
                 highlight=False,
             )
     for line in _advice(found):
-        out.print(line, highlight=False, soft_wrap=True)
-    out.print(verdict(found), highlight=False, soft_wrap=True)
+        say(line)
+    say(verdict(found))
 
 
 def _advice(found: AuditResult) -> Iterator[str]:

@@ -23,6 +23,7 @@ from infrastructure.cli.console import (
     print_json,
     print_table,
     revenue,
+    say,
     shown,
 )
 from infrastructure.cli.opening import ask_about, only_app_group, opened, reads_of
@@ -65,7 +66,7 @@ def apply(
         )
         return
     if changed := _default_currency(before, command):
-        out.print(changed, highlight=False, soft_wrap=True)
+        say(changed)
     print_table(
         ["Campaign", "Change", "Status"],
         ((shown(each.campaign_id), each.change, each.status) for each in applied),

@@ -12,7 +12,7 @@ from application.queries.reads import AskedCampaign
 from application.queries.report import read_report
 from infrastructure.access.operator import stamp
 from infrastructure.cli import explaining, report_tables
-from infrastructure.cli.console import Bar, err, out
+from infrastructure.cli.console import Bar, err, out, say
 from infrastructure.cli.importing import Watching, print_totals
 from infrastructure.cli.opening import reads_of
 from infrastructure.composition import Service
@@ -54,11 +54,7 @@ def demo(
 
 def _where_next(directory: Path, url: str) -> None:
     campaign_id, user_id = shop.CONVERTED
-    out.print(
-        f"\nThe ledger, its campaigns and its facts are in {directory}. Where to go next:",
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(f"\nThe ledger, its campaigns and its facts are in {directory}. Where to go next:")
     for command in (
         f"export CONVERSIONS_DATABASE_URL={url}",
         f".venv/bin/conversions report {campaign_id} --json",

@@ -5,8 +5,13 @@ from typing import Annotated, Any
 import typer
 
 from infrastructure.cli.console import conversion_event, deadline, format_instant, out, print_json, say, shown
-from infrastructure.cli.explained_revenue import describe_idle, describe_revenue
-from infrastructure.cli.fact_words import describe_behaviour, describe_kind, describe_variant
+from infrastructure.cli.explanation_words import (
+    describe_behaviour,
+    describe_idle,
+    describe_kind,
+    describe_revenue,
+    describe_variant,
+)
 from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption
 

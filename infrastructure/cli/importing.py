@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from infrastructure.cli.console import Bar, counted, err, out, plain, print_json
+from infrastructure.cli.console import Bar, counted, err, out, plain, print_json, say
 from infrastructure.cli.opening import only_app_group, opened, stopping
 from infrastructure.cli.options import (
     SOME_REJECTED,
@@ -162,12 +162,10 @@ def _tell_first(shown: int) -> Callable[[Rejected], None]:
 def print_totals(totals: Totals, rejects: Path | None) -> None:
     """Say in a sentence what an import did."""
     rate = totals.read / totals.seconds if totals.seconds else 0
-    out.print(
+    say(
         f"{counted(totals.read, 'fact')} read in {totals.seconds:.1f} s ({rate:,.0f} a second): "
         f"{totals.accepted:,} new, {counted(totals.duplicates, 'duplicate')}, {totals.rejected:,} rejected; "
-        f"{totals.conversions:+,} standing conversion{'' if abs(totals.conversions) == 1 else 's'}.",
-        highlight=False,
-        soft_wrap=True,
+        f"{totals.conversions:+,} standing conversion{'' if abs(totals.conversions) == 1 else 's'}."
     )
     if totals.ignored:
         out.print(
@@ -175,11 +173,9 @@ def print_totals(totals: Totals, rejects: Path | None) -> None:
             highlight=False,
         )
     if totals.rounded:
-        out.print(
+        say(
             f"Rounded, because of more than 6 decimals: {counted(totals.rounded, 'amount')} (write money as text "
-            "to keep every digit).",
-            highlight=False,
-            soft_wrap=True,
+            "to keep every digit)."
         )
     if totals.rejected and rejects is not None:
         out.print(f"The rejected facts and their reasons are in {rejects}.", markup=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from application.commands.definitions import read_deadline
 from domain.instants import from_microseconds, microseconds, printed
 from infrastructure.access import keys
 from infrastructure.access.keys import Key, Scope
-from infrastructure.cli.console import err, out, print_json, print_table, shown
+from infrastructure.cli.console import err, out, print_json, print_table, say, shown
 from infrastructure.cli.opening import opened
 from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption, Refused, bad_option
 
@@ -61,7 +61,7 @@ def create(
     if json_output:
         print_json({"key": text} | _told(made, now))
         return
-    out.print(text, highlight=False, soft_wrap=True)
+    say(text)
     err.print("Keep it safe: it cannot be shown again.", highlight=False)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from application.commands.definitions import read_command
-from infrastructure.cli.console import columns, err, out, print_json, print_table, shown
+from infrastructure.cli.console import columns, err, out, print_json, print_table, say, shown
 from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption
 from infrastructure.outbound.webhooks.administration import ChangeWebhook, MakeWebhook, Webhooks
@@ -211,7 +211,7 @@ def _print(told: dict[str, Any], *, json_output: bool) -> None:
         return
     for name, value in told.items():
         text = "" if value is None else ", ".join(value) if isinstance(value, list) else value
-        out.print(f"{name:15} {shown(text)}", highlight=False, soft_wrap=True)
+        say(f"{name:15} {shown(text)}")
 
 
 def _print_secret(told: dict[str, Any], secret: str | None, *, json_output: bool) -> None:
@@ -219,5 +219,5 @@ def _print_secret(told: dict[str, Any], secret: str | None, *, json_output: bool
         print_json(told | {"secret": secret})
         return
     _print(told, json_output=False)
-    out.print(f"{'secret':15} {secret}", highlight=False, soft_wrap=True)
+    say(f"{'secret':15} {secret}")
     err.print("Keep it safe: it cannot be shown again.", highlight=False)
