@@ -49,7 +49,7 @@ def archive(
         opened(database) as service,
         Bar() as bar,
         refusing_by(_REFUSALS),
-        stopping(lambda: _ARCHIVED),
+        stopping(lambda: "what was archived stays valid; run the same command again."),
         interruptible(),
     ):
         manifest = Archiver(
@@ -59,8 +59,10 @@ def archive(
         print_json(msgspec.to_builtins(manifest))
     else:
         _print_table(address, manifest)
-        position = f"Up to position {int(manifest.position):,}."
-        say(f"{position} {_UNCHECKED}")
+        say(
+            f"Up to position {int(manifest.position):,}. "
+            "Hashes of events are checked by `conversions verify`, and when the archive is restored."
+        )
 
 
 def restore(
@@ -110,8 +112,6 @@ _REFUSALS = {
     ),
     OSError: Refusal("unusable_file", "a file cannot be read or written: {}; run the same command again"),
 }
-_UNCHECKED = "Hashes of events are checked by `conversions verify`, and when the archive is restored."
-_ARCHIVED = "what was archived stays valid; run the same command again."
 _NOTHING = "nothing was restored; run the same command again."
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from math import inf
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from application.queries.results import ExperimentResults
 from domain.campaigns.evidence import DecidingTest
@@ -14,6 +14,7 @@ from domain.experiment.results import (
     ComparedRevenue,
     EventResults,
     RevenueResults,
+    VariantRate,
 )
 from domain.money import decimals
 from infrastructure.cli.console import (
@@ -99,29 +100,21 @@ _COUNTED = {
 }
 
 
+def _heads(first: str, *figures: str) -> list[Column]:
+    return [
+        *columns(first, min_width=_LABEL, overflow="fold"),
+        *columns(*figures, justify="right", no_wrap=True),
+    ]
+
+
 def _rates(event: EventResults, title: str) -> Table:
     highest = max((each.interval.high for each in event.variants if each.interval), default=0.0)
-    figures = ("Recipients", "Conversions", "Rate", "95 %", "Mature", "Open", "Best")
     table = new_table(
         [
-            *columns("Variant", min_width=_LABEL, overflow="fold"),
-            *columns(*figures, justify="right", no_wrap=True),
+            *_heads("Variant", "Recipients", "Conversions", "Rate", "95 %", "Mature", "Open", "Best"),
             *columns("", no_wrap=True),
         ],
-        (
-            (
-                shown(each.variant_id) + (" (control)" if each.control else ""),
-                f"{each.recipients:,}",
-                f"{each.converted:,}" + ("*" if each.too_little else ""),
-                percent(each.rate),
-                ends(each.interval),
-                percent(each.mature_rate),
-                f"{each.open:,}",
-                percent(each.probability_best),
-                drawn(each.interval, each.rate, Interval(0, highest)),
-            )
-            for each in event.variants
-        ),
+        (_rate_cells(each, highest) for each in event.variants),
         title=title,
         title_style="bold",
         caption=f"* {FEW}: few, and figures are rough"
@@ -133,15 +126,28 @@ def _rates(event: EventResults, title: str) -> Table:
     return fitting(table, "Mature", "Best", "")
 
 
+def _rate_cells(each: VariantRate, highest: float) -> Iterable[str]:
+    return (
+        shown(each.variant_id) + (" (control)" if each.control else ""),
+        f"{each.recipients:,}",
+        f"{each.converted:,}" + ("*" if each.too_little else ""),
+        percent(each.rate),
+        ends(each.interval),
+        percent(each.mature_rate),
+        f"{each.open:,}",
+        percent(each.probability_best),
+        drawn(each.interval, each.rate, Interval(0, highest)),
+    )
+
+
 def _compared(event: EventResults, found: ExperimentResults) -> Table:
     test = found.results.test
     any_day = DecidingTest.SEQUENTIAL if test is DecidingTest.SEQUENTIAL else DecidingTest.ANYTIME
+    against = f"Against {shown(found.results.against)}"
     scale = _scale(deciding_interval(each, test) for each in event.comparisons)
-    figures = ("Points", "Uplift", "One look", "On any day", "p", "Caused", "Needed")
     table = new_table(
         [
-            *columns(f"Against {shown(found.results.against)}", min_width=_LABEL, overflow="fold"),
-            *columns(*figures, justify="right", no_wrap=True),
+            *_heads(against, "Points", "Uplift", "One look", "On any day", "p", "Caused", "Needed"),
             *columns("Around 0", no_wrap=True, min_width=_WIDTH),
         ],
         (
@@ -164,12 +170,8 @@ def _compared(event: EventResults, found: ExperimentResults) -> Table:
 
 def _revenue(revenue: RevenueResults) -> Table:
     compared = {each.variant_id: each for each in revenue.comparisons}
-    figures = ("Recipients", "Mean", "95 %", "Difference", "Its 95 %", "p, one look", "Caused")
     table = new_table(
-        [
-            *columns("Variant", min_width=_LABEL, overflow="fold"),
-            *columns(*figures, justify="right", no_wrap=True),
-        ],
+        _heads("Variant", "Recipients", "Mean", "95 %", "Difference", "Its 95 %", "p, one look", "Caused"),
         (
             (
                 shown(each.variant_id),

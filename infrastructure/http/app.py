@@ -182,14 +182,8 @@ def _handle_problems(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def malformed(_request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        return problems.respond(
-            Problem(
-                HTTPStatus.BAD_REQUEST,
-                "malformed",
-                first["msg"],
-                place=".".join(str(step) for step in first["loc"][1:]),
-            )
-        )
+        place = ".".join(str(step) for step in first["loc"][1:])
+        return problems.respond(Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=place))
 
 
 def _find_methods(app: FastAPI, path: str) -> list[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -79,22 +79,17 @@ async def _shared(request: Request) -> State:
     return get_state(request)
 
 
-async def _reader(request: Request) -> Caller:
-    return await get_state(request).access.bearer(request, Scope.READ, Scope.MANAGE)
+def _holder_of(*scopes: Scope) -> Callable[[Request], Awaitable[Caller]]:
+    async def find(request: Request) -> Caller:
+        return await get_state(request).access.bearer(request, *scopes)
 
-
-async def _sender(request: Request) -> Caller:
-    return await get_state(request).access.bearer(request, Scope.INGEST)
-
-
-async def _manager(request: Request) -> Caller:
-    return await get_state(request).access.bearer(request, Scope.MANAGE)
+    return find
 
 
 Shared = Annotated[State, Depends(_shared)]
-Reader = Annotated[Caller, Depends(_reader)]
-Sender = Annotated[Caller, Depends(_sender)]
-Manager = Annotated[Caller, Depends(_manager)]
+Reader = Annotated[Caller, Depends(_holder_of(Scope.READ, Scope.MANAGE))]
+Sender = Annotated[Caller, Depends(_holder_of(Scope.INGEST))]
+Manager = Annotated[Caller, Depends(_holder_of(Scope.MANAGE))]
 
 
 _LOOK_SECONDS = (0.002, 0.005, 0.01)

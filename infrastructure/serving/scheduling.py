@@ -65,7 +65,8 @@ class Selecting:
         for campaign in found:
             of = {"app_group": campaign.app_group, "campaign_id": campaign.campaign_id}
             try:
-                self._adjust_one(reads, campaign)
+                adjustment = self._choose(reads, campaign)
+                selection.adjust(self._experiments, adjustment, Stamp(uuid.uuid4().hex, "service:selection"))
             except Behind as behind:
                 log.warning("selection.behind", campaigns=len(found), events=behind.missing)
                 return
@@ -76,11 +77,6 @@ class Selecting:
             except Exception:
                 # The next campaign may belong to another app group, which this error is no concern of.
                 log.exception("selection.failed", **of)
-
-    def _adjust_one(self, reads: Waiting, campaign: Campaign) -> None:
-        selection.adjust(
-            self._experiments, self._choose(reads, campaign), Stamp(uuid.uuid4().hex, "service:selection")
-        )
 
     def _choose(self, reads: Waiting, campaign: Campaign) -> selection.Adjustment:
         """Choose weights once the read model is up to date; raises Behind where it stays behind, or the thread ends."""
