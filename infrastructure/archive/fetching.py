@@ -26,8 +26,9 @@ def read_manifest(location: Location) -> Manifest:
     """What is in an archive; raises BadArchive, OSError."""
     content = location.read(MANIFEST)
     if content is None:
-        message = f"{location.address} holds no archive; `conversions archive` makes one"
-        raise BadArchive(message, code="no_archive")
+        raise BadArchive(
+            f"{location.address} holds no archive; `conversions archive` makes one", code="no_archive"
+        )
     return decode(content)
 
 
@@ -42,8 +43,7 @@ def fetch_all(
             fetch(location, parts, directory, watch, copied=True)
             for parts in (manifest.identities, manifest.properties)
         )
-        events = fetch(location, manifest.events, directory, watch)
-        return manifest, Files(events, identities, properties)
+        return manifest, Files(fetch(location, manifest.events, directory, watch), identities, properties)
     except BadArchive as bad:
         if bad.code != "missing_file" or tries == 1 or read_manifest(location) == manifest:
             raise

@@ -81,10 +81,10 @@ class Folder:
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
             if not lock(descriptor):
-                message = (
-                    f"another archive is being made in {self.path}; let it end, or name another directory"
+                raise BadArchive(
+                    f"another archive is being made in {self.path}; let it end, or name another directory",
+                    code="archive_busy",
                 )
-                raise BadArchive(message, code="archive_busy")
             yield
         finally:
             os.close(descriptor)

@@ -127,10 +127,10 @@ class Restorer:
                 self._write_chunk(writing, chunk)
                 chunk = []
         if position != int(part.last) or chain.hexdigest() != part.hash:
-            message = (
-                f"{part.file} does not hold the events that were archived; use another copy of the archive"
+            raise BadArchive(
+                f"{part.file} does not hold the events that were archived; use another copy of the archive",
+                code="damaged_event",
             )
-            raise BadArchive(message, code="damaged_event")
         return part.hash
 
     def _write_chunk(self, writing: WriteTransaction, chunk: list[Row]) -> None:

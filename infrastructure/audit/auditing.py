@@ -104,8 +104,7 @@ def _take_ledger(
         read_models.fill_rows(engine, view, current)
         figures = read_figures(view, current, options.campaign_id)
     chain = Chain("")
-    batches = chain.through(read_events(database, 0, position))
-    engine.take(_watch(batches, position, progress), EVENTS)
+    engine.take(_watch(chain.through(read_events(database, 0, position)), position, progress), EVENTS)
     return position, figures, [chain.hash, sorted(current.items()), _fingerprint_rows(engine)]
 
 

@@ -161,8 +161,7 @@ class PostgreSQL(Dialect):
         if on_conflict == "refuse":
             return _copy_into(table)
         rows = self.keys("rows", **{each.name: each.type for each in table.columns})
-        names = [each.name for each in table.columns]
-        statement = insert(table).from_select(names, select(*rows.columns))
+        statement = insert(table).from_select([each.name for each in table.columns], select(*rows.columns))
         prepared = Prepared(resolve_conflicts(statement, table, on_conflict), self.compiler)
 
         def fill(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -106,8 +106,7 @@ def last_position(connection: Connection) -> int:
 
 def read_rows(connection: Connection, after: int, limit: int) -> list[Row]:
     """Whole rows after a position, unchecked, in order."""
-    query = select_rows(events.c.position > after).limit(limit)
-    return [Row(*row) for row in connection.execute(query)]
+    return [Row(*row) for row in connection.execute(select_rows(events.c.position > after).limit(limit))]
 
 
 def read_app_groups(connection: Connection) -> list[Row]:

@@ -134,8 +134,9 @@ class Recorder(ApplicationRecorder):
         try:
             found = patiently("outcome.sought", find, passing=(*PASSING, OutcomeUnknown))
         except PersistenceError as error:
-            message = f"the database went away while it committed, and is not back: {error}"
-            raise OutcomeUnknown(message) from error
+            raise OutcomeUnknown(
+                f"the database went away while it committed, and is not back: {error}"
+            ) from error
         # Another process may have taken the position since: the hash tells whose event it is.
         is_committed = found is not None and found[0] == writing.last_hash
         log.warning("outcome.found", position=writing.last, recorded=is_committed)

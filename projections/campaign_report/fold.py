@@ -110,8 +110,7 @@ def write(fold: ReportFold, tables: WritableTables) -> None:
     recipients = {(stream(*key),): (difference,) for key, difference in fold.campaign_recipients.items()}
     _count(tables, report_campaigns, recipients)
     _count(tables, report_variants, variants)
-    conversions = {key: (difference,) for key, difference in fold.conversions.items()}
-    _add(tables, report_conversions, conversions)
+    _add(tables, report_conversions, {key: (difference,) for key, difference in fold.conversions.items()})
     _add(tables, report_revenue, fold.revenue.differences())
 
 

@@ -67,8 +67,7 @@ class ConversionsFold(Fold):
 
 def recorded(fold: ConversionsFold, logged: Logged) -> None:
     event: ConversionRecorded = logged.event
-    at = from_microseconds(logged.recorded_at)
-    row = _row(fold, logged, event.now, at)
+    row = _row(fold, logged, event.now, from_microseconds(logged.recorded_at))
     fold.conversions[row[:3]] = row
 
 

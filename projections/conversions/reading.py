@@ -107,8 +107,7 @@ def _table(connection: Connection, declared: Table) -> Table:
 
 def _with_users(table: Table) -> Select[Any]:
     columns = [(users if each.name == "user_id" else table).c[each.name] for each in fields(ConversionRow)]
-    whose = table.outerjoin(users, users.c.journey_id == table.c.journey_id)
-    return select(*columns).select_from(whose)
+    return select(*columns).select_from(table.outerjoin(users, users.c.journey_id == table.c.journey_id))
 
 
 def _journey(app_group: str, user_id: str) -> Any:  # noqa: ANN401

@@ -70,7 +70,7 @@ def _lines_between(
     key = (revenue.c.journey_id, revenue.c.fact_id)
     same = (lines.c.journey_id == revenue.c.journey_id) & (lines.c.fact_id == revenue.c.fact_id)
     columns = (lines.c.line, lines.c.product_id, lines.c.quantity, revenue.c.currency, lines.c.price)
-    query = (
+    yield from connection.execute(
         select(*key, select_user_id(revenue.c.journey_id), *columns)
         .select_from(revenue.join(lines, same))
         .where(
@@ -80,4 +80,3 @@ def _lines_between(
         )
         .order_by(*key, lines.c.line)
     )
-    yield from connection.execute(query)

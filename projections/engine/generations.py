@@ -133,8 +133,9 @@ def current(connection: Connection, projection: Projection) -> Generation:
     """The generation that is read; raises OtherCode where there is none yet, or where other code made it."""
     found = find(connection, projection)
     if found is None:
-        reason = f"it was not built yet; `conversions rebuild {projection.name}` does it"
-        raise OtherCode(projection.name, 1, reason)
+        raise OtherCode(
+            projection.name, 1, f"it was not built yet; `conversions rebuild {projection.name}` does it"
+        )
     refuse_other_code(projection, found)
     return found
 

@@ -132,10 +132,9 @@ class Projector:
         """
         with self.database.reading() as connection:
             newest = self.log.last_position(connection) if end is None else end
-            found = generations.find_currents(connection, projections)
             positions = {
                 projection: 0 if generation is None else generation.position
-                for projection, generation in found.items()
+                for projection, generation in generations.find_currents(connection, projections).items()
             }
             after = min(positions.values(), default=newest)
             if after >= newest:

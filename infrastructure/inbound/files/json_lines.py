@@ -130,8 +130,7 @@ def _whole(text: str) -> int:
 
 def _decimal(text: str) -> Decimal:
     _check_length(text)
-    exponent = text.lower().partition("e")[2]
-    if len(exponent.lstrip("+-0")) > _EXPONENT_DIGITS:
+    if len(text.lower().partition("e")[2].lstrip("+-0")) > _EXPONENT_DIGITS:
         raise FactRefused(f"an exponent has at most {_EXPONENT_DIGITS} digits")
     return Decimal(text)
 

@@ -238,11 +238,10 @@ class Deliverer:
         if row is None:
             return Answer("the webhook was removed")
         now = clock()
-        message_id = f"{hook.webhook_id}-{outgoing.position}"
         headers = {
             "content-type": "application/cloudevents+json",
             "user-agent": "conversion-ledger",
-            **sign(message_id, now // MICROSECONDS, body, secrets_of(row, now)),
+            **sign(f"{hook.webhook_id}-{outgoing.position}", now // MICROSECONDS, body, secrets_of(row, now)),
         }
         return await self._sender.send(current.webhook_id, current.url, headers, body)
 
@@ -286,6 +285,5 @@ class Deliverer:
 
 def _describe_unforeseen(error: Exception) -> Answer:
     # The places of the code only: values may be secrets.
-    trace = traceback.format_tb(error.__traceback__)
-    log.error("delivery.failed", reason=type(error).__name__, trace=trace)
+    log.error("delivery.failed", reason=type(error).__name__, trace=traceback.format_tb(error.__traceback__))
     return Answer(f"unforeseen error ({type(error).__name__}): the log of the deliverer says more")
