@@ -8,8 +8,8 @@ from sqlalchemy.engine import Connection
 
 from domain import app_group as events
 from projections.engine import generations, row_counts
-from projections.engine.columns import Id, read_models
 from projections.engine.projection import Definitions, Fold, Logged, Projection, Tables, Tally, WritableTables
+from projections.engine.tables import Id, read_models
 
 app_groups = Table(
     "app_groups",

@@ -22,8 +22,8 @@ from infrastructure.archive.location import Location
 from infrastructure.archive.manifest import BadArchive, EventPart, Manifest
 from infrastructure.archive.parquet_files import open_engine, read_rows
 from infrastructure.database import Database
+from infrastructure.database.dialect import cursor
 from infrastructure.database.schema import events
-from infrastructure.database.statements import cursor
 from infrastructure.event_store.codec import TOPICS, UnreadableEvent
 from infrastructure.event_store.reading import HASH_DIFFERS, Row, is_intact, last_position
 from infrastructure.event_store.recorder import Recorder, WriteTransaction

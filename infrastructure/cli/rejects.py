@@ -17,8 +17,7 @@ from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOptio
 from infrastructure.cli.refused import SOME_REJECTED
 from infrastructure.composition import Service
 from infrastructure.inbound import earlier, rejects
-from infrastructure.inbound.files.fact_rows import without_context
-from infrastructure.inbound.files.json_lines import read_object
+from infrastructure.inbound.files.fact_rows import read_object, without_context
 from infrastructure.inbound.rejects import Reject
 
 commands = typer.Typer(no_args_is_help=True)

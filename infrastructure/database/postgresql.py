@@ -35,9 +35,18 @@ from sqlalchemy.engine import Dialect as Compiler
 from sqlalchemy.sql import FromClause
 from sqlalchemy.types import TypeEngine
 
-from infrastructure.database.dialect import Dialect, Fill, OnConflict, Purpose, UnusableDatabase
+from infrastructure.database.dialect import (
+    Dialect,
+    Fill,
+    OnConflict,
+    Prepared,
+    Purpose,
+    UnusableDatabase,
+    as_keys,
+    cursor,
+    resolve_conflicts,
+)
 from infrastructure.database.failures import Busy, ConnectionLost, DiskFull
-from infrastructure.database.statements import Prepared, as_keys, cursor, resolve_conflicts
 
 log = structlog.get_logger()
 

@@ -14,8 +14,8 @@ from domain.journey.decisions import (
     RecipientWithdrawn,
 )
 from infrastructure.database import Database
+from infrastructure.database.dialect import Prepared, constant
 from infrastructure.database.schema import events
-from infrastructure.database.statements import Prepared, constant
 from infrastructure.event_store.codec import TOPICS
 from infrastructure.event_store.reading import (
     IN_RANGE,

@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 
 from domain.app_group import AppGroupMade
+from infrastructure.database.dialect import constant, cursor
 from infrastructure.database.schema import events, identities
-from infrastructure.database.statements import constant, cursor
 from infrastructure.event_store.codec import TOPICS, UnreadableEvent, decode
 from projections.engine.projection import Logged, UnreadableLog
 

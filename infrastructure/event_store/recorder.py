@@ -25,9 +25,9 @@ from sqlalchemy import Connection, bindparam, select
 
 from application.ports import Stamp
 from infrastructure.database import Database
+from infrastructure.database.dialect import Prepared, constant
 from infrastructure.database.failures import Busy, ConnectionLost, OutcomeUnknown
 from infrastructure.database.schema import events
-from infrastructure.database.statements import Prepared, constant
 from infrastructure.event_store.reading import event_hash, last_position
 from infrastructure.event_store.tail import TailingSubscription
 from infrastructure.process.retrying import PASSING, patiently

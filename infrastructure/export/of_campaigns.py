@@ -7,12 +7,11 @@ from typing import NamedTuple, Protocol
 from sqlalchemy import Connection
 
 from application.ledger import Ledger
-from infrastructure.export.columns import Column, Row
-from infrastructure.export.manifest import Cut, Key, ReadModel
+from infrastructure.export.manifest import Column, Cut, Key, ReadModel, Row
 from projections.engine.generations import Generation, current
 from projections.engine.projection import Definitions, Projection
 from projections.engine.projector import Progress, Projector
-from projections.engine.sums import stream
+from projections.engine.tables import stream
 
 
 class Campaign(NamedTuple):

@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 
 from domain import money
 from domain.campaigns.conversion_events import LETTERS
-from infrastructure.export.columns import Column, Row
-from infrastructure.export.manifest import Key
+from infrastructure.export.manifest import Column, Key, Row
 from infrastructure.export.of_campaigns import Campaign, Rows
-from projections.engine.columns import CAMPAIGN, EXACT
+from projections.engine.tables import CAMPAIGN, EXACT
 from projections.series import SERIES
-from projections.series.rows import Part, read_day_rows
+from projections.series.reading import Part, read_day_rows
 
 COLUMNS = (
     Column("campaign_id"),

@@ -7,22 +7,16 @@ from sqlalchemy import Connection
 
 from application.ledger import Ledger
 from infrastructure.database import Database
-from infrastructure.export import conversions, recipients, revenue, sale_lines, series
-from infrastructure.export.columns import Column, Row
+from infrastructure.export import series
 from infrastructure.export.events import Events
-from infrastructure.export.manifest import BadExport, Cut, ExportRequest, Key
+from infrastructure.export.manifest import BadExport, Column, Cut, ExportRequest, Key, Row
 from infrastructure.export.of_campaigns import OfCampaigns
+from infrastructure.export.read_model_rows import READ_MODEL_ROWS
 from projections.engine.projector import Progress, Projector
 
-WHAT = ("conversions", "revenue", "lines", "recipients", "series", "events")
+_ROWS = {**READ_MODEL_ROWS, "series": series.ROWS}
 
-_ROWS = {
-    "conversions": conversions.ROWS,
-    "revenue": revenue.ROWS,
-    "lines": sale_lines.ROWS,
-    "recipients": recipients.ROWS,
-    "series": series.ROWS,
-}
+WHAT = (*_ROWS, "events")
 
 
 class Source(Protocol):

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Protocol
 import msgspec
 
 from domain.instants import printed
-from infrastructure.export.columns import Column, Row, Shapes, shape_columns
+from infrastructure.export.manifest import Column, Row, Shapes, shape_columns
 
 FORMATS = ("jsonl", "csv", "parquet")
 

@@ -25,7 +25,7 @@ from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Manager, Reader, Shared, State, new_command_id, unquote_id
 from infrastructure.http.waiting import ask
-from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.fact_rows import read_json
 
 routes = APIRouter(tags=["campaigns"])
 

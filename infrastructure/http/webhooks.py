@@ -16,7 +16,7 @@ from infrastructure.http.idempotency import once
 from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Manager, Shared, State, unquote_id
-from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.fact_rows import read_json
 from infrastructure.outbound.webhooks.administration import (
     ChangeWebhook,
     MakeWebhook,

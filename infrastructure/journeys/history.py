@@ -19,7 +19,7 @@ from domain.instants import microseconds
 from domain.journey.decisions import JourneyEvent
 from domain.journey.history import MemoryHistory, lanes_left
 from domain.journey.state import Standing
-from infrastructure.database.statements import Prepared
+from infrastructure.database.dialect import Prepared
 from infrastructure.event_store.codec import decode
 from infrastructure.journeys.index import PAGE, IndexRows, JourneyIndex
 

@@ -13,9 +13,8 @@ from domain.facts import Fact, Received
 from domain.instants import from_microseconds
 from domain.journey.decisions import FactDisregarded
 from infrastructure.database import Database
-from infrastructure.database.dialect import Dialect
+from infrastructure.database.dialect import Dialect, Prepared, as_keys
 from infrastructure.database.schema import events, identities, journey_facts, journey_lanes, kept_aside
-from infrastructure.database.statements import Prepared, as_keys
 from infrastructure.event_store.codec import TOPICS, decode
 
 

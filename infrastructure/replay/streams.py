@@ -11,8 +11,8 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from infrastructure.database import Database
+from infrastructure.database.dialect import Prepared
 from infrastructure.database.schema import events
-from infrastructure.database.statements import Prepared
 from infrastructure.event_store.reading import (
     last_position,
     of_types,

@@ -22,7 +22,7 @@ from projections.campaign_report.fold import ReportFold
 from projections.campaign_report.reading import CampaignReport
 from projections.engine.generations import Generation, find
 from projections.engine.projection import Definitions, Log, Logged
-from projections.engine.sums import stream
+from projections.engine.tables import stream
 
 Clock = Literal["recorded", "occurred"]
 """What the report said at an instant, or what is known now to have been true of it."""

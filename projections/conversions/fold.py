@@ -24,7 +24,7 @@ from domain.journey.decisions import (
 )
 from projections.conversions.tables import conversions, counted_revenue, sale_lines
 from projections.engine.projection import Definitions, Fold, Logged, WritableTables
-from projections.engine.sums import Key, key_of, stream
+from projections.engine.tables import Key, key_of, stream
 
 
 class StoredConversion(NamedTuple):

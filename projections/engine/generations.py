@@ -38,8 +38,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql import table as named
 
-from projections.engine.columns import Id
 from projections.engine.projection import OtherCode, Projection, Tally
+from projections.engine.tables import Id
 
 Status = Literal["building", "current", "kept", "retired"]
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from domain.instants import EPOCH
-from projections.engine import sums
 from projections.engine.projection import Definitions, WritableTables
+from projections.engine.tables import add_sums
 from projections.recipients.changes import Change
 from projections.recipients.tables import recipient_hours
 
@@ -29,7 +29,7 @@ def write(changes: Iterable[Change], tables: WritableTables, campaigns: _Campaig
         (*key[:3], EPOCH + key[3] * _HOUR): each
         for key, each in _differences(changes, tables.definitions, campaigns).items()
     }
-    sums.add(tables, recipient_hours, differences, lambda key: (*key, *campaigns[key[0]]))
+    add_sums(tables, recipient_hours, differences, lambda key: (*key, *campaigns[key[0]]))
 
 
 def _differences(

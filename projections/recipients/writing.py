@@ -1,7 +1,7 @@
 """Writing what was folded to the tables of recipients."""
 
-from projections.engine.columns import CAMPAIGN
 from projections.engine.projection import WritableTables
+from projections.engine.tables import CAMPAIGN
 from projections.recipients import hours, one_variant
 from projections.recipients.changes import find_changes, keep_left, row
 from projections.recipients.fold import RecipientsFold

@@ -6,9 +6,15 @@ from typing import Any
 
 from domain.errors import FactRefused
 from infrastructure.inbound.files.byte_lines import LINE_LIMIT, Line, Overlong, too_long
-from infrastructure.inbound.files.fact_columns import check_columns
-from infrastructure.inbound.files.fact_rows import Raw, Row, UnreadableFile, without_context
-from infrastructure.inbound.files.json_lines import read_cells, refuse_unstorable
+from infrastructure.inbound.files.fact_rows import (
+    Raw,
+    Row,
+    UnreadableFile,
+    check_columns,
+    read_cells,
+    refuse_unstorable,
+    without_context,
+)
 
 
 def read_rows(path: str, lines: Iterator[Line]) -> Iterator[Row]:

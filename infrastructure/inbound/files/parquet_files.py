@@ -12,9 +12,16 @@ from domain.errors import FactRefused
 from domain.instants import from_microseconds
 from infrastructure.inbound.files.byte_lines import LINE_LIMIT, too_long
 from infrastructure.inbound.files.byte_source import ByteSource
-from infrastructure.inbound.files.fact_columns import check_columns
-from infrastructure.inbound.files.fact_rows import Raw, Row, UnreadableFile, without_context
-from infrastructure.inbound.files.json_lines import IN_CELLS, read_cells, refuse_unstorable
+from infrastructure.inbound.files.fact_rows import (
+    IN_CELLS,
+    Raw,
+    Row,
+    UnreadableFile,
+    check_columns,
+    read_cells,
+    refuse_unstorable,
+    without_context,
+)
 
 _BATCH_ROWS = 1024
 _BUFFER_BYTES = 1 << 20

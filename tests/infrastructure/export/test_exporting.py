@@ -25,7 +25,7 @@ from infrastructure.database.schema import identities
 from infrastructure.export import FORMATS, WHAT, BadExport, Manifest, events, exporting
 from infrastructure.export.directory import Directory
 from projections.conversions import CONVERSIONS
-from projections.engine import paging
+from projections.engine import tables
 from projections.engine.projection import UnreadableLog
 from projections.recipients import RECIPIENTS
 from projections.series import SERIES
@@ -89,7 +89,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages and parts of few rows, that do not end together; no test cuts the power."""
     monkeypatch.setattr(exporting, "PART_ROWS", PART_ROWS)
     monkeypatch.setattr(os, "fsync", lambda _file: None)
-    for module in (paging, events, exporting):
+    for module in (tables, events, exporting):
         monkeypatch.setattr(module, "PAGE_ROWS", 2)
 
 

@@ -31,10 +31,10 @@ from projections.campaign_report.as_of import ReportHistory
 from projections.campaign_report.changes import Change
 from projections.campaign_report.counts import CampaignThen, Counts
 from projections.campaign_report.reading import CampaignReport, load_report
-from projections.engine.columns import EXACT
 from projections.engine.generations import checkpoints
 from projections.engine.projection import Projection, UnreadableLog
 from projections.engine.projector import Progress
+from projections.engine.tables import EXACT
 from projections.recipients import RECIPIENTS
 from projections.series import SERIES
 from tests.domain.journey.test_journey_laws import plans

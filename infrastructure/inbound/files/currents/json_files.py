@@ -9,8 +9,13 @@ from infrastructure.inbound.files.byte_lines import Overlong, read_lines, too_lo
 from infrastructure.inbound.files.compression import CorruptData
 from infrastructure.inbound.files.currents.events import Event, event_type
 from infrastructure.inbound.files.currents.peeked_source import PeekedSource
-from infrastructure.inbound.files.fact_rows import UnreadableFile, without_context
-from infrastructure.inbound.files.json_lines import LEVELS, read_json, read_object
+from infrastructure.inbound.files.fact_rows import (
+    LEVELS,
+    UnreadableFile,
+    read_json,
+    read_object,
+    without_context,
+)
 
 _DOCUMENT_BYTES = 64 * 1024 * 1024
 """The most bytes of a document: it is read whole."""
