@@ -7,8 +7,7 @@ from typing import Protocol, Self
 
 from domain.errors import FactRefused
 from infrastructure.inbound.files import csv_files
-from infrastructure.inbound.files.byte_lines import Line, Overlong, read_lines, too_long
-from infrastructure.inbound.files.byte_source import ByteSource
+from infrastructure.inbound.files.byte_source import ByteSource, Line, Overlong, read_lines, too_long
 from infrastructure.inbound.files.fact_rows import (
     STANDARD_INPUT,
     Raw,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from domain.errors import FactRefused
-from infrastructure.inbound.files.byte_lines import LINE_LIMIT, Line, Overlong, too_long
+from infrastructure.inbound.files.byte_source import LINE_LIMIT, Line, Overlong, too_long
 from infrastructure.inbound.files.fact_rows import (
     Raw,
     Row,

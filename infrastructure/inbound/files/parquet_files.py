@@ -10,8 +10,7 @@ from pyarrow import parquet, types
 from application.instants import BadTime
 from domain.errors import FactRefused
 from domain.instants import from_microseconds
-from infrastructure.inbound.files.byte_lines import LINE_LIMIT, too_long
-from infrastructure.inbound.files.byte_source import ByteSource
+from infrastructure.inbound.files.byte_source import LINE_LIMIT, ByteSource, too_long
 from infrastructure.inbound.files.fact_rows import (
     IN_CELLS,
     Raw,

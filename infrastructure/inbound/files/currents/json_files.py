@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from domain.errors import FactRefused
-from infrastructure.inbound.files.byte_lines import Overlong, read_lines, too_long
-from infrastructure.inbound.files.compression import CorruptData
+from infrastructure.inbound.files.byte_source import CorruptData, Overlong, read_lines, too_long
 from infrastructure.inbound.files.currents.events import Event, event_type
 from infrastructure.inbound.files.currents.peeked_source import PeekedSource
 from infrastructure.inbound.files.fact_rows import (
