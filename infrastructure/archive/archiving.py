@@ -99,8 +99,10 @@ class Archiver:
             return before
         for name in found:
             if not is_ours(name):
-                message = f"{self._location.address} holds {name!r} and no archive; name an empty directory"
-                raise BadArchive(message, code="not_empty")
+                raise BadArchive(
+                    f"{self._location.address} holds {name!r} and no archive; name an empty directory",
+                    code="not_empty",
+                )
         return None
 
     def _refuse_incomplete(self, before: Manifest, found: Mapping[str, int]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -29,10 +29,8 @@ class Campaign(NamedTuple):
         return stream(self.app_group, self.campaign_id)
 
 
-class Reads(Protocol):
-    """Reads all rows of a campaign, or those after a key, whose first part is the campaign."""
-
-    def __call__(self, campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]: ...
+Reads = Callable[[Campaign, Sequence[str] | None], Iterator[Row]]
+"""Reads all rows of a campaign, or those after a key, whose first part is the campaign."""
 
 
 @dataclass(frozen=True)

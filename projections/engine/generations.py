@@ -308,10 +308,11 @@ def refuse_other_code(projection: Projection, found: Generation) -> None:
     """Raise OtherCode unless this version made the generation: figures of two versions do not add up."""
     if found.is_of(projection):
         return
-    if found.version > projection.version:
-        advice = ": run the newer release"
-    else:
-        advice = f"; `conversions rebuild {projection.name}` builds it again while the old one is read"
+    advice = (
+        ": run the newer release"
+        if found.version > projection.version
+        else f"; `conversions rebuild {projection.name}` builds it again while the old one is read"
+    )
     reason = f"version {found.version} made it, this is version {projection.version}{advice}"
     raise OtherCode(projection.name, found.position + 1, reason)
 
