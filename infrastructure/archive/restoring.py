@@ -154,8 +154,10 @@ class Restorer:
             try:
                 return self._restore(connection, manifest, files)
             except IntegrityError as error:
-                message = f"the archive holds something twice ({error}); use another copy of it"
-                raise BadArchive(message, code="damaged_file") from error
+                raise BadArchive(
+                    f"the archive holds something twice ({error}); use another copy of it",
+                    code="damaged_file",
+                ) from error
 
     def _restore(self, connection: duckdb.DuckDBPyConnection, manifest: Manifest, files: Files) -> Restored:
         with self._recorder.writing(alone=True) as writing:
@@ -181,8 +183,10 @@ class Restorer:
 
     def _refuse_events(self, position: int) -> None:
         if position:
-            message = f"the ledger holds {position:,} events already; name an empty or a new --database"
-            raise BadArchive(message, code="ledger_not_empty")
+            raise BadArchive(
+                f"the ledger holds {position:,} events already; name an empty or a new --database",
+                code="ledger_not_empty",
+            )
 
     def _write_part(
         self, writing: WriteTransaction, archived: Iterator[tuple[object, ...]], part: EventPart, before: str
@@ -237,8 +241,10 @@ def _check(row: Row, position: int) -> None:
     if not is_intact(row):
         raise BadArchive(f"position {position}: {HASH_DIFFERS}", code="damaged_event")
     if row.topic not in _TOPICS:
-        message = f"position {position}: unknown topic {row.topic!r}: was it written by a newer version?"
-        raise BadArchive(message, code="unreadable_event")
+        raise BadArchive(
+            f"position {position}: unknown topic {row.topic!r}: was it written by a newer version?",
+            code="unreadable_event",
+        )
 
 
 @contextmanager

@@ -137,8 +137,10 @@ def _take_archive(engine: DuckDB | Spark, address: str, directory: Path, progres
         fill_log(engine, iter(()))
     ((read,),) = engine.rows("SELECT count(*) FROM log")
     if read != found.position:
-        message = f"{read} events were read of {found.position}; use another copy of the archive"
-        raise BadArchive(message, code="damaged_file")
+        raise BadArchive(
+            f"{read} events were read of {found.position}; use another copy of the archive",
+            code="damaged_file",
+        )
     return found
 
 

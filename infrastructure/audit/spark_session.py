@@ -57,16 +57,20 @@ def _connect(remote: str) -> "SparkSession":
     try:
         socket.create_connection((address.hostname or "", address.port or _PORT), _PATIENCE).close()
     except (OSError, ValueError) as error:
-        message = f"nobody answers at {address.hostname}: {error}; is --spark-remote right?"
-        raise NoSpark(message, code="no_spark") from error
+        raise NoSpark(
+            f"nobody answers at {address.hostname}: {error}; is --spark-remote right?", code="no_spark"
+        ) from error
     try:
         return SparkSession.builder.remote(remote).create()
     except ImportError as error:
-        message = f"Spark Connect is not installed ({error}); install conversion-ledger[spark]"
-        raise NoSpark(message, code="missing_extra") from error
+        raise NoSpark(
+            f"Spark Connect is not installed ({error}); install conversion-ledger[spark]",
+            code="missing_extra",
+        ) from error
     except PySparkException as error:
-        message = f"Spark does not answer: {first_line(error)}; is --spark-remote right?"
-        raise NoSpark(message, code="no_spark") from error
+        raise NoSpark(
+            f"Spark does not answer: {first_line(error)}; is --spark-remote right?", code="no_spark"
+        ) from error
 
 
 def start_session(directory: Path, memory: str) -> "SparkSession":

@@ -313,8 +313,11 @@ def refuse_other_code(projection: Projection, found: Generation) -> None:
         if found.version > projection.version
         else f"; `conversions rebuild {projection.name}` builds it again while the old one is read"
     )
-    reason = f"version {found.version} made it, this is version {projection.version}{advice}"
-    raise OtherCode(projection.name, found.position + 1, reason)
+    raise OtherCode(
+        projection.name,
+        found.position + 1,
+        f"version {found.version} made it, this is version {projection.version}{advice}",
+    )
 
 
 def count_rows(connection: Connection, projection: Projection, generation: Generation) -> int:

@@ -3,7 +3,7 @@
 From these rows follow mature rates, which leave out those whose windows are open (R6), and reports over a period of
 receipt with exact unique recipients. Experiments (R21) are counted from its sums over users of exactly one variant.
 
-tables.py: what it owns. fold.py: what events say. changes.py, hours.py, one_variant.py, writing.py: what that makes of
+tables.py: what it owns. fold.py: what events say. changes.py, one_variant.py, writing.py: what that makes of
 the tables. reading.py: the list of users, and all rows for exports. maturity.py: mature rates. periods.py, days.py:
 reports over days.
 """

@@ -171,8 +171,11 @@ def read_lines(source: ByteSource) -> Iterator[Line]:
             source.plain_bytes += len(line) if isinstance(line, bytes) else 0
             yield line.removeprefix(codecs.BOM_UTF8) if number == 1 and isinstance(line, bytes) else line
     except (CorruptData, OSError) as error:
-        message = f"{error}; what comes before is taken: get the whole file and import it again"
-        raise UnreadableFile(source.path, message, line=number + 1) from error
+        raise UnreadableFile(
+            source.path,
+            f"{error}; what comes before is taken: get the whole file and import it again",
+            line=number + 1,
+        ) from error
 
 
 def _split(chunks: Iterator[bytes]) -> Iterator[Line]:

@@ -28,8 +28,11 @@ def read_rows(path: str, lines: Iterator[Line]) -> Iterator[Row]:
     except (csv.Error, FactRefused) as error:
         raise UnreadableFile(path, f"the header cannot be read ({error}); correct it", line=1) from error
     if not header:
-        message = "a header is missing; make the first line the names of the columns, separated by commas"
-        raise UnreadableFile(path, message, line=1)
+        raise UnreadableFile(
+            path,
+            "a header is missing; make the first line the names of the columns, separated by commas",
+            line=1,
+        )
     check_columns(path, header)
     return _rows(feed, reader, header)
 

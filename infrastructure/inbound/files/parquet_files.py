@@ -69,8 +69,11 @@ class ParquetRows:
                     yield number, raw
                 self._count(number)
         except _DAMAGED as error:
-            message = f"the data is damaged ({error}); what comes before is taken: write the file again"
-            raise UnreadableFile(self._path, message, line=number + 1) from error
+            raise UnreadableFile(
+                self._path,
+                f"the data is damaged ({error}); what comes before is taken: write the file again",
+                line=number + 1,
+            ) from error
 
     def close(self) -> None:
         """Close the file."""

@@ -61,15 +61,16 @@ def read_events(source: PeekedSource) -> Iterator[Event]:
         records = reader(cast(IO[bytes], _Bytes(source)))
         schema = records.writer_schema
     except Exception as error:
-        message = f"this is no Avro file that can be read ({_said(error)}); get it again"
-        raise UnreadableFile(source.path, message) from error
+        raise UnreadableFile(
+            source.path, f"this is no Avro file that can be read ({_said(error)}); get it again"
+        ) from error
     kind = event_type(source.path) or event_type(_full_name(schema))
     if kind is None:
-        message = (
+        raise UnreadableFile(
+            source.path,
             "the type of its events is unknown: keep the folder event_type=... that Currents put it in, "
-            "or name it after them, such as users.messages.email.Send.avro"
+            "or name it after them, such as users.messages.email.Send.avro",
         )
-        raise UnreadableFile(source.path, message)
     return _events(source, iter(records), kind, _narrow(schema))
 
 
@@ -82,8 +83,11 @@ def _events(
         try:
             record = next(records, None)
         except Exception as error:
-            message = f"the data is damaged ({_said(error)}); what comes before is taken: get the file again"
-            raise UnreadableFile(source.path, message, line=number) from error
+            raise UnreadableFile(
+                source.path,
+                f"the data is damaged ({_said(error)}); what comes before is taken: get the file again",
+                line=number,
+            ) from error
         if record is None:
             return
         if not isinstance(record, dict):
