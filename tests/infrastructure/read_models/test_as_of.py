@@ -400,7 +400,7 @@ def test_a_decision_without_a_fact_before_it_is_damage(service: Service) -> None
         last = history.log.last_position(history.connection)
         one, other = history.log.of_campaign(history.connection, 0, last, [Received], GROUP, "Sale")
         elsewhere = msgspec.structs.replace(one, stream_id=other.stream_id)
-        with pytest.raises(UnreadableLog, match="no fact stands before the decision"):
+        with pytest.raises(UnreadableLog, match="no fact comes before the decision"):
             history.log.cause(history.connection, elsewhere)
 
 
