@@ -13,7 +13,7 @@ from benchmarks.places import Place, SQLite
 from infrastructure.access.operator import stamp
 from infrastructure.composition import Service
 from infrastructure.inbound.files import FactFile
-from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.fact_rows import read_json
 from infrastructure.inbound.importing import Rejected
 from infrastructure.inbound.importing import Totals as Imported
 from projections.campaign_report.reading import load_reports

@@ -12,8 +12,8 @@ from sqlalchemy import bindparam, literal_column, select
 
 from benchmarks.garbage import less_collection
 from infrastructure.composition import Service
+from infrastructure.database.dialect import Prepared
 from infrastructure.database.schema import events
-from infrastructure.database.statements import Prepared
 from infrastructure.event_store.codec import TOPICS
 from infrastructure.read_models.folding_pool import start_folding
 from projections.engine.projection import Projection, Tally

@@ -24,7 +24,7 @@ from benchmarks.garbage import less_collection
 from benchmarks.stock_journey import Campaign, Journey
 from benchmarks.workload import CAMPAIGNS
 from domain import money
-from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.fact_rows import read_json
 
 
 class Journeys(Application[UUID]):

@@ -26,7 +26,7 @@ from application.commands.facts import read_fact
 from benchmarks.stock_journey import Campaign, Journey
 from benchmarks.stock_library import Journeys
 from benchmarks.workload import CAMPAIGNS
-from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.fact_rows import read_json
 
 _BATCH = 1_000
 

@@ -125,8 +125,7 @@ def _explain_event(
     """The reason why the user did not convert, and the behaviour and receipt that show it; no reason where they did."""
     standing = changes[-1].now if changes else None
     if standing is not None:
-        behaviour = next(fact for fact in facts if fact.id == standing.behaviour.id)
-        return None, behaviour, standing.receipt
+        return None, next(fact for fact in facts if fact.id == standing.behaviour.id), standing.receipt
     if not receipts:
         return Reason.NO_RECEIPT, None, None
     windows = [Receipt(fact.id, fact.at, fact.variant_id) for fact in receipts]
@@ -140,8 +139,7 @@ def _explain_event(
     if not matching:
         return Reason.NO_MATCHING_BEHAVIOUR, None, None
     nearest, receipt = _nearest(matching, windows, event.deadline)
-    reason = Reason.BEFORE_RECEIPT if nearest.at < receipt.at else Reason.AFTER_DEADLINE
-    return reason, nearest, receipt
+    return (Reason.BEFORE_RECEIPT if nearest.at < receipt.at else Reason.AFTER_DEADLINE), nearest, receipt
 
 
 def _nearest(

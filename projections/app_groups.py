@@ -8,8 +8,8 @@ from sqlalchemy.engine import Connection
 
 from domain import app_group as events
 from projections.engine import generations, row_counts
-from projections.engine.columns import Id, read_models
 from projections.engine.projection import Definitions, Fold, Logged, Projection, Tables, Tally, WritableTables
+from projections.engine.tables import Id, read_models
 
 app_groups = Table(
     "app_groups",
@@ -59,7 +59,6 @@ def read_app_groups(connection: Connection) -> list[AppGroupRow]:
     tables = generations.current(connection, APP_GROUPS)
     apps, custom_events = tables[app_group_apps], tables[app_group_custom_events]
     groups = tables[app_groups]
-    rows = connection.execute(select(groups).order_by(groups.c.app_group)).all()
     return [
         AppGroupRow(
             row.app_group,
@@ -67,7 +66,7 @@ def read_app_groups(connection: Connection) -> list[AppGroupRow]:
             _ids(connection, apps.c.app_id, row.app_group),
             _ids(connection, custom_events.c.name, row.app_group),
         )
-        for row in rows
+        for row in connection.execute(select(groups).order_by(groups.c.app_group)).all()
     ]
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain import money
-from projections.engine.columns import EXACT
+from projections.engine.tables import EXACT
 
 
 @dataclass(frozen=True)

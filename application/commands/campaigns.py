@@ -138,8 +138,9 @@ def _placed_in(place: str) -> Iterator[None]:
 def _refuse_repeated(ids: list[str]) -> None:
     for place, campaign_id in enumerate(ids):
         if campaign_id in ids[:place]:
-            message = f"the campaign {campaign_id!r} is in the file twice"
-            raise BadDefinition(message, place=f"campaigns[{place}].id")
+            raise BadDefinition(
+                f"the campaign {campaign_id!r} is in the file twice", place=f"campaigns[{place}].id"
+            )
 
 
 def _apply(group: AppGroup, campaign: Campaign, command: CampaignCommand) -> str:

@@ -205,6 +205,7 @@ def _refuse_unknown_order(journey: UserJourney, order: AnyFact) -> None:
         if journey.is_known(order):
             return
     except ConflictingFact:
-        message = f"the order {order.id!r} is known with other content, and is not changed by an update"
-        raise ConflictingFact(message, place="id") from None
+        raise ConflictingFact(
+            f"the order {order.id!r} is known with other content, and is not changed by an update", place="id"
+        ) from None
     raise ConflictingFact(f"the order {order.id!r} is not known, and an update makes none", place="id")

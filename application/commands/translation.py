@@ -168,10 +168,10 @@ class Translation:
         if currency is None:
             currency = journey.recorded_currency(command.id)
         if currency is None:
-            message = (
-                "currency: none is named, and the app group has no default_currency: name one, or set it"
+            raise BadMoney(
+                "currency: none is named, and the app group has no default_currency: name one, or set it",
+                place="currency",
             )
-            raise BadMoney(message, place="currency")
         return currency
 
     def _custom_event(self, command: CustomEventCommand, key: bytes) -> tuple[CustomEvent, str | None]:

@@ -11,7 +11,7 @@ from domain import money
 from domain.campaigns.conversion_events import LETTERS
 from domain.instants import printed
 from projections.campaign_report.as_of import Clock, Difference
-from projections.engine.columns import EXACT
+from projections.engine.tables import EXACT
 from projections.figures import Figures
 
 _Figure = tuple[str, int | None, str | None]

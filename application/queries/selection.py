@@ -23,7 +23,7 @@ from domain.errors import DomainError
 from domain.instants import from_microseconds, full_hour, microseconds
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.reading import find_launched_campaigns
-from projections.engine.sums import stream
+from projections.engine.tables import stream
 from projections.experiments.counted import Delay, Experiment, load_experiment, load_experiment_at
 from projections.recipients import RECIPIENTS
 

@@ -74,10 +74,9 @@ def _event(experiment: Experiment, index: int, test: DecidingTest, uplift: float
     periods, closed = experiment.periods[index], experiment.closed[index]
     counted = experiment.counted(test)[index]
     ps = [p_value(counted, each.variant_id, experiment.against, test) for each in others]
-    adjusted = _adjust(ps)
     comparisons = [
         compare((periods, closed), (each.variant_id, experiment.against), (p, least), uplift)
-        for each, p, least in zip(others, ps, adjusted, strict=True)
+        for each, p, least in zip(others, ps, _adjust(ps), strict=True)
     ]
     return EventResults(index, variants, comparisons, chi_squared(rates))
 

@@ -47,8 +47,7 @@ class JourneySoFar(Aggregate[JourneyEvent]):
 
     def is_disregarded(self, fact_id: str, *, but_for: str | None = None) -> bool:
         """Whether a void, other than `but_for`, names the fact (R17)."""
-        voids = self.history.between(lanes.voids(fact_id), EPOCH)
-        return any(void.id != but_for for void in voids)
+        return any(void.id != but_for for void in self.history.between(lanes.voids(fact_id), EPOCH))
 
     def campaigns_around(self, at: datetime) -> list[str]:
         """The campaigns of which a window may hold the instant, in order; brings their standings back."""

@@ -95,10 +95,10 @@ class UserJourney(JourneySoFar):
         if purchases:
             order = _filled_as(order, purchases[0])
         if purchases and not earlier_orders.is_recorded_as(order, purchases):
-            message = (
-                f"the order {order.id!r} is recorded as purchases of other content, {purchases[0].id!r} first"
+            raise ConflictingFact(
+                f"the order {order.id!r} is recorded as purchases of other content, {purchases[0].id!r} first",
+                place="id",
             )
-            raise ConflictingFact(message, place="id")
         return bool(purchases)
 
     def _decide(self, fact: AnyFact, around: upgrades.Neighbours) -> None:

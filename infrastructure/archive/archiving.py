@@ -77,12 +77,11 @@ class Archiver:
                 number = 1 if before is None else before.number + 1
                 identities, properties = self._write_beside_log(connection, view, number)
             old = [] if before is None else before.events
-            new = self._write_events(connection, old, last)
             manifest = Manifest(
                 made_at=printed(self._now().astimezone(UTC)),
                 position=str(last),
                 schema_version=HEAD,
-                events=[*old, *new],
+                events=[*old, *self._write_events(connection, old, last)],
                 identities=[identities],
                 properties=[properties],
             )
@@ -100,8 +99,10 @@ class Archiver:
             return before
         for name in found:
             if not is_ours(name):
-                message = f"{self._location.address} holds {name!r} and no archive; name an empty directory"
-                raise BadArchive(message, code="not_empty")
+                raise BadArchive(
+                    f"{self._location.address} holds {name!r} and no archive; name an empty directory",
+                    code="not_empty",
+                )
         return None
 
     def _refuse_incomplete(self, before: Manifest, found: Mapping[str, int]) -> None:
@@ -114,10 +115,10 @@ class Archiver:
                 if part.file in found
                 else ("is missing", "missing_file")
             )
-            message = (
-                f"{self._location.address}: {part.file} {problem}; put it back as it was, or {_ELSEWHERE}"
+            raise BadArchive(
+                f"{self._location.address}: {part.file} {problem}; put it back as it was, or {_ELSEWHERE}",
+                code=code,
             )
-            raise BadArchive(message, code=code)
 
     def _refuse_unnamed(
         self, connection: duckdb.DuckDBPyConnection, before: Manifest | None, found: Mapping[str, int]
@@ -130,11 +131,11 @@ class Archiver:
         for name in found:
             stretch = read_stretch(name)
             if stretch and name not in named and not self._holds(connection, name, *stretch):
-                message = (
+                raise BadArchive(
                     f"{self._location.address}: {name} holds events that this ledger does not, and no manifest names "
-                    f"it; put back the {MANIFEST} that does, or {_ELSEWHERE}"
+                    f"it; put back the {MANIFEST} that does, or {_ELSEWHERE}",
+                    code="not_empty",
                 )
-                raise BadArchive(message, code="not_empty")
 
     def _holds(self, connection: duckdb.DuckDBPyConnection, name: str, first: int, last: int) -> bool:
         """Whether the ledger holds the same events at the positions of a part, by their hashes."""
@@ -194,10 +195,10 @@ class Archiver:
             content = (self._report(read, after - begin, last - begin), EVENTS, typed_columns.SORTED)
             part = self._write_part(connection, event_file(after + 1, end), content)
             if part.rows != end - after:
-                message = (
-                    f"{part.rows} events were written of positions {after + 1} to {end}; archive them again"
+                raise BadArchive(
+                    f"{part.rows} events were written of positions {after + 1} to {end}; archive them again",
+                    code="archive_failed",
                 )
-                raise BadArchive(message, code="archive_failed")
             chain = flow.hash
             made = (part.file, part.rows, part.bytes, part.sha256)
             yield EventPart(*made, str(after + 1), str(end), chain, typed_columns.MARK)
@@ -215,8 +216,7 @@ class Archiver:
         content: tuple[Iterable[pa.RecordBatch], pa.Schema, str],
     ) -> Part:
         with self._location.create(name) as path:
-            number = write_file(connection, *content, path)
-            return Part(name, number, path.stat().st_size, hash_file(path))
+            return Part(name, write_file(connection, *content, path), path.stat().st_size, hash_file(path))
 
     def _tidy(self, manifest: Manifest, found: Iterable[str]) -> None:
         """Remove files that were there before this run and are named no more; newer ones belong to a run beside it."""

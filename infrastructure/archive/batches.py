@@ -11,8 +11,8 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from infrastructure.database import Database
+from infrastructure.database.dialect import cursor
 from infrastructure.database.failures import ConnectionLost
-from infrastructure.database.statements import cursor
 from infrastructure.event_store.reading import MISSING, format_range
 from projections.engine.projection import UnreadableLog
 

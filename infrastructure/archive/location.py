@@ -51,11 +51,15 @@ def open_location(address: str) -> Location:
         system, root = fsspec.core.url_to_fs(address, skip_instance_cache=True, use_listings_cache=False)
     except ImportError as error:
         extra = "; install conversion-ledger[s3]" if address.startswith(("s3:", "s3a:")) else ""
-        message = f"{_scheme(address)} addresses need a package that is not installed ({error}){extra}"
-        raise BadArchive(message, code="missing_extra") from error
+        raise BadArchive(
+            f"{_scheme(address)} addresses need a package that is not installed ({error}){extra}",
+            code="missing_extra",
+        ) from error
     except ValueError as error:
-        message = f"there are no {_scheme(address)} addresses; name a directory, or s3://BUCKET/PREFIX"
-        raise BadArchive(message, code="bad_address") from error
+        raise BadArchive(
+            f"there are no {_scheme(address)} addresses; name a directory, or s3://BUCKET/PREFIX",
+            code="bad_address",
+        ) from error
     if address.startswith(("file://", "local://")):
         return Folder(Path(root))
     return Bucket(address, system, root)
@@ -81,10 +85,10 @@ class Folder:
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
             if not lock(descriptor):
-                message = (
-                    f"another archive is being made in {self.path}; let it end, or name another directory"
+                raise BadArchive(
+                    f"another archive is being made in {self.path}; let it end, or name another directory",
+                    code="archive_busy",
                 )
-                raise BadArchive(message, code="archive_busy")
             yield
         finally:
             os.close(descriptor)

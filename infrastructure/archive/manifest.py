@@ -87,15 +87,16 @@ def decode(content: bytes) -> Manifest:
     try:
         found = msgspec.json.decode(content, type=_Format).format
         if found != FORMAT:
-            message = f"the archive has format {found}, this version knows {FORMAT}: upgrade the ledger"
-            raise BadArchive(message, code="unknown_format")
+            raise BadArchive(
+                f"the archive has format {found}, this version knows {FORMAT}: upgrade the ledger",
+                code="unknown_format",
+            )
         manifest = msgspec.json.decode(content, type=Manifest)
         _check(manifest)
     except ValueError as error:
-        message = (
+        raise BadArchive(
             f"{MANIFEST} is not of an archive ({error}); name another directory, or put it back as it was"
-        )
-        raise BadArchive(message) from error
+        ) from error
     return manifest
 
 

@@ -88,8 +88,10 @@ def read_rows(
         _raise_interruption(error)
         if isinstance(error, OSError) and not isinstance(error, pa.ArrowException):
             raise
-        message = f"the archive's files are not as they were made ({error}); use another copy of it"
-        raise BadArchive(message, code="damaged_file") from error
+        raise BadArchive(
+            f"the archive's files are not as they were made ({error}); use another copy of it",
+            code="damaged_file",
+        ) from error
 
 
 def write_file(
@@ -111,8 +113,10 @@ def write_file(
             raise flow.error from None
         if isinstance(error, _NO_ROOM):
             raise OSError(str(error)) from error
-        message = f"{path.name} cannot be made ({error}); `conversions verify` checks the log"
-        raise BadArchive(message, code="archive_failed") from error
+        raise BadArchive(
+            f"{path.name} cannot be made ({error}); `conversions verify` checks the log",
+            code="archive_failed",
+        ) from error
     finally:
         connection.unregister("given")
         flowing.close()

@@ -1,10 +1,13 @@
 """Restores a ledger from an archive alone: the same log, and all that is stored beside it, in one transaction.
 
+An archive is its manifest and files; each is checked to be what was written before it is used.
+
 Keys are not in an archive. Each journey gets a new key, and digests that recognise a fact sent again are made with free
 text sealed under the new key. The events keep the seals that they were recorded with.
 """
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,19 +18,88 @@ import duckdb
 from eventsourcing.persistence import IntegrityError
 from sqlalchemy import Connection
 
-from infrastructure.archive.archiving import Watch
-from infrastructure.archive.fetching import Files, fetch_all
+from infrastructure.archive.archiving import Watch, hash_file
 from infrastructure.archive.journey_rows import TOPICS_READ, Entry, JourneyWriter, derive_rows
 from infrastructure.archive.location import Location
-from infrastructure.archive.manifest import BadArchive, EventPart, Manifest
+from infrastructure.archive.manifest import MANIFEST, BadArchive, EventPart, Manifest, Part, decode
 from infrastructure.archive.parquet_files import open_engine, read_rows
 from infrastructure.database import Database
+from infrastructure.database.dialect import cursor
 from infrastructure.database.schema import events
-from infrastructure.database.statements import cursor
 from infrastructure.event_store.codec import TOPICS, UnreadableEvent
 from infrastructure.event_store.reading import HASH_DIFFERS, Row, is_intact, last_position
 from infrastructure.event_store.recorder import Recorder, WriteTransaction
 from infrastructure.event_store.upgrading import adopt_app_groups
+
+_TRIES = 5
+"""How often an archive is read again from its beginning if runs replace its files meanwhile."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of an archive on this machine."""
+
+    events: list[Path]
+    identities: list[Path]
+    properties: list[Path]
+
+
+def read_manifest(location: Location) -> Manifest:
+    """What is in an archive; raises BadArchive, OSError."""
+    content = location.read(MANIFEST)
+    if content is None:
+        raise BadArchive(
+            f"{location.address} holds no archive; `conversions archive` makes one", code="no_archive"
+        )
+    return decode(content)
+
+
+def fetch_all(
+    location: Location, directory: Path, watch: Watch, tries: int = _TRIES
+) -> tuple[Manifest, Files]:
+    """All of an archive as one run left it, even if another run ends meanwhile; raises BadArchive, OSError."""
+    manifest = read_manifest(location)
+    try:
+        # A run that ends removes the identities and properties of the run before, never events: copy those first.
+        identities, properties = (
+            fetch(location, parts, directory, watch, copied=True)
+            for parts in (manifest.identities, manifest.properties)
+        )
+        return manifest, Files(fetch(location, manifest.events, directory, watch), identities, properties)
+    except BadArchive as bad:
+        if bad.code != "missing_file" or tries == 1 or read_manifest(location) == manifest:
+            raise
+    return fetch_all(location, directory, watch, tries - 1)
+
+
+def fetch(
+    location: Location, parts: Sequence[Part], directory: Path, watch: Watch, *, copied: bool = False
+) -> list[Path]:
+    """The files of parts on this machine, each checked by its hash.
+
+    They are copies in the directory if `copied`, or if the archive is elsewhere. Raises BadArchive for the first file
+    that is missing or was changed; OSError.
+    """
+    found, done, size = [], 0, sum(part.bytes for part in parts)
+    for part in parts:
+        try:
+            path = location.fetch(part.file, directory)
+            if copied and path.parent != directory:
+                path = Path(shutil.copyfile(path, directory / path.name))
+        except FileNotFoundError:
+            raise _bad(location, part, "is missing", "missing_file") from None
+        if hash_file(path) != part.sha256:
+            raise _bad(location, part, "is not what was archived: its sha256 differs", "damaged_file")
+        found.append(path)
+        done += part.bytes
+        watch("checking files", done, size)
+    return found
+
+
+def _bad(location: Location, part: Part, problem: str, code: str) -> BadArchive:
+    advice = "put back the file as it was, or use another copy of the archive"
+    return BadArchive(f"{location.address}: {part.file} {problem}; {advice}", code=code)
+
 
 _CHUNK = 10_000
 """About how many rows are written at once."""
@@ -82,8 +154,10 @@ class Restorer:
             try:
                 return self._restore(connection, manifest, files)
             except IntegrityError as error:
-                message = f"the archive holds something twice ({error}); use another copy of it"
-                raise BadArchive(message, code="damaged_file") from error
+                raise BadArchive(
+                    f"the archive holds something twice ({error}); use another copy of it",
+                    code="damaged_file",
+                ) from error
 
     def _restore(self, connection: duckdb.DuckDBPyConnection, manifest: Manifest, files: Files) -> Restored:
         with self._recorder.writing(alone=True) as writing:
@@ -109,8 +183,10 @@ class Restorer:
 
     def _refuse_events(self, position: int) -> None:
         if position:
-            message = f"the ledger holds {position:,} events already; name an empty or a new --database"
-            raise BadArchive(message, code="ledger_not_empty")
+            raise BadArchive(
+                f"the ledger holds {position:,} events already; name an empty or a new --database",
+                code="ledger_not_empty",
+            )
 
     def _write_part(
         self, writing: WriteTransaction, archived: Iterator[tuple[object, ...]], part: EventPart, before: str
@@ -127,10 +203,10 @@ class Restorer:
                 self._write_chunk(writing, chunk)
                 chunk = []
         if position != int(part.last) or chain.hexdigest() != part.hash:
-            message = (
-                f"{part.file} does not hold the events that were archived; use another copy of the archive"
+            raise BadArchive(
+                f"{part.file} does not hold the events that were archived; use another copy of the archive",
+                code="damaged_event",
             )
-            raise BadArchive(message, code="damaged_event")
         return part.hash
 
     def _write_chunk(self, writing: WriteTransaction, chunk: list[Row]) -> None:
@@ -165,8 +241,10 @@ def _check(row: Row, position: int) -> None:
     if not is_intact(row):
         raise BadArchive(f"position {position}: {HASH_DIFFERS}", code="damaged_event")
     if row.topic not in _TOPICS:
-        message = f"position {position}: unknown topic {row.topic!r}: was it written by a newer version?"
-        raise BadArchive(message, code="unreadable_event")
+        raise BadArchive(
+            f"position {position}: unknown topic {row.topic!r}: was it written by a newer version?",
+            code="unreadable_event",
+        )
 
 
 @contextmanager

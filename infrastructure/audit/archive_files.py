@@ -25,10 +25,9 @@ def fetch_event_files(address: str, directory: Path, watch: Watch) -> EventFiles
     """The events of the archive at an address, copied to the directory if they are elsewhere; raises BadArchive."""
     place = open_location(address)
     manifest = read_manifest(place)
-    paths = fetch(place, manifest.events, directory, watch)
     files = [
         str(_with_current_columns(part, path, directory))
-        for part, path in zip(manifest.events, paths, strict=True)
+        for part, path in zip(manifest.events, fetch(place, manifest.events, directory, watch), strict=True)
     ]
     return EventFiles(files, int(manifest.position), manifest.events[-1].hash if manifest.events else "")
 

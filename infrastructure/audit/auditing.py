@@ -14,16 +14,15 @@ from sqlalchemy import or_, select
 
 from domain.instants import from_microseconds, printed
 from infrastructure.archive.archiving import Chain
-from infrastructure.archive.batches import EVENTS, View, open_view, read_events
+from infrastructure.archive.batches import View, open_view, read_events
 from infrastructure.archive.manifest import BadArchive
 from infrastructure.audit import read_model_rows as read_models
 from infrastructure.audit.archive_files import EventFiles, fetch_event_files
 from infrastructure.audit.comparing import compare
 from infrastructure.audit.definitions import DEFINING, read_definitions
-from infrastructure.audit.duckdb_engine import DuckDB
-from infrastructure.audit.judging import SHOWN, judge
+from infrastructure.audit.duckdb_engine import DuckDB, fill_log
+from infrastructure.audit.judging import SHOWN, Range, cut_ranges, judge
 from infrastructure.audit.outcome import AuditResult, Judged
-from infrastructure.audit.ranges import Range, cut_ranges
 from infrastructure.audit.read_model_figures import Figures, read_figures
 from infrastructure.audit.resuming import JudgedRanges
 from infrastructure.audit.spark_engine import Spark
@@ -104,8 +103,7 @@ def _take_ledger(
         read_models.fill_rows(engine, view, current)
         figures = read_figures(view, current, options.campaign_id)
     chain = Chain("")
-    batches = chain.through(read_events(database, 0, position))
-    engine.take(_watch(batches, position, progress), EVENTS)
+    fill_log(engine, _watch(chain.through(read_events(database, 0, position)), position, progress))
     return position, figures, [chain.hash, sorted(current.items()), _fingerprint_rows(engine)]
 
 
@@ -136,11 +134,13 @@ def _take_archive(engine: DuckDB | Spark, address: str, directory: Path, progres
     if found.files:
         engine.open(found.files)
     else:
-        engine.take(iter(()), EVENTS)
+        fill_log(engine, iter(()))
     ((read,),) = engine.rows("SELECT count(*) FROM log")
     if read != found.position:
-        message = f"{read} events were read of {found.position}; use another copy of the archive"
-        raise BadArchive(message, code="damaged_file")
+        raise BadArchive(
+            f"{read} events were read of {found.position}; use another copy of the archive",
+            code="damaged_file",
+        )
     return found
 
 

@@ -99,12 +99,10 @@ class Comparison:
 
 def _is_same_text(now: list[Any], decided: list[StreamRow]) -> bool:
     """Whether the decisions would be stored as they are: much faster than decoding them, and nearly always true."""
-    if len(now) != len(decided):
-        return False
-    for event, row in zip(now, decided, strict=True):
-        if TOPICS[type(event)] != row.topic or encode(event).decode() != row.state:
-            return False
-    return True
+    return len(now) == len(decided) and all(
+        TOPICS[type(event)] == row.topic and encode(event).decode() == row.state
+        for event, row in zip(now, decided, strict=True)
+    )
 
 
 def _find_difference(

@@ -73,8 +73,7 @@ class Difference:
     @property
     def positions(self) -> set[int]:
         """The rows of the log that it is about."""
-        places = {each.position for each in self.recorded if each.position is not None}
-        return {self.position, *places}
+        return {self.position, *{each.position for each in self.recorded if each.position is not None}}
 
     def as_json(self) -> dict[str, Any]:
         """As docs/audit.md has it."""

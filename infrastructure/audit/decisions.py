@@ -13,11 +13,10 @@ from application.ledger import Ledger, UnknownCampaign
 from infrastructure.audit.decision_comparing import Comparison
 from infrastructure.audit.decision_differences import DecisionAudit, Difference, Found
 from infrastructure.database import Database
+from infrastructure.database.dialect import as_keys
 from infrastructure.database.schema import events, identities
-from infrastructure.database.statements import as_keys
 from infrastructure.event_store.reading import find_altered, select_rows
-from infrastructure.replay.processes import choose_processes, replaying
-from infrastructure.replay.streams import StreamRange, StreamReader
+from infrastructure.replay.streams import StreamRange, StreamReader, choose_processes, replaying
 
 LIMIT = 1_000
 """Differences that are listed unless the caller asks for more; all are counted."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import duckdb
 import pyarrow as pa
 
+from infrastructure.archive.batches import EVENTS
 from infrastructure.archive.parquet_files import Flow
 from infrastructure.archive.typed_columns import TYPED
 from infrastructure.audit.rules import Statement
@@ -28,6 +29,9 @@ class Engine(Protocol):
 
     def open(self, files: Sequence[str]) -> None:
         """Make the table `log` of the event files of an archive."""
+
+    def fill(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema, query: str) -> None:
+        """Make or replace a table by a query in DuckDB's SQL on batches, which the query calls `given`."""
 
     def give(self, name: str, table: pa.Table) -> None:
         """Make or replace a table of rows."""
@@ -72,13 +76,7 @@ class DuckDB:
             f"CREATE OR REPLACE VIEW log AS FROM read_parquet([{listed}], {_AS_THEY_ARE})"
         )
 
-    def take(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
-        """Make the table `log` of stored events."""
-        query = f"WITH logged AS (FROM given) SELECT * EXCLUDE (command_id, actor, hash) FROM ({TYPED})"
-        self.fill("log", batches, schema, query)
-
     def fill(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema, query: str) -> None:
-        """Make or replace a table by a query on batches, which the query calls `given`."""
         flow = Flow(batches)
         flowing = iter(flow)
         self._connection.register("given", pa.RecordBatchReader.from_batches(schema, flowing))
@@ -110,6 +108,12 @@ class DuckDB:
     def close(self) -> None:
         """Close the files."""
         self._connection.close()
+
+
+def fill_log(engine: Engine, batches: Iterable[pa.RecordBatch]) -> None:
+    """Make the table `log` of stored events."""
+    query = f"WITH logged AS (FROM given) SELECT * EXCLUDE (command_id, actor, hash) FROM ({TYPED})"
+    engine.fill("log", batches, EVENTS, query)
 
 
 def quote(text: str) -> str:

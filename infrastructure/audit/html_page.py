@@ -26,20 +26,18 @@ _CAMPAIGNS = 40
 
 def render_page(found: AuditResult) -> str:
     """The page, in HTML."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(
-        files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
-    )
-    return template.render(
-        found=found,
-        totals=_totals(found),
-        claims=[claim for claim in found.claims if any(other == claim for other, _ in found.judged.said)],
-        campaigns=_campaigns(found),
-        kinds=_kinds(found),
-        differences=[_describe(found, each) for each in found.listed[:_LISTED]],
-        revenue={currency: money.printed(amount, currency) for currency, amount in found.revenue.items()},
+    return (
+        Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        .from_string(files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8"))
+        .render(
+            found=found,
+            totals=_totals(found),
+            claims=[claim for claim in found.claims if any(other == claim for other, _ in found.judged.said)],
+            campaigns=_campaigns(found),
+            kinds=_kinds(found),
+            differences=[_describe(found, each) for each in found.listed[:_LISTED]],
+            revenue={currency: money.printed(amount, currency) for currency, amount in found.revenue.items()},
+        )
     )
 
 

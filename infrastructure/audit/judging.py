@@ -1,12 +1,42 @@
-"""Judging the journeys of a range: the engine runs the rules, and the result is read from its tables."""
+"""Judging the journeys of a range: the engine runs the rules, and the result is read from its tables.
+
+Ranges are of ids of journeys. One is judged at a time, which bounds memory and lets an audit continue.
+"""
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from infrastructure.audit.duckdb_engine import Engine, quote
 from infrastructure.audit.outcome import KEPT, KEPT_OF_A_KIND, Difference, Figure, Fingerprint, Judged, Story
-from infrastructure.audit.ranges import Range
 from infrastructure.audit.rules import Statement, statements
+
+_SIGNS = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+"""The characters of the random ids of journeys, by code point."""
+
+EVENTS = 4_000_000
+"""About how many events a range has."""
+
+
+class Range(NamedTuple):
+    """The journeys from one id up to another, which is outside; None is no limit."""
+
+    first: str | None
+    end: str | None
+
+    def condition(self, column: str) -> str:
+        """The condition in SQL that a column's journey is in the range."""
+        within = [f"{column} >= '{self.first}'"] if self.first is not None else []
+        within += [f"{column} < '{self.end}'"] if self.end is not None else []
+        return " AND ".join(within) or "TRUE"
+
+
+def cut_ranges(events: int) -> list[Range]:
+    """Ranges of about equal size, always the same for a number of events."""
+    number = max(1, min(-(-events // EVENTS), len(_SIGNS) ** 2))
+    cells = [one + other for one in _SIGNS for other in _SIGNS]
+    cuts = [cells[len(cells) * place // number] for place in range(1, number)]
+    return [Range(first, end) for first, end in zip([None, *cuts], [*cuts, None], strict=True)]
+
 
 _TYPED: Final = (
     "position, app_group, stream_id, version, topic, fact_id, occurred_at, campaign_id, variant_id, app_id, "
@@ -59,9 +89,9 @@ def judge(engine: Engine, span: Range, campaign_id: str | None) -> Judged:
 def _select_range(span: Range, campaign_id: str | None) -> list[Statement]:
     """The journeys of a range; with a campaign, only its own decisions and receipts."""
     within = f"{span.condition('stream_id')} AND topic LIKE 'journey.%'"
-    of_campaign = ""
-    if campaign_id is not None:
-        of_campaign = f" AND (campaign_id IS NULL OR campaign_id = {quote(campaign_id)})"
+    of_campaign = (
+        "" if campaign_id is None else f" AND (campaign_id IS NULL OR campaign_id = {quote(campaign_id)})"
+    )
     return [
         Statement("streams", f"SELECT app_group, stream_id, version FROM log WHERE {within}"),
         Statement(

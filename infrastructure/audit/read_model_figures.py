@@ -179,8 +179,7 @@ class _Reading:
 
     def series(self, generation: int, of_log: Campaigns) -> Figures:
         """The series by day; its readers look up campaigns in the log."""
-        asked = self._where(self.streams)
-        numbers, strays = self._numbers(_series_queries(generation), asked, self.streams)
+        numbers, strays = self._numbers(_series_queries(generation), self._where(self.streams), self.streams)
         return Figures(SERIES.name, numbers, of_log, of_log, strays)
 
     def _numbers(
@@ -190,8 +189,7 @@ class _Reading:
         strays = []
         for row in (row for query in queries for row in self._rows(query + asked, _FIGURES)):
             stream, number, day = row.pop("stream_id"), Decimal(row.pop("number")), row.pop("day")
-            since = None if day is None else date.fromisoformat(day).toordinal() - _EPOCH
-            figure = Figure(**row, day=since)
+            figure = Figure(**row, day=None if day is None else date.fromisoformat(day).toordinal() - _EPOCH)
             own = Named(figure.app_group, figure.campaign_id)
             if self.streams.get(stream) != own:
                 strays.append((figure, number))

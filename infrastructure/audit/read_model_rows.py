@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 import pyarrow as pa
 
 from infrastructure.archive.batches import View
-from infrastructure.audit.duckdb_engine import quote
+from infrastructure.audit.duckdb_engine import Engine, quote
 from infrastructure.audit.read_model_figures import Generations, read_stated_campaigns
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.conversions import CONVERSIONS
@@ -97,14 +97,7 @@ _FLAGS: Final = frozenset({"control", "is_order", "other_stream"})
 _NUMBERS: Final = dict.fromkeys(("conversion_event", *_FLAGS), pa.int32()) | {"receipts": pa.int64()}
 
 
-class Filled(Protocol):
-    """An engine that takes rows."""
-
-    def fill(self, name: str, batches: Iterator[pa.RecordBatch], schema: pa.Schema, query: str) -> None:
-        """Make a table by a query in DuckDB's SQL on batches, which the query calls `given`."""
-
-
-def fill_rows(engine: Filled, view: View | None, generations: Generations) -> None:
+def fill_rows(engine: Engine, view: View | None, generations: Generations) -> None:
     """Make the tables of what read models hold; empty tables without a view."""
     streams = "" if view is None else _streams(view, generations)
     for rows in _SHOWN:

@@ -11,7 +11,6 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from infrastructure.archive.parquet_files import open_engine, write_file
-from infrastructure.archive.typed_columns import TYPED
 from infrastructure.audit.rules import Statement, statements
 from infrastructure.audit.spark_session import NoSpark, first_line, open_session
 
@@ -67,13 +66,7 @@ class Spark:
         with _translate_errors():
             self._session.read.parquet(*files).createOrReplaceTempView("log")
 
-    def take(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
-        """Make the table `log` of stored events."""
-        query = f"WITH logged AS (FROM given) SELECT * EXCLUDE (command_id, actor, hash) FROM ({TYPED})"
-        self.fill("log", batches, schema, query)
-
     def fill(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema, query: str) -> None:
-        """Make a table by a query in DuckDB's SQL on batches, which the query calls `given`."""
         path = self._directory / f"{name}.parquet"
         with open_engine(self._memory) as connection:
             rows = write_file(connection, batches, schema, query, path)

@@ -37,8 +37,9 @@ def open_session(directory: Path, memory: str, remote: str | None) -> "tuple[Spa
     try:
         from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
     except ImportError as error:
-        message = f"Spark is not installed ({error}); install conversion-ledger[spark]"
-        raise NoSpark(message, code="missing_extra") from error
+        raise NoSpark(
+            f"Spark is not installed ({error}); install conversion-ledger[spark]", code="missing_extra"
+        ) from error
     if remote is not None:
         return _connect(remote), True
     running = SparkSession.getActiveSession()
@@ -56,16 +57,20 @@ def _connect(remote: str) -> "SparkSession":
     try:
         socket.create_connection((address.hostname or "", address.port or _PORT), _PATIENCE).close()
     except (OSError, ValueError) as error:
-        message = f"nobody answers at {address.hostname}: {error}; is --spark-remote right?"
-        raise NoSpark(message, code="no_spark") from error
+        raise NoSpark(
+            f"nobody answers at {address.hostname}: {error}; is --spark-remote right?", code="no_spark"
+        ) from error
     try:
         return SparkSession.builder.remote(remote).create()
     except ImportError as error:
-        message = f"Spark Connect is not installed ({error}); install conversion-ledger[spark]"
-        raise NoSpark(message, code="missing_extra") from error
+        raise NoSpark(
+            f"Spark Connect is not installed ({error}); install conversion-ledger[spark]",
+            code="missing_extra",
+        ) from error
     except PySparkException as error:
-        message = f"Spark does not answer: {first_line(error)}; is --spark-remote right?"
-        raise NoSpark(message, code="no_spark") from error
+        raise NoSpark(
+            f"Spark does not answer: {first_line(error)}; is --spark-remote right?", code="no_spark"
+        ) from error
 
 
 def start_session(directory: Path, memory: str) -> "SparkSession":
@@ -84,9 +89,10 @@ def start_session(directory: Path, memory: str) -> "SparkSession":
             return builder.getOrCreate()
     except PySparkException as error:
         said = [line for line in log.read_text(errors="replace").splitlines() if "rror" in line]
-        code = "no_java" if any("UnsupportedClassVersion" in line for line in said) else "no_spark"
-        message = f"Spark did not start: {next(iter(said), first_line(error))}; {_JAVA}"
-        raise NoSpark(message, code=code) from error
+        raise NoSpark(
+            f"Spark did not start: {next(iter(said), first_line(error))}; {_JAVA}",
+            code="no_java" if any("UnsupportedClassVersion" in line for line in said) else "no_spark",
+        ) from error
 
 
 def _choose_settings(directory: Path, mebibytes: int) -> dict[str, str]:

@@ -19,8 +19,7 @@ from infrastructure.cli.options import (
     JsonOption,
     bad_option,
 )
-from infrastructure.inbound.files.byte_lines import Overlong, read_lines
-from infrastructure.inbound.files.byte_source import ByteSource
+from infrastructure.inbound.files.byte_source import ByteSource, Overlong, read_lines
 
 _MOST_ROWS = 1_000
 """More assignments are printed as lines with tabs: rich takes minutes to lay out such a table."""

@@ -24,8 +24,8 @@ from infrastructure.composition import Service
 from infrastructure.metrics import describe_read_models
 from infrastructure.read_models.folding_pool import FoldingPool, start_folding
 from projections.engine import generations
-from projections.engine.old_generations import discard, roll_back
 from projections.engine.projection import Projection
+from projections.engine.projector import discard, roll_back
 from projections.engine.rebuilding import Folding, NotVerified, Rebuilding, Rebuilt, RebuiltElsewhere, here
 from projections.engine.status import ReadModelStatus, read_statuses
 from projections.registry import PROJECTIONS

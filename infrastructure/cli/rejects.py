@@ -15,8 +15,7 @@ from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import SOME_REJECTED, AppGroupOption, DatabaseOption, JsonOption, instant
 from infrastructure.composition import Service
 from infrastructure.inbound import earlier, rejects
-from infrastructure.inbound.files.fact_rows import without_context
-from infrastructure.inbound.files.json_lines import read_object
+from infrastructure.inbound.files.fact_rows import read_object, without_context
 from infrastructure.inbound.rejects import Reject
 
 commands = typer.Typer(no_args_is_help=True)

@@ -1,7 +1,7 @@
 """The ledger's database: SQLite in a file, or PostgreSQL.
 
-Only sqlite.py and postgresql.py know what differs between the two; dialect.py is their common interface. statements.py
-runs statements that are compiled once. failures.py says what a failure means for the caller.
+Only sqlite.py and postgresql.py know what differs between the two. dialect.py is their common interface, and runs
+statements that are compiled once. failures.py says what a failure means for the caller.
 """
 
 import threading

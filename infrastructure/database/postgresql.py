@@ -35,9 +35,18 @@ from sqlalchemy.engine import Dialect as Compiler
 from sqlalchemy.sql import FromClause
 from sqlalchemy.types import TypeEngine
 
-from infrastructure.database.dialect import Dialect, Fill, OnConflict, Purpose, UnusableDatabase
+from infrastructure.database.dialect import (
+    Dialect,
+    Fill,
+    OnConflict,
+    Prepared,
+    Purpose,
+    UnusableDatabase,
+    as_keys,
+    cursor,
+    resolve_conflicts,
+)
 from infrastructure.database.failures import Busy, ConnectionLost, DiskFull
-from infrastructure.database.statements import Prepared, as_keys, cursor, resolve_conflicts
 
 log = structlog.get_logger()
 
@@ -161,8 +170,7 @@ class PostgreSQL(Dialect):
         if on_conflict == "refuse":
             return _copy_into(table)
         rows = self.keys("rows", **{each.name: each.type for each in table.columns})
-        names = [each.name for each in table.columns]
-        statement = insert(table).from_select(names, select(*rows.columns))
+        statement = insert(table).from_select([each.name for each in table.columns], select(*rows.columns))
         prepared = Prepared(resolve_conflicts(statement, table, on_conflict), self.compiler)
 
         def fill(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

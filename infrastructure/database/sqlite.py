@@ -20,9 +20,16 @@ from sqlalchemy.engine import Dialect as Compiler
 from sqlalchemy.sql import FromClause
 from sqlalchemy.types import TypeEngine
 
-from infrastructure.database.dialect import Dialect, Fill, OnConflict, Purpose, UnusableDatabase
+from infrastructure.database.dialect import (
+    Dialect,
+    Fill,
+    OnConflict,
+    Purpose,
+    UnusableDatabase,
+    cursor,
+    resolve_conflicts,
+)
 from infrastructure.database.failures import Busy, DiskFull
-from infrastructure.database.statements import cursor, resolve_conflicts
 
 _BUSY_SECONDS = 60
 _LOOK_SECONDS = 0.001

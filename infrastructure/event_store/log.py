@@ -14,8 +14,8 @@ from domain.journey.decisions import (
     RecipientWithdrawn,
 )
 from infrastructure.database import Database
+from infrastructure.database.dialect import Prepared, constant
 from infrastructure.database.schema import events
-from infrastructure.database.statements import Prepared, constant
 from infrastructure.event_store.codec import TOPICS
 from infrastructure.event_store.reading import (
     IN_RANGE,
@@ -82,8 +82,7 @@ class EventLog:
 
     def recorded_at(self, connection: Connection, position: int) -> int | None:
         """When the event at a position was recorded, in microseconds since 1970; None where there is none."""
-        query = select(events.c.recorded_at).where(events.c.position == position)
-        return connection.execute(query).scalar()
+        return connection.execute(select(events.c.recorded_at).where(events.c.position == position)).scalar()
 
     def between(
         self, connection: Connection, after: int, last: int, types: Iterable[type[Any]]
@@ -158,8 +157,7 @@ class EventLog:
         key = (frozenset(types), of_campaign)
         if key not in self._prepared:
             # Whatever is not of the other topics: an unknown one is then met.
-            others = (event for event in TOPICS if event not in key[0])
-            query = select_rows(IN_RANGE, ~of_types(others))
+            query = select_rows(IN_RANGE, ~of_types(event for event in TOPICS if event not in key[0]))
             if of_campaign:
                 query = query.where(OF_APP_GROUP, events.c.state.like(bindparam("named"), escape="/"))
             self._prepared[key] = self._prepare(query)

@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 
 from domain.app_group import AppGroupMade
+from infrastructure.database.dialect import constant, cursor
 from infrastructure.database.schema import events, identities
-from infrastructure.database.statements import constant, cursor
 from infrastructure.event_store.codec import TOPICS, UnreadableEvent, decode
 from projections.engine.projection import Logged, UnreadableLog
 
@@ -106,8 +106,7 @@ def last_position(connection: Connection) -> int:
 
 def read_rows(connection: Connection, after: int, limit: int) -> list[Row]:
     """Whole rows after a position, unchecked, in order."""
-    query = select_rows(events.c.position > after).limit(limit)
-    return [Row(*row) for row in connection.execute(query)]
+    return [Row(*row) for row in connection.execute(select_rows(events.c.position > after).limit(limit))]
 
 
 def read_app_groups(connection: Connection) -> list[Row]:
@@ -178,3 +177,29 @@ def of_types(types: Iterable[type[Any]]) -> ColumnElement[bool]:
     return events.c.topic.in_(
         [literal_column(f"'{topic}'") for topic in sorted(TOPICS[each] for each in types)]
     )
+
+
+_AT_ONCE = 500
+"""Streams that are named in one statement."""
+
+
+class Changed(NamedTuple):
+    """The position of a stream's first event, and when its first and last were recorded, in microseconds since 1970."""
+
+    position: int
+    first: int
+    last: int
+
+
+def read_changes(connection: Connection, stream_ids: Sequence[str]) -> dict[str, Changed]:
+    """By stream id when each stream was changed; a stream without events is left out."""
+    found: dict[str, Changed] = {}
+    stream, at = events.c.originator_id, events.c.recorded_at
+    for start in range(0, len(stream_ids), _AT_ONCE):
+        query = (
+            select(stream, func.min(events.c.position), func.min(at), func.max(at))
+            .where(stream.in_(stream_ids[start : start + _AT_ONCE]))
+            .group_by(stream)
+        )
+        found |= {row[0]: Changed(*row[1:]) for row in connection.execute(query)}
+    return found

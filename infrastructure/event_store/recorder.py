@@ -25,9 +25,9 @@ from sqlalchemy import Connection, bindparam, select
 
 from application.ports import Stamp
 from infrastructure.database import Database
+from infrastructure.database.dialect import Prepared, constant
 from infrastructure.database.failures import Busy, ConnectionLost, OutcomeUnknown
 from infrastructure.database.schema import events
-from infrastructure.database.statements import Prepared, constant
 from infrastructure.event_store.reading import event_hash, last_position
 from infrastructure.event_store.tail import TailingSubscription
 from infrastructure.process.retrying import PASSING, patiently
@@ -134,8 +134,9 @@ class Recorder(ApplicationRecorder):
         try:
             found = patiently("outcome.sought", find, passing=(*PASSING, OutcomeUnknown))
         except PersistenceError as error:
-            message = f"the database went away while it committed, and is not back: {error}"
-            raise OutcomeUnknown(message) from error
+            raise OutcomeUnknown(
+                f"the database went away while it committed, and is not back: {error}"
+            ) from error
         # Another process may have taken the position since: the hash tells whose event it is.
         is_committed = found is not None and found[0] == writing.last_hash
         log.warning("outcome.found", position=writing.last, recorded=is_committed)

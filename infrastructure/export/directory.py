@@ -38,8 +38,9 @@ class Directory:
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
             if not lock(descriptor):
-                message = f"another export is writing into {self.path}; let it end, or name another directory"
-                raise BadExport(message)
+                raise BadExport(
+                    f"another export is writing into {self.path}; let it end, or name another directory"
+                )
             yield
         finally:
             os.close(descriptor)
@@ -54,14 +55,14 @@ class Directory:
         try:
             return decode(content)
         except ValueError as error:
-            message = f"{self.path / MANIFEST} is not of an export ({error}); export into another directory"
-            raise BadExport(message) from error
+            raise BadExport(
+                f"{self.path / MANIFEST} is not of an export ({error}); export into another directory"
+            ) from error
 
     def _refuse_others(self) -> None:
         for each in self.path.iterdir():
             if not (_OURS.fullmatch(each.name) and each.name.endswith(_UNFINISHED)):
-                message = f"{self.path} holds {each.name!r} and no export; name an empty directory"
-                raise BadExport(message)
+                raise BadExport(f"{self.path} holds {each.name!r} and no export; name an empty directory")
 
     def verify(self, manifest: Manifest, progress: Progress) -> None:
         """Check each part against the manifest; raises BadExport for the first that differs."""

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from domain.instants import from_microseconds
 from infrastructure.database import Database
-from infrastructure.database.statements import Prepared
+from infrastructure.database.dialect import Prepared
 from infrastructure.event_store.reading import (
     IN_RANGE,
     OF_APP_GROUP,
@@ -15,10 +15,9 @@ from infrastructure.event_store.reading import (
     refuse_missing,
     select_rows,
 )
-from infrastructure.export.columns import Column, Row
-from infrastructure.export.manifest import BadExport, Cut, Key
-from projections.engine.paging import PAGE_ROWS
+from infrastructure.export.manifest import BadExport, Column, Cut, Key, Row
 from projections.engine.projector import Progress
+from projections.engine.tables import PAGE_ROWS
 
 COLUMNS = (
     Column("position", "whole"),

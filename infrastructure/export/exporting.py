@@ -5,7 +5,6 @@ from itertools import islice
 from pathlib import Path
 
 from infrastructure.database import Database
-from infrastructure.export.columns import Row
 from infrastructure.export.directory import Directory
 from infrastructure.export.manifest import (
     BadExport,
@@ -14,12 +13,13 @@ from infrastructure.export.manifest import (
     Key,
     Manifest,
     Part,
+    Row,
     begin_manifest,
     part_name,
 )
 from infrastructure.export.sources import Source
 from infrastructure.export.writers import Hashed, open_writer
-from projections.engine.paging import PAGE_ROWS
+from projections.engine.tables import PAGE_ROWS
 
 PART_ROWS = 200_000
 """The most rows of a part."""

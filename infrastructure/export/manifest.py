@@ -1,10 +1,39 @@
-"""The manifest of an export: the request, the position of the log, and the parts that are done."""
+"""What an export says of itself: its columns, whatever the format, and its manifest with the parts that are done."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
+
+Kind = Literal["text", "whole", "boolean", "instant", "day", "decimal", "json"]
+"""What rows hold: `decimal` and `json` as text, instants as aware datetimes, days as dates; any of them may be null."""
+
+Row = tuple[Any, ...]
+
+
+class Column(NamedTuple):
+    """A column of an export."""
+
+    name: str
+    kind: Kind = "text"
+
+
+Shapes = Mapping[Kind, Callable[[Any], Any]]
+"""How a format converts the values of a kind, if it does; null stays null."""
+
+
+def shape_columns(rows: Sequence[Row], columns: Sequence[Column], shapes: Shapes) -> list[Sequence[Any]]:
+    """The columns of rows, converted for a format."""
+    return [
+        values if (shape := shapes.get(column.kind)) is None else _shape_values(values, shape)
+        for column, values in zip(columns, zip(*rows, strict=True), strict=True)
+    ]
+
+
+def _shape_values(values: Sequence[Any], shape: Callable[[Any], Any]) -> list[Any]:
+    return [None if value is None else shape(value) for value in values]
+
 
 Key = str | list[str]
 """What rows are sorted by: a position of the log, or the key of rows of a read model."""

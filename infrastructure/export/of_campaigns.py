@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from application.ledger import Ledger
-from infrastructure.export.columns import Column, Row
-from infrastructure.export.manifest import Cut, Key, ReadModel
+from infrastructure.export.manifest import Column, Cut, Key, ReadModel, Row
 from projections.engine.generations import Generation, current
 from projections.engine.projection import Definitions, Projection
 from projections.engine.projector import Progress, Projector
-from projections.engine.sums import stream
+from projections.engine.tables import stream
 
 
 class Campaign(NamedTuple):
@@ -30,10 +29,8 @@ class Campaign(NamedTuple):
         return stream(self.app_group, self.campaign_id)
 
 
-class Reads(Protocol):
-    """Reads all rows of a campaign, or those after a key, whose first part is the campaign."""
-
-    def __call__(self, campaign: Campaign, after: Sequence[str] | None) -> Iterator[Row]: ...
+Reads = Callable[[Campaign, Sequence[str] | None], Iterator[Row]]
+"""Reads all rows of a campaign, or those after a key, whose first part is the campaign."""
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,13 @@ from sqlalchemy import Connection
 
 from application.ledger import Ledger
 from infrastructure.database import Database
-from infrastructure.export import conversions, recipients, revenue, sale_lines, series
-from infrastructure.export.columns import Column, Row
 from infrastructure.export.events import Events
-from infrastructure.export.manifest import BadExport, Cut, ExportRequest, Key
+from infrastructure.export.manifest import BadExport, Column, Cut, ExportRequest, Key, Row
 from infrastructure.export.of_campaigns import OfCampaigns
+from infrastructure.export.read_model_rows import READ_MODEL_ROWS
 from projections.engine.projector import Progress, Projector
 
-WHAT = ("conversions", "revenue", "lines", "recipients", "series", "events")
-
-_ROWS = {
-    "conversions": conversions.ROWS,
-    "revenue": revenue.ROWS,
-    "lines": sale_lines.ROWS,
-    "recipients": recipients.ROWS,
-    "series": series.ROWS,
-}
+WHAT = (*READ_MODEL_ROWS, "events")
 
 
 class Source(Protocol):
@@ -58,4 +49,6 @@ def open_source(database: Database, ledger: Ledger, projector: Projector, reques
         if request.campaign_id is not None:
             raise BadExport("an export of events holds those of all campaigns; leave out --campaign")
         return Events(database, request.app_group)
-    return OfCampaigns(ledger, projector, _ROWS[request.what], request.app_group, request.campaign_id)
+    return OfCampaigns(
+        ledger, projector, READ_MODEL_ROWS[request.what], request.app_group, request.campaign_id
+    )

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Protocol
 import msgspec
 
 from domain.instants import printed
-from infrastructure.export.columns import Column, Row, Shapes, shape_columns
+from infrastructure.export.manifest import Column, Row, Shapes, shape_columns
 
 FORMATS = ("jsonl", "csv", "parquet")
 
@@ -132,8 +132,7 @@ class Parquet:
                 shape_columns(rows, self._columns, _OF_PARQUET), self._schema, strict=True
             )
         ]
-        table = pa.Table.from_arrays(arrays, schema=self._schema)
-        self._waiting = pa.concat_tables([self._waiting, table])
+        self._waiting = pa.concat_tables([self._waiting, pa.Table.from_arrays(arrays, schema=self._schema)])
         while self._waiting.num_rows >= _ROW_GROUP:
             self._group(self._waiting.slice(0, _ROW_GROUP))
             self._waiting = self._waiting.slice(_ROW_GROUP)

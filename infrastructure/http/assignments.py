@@ -16,7 +16,7 @@ from infrastructure.http.bodies import read_body
 from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State
-from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.fact_rows import read_json
 
 routes = APIRouter(tags=["assignments"])
 

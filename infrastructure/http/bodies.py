@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from domain.errors import FactRefused
 from infrastructure.http.problems import Problem
-from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.fact_rows import read_json
 
 BODY_SECONDS = 30.0
 """How long a client may take to send a body."""

@@ -16,8 +16,7 @@ from infrastructure.http.not_numbers import decode_with
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Sender, Shared
 from infrastructure.http.taking import Read, Taken, read, read_off_loop, take
-from infrastructure.inbound.files.fact_rows import without_context
-from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.fact_rows import read_json, without_context
 
 routes = APIRouter(tags=["facts"])
 

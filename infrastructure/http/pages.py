@@ -9,7 +9,7 @@ import msgspec
 
 from domain.errors import FactRefused
 from infrastructure.http.problems import Problem
-from infrastructure.inbound.files.json_lines import refuse_unstorable
+from infrastructure.inbound.files.fact_rows import refuse_unstorable
 
 USUAL = 100
 MOST = 1_000

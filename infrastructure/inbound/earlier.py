@@ -213,11 +213,10 @@ def _page(connection: Connection, app_group: str, named: Sequence[Named]) -> lis
 
 def _facts(connection: Connection, wanted: ColumnElement[bool]) -> list[tuple[Named, AnyFact]]:
     fact, event = journey_facts.c, events.c
-    of_fact = (event.originator_id == fact.journey_id) & (event.originator_version == fact.version)
     query = (
         select(identities.c.user_id, fact.fact_id, event.topic, event.state)
         .join_from(identities, journey_facts, identities.c.journey_id == fact.journey_id)
-        .join(events, of_fact)
+        .join(events, (event.originator_id == fact.journey_id) & (event.originator_version == fact.version))
         .where(wanted)
     )
     return [((row.user_id, row.fact_id), decode(row.topic, row.state)) for row in connection.execute(query)]

@@ -143,8 +143,7 @@ class Import:
 
     def _take(self, batch: list[_Read]) -> _Taken:
         known = self._earlier.find_answers(self._app_group, batch)
-        commands = select_new(batch, known)
-        return _Taken(batch, known, self._intake.submit(self._app_group, commands, stamp()))
+        return _Taken(batch, known, self._intake.submit(self._app_group, select_new(batch, known), stamp()))
 
     def _count_batch(self, path: str, batch: _Taken, outcome: Outcome) -> None:
         answers = merge_answers(batch.batch, batch.known, outcome.answers)

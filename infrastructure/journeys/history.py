@@ -19,7 +19,7 @@ from domain.instants import microseconds
 from domain.journey.decisions import JourneyEvent
 from domain.journey.history import MemoryHistory, lanes_left
 from domain.journey.state import Standing
-from infrastructure.database.statements import Prepared
+from infrastructure.database.dialect import Prepared
 from infrastructure.event_store.codec import decode
 from infrastructure.journeys.index import PAGE, IndexRows, JourneyIndex
 
@@ -115,8 +115,7 @@ class StoredHistory:
         return None if row is None else decode(*row)
 
     def beginning(self, prefix: str) -> Iterator[AnyFact]:
-        following = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-        rows = self._all(self._index.beginning, first=prefix, end=following)
+        rows = self._all(self._index.beginning, first=prefix, end=prefix[:-1] + chr(ord(prefix[-1]) + 1))
         found = {fact.id: fact for fact in (cast(AnyFact, decode(*row)) for row in rows)}
         for layer in self.layers:
             found |= {fact.id: fact for fact in layer.beginning(prefix)}

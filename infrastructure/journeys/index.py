@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, delete, or_, select, tuple_
 from sqlalchemy.sql import ClauseElement, Select
 
-from infrastructure.database.dialect import Dialect
+from infrastructure.database.dialect import Dialect, Prepared, as_keys, constant
 from infrastructure.database.schema import events, journey_facts, journey_lanes, journey_standings
-from infrastructure.database.statements import Prepared, as_keys, constant
 
 PAGE = 64
 """Rows that a look-up along a lane reads at a time."""

@@ -13,9 +13,8 @@ from domain.facts import Fact, Received
 from domain.instants import from_microseconds
 from domain.journey.decisions import FactDisregarded
 from infrastructure.database import Database
-from infrastructure.database.dialect import Dialect
+from infrastructure.database.dialect import Dialect, Prepared, as_keys
 from infrastructure.database.schema import events, identities, journey_facts, journey_lanes, kept_aside
-from infrastructure.database.statements import Prepared, as_keys
 from infrastructure.event_store.codec import TOPICS, decode
 
 
@@ -35,7 +34,7 @@ def read_journey(
 ) -> list[JourneyEvent]:
     """The events of a user's journey after a version, in order; none if the user is unknown."""
     of_user = (identities.c.app_group == app_group) & (identities.c.user_id == user_id)
-    query = (
+    rows = connection.execute(
         select(
             events.c.position,
             events.c.originator_version,
@@ -48,8 +47,7 @@ def read_journey(
         .where(of_user, events.c.originator_version > after)
         .order_by(events.c.originator_version)
         .limit(limit)
-    )
-    rows = connection.execute(query).all()
+    ).all()
     decoded = [decode(row.topic, row.state) for row in rows]
     texts = _read_texts(connection, rows[0].journey_id if rows else "", decoded)
     return [
@@ -88,11 +86,10 @@ class Streams:
 
     def read_events(self, app_group: str, user_id: str) -> list[RecordedEvent]:
         """All events of a user's journey in order; none if the user is unknown."""
-        of_user = (identities.c.app_group == app_group) & (identities.c.user_id == user_id)
         query = (
             select(events.c.topic, events.c.state, events.c.recorded_at)
             .join_from(identities, events, events.c.originator_id == identities.c.journey_id)
-            .where(of_user)
+            .where((identities.c.app_group == app_group) & (identities.c.user_id == user_id))
             .order_by(events.c.originator_version)
         )
         with self._database.reading() as connection:

@@ -19,9 +19,8 @@ from domain.aggregate import Recorded
 from domain.journey.decisions import FactDisregarded, JourneyEvent
 from domain.journey.state import Definitions, JourneyState
 from domain.journey.user_journey import UserJourney
-from infrastructure.database.dialect import Dialect
+from infrastructure.database.dialect import Dialect, Prepared, as_keys
 from infrastructure.database.schema import events, identities, journey_states
-from infrastructure.database.statements import Prepared, as_keys
 from infrastructure.event_store.codec import decode
 from infrastructure.journeys.history import StoredHistory
 from infrastructure.journeys.index import JourneyIndex

@@ -12,9 +12,8 @@ from application.ledger import Aggregates
 from application.ports import A, Announced, LoadedJourney, MakeAnswer
 from domain.aggregate import Aggregate
 from domain.journey.state import Definitions
-from infrastructure.database.dialect import Dialect
+from infrastructure.database.dialect import Dialect, as_keys
 from infrastructure.database.schema import identities, journey_states, kept_aside
-from infrastructure.database.statements import as_keys
 from infrastructure.event_store.library import encode_events, read_aggregates
 from infrastructure.event_store.recorder import DecidedEvents, Recorder
 from infrastructure.journeys import store

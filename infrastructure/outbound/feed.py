@@ -20,8 +20,8 @@ from domain.journey import decisions
 from domain.journey.decisions import Conversion, Occurrence, Receipt, Revenue
 from domain.money import printed as money
 from infrastructure.database import Database
+from infrastructure.database.dialect import Prepared, as_keys, constant
 from infrastructure.database.schema import events
-from infrastructure.database.statements import Prepared, as_keys, constant
 from infrastructure.event_store.reading import (
     IN_RANGE,
     OF_APP_GROUP,

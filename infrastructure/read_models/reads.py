@@ -106,11 +106,15 @@ class Waiting(_Reads):
 
 def _position(wait_for: str, newest: int) -> int:
     if not (wait_for.isascii() and wait_for.isdigit() and len(wait_for) < 20):
-        message = "wait_for is a position as an answer gave it"
-        raise BadQuestion(message, code="bad_position", place="wait_for")
+        raise BadQuestion(
+            "wait_for is a position as an answer gave it", code="bad_position", place="wait_for"
+        )
     if int(wait_for) > newest:
-        message = "no event has this position yet: it is of another ledger, or was not acknowledged"
-        raise BadQuestion(message, code="position_beyond_log", place="wait_for")
+        raise BadQuestion(
+            "no event has this position yet: it is of another ledger, or was not acknowledged",
+            code="position_beyond_log",
+            place="wait_for",
+        )
     return int(wait_for)
 
 

@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Delete, Row, Select, Table, and_, delete, select, tuple_
 from sqlalchemy.sql import FromClause
 
-from infrastructure.database.dialect import Dialect
-from infrastructure.database.statements import as_keys
+from infrastructure.database.dialect import Dialect, as_keys
 from projections.engine.generations import Generation
 from projections.engine.projection import Definitions, Rows
 

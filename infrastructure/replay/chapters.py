@@ -58,8 +58,7 @@ def read_chapters(rows: Iterable[StreamRow]) -> Iterator[Chapter]:
     chapter = None
     for version, row in enumerate(rows, 1):
         if row.version != version:
-            reason = f"version {version} of the stream is missing"
-            raise CannotReplay("unreadable", row, reason, chapter)
+            raise CannotReplay("unreadable", row, f"version {version} of the stream is missing", chapter)
         if row.topic in DECISIONS:
             if chapter is None:
                 raise CannotReplay("unreadable", row, "no fact precedes the decision", chapter)

@@ -1,18 +1,21 @@
 """Streams of the log, read a range at a time in short transactions.
 
-The log only grows, so all transactions see the same events up to a position.
+The log only grows, so all transactions see the same events up to a position. Ranges are replayed in this process, or in
+as many as there are cores where that is faster.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import select
 
 from infrastructure.database import Database
+from infrastructure.database.dialect import Prepared
 from infrastructure.database.schema import events
-from infrastructure.database.statements import Prepared
 from infrastructure.event_store.reading import (
     last_position,
     of_types,
@@ -21,6 +24,7 @@ from infrastructure.event_store.reading import (
     select_stream_after,
     select_streams,
 )
+from infrastructure.process.pool import ProcessPool
 from infrastructure.replay.chapters import DECISIONS, FACT_TYPES, StreamRow
 
 RANGE_EVENTS = 20_000
@@ -94,3 +98,32 @@ class StreamReader:
             if len(page) < RANGE_EVENTS:
                 return
             stream, version = page[-1][:2]
+
+
+Result = TypeVar("Result")
+Replay = Callable[[StreamRange], Result]
+"""Replays the streams of a range."""
+
+_SMALL = 500_000
+"""Events that one process replays in some ten seconds; each further process takes one or two to start."""
+
+
+def choose_processes(events: int) -> int:
+    """The number of processes that replay so many events fastest."""
+    return 1 if events < _SMALL else os.cpu_count() or 1
+
+
+@contextmanager
+def replaying(
+    processes: int, replay: Replay[Result], open_replay: Callable[[], Replay[Result]]
+) -> Iterator[Callable[[Iterable[StreamRange]], Iterator[Result]]]:
+    """What replays ranges and gives the results in order: `replay` itself, or what each of several processes opens.
+
+    The processes end with this block.
+    """
+    if processes == 1:
+        yield lambda ranges: map(replay, ranges)
+        return
+    # New interpreters instead of forks: this process has a database open, and may have threads.
+    with ProcessPool[StreamRange, Result](processes, "spawn", open_replay) as pool:
+        yield pool.map

@@ -22,7 +22,7 @@ from projections.campaign_report.fold import ReportFold
 from projections.campaign_report.reading import CampaignReport
 from projections.engine.generations import Generation, find
 from projections.engine.projection import Definitions, Log, Logged
-from projections.engine.sums import stream
+from projections.engine.tables import stream
 
 Clock = Literal["recorded", "occurred"]
 """What the report said at an instant, or what is known now to have been true of it."""
@@ -61,8 +61,7 @@ class ReportHistory:
     def drafted_at(self) -> datetime | None:
         """When the campaign was drafted, None where it never was; raises UnreadableLog."""
         last = self.log.last_position(self.connection)
-        events = iter(self.log.of_stream(self.connection, self._stream, last))
-        first = next(events, None)
+        first = next(iter(self.log.of_stream(self.connection, self._stream, last)), None)
         return None if first is None else from_microseconds(first.recorded_at)
 
     def report(self, position: int) -> CampaignReport | None:
@@ -103,10 +102,9 @@ class ReportHistory:
     def fold(self, after: int, last: int, see: Callable[[Logged], object] = lambda _: None) -> Counts:
         """What the events after a position, up to and including another, changed; `see` is called with each of them."""
         fold = ReportFold(self.definitions)
-        found = self.log.of_campaign(
+        for logged in self.log.of_campaign(
             self.connection, after, last, _HANDLERS, self.app_group, self.campaign_id
-        )
-        for logged in found:
+        ):
             _HANDLERS[type(logged.event)](fold, logged)
             see(logged)
         return count_fold(fold)

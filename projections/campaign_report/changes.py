@@ -16,7 +16,7 @@ from domain.instants import from_microseconds, printed
 from domain.journey import decisions
 from domain.journey.decisions import Conversion, FactDisregarded, Occurrence, Receipt, Revenue
 from projections.engine.projection import Log, Logged
-from projections.engine.users import users
+from projections.engine.tables import users
 
 What = Literal["receipt", "conversion", "revenue"]
 

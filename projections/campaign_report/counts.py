@@ -21,9 +21,9 @@ from projections.campaign_report.tables import (
     report_revenue,
     report_variants,
 )
-from projections.engine.columns import EXACT
 from projections.engine.generations import Generation
 from projections.engine.projection import Logged
+from projections.engine.tables import EXACT
 from projections.figures import Figures
 
 

@@ -15,9 +15,8 @@ from projections.campaign_report.tables import (
     report_revenue,
     report_variants,
 )
-from projections.engine import sums
 from projections.engine.projection import Definitions, Fold, Logged, WritableTables
-from projections.engine.sums import Key, stream
+from projections.engine.tables import Key, Money, add_sums, key_of, stream
 
 
 class ReportFold(Fold):
@@ -30,7 +29,7 @@ class ReportFold(Fold):
         self.variant_recipients: Counter[Key] = Counter()
         self.campaign_recipients: Counter[Key] = Counter()
         self.conversions: Counter[Key] = Counter()
-        self.revenue = sums.Money()
+        self.revenue = Money()
 
 
 def of_campaign(fold: ReportFold, logged: Logged) -> None:
@@ -110,8 +109,7 @@ def write(fold: ReportFold, tables: WritableTables) -> None:
     recipients = {(stream(*key),): (difference,) for key, difference in fold.campaign_recipients.items()}
     _count(tables, report_campaigns, recipients)
     _count(tables, report_variants, variants)
-    conversions = {key: (difference,) for key, difference in fold.conversions.items()}
-    _add(tables, report_conversions, conversions)
+    _add(tables, report_conversions, {key: (difference,) for key, difference in fold.conversions.items()})
     _add(tables, report_revenue, fold.revenue.differences())
 
 
@@ -124,7 +122,7 @@ def _count(tables: WritableTables, table: Any, differences: dict[Key, Any]) -> N
     """Add to the counts of rows that the campaign's own events made."""
     changed = {key: each for key, each in differences.items() if any(each)}
     columns, put = len(table.primary_key), []
-    stands = {sums.key_of(table, row): row for row in tables.find(table, changed)}
+    stands = {key_of(table, row): row for row in tables.find(table, changed)}
     for key, difference in changed.items():
         if key not in stands:
             raise LookupError(f"{table.name} has no row for {key[:columns]}")
@@ -137,4 +135,4 @@ def _count(tables: WritableTables, table: Any, differences: dict[Key, Any]) -> N
 def _add(tables: WritableTables, table: Any, differences: dict[Key, Any]) -> None:  # noqa: ANN401
     named = {_by_stream(key): key[:2] for key in differences}
     by_key = {_by_stream(key): each for key, each in differences.items()}
-    sums.add(tables, table, by_key, lambda key: (key[0], *named[key], *key[1:]))
+    add_sums(tables, table, by_key, lambda key: (key[0], *named[key], *key[1:]))

@@ -6,7 +6,7 @@ index holds in PostgreSQL.
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyConstraint, Table, Text
 
-from projections.engine.columns import ExactDecimal, Id, read_models
+from projections.engine.tables import ExactDecimal, Id, read_models
 
 report_campaigns = Table(
     "report_campaigns",

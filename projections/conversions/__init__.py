@@ -15,7 +15,7 @@ from projections.conversions import fold
 from projections.conversions.tables import conversions, counted_revenue, sale_lines
 from projections.engine import row_counts
 from projections.engine.projection import Projection, Tables, Tally
-from projections.engine.users import users
+from projections.engine.tables import users
 
 
 def _expected(tally: Tally) -> dict[str, int]:

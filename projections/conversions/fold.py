@@ -24,7 +24,7 @@ from domain.journey.decisions import (
 )
 from projections.conversions.tables import conversions, counted_revenue, sale_lines
 from projections.engine.projection import Definitions, Fold, Logged, WritableTables
-from projections.engine.sums import Key, key_of, stream
+from projections.engine.tables import Key, key_of, stream
 
 
 class StoredConversion(NamedTuple):
@@ -67,8 +67,7 @@ class ConversionsFold(Fold):
 
 def recorded(fold: ConversionsFold, logged: Logged) -> None:
     event: ConversionRecorded = logged.event
-    at = from_microseconds(logged.recorded_at)
-    row = _row(fold, logged, event.now, at)
+    row = _row(fold, logged, event.now, from_microseconds(logged.recorded_at))
     fold.conversions[row[:3]] = row
 
 

@@ -1,10 +1,14 @@
-"""Reading conversions, page by page, and what had converted and been earned by an instant."""
+"""Reading conversions, page by page, and what had converted and been earned by an instant.
+
+Whoever copies all rows of a campaign reads them from a generation in the order of their keys, from after a key on.
+"""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import ColumnElement, Row, Select, Table, func, select, tuple_
@@ -14,12 +18,18 @@ from domain.campaigns.conversion_events import LETTERS
 from domain.instants import printed
 from projections import conversions as projection
 from projections.conversions import tables
-from projections.engine.columns import EXACT
+from projections.conversions.tables import conversions, counted_revenue, sale_lines
 from projections.engine.generations import current
-from projections.engine.paging import read_first_between
-from projections.engine.projection import Definitions
-from projections.engine.sums import stream
-from projections.engine.users import users
+from projections.engine.projection import Definitions, Tables
+from projections.engine.tables import (
+    EXACT,
+    read_first_between,
+    read_pages,
+    read_pages_of_campaign,
+    select_user_id,
+    stream,
+    users,
+)
 
 
 class BadKey(ValueError):
@@ -107,8 +117,7 @@ def _table(connection: Connection, declared: Table) -> Table:
 
 def _with_users(table: Table) -> Select[Any]:
     columns = [(users if each.name == "user_id" else table).c[each.name] for each in fields(ConversionRow)]
-    whose = table.outerjoin(users, users.c.journey_id == table.c.journey_id)
-    return select(*columns).select_from(whose)
+    return select(*columns).select_from(table.outerjoin(users, users.c.journey_id == table.c.journey_id))
 
 
 def _journey(app_group: str, user_id: str) -> Any:  # noqa: ANN401
@@ -179,3 +188,70 @@ def find_revenue_between(
     table = _table(connection, tables.counted_revenue)
     rows = select(table).where(table.c.stream_id == stream(app_group, campaign_id))
     return read_first_between(connection, rows, table, table.c.occurred_at, span, limit)
+
+
+def read_conversion_rows(
+    connection: Connection,
+    tables: Tables,
+    stream_id: str,
+    columns: Sequence[str],
+    after: tuple[str, int] | None,
+) -> Iterator[Sequence[Any]]:
+    """Journey, conversion event, user id, and then the columns."""
+    key = ("journey_id", "conversion_event")
+    return chain.from_iterable(
+        read_pages_of_campaign(connection, tables[conversions], stream_id, key, columns, after)
+    )
+
+
+def read_revenue_rows(
+    connection: Connection,
+    tables: Tables,
+    stream_id: str,
+    columns: Sequence[str],
+    after: Sequence[str] | None,
+) -> Iterator[Sequence[Any]]:
+    """Journey, id of the purchase or order, user id, and then the columns."""
+    key = ("journey_id", "fact_id")
+    return chain.from_iterable(
+        read_pages_of_campaign(connection, tables[counted_revenue], stream_id, key, columns, after)
+    )
+
+
+def read_line_rows(
+    connection: Connection, tables: Tables, stream_id: str, after: tuple[str, str, int] | None
+) -> Iterator[Sequence[Any]]:
+    """The lines of what counts: journey, fact, user id, line, product, quantity, currency and price.
+
+    They are read page by page of what counts: a page of lines would look through all that counts for its begin.
+    """
+    revenue = tables[counted_revenue]
+    key = (revenue.c.journey_id, revenue.c.fact_id)
+    counted = select(*key).where(revenue.c.stream_id == stream_id)
+    if after is not None:
+        # The one whose line was read last may have more.
+        counted = counted.where(tuple_(*key) >= tuple_(*after[:2]))
+    for page in read_pages(connection, counted, key, None):
+        for row in _lines_between(connection, tables, stream_id, page[0], page[-1]):
+            if after is None or (row[0], row[1], row[3]) > after:
+                yield row
+
+
+def _lines_between(
+    connection: Connection, tables: Tables, stream_id: str, first: Sequence[Any], last: Sequence[Any]
+) -> Iterator[Sequence[Any]]:
+    """The lines of what counts, from one purchase or order to another."""
+    revenue, lines = tables[counted_revenue], tables[sale_lines]
+    key = (revenue.c.journey_id, revenue.c.fact_id)
+    same = (lines.c.journey_id == revenue.c.journey_id) & (lines.c.fact_id == revenue.c.fact_id)
+    columns = (lines.c.line, lines.c.product_id, lines.c.quantity, revenue.c.currency, lines.c.price)
+    yield from connection.execute(
+        select(*key, select_user_id(revenue.c.journey_id), *columns)
+        .select_from(revenue.join(lines, same))
+        .where(
+            revenue.c.stream_id == stream_id,
+            tuple_(*key) >= tuple_(*first),
+            tuple_(*key) <= tuple_(*last),
+        )
+        .order_by(*key, lines.c.line)
+    )

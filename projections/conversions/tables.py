@@ -8,7 +8,7 @@ an index holds in PostgreSQL. They have one index, the primary key: whoever read
 
 from sqlalchemy import BigInteger, Boolean, Column, Integer, PrimaryKeyConstraint, Table, Text
 
-from projections.engine.columns import ExactDecimal, Id, Instant, read_models
+from projections.engine.tables import ExactDecimal, Id, Instant, read_models
 
 conversions = Table(
     "conversions",

@@ -38,8 +38,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql import table as named
 
-from projections.engine.columns import Id
 from projections.engine.projection import OtherCode, Projection, Tally
+from projections.engine.tables import Id
 
 Status = Literal["building", "current", "kept", "retired"]
 
@@ -133,8 +133,9 @@ def current(connection: Connection, projection: Projection) -> Generation:
     """The generation that is read; raises OtherCode where there is none yet, or where other code made it."""
     found = find(connection, projection)
     if found is None:
-        reason = f"it was not built yet; `conversions rebuild {projection.name}` does it"
-        raise OtherCode(projection.name, 1, reason)
+        raise OtherCode(
+            projection.name, 1, f"it was not built yet; `conversions rebuild {projection.name}` does it"
+        )
     refuse_other_code(projection, found)
     return found
 
@@ -307,12 +308,16 @@ def refuse_other_code(projection: Projection, found: Generation) -> None:
     """Raise OtherCode unless this version made the generation: figures of two versions do not add up."""
     if found.is_of(projection):
         return
-    if found.version > projection.version:
-        advice = ": run the newer release"
-    else:
-        advice = f"; `conversions rebuild {projection.name}` builds it again while the old one is read"
-    reason = f"version {found.version} made it, this is version {projection.version}{advice}"
-    raise OtherCode(projection.name, found.position + 1, reason)
+    advice = (
+        ": run the newer release"
+        if found.version > projection.version
+        else f"; `conversions rebuild {projection.name}` builds it again while the old one is read"
+    )
+    raise OtherCode(
+        projection.name,
+        found.position + 1,
+        f"version {found.version} made it, this is version {projection.version}{advice}",
+    )
 
 
 def count_rows(connection: Connection, projection: Projection, generation: Generation) -> int:

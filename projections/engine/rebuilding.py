@@ -17,9 +17,8 @@ from sqlalchemy.exc import IntegrityError
 from projections.engine import generations
 from projections.engine.folding import Folded, fold
 from projections.engine.generations import Generation
-from projections.engine.old_generations import sweep
 from projections.engine.projection import Projection, ProjectionStopped, Tally, UnreadableLog
-from projections.engine.projector import BATCH, Projector, write
+from projections.engine.projector import BATCH, Projector, sweep, write
 
 log = structlog.get_logger()
 

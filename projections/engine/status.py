@@ -65,7 +65,6 @@ def _status_of(
 ) -> ReadModelStatus:
     lag = max(newest - each.position, 0)
     first = recorded_at(each.position + 1) if lag else None
-    since = each.switched_at or each.began_at
     return ReadModelStatus(
         name=each.name,
         generation=each.generation,
@@ -76,7 +75,7 @@ def _status_of(
         lag_seconds=0.0 if first is None else max(now - first, 0) / 1_000_000,
         state=_state(each, lag, now),
         rows=rows,
-        since=printed(from_microseconds(since)),
+        since=printed(from_microseconds(each.switched_at or each.began_at)),
         moved_at=None if each.moved_at is None else printed(from_microseconds(each.moved_at)),
         problem=each.problem,
     )
@@ -116,5 +115,4 @@ def _state(each: Generation, lag: int, now: int) -> State:
         return "kept"
     if not lag:
         return "current"
-    moved = each.moved_at or each.began_at
-    return "stalled" if now - moved > STALLED_SECONDS * 1_000_000 else "moving"
+    return "stalled" if now - (each.moved_at or each.began_at) > STALLED_SECONDS * 1_000_000 else "moving"

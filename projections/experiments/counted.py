@@ -20,7 +20,7 @@ from domain.instants import full_hour
 from projections.engine.generations import current
 from projections.engine.in_memory import in_memory
 from projections.engine.projection import Definitions, Log, Tables
-from projections.engine.sums import stream
+from projections.engine.tables import stream
 from projections.recipients import RECIPIENTS
 from projections.recipients.tables import (
     experiment_delays,

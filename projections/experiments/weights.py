@@ -18,7 +18,7 @@ from domain.campaigns.definition import Weights
 from domain.campaigns.events import CampaignLaunched
 from domain.instants import from_microseconds
 from projections.engine.projection import Log, Logged
-from projections.engine.sums import stream
+from projections.engine.tables import stream
 from projections.experiments.counted import Experiment, FirstReceived
 
 _HOUR = timedelta(hours=1)

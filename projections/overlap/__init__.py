@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from domain.journey import decisions
 from projections.engine import row_counts
 from projections.engine.projection import Projection, Tables, Tally
-from projections.engine.users import users
+from projections.engine.tables import users
 from projections.overlap import fold
 from projections.overlap.tables import overlap_behaviours, overlap_campaigns, overlap_conversions
 

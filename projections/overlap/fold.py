@@ -9,9 +9,8 @@ from itertools import permutations
 
 from domain.campaigns.conversion_events import LETTERS
 from domain.journey.decisions import Conversion
-from projections.engine import sums
 from projections.engine.projection import Definitions, Fold, Logged, WritableTables
-from projections.engine.sums import stream
+from projections.engine.tables import add_sums, stream
 from projections.overlap.tables import overlap_behaviours, overlap_campaigns, overlap_conversions
 
 _WIDTH = len(LETTERS)
@@ -137,8 +136,8 @@ def _add(
     conversions: Counts,
     pairs: Counter[tuple[str, ...]],
 ) -> None:
-    sums.add(tables, overlap_conversions, conversions, lambda key: (*key, *named[key[0]]))
-    sums.add(
+    add_sums(tables, overlap_conversions, conversions, lambda key: (*key, *named[key[0]]))
+    add_sums(
         tables,
         overlap_campaigns,
         {pair: (difference,) for pair, difference in pairs.items()},

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from domain.campaigns.conversion_events import LETTERS
 from projections.engine.generations import current
 from projections.engine.projection import Definitions
-from projections.engine.sums import stream
+from projections.engine.tables import stream
 from projections.overlap import OVERLAP
 from projections.overlap.tables import overlap_campaigns, overlap_conversions
 

@@ -6,7 +6,7 @@ index holds in PostgreSQL.
 
 from sqlalchemy import BigInteger, Column, Integer, PrimaryKeyConstraint, Table
 
-from projections.engine.columns import Id, read_models
+from projections.engine.tables import Id, read_models
 
 overlap_behaviours = Table(
     "overlap_behaviours",

@@ -3,9 +3,9 @@
 From these rows follow mature rates, which leave out those whose windows are open (R6), and reports over a period of
 receipt with exact unique recipients. Experiments (R21) are counted from its sums over users of exactly one variant.
 
-tables.py: what it owns. fold.py: what events say. changes.py, hours.py, one_variant.py, writing.py: what that makes of
-the tables. reading.py: the list of users. maturity.py: mature rates. periods.py, days.py: reports over days. rows.py:
-all rows, for exports.
+tables.py: what it owns. fold.py: what events say. changes.py, one_variant.py, writing.py: what that makes of
+the tables. reading.py: the list of users, and all rows for exports. maturity.py: mature rates. periods.py, days.py:
+reports over days.
 """
 
 from collections.abc import Callable
@@ -17,9 +17,8 @@ from sqlalchemy.engine import Connection
 from domain.facts import Received
 from domain.journey import decisions
 from projections.engine import row_counts
-from projections.engine.columns import CAMPAIGN
 from projections.engine.projection import Projection, Tables, Tally
-from projections.engine.users import users
+from projections.engine.tables import CAMPAIGN, users
 from projections.recipients import fold, writing
 from projections.recipients.tables import (
     experiment_delays,

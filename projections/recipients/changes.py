@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from projections.engine.columns import CAMPAIGN
 from projections.engine.projection import WritableTables
+from projections.engine.tables import CAMPAIGN
 from projections.recipients.fold import WIDTH, ReceiptKey, Recipient, RecipientsFold, User
 from projections.recipients.tables import recipient_receipts, recipients
 

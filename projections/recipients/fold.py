@@ -9,10 +9,8 @@ from datetime import datetime, timedelta
 from domain.campaigns.conversion_events import LETTERS
 from domain.facts import Received
 from domain.journey.decisions import Conversion, Revenue
-from projections.engine import sums
-from projections.engine.columns import CAMPAIGN
 from projections.engine.projection import Definitions, Fold, Logged
-from projections.engine.sums import stream
+from projections.engine.tables import CAMPAIGN, Money, stream
 
 WIDTH = len(LETTERS)
 
@@ -42,7 +40,7 @@ class RecipientsFold(Fold):
         self.came: dict[Recipient, list[ReceiptKey]] = {}
         self.went: dict[Recipient, set[ReceiptKey]] = {}
         self.said: dict[Recipient, int] = {}
-        self.revenue = sums.Money()
+        self.revenue = Money()
         self.delays: Counter[tuple[str, str, int, int]] = Counter()
 
     def recipients(self, logged: Logged, campaign_id: str, variant_id: str) -> tuple[Recipient, ...]:

@@ -10,10 +10,9 @@ from sqlalchemy.engine import Connection
 
 from domain.campaigns.conversion_events import LETTERS
 from domain.instants import full_hour, printed
-from projections.engine.columns import CAMPAIGN
 from projections.engine.generations import Generation, current
 from projections.engine.projection import Definitions
-from projections.engine.sums import stream
+from projections.engine.tables import CAMPAIGN, stream
 from projections.recipients import RECIPIENTS
 from projections.recipients.tables import recipient_hours
 

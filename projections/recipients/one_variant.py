@@ -13,10 +13,8 @@ from typing import Any
 from sqlalchemy import Table
 
 from domain.instants import EPOCH, full_hour
-from projections.engine import sums
-from projections.engine.columns import CAMPAIGN, EXACT
 from projections.engine.projection import WritableTables
-from projections.engine.sums import Key
+from projections.engine.tables import CAMPAIGN, EXACT, Key, add_sums
 from projections.recipients.changes import FLAGS, Change, Changes, one
 from projections.recipients.fold import WIDTH, RecipientsFold
 from projections.recipients.tables import (
@@ -139,4 +137,4 @@ def _count(of: list[Any], revenue: RevenueOf, sign: int) -> None:
 def _add(
     tables: WritableTables, table: Table, differences: Mapping[Key, Sequence[Any]], campaigns: Campaigns
 ) -> None:
-    sums.add(tables, table, differences, lambda key: (*key, *campaigns[key[0]]))
+    add_sums(tables, table, differences, lambda key: (*key, *campaigns[key[0]]))

@@ -11,11 +11,9 @@ from sqlalchemy import Row, Subquery, Table, distinct, false, func, or_, select
 from sqlalchemy.engine import Connection
 
 from domain.campaigns.definition import Definition
-from projections.engine.columns import CAMPAIGN
 from projections.engine.generations import Generation, current
-from projections.engine.paging import read_first_between
 from projections.engine.projection import Definitions
-from projections.engine.sums import stream
+from projections.engine.tables import CAMPAIGN, read_first_between, stream
 from projections.figures import Figures, add_up
 from projections.recipients import RECIPIENTS
 from projections.recipients.days import Span, spans

@@ -1,23 +1,24 @@
-"""Reading recipients: the list of a campaign's users, page by page; and what maturity.py and periods.py read."""
+"""Reading recipients: the list of a campaign's users, page by page; and what maturity.py and periods.py read.
+
+Whoever copies all rows of a campaign reads them from a generation in the order of their keys, from after a key on.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Select, Subquery, case, func, select
+from sqlalchemy import Select, Subquery, case, func, select, tuple_
 from sqlalchemy.engine import Connection, Row
 
 from domain import money
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
 from domain.instants import printed
-from projections.engine.columns import CAMPAIGN, EXACT
 from projections.engine.generations import Generation, current
-from projections.engine.projection import Definitions
-from projections.engine.sums import stream
-from projections.engine.users import users
+from projections.engine.projection import Definitions, Tables
+from projections.engine.tables import CAMPAIGN, EXACT, read_pages_of_campaign, stream, users
 from projections.recipients import RECIPIENTS, tables
 from projections.recipients.fold import ReceiptKey
 from projections.recipients.maturity import EventMature, Mature, VariantMature, load_mature_rates
@@ -29,6 +30,7 @@ from projections.recipients.periods import (
     find_receipts_between,
     load_period,
 )
+from projections.recipients.tables import recipient_revenue, recipients
 
 __all__ = [
     "EventMature",
@@ -209,3 +211,40 @@ def _recipient(definition: Definition, rows: Sequence[Row[Any]], revenue: dict[s
 
 def _find_credited(rows: Iterable[Row[Any]], flag: str) -> str | None:
     return next((row.variant_id for row in rows if getattr(row, flag)), None)
+
+
+Earned = Mapping[str, Decimal]
+"""Revenue by currency, in the order of the currencies."""
+
+_KEY = ("journey_id", "variant_id")
+
+
+def read_recipient_rows(
+    connection: Connection,
+    tables: Tables,
+    stream_id: str,
+    columns: Sequence[str],
+    after: Sequence[str] | None,
+) -> Iterator[tuple[Sequence[Any], Earned]]:
+    """Journey, variant, user id, and then the columns; and what the recipient has earned."""
+    for page in read_pages_of_campaign(connection, tables[recipients], stream_id, _KEY, columns, after):
+        earned = _earned_between(connection, tables, stream_id, page[0][:2], page[-1][:2])
+        for row in page:
+            yield row, earned.get((row[0], row[1]), {})
+
+
+def _earned_between(
+    connection: Connection, tables: Tables, stream_id: str, first: Sequence[str], last: Sequence[str]
+) -> Mapping[tuple[str, str], Earned]:
+    """By recipient, from one to another, what they have earned."""
+    table = tables[recipient_revenue]
+    recipient = tuple_(*(table.c[name] for name in _KEY))
+    query = (
+        select(*(table.c[name] for name in (*_KEY, "currency", "amount")))
+        .where(table.c.stream_id == stream_id, recipient >= tuple_(*first), recipient <= tuple_(*last))
+        .order_by(*(table.c[name] for name in (*_KEY, "currency")))
+    )
+    found: defaultdict[tuple[str, str], dict[str, Decimal]] = defaultdict(dict)
+    for journey_id, variant_id, currency, amount in connection.execute(query):
+        found[journey_id, variant_id][currency] = amount
+    return found

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-from projections.engine.columns import ExactDecimal, Id, Instant, read_models
+from projections.engine.tables import ExactDecimal, Id, Instant, read_models
 
 
 class ExactSquares(ExactDecimal):

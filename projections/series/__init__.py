@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection
 from domain.facts import Received
 from domain.journey import decisions
 from projections.engine import row_counts
-from projections.engine.columns import CAMPAIGN
 from projections.engine.projection import Projection, Tables, Tally
+from projections.engine.tables import CAMPAIGN
 from projections.series import fold
 from projections.series.clock import Clock
 from projections.series.tables import series_conversions, series_receipts, series_revenue

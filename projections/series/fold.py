@@ -12,10 +12,8 @@ from sqlalchemy import Table
 
 from domain.facts import Received
 from domain.journey.decisions import Conversion, Receipt, Revenue
-from projections.engine import sums
-from projections.engine.columns import CAMPAIGN
 from projections.engine.projection import Definitions, Fold, Logged, WritableTables
-from projections.engine.sums import Key, stream
+from projections.engine.tables import CAMPAIGN, Key, Money, add_sums, stream
 from projections.series.tables import series_conversions, series_receipts, series_revenue
 
 
@@ -27,7 +25,7 @@ class SeriesFold(Fold):
         self.receipts: Counter[Key] = Counter()
         self.recipients: Counter[Key] = Counter()
         self.conversions: Counter[Key] = Counter()
-        self.revenue = sums.Money()
+        self.revenue = Money()
 
 
 def received(fold: SeriesFold, logged: Logged) -> None:
@@ -130,4 +128,4 @@ def _add(tables: WritableTables, table: Table, differences: Mapping[Key, Sequenc
     """Add differences, by keys that have app group and campaign in the place of the campaign's stream."""
     named = {stream(*key[:2]): key[:2] for key in differences}
     by_key = {(stream(*key[:2]), *key[2:]): each for key, each in differences.items()}
-    sums.add(tables, table, by_key, lambda key: (key[0], *named[key[0]], *key[1:]))
+    add_sums(tables, table, by_key, lambda key: (key[0], *named[key[0]], *key[1:]))

@@ -1,22 +1,24 @@
-"""Reading the series of a campaign: a row for each day, with nothing left out between the first and the last."""
+"""Reading the series of a campaign: a row for each day, with nothing left out between the first and the last.
+
+Whoever copies all rows of a campaign reads them from a generation, in the order of their keys.
+"""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, func, select, tuple_
 from sqlalchemy.engine import Connection, Row
 
 from domain import money
 from domain.campaigns.definition import Definition
 from domain.errors import DomainError
-from projections.engine.columns import CAMPAIGN, EXACT
 from projections.engine.generations import Generation, current
-from projections.engine.projection import Definitions
-from projections.engine.sums import stream
+from projections.engine.projection import Definitions, Tables
+from projections.engine.tables import CAMPAIGN, EXACT, read_pages, stream
 from projections.series import SERIES
 from projections.series.clock import Clock
 from projections.series.tables import series_conversions, series_receipts, series_revenue
@@ -236,3 +238,42 @@ def _day(day: date, figures: _Figures, definition: Definition) -> Day:
 
     variants = [VariantDay(each.id, each.control, of(each.id)) for each in definition.variants.values()]
     return Day(day, of(CAMPAIGN), variants)
+
+
+Part = Literal["receipts", "conversions", "revenue"]
+
+_PARTS: Mapping[Part, tuple[Table, str | None]] = {
+    "receipts": (series_receipts, None),
+    "conversions": (series_conversions, "conversion_event"),
+    "revenue": (series_revenue, "currency"),
+}
+"""By part its table, and what its rows are by beside day and variant."""
+
+_FIGURES = {"receipts", "unique_recipients", "conversions", "purchases", "amount"}
+
+
+def read_day_rows(
+    connection: Connection,
+    tables: Tables,
+    stream_id: str,
+    part: Part,
+    begin: tuple[str, date] | None,
+) -> Iterator[tuple[str, date, str, Any, tuple[Any, ...]]]:
+    """Clock, day, variant, conversion event or currency, and the figures, from a clock and day on.
+
+    Receipts are the same under both clocks, and are of no conversion event or currency: both are empty for them.
+    """
+    declared, by = _PARTS[part]
+    table = tables[declared]
+    key = [
+        table.c[name] for name in ("clock", "day", "variant_id", by) if name is not None and name in table.c
+    ]
+    figures = [each for each in table.c if each.name in _FIGURES]
+    query = select(*key, *figures).where(table.c.stream_id == stream_id)
+    if begin is not None:
+        edge = begin if by else begin[1:]
+        query = query.where(tuple_(*key[: len(edge)]) >= tuple_(*edge))
+    for page in read_pages(connection, query, key, None):
+        for row in page:
+            clock, day, variant_id, of, *values = row if by else ("", *row[:2], "", *row[2:])
+            yield clock, day, variant_id, of, tuple(values)

@@ -6,7 +6,7 @@ ids of 255 characters would be more than a row of an index holds in PostgreSQL.
 
 from sqlalchemy import BigInteger, Column, Date, Integer, PrimaryKeyConstraint, Table, Text
 
-from projections.engine.columns import ExactDecimal, Id, read_models
+from projections.engine.tables import ExactDecimal, Id, read_models
 
 series_receipts = Table(
     "series_receipts",

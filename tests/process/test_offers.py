@@ -25,7 +25,7 @@ from projections.campaign_report.reading import load_report, load_reports
 from projections.conversions import CONVERSIONS
 from projections.conversions.tables import conversions, counted_revenue
 from projections.engine import generations
-from projections.engine.users import users
+from projections.engine.tables import users
 from projections.overlap.reading import load_overlap
 from projections.series.clock import Clock
 from projections.series.reading import load_series

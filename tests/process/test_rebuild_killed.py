@@ -24,7 +24,7 @@ from infrastructure.demo import shop
 from infrastructure.event_store.codec import decode
 from projections.campaign_report.reading import load_report
 from projections.engine.generations import checkpoints
-from projections.engine.old_generations import roll_back
+from projections.engine.projector import roll_back
 from projections.registry import PROJECTIONS
 from tests.projections.test_rebuilding import dump
 from tests.support.commands import COMMAND, environment

@@ -22,9 +22,9 @@ from projections.conversions.reading import (
     sum_revenue_until,
 )
 from projections.engine import generations
-from projections.engine.columns import ExactDecimal
-from projections.engine.old_generations import sweep
+from projections.engine.projector import sweep
 from projections.engine.status import read_statuses
+from projections.engine.tables import ExactDecimal
 from tests.support.ledgers import GROUP, open_ledger, rebuilt, rows, take
 from tests.support.read_models import check_verified
 

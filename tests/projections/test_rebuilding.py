@@ -17,9 +17,9 @@ from infrastructure.composition import Service
 from projections.app_groups import APP_GROUPS
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.campaign_report.tables import report_variants
-from projections.engine import generations, old_generations, projector, rebuilding
-from projections.engine.old_generations import discard, roll_back, sweep
+from projections.engine import generations, projector, rebuilding
 from projections.engine.projection import Logged, OtherCode, Projection, ProjectionStopped
+from projections.engine.projector import discard, roll_back, sweep
 from projections.engine.rebuilding import Done, NotVerified, Rebuilding, RebuiltElsewhere, Task, here
 from projections.engine.status import read_statuses
 from projections.registry import PROJECTIONS
@@ -301,7 +301,7 @@ def test_one_that_was_read_stays_a_while_for_those_who_still_read_it(service: Se
         old = generations.current(connection, CAMPAIGN_REPORT)
         rebuilt(service, CAMPAIGN_REPORT)
         assert len(in_order(connection, old[report_variants])) == 2
-    now = service.projector.clock() + old_generations.GRACE_SECONDS * 1_000_000
+    now = service.projector.clock() + projector.GRACE_SECONDS * 1_000_000
     with service.database.writing() as connection:
         sweep(connection, CAMPAIGN_REPORT, now - 1_000_000)
         assert inspect(connection).has_table("report_variants_1")

@@ -29,7 +29,7 @@ from projections.engine.folding import fold
 from projections.engine.in_memory import in_memory
 from projections.engine.projection import Projection, Tables
 from projections.engine.projector import write
-from projections.engine.users import users
+from projections.engine.tables import users
 from projections.experiments.counted import Experiment, load_experiment, load_experiment_at
 from projections.overlap.reading import Overlap, load_overlap
 from projections.recipients import RECIPIENTS, reading, tables

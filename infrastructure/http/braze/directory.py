@@ -15,7 +15,7 @@ from application.queries.reads import Reads
 from domain.campaigns.campaign import Campaign, stream_id
 from domain.campaigns.events import Kind, Status
 from domain.instants import from_microseconds, microseconds, printed
-from infrastructure.event_store.streams import Changed, read_changes
+from infrastructure.event_store.reading import Changed, read_changes
 from infrastructure.http.braze.answers import BrazeAnswer, BrazeRoute, describe_answers, respond
 from infrastructure.http.braze.times import read_instant
 from infrastructure.http.problems import Problem

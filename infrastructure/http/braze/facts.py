@@ -16,8 +16,7 @@ from domain.instants import printed
 from infrastructure.http.taking import Read, read
 from infrastructure.inbound.earlier import read_leniently
 from infrastructure.inbound.ecommerce.braze import is_of_order, read_order_event
-from infrastructure.inbound.files.fact_rows import without_context
-from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.fact_rows import read_json, without_context
 
 Array = Literal["events", "purchases"]
 Sent = Mapping[str, Any]

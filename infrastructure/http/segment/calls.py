@@ -9,8 +9,7 @@ import msgspec
 from domain.errors import FactRefused
 from infrastructure.http.not_numbers import Decodable, decode_with
 from infrastructure.http.problems import Problem
-from infrastructure.inbound.files.fact_rows import without_context
-from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.fact_rows import read_json, without_context
 
 BATCH_BYTES = 500 * 1024
 """The most bytes of a batch, as the public spec has it."""

@@ -10,8 +10,7 @@ from infrastructure.http.segment import earlier, events, orders
 from infrastructure.http.segment.calls import MESSAGE_BYTES, Call
 from infrastructure.http.segment.messages import Message, Origin, read_mapping
 from infrastructure.http.taking import Read, read
-from infrastructure.inbound.files.fact_rows import without_context
-from infrastructure.inbound.files.json_lines import read_json
+from infrastructure.inbound.files.fact_rows import read_json, without_context
 
 IGNORED = ("identify", "page", "screen", "group", "alias")
 """Kinds of messages that the ledger ignores."""

@@ -5,10 +5,17 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import Protocol, Self
 
-from infrastructure.inbound.files import csv_files, json_lines
-from infrastructure.inbound.files.byte_lines import read_lines
-from infrastructure.inbound.files.byte_source import ByteSource
-from infrastructure.inbound.files.fact_rows import STANDARD_INPUT, Raw, Row, UnreadableFile
+from domain.errors import FactRefused
+from infrastructure.inbound.files import csv_files
+from infrastructure.inbound.files.byte_source import ByteSource, Line, Overlong, read_lines, too_long
+from infrastructure.inbound.files.fact_rows import (
+    STANDARD_INPUT,
+    Raw,
+    Row,
+    UnreadableFile,
+    read_json,
+    without_context,
+)
 
 __all__ = ["FORMATS", "FactFile", "Raw", "Row", "UnreadableFile", "open_facts"]
 
@@ -94,11 +101,24 @@ def open_facts(path: str, *, format: str | None = None) -> FactFile:  # noqa: A0
             rows = ParquetRows(source)
             return FactFile(path, rows, rows)
         lines = read_lines(source)
-        read = csv_files.read_rows(path, lines) if chosen == "csv" else json_lines.read_rows(lines)
+        read = csv_files.read_rows(path, lines) if chosen == "csv" else read_json_lines(lines)
         return FactFile(path, source, read)
     except BaseException:
         source.close()
         raise
+
+
+def read_json_lines(lines: Iterable[Line]) -> Iterator[Row]:
+    """One JSON object a line; empty lines are skipped."""
+    for number, line in enumerate(lines, 1):
+        if isinstance(line, Overlong):
+            yield number, too_long("line")
+        elif line and not line.isspace():
+            try:
+                row: Row = number, read_json(line)
+            except FactRefused as refusal:
+                row = number, without_context(refusal)
+            yield row
 
 
 def _format(path: str, asked: str | None) -> str:

@@ -5,10 +5,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from domain.errors import FactRefused
-from infrastructure.inbound.files.byte_lines import LINE_LIMIT, Line, Overlong, too_long
-from infrastructure.inbound.files.fact_columns import check_columns
-from infrastructure.inbound.files.fact_rows import Raw, Row, UnreadableFile, without_context
-from infrastructure.inbound.files.json_lines import read_cells, refuse_unstorable
+from infrastructure.inbound.files.byte_source import LINE_LIMIT, Line, Overlong, too_long
+from infrastructure.inbound.files.fact_rows import (
+    Raw,
+    Row,
+    UnreadableFile,
+    check_columns,
+    read_cells,
+    refuse_unstorable,
+    without_context,
+)
 
 
 def read_rows(path: str, lines: Iterator[Line]) -> Iterator[Row]:
@@ -22,8 +28,11 @@ def read_rows(path: str, lines: Iterator[Line]) -> Iterator[Row]:
     except (csv.Error, FactRefused) as error:
         raise UnreadableFile(path, f"the header cannot be read ({error}); correct it", line=1) from error
     if not header:
-        message = "a header is missing; make the first line the names of the columns, separated by commas"
-        raise UnreadableFile(path, message, line=1)
+        raise UnreadableFile(
+            path,
+            "a header is missing; make the first line the names of the columns, separated by commas",
+            line=1,
+        )
     check_columns(path, header)
     return _rows(feed, reader, header)
 

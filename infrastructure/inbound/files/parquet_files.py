@@ -10,11 +10,17 @@ from pyarrow import parquet, types
 from application.instants import BadTime
 from domain.errors import FactRefused
 from domain.instants import from_microseconds
-from infrastructure.inbound.files.byte_lines import LINE_LIMIT, too_long
-from infrastructure.inbound.files.byte_source import ByteSource
-from infrastructure.inbound.files.fact_columns import check_columns
-from infrastructure.inbound.files.fact_rows import Raw, Row, UnreadableFile, without_context
-from infrastructure.inbound.files.json_lines import IN_CELLS, read_cells, refuse_unstorable
+from infrastructure.inbound.files.byte_source import LINE_LIMIT, ByteSource, too_long
+from infrastructure.inbound.files.fact_rows import (
+    IN_CELLS,
+    Raw,
+    Row,
+    UnreadableFile,
+    check_columns,
+    read_cells,
+    refuse_unstorable,
+    without_context,
+)
 
 _BATCH_ROWS = 1024
 _BUFFER_BYTES = 1 << 20
@@ -63,8 +69,11 @@ class ParquetRows:
                     yield number, raw
                 self._count(number)
         except _DAMAGED as error:
-            message = f"the data is damaged ({error}); what comes before is taken: write the file again"
-            raise UnreadableFile(self._path, message, line=number + 1) from error
+            raise UnreadableFile(
+                self._path,
+                f"the data is damaged ({error}); what comes before is taken: write the file again",
+                line=number + 1,
+            ) from error
 
     def close(self) -> None:
         """Close the file."""

@@ -146,9 +146,7 @@ class Webhooks:
             return queues.release(connection, self._find(connection, webhook_id), user_id)
 
     def _find(self, connection: Connection, webhook_id: str) -> Webhook:
-        found = None
-        if "\0" not in webhook_id:
-            found = hooks.find(connection, self._app_group, webhook_id)
+        found = None if "\0" in webhook_id else hooks.find(connection, self._app_group, webhook_id)
         if found is None:
             raise _unknown(webhook_id)
         return found

@@ -32,8 +32,7 @@ from infrastructure.outbound.webhooks.queues import (
     count_waiting,
     find_due,
 )
-from infrastructure.outbound.webhooks.retries import plan_retry
-from infrastructure.outbound.webhooks.sending import Answer, Sender
+from infrastructure.outbound.webhooks.sending import Answer, Sender, plan_retry
 from infrastructure.outbound.webhooks.settings import WebhookSettings
 from infrastructure.outbound.webhooks.signing import sign
 from projections.engine.projection import UnreadableLog
@@ -238,11 +237,10 @@ class Deliverer:
         if row is None:
             return Answer("the webhook was removed")
         now = clock()
-        message_id = f"{hook.webhook_id}-{outgoing.position}"
         headers = {
             "content-type": "application/cloudevents+json",
             "user-agent": "conversion-ledger",
-            **sign(message_id, now // MICROSECONDS, body, secrets_of(row, now)),
+            **sign(f"{hook.webhook_id}-{outgoing.position}", now // MICROSECONDS, body, secrets_of(row, now)),
         }
         return await self._sender.send(current.webhook_id, current.url, headers, body)
 
@@ -286,6 +284,5 @@ class Deliverer:
 
 def _describe_unforeseen(error: Exception) -> Answer:
     # The places of the code only: values may be secrets.
-    trace = traceback.format_tb(error.__traceback__)
-    log.error("delivery.failed", reason=type(error).__name__, trace=trace)
+    log.error("delivery.failed", reason=type(error).__name__, trace=traceback.format_tb(error.__traceback__))
     return Answer(f"unforeseen error ({type(error).__name__}): the log of the deliverer says more")

@@ -206,11 +206,10 @@ class Parked(NamedTuple):
 def list_parked(connection: Connection, webhook_id: str, after: str = "", limit: int = 1_000) -> list[Parked]:
     """List the parked queues of a webhook, by pages, each with its first position and its number of events."""
     columns = (_queue.journey_id, identities.c.user_id, _queue.parked_at, _queue.attempts, _queue.reason)
-    of_user = identities.c.journey_id == _queue.journey_id
     query = (
         select(*columns, func.count(), func.min(_event.position))
         .join_from(webhook_queues, webhook_events, _same())
-        .join(identities, of_user, isouter=True)
+        .join(identities, identities.c.journey_id == _queue.journey_id, isouter=True)
         .where(_queue.webhook_id == webhook_id, _queue.parked_at.is_not(None), _queue.journey_id > after)
         .group_by(*columns)
     )

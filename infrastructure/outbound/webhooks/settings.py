@@ -51,5 +51,4 @@ def webhook_settings() -> WebhookSettings:
         return WebhookSettings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = f"CONVERSIONS_WEBHOOKS_{str(first['loc'][0]).upper()}"
-        raise BadSetting(first["msg"], place=name) from None
+        raise BadSetting(first["msg"], place=f"CONVERSIONS_WEBHOOKS_{str(first['loc'][0]).upper()}") from None

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from application.commands.facts import FactCommand, PurchaseCommand, read_fact
 from domain.errors import FactRefused
-from infrastructure.inbound.files.json_lines import LEVELS, NUMBER_LIMIT, read_json, read_rows
+from infrastructure.inbound.files import read_json_lines
+from infrastructure.inbound.files.fact_rows import LEVELS, NUMBER_LIMIT, read_json
 
 Fields = dict[str, str]
 
@@ -246,7 +247,7 @@ TAKEN = [
 
 def judged(hostile: bytes) -> FactCommand | FactRefused:
     """What becomes of a file of one line."""
-    [(_, raw)] = read_rows([hostile])
+    [(_, raw)] = read_json_lines([hostile])
     if isinstance(raw, FactRefused):
         return raw
     try:
@@ -271,7 +272,7 @@ def test_an_odd_but_valid_line_is_taken(odd: bytes) -> None:
 
 def test_r16_the_lines_around_a_hostile_one_are_taken() -> None:
     """R16: the rest of the batch is taken; empty lines count but say nothing."""
-    rows = list(read_rows([line(), b"", b"{", b"   ", line()]))
+    rows = list(read_json_lines([line(), b"", b"{", b"   ", line()]))
     assert [(number, isinstance(raw, FactRefused)) for number, raw in rows] == [
         (1, False),
         (3, True),
@@ -320,7 +321,7 @@ def test_a_refusal_says_what_is_wrong(hostile: bytes, message: str) -> None:
 
 def test_a_refusal_does_not_keep_the_line_alive() -> None:
     """Constant memory: a caller may keep many refusals."""
-    [(_, refusal)] = read_rows([b"{" * 1000])
+    [(_, refusal)] = read_json_lines([b"{" * 1000])
     assert isinstance(refusal, FactRefused)
     assert (refusal.__traceback__, refusal.__context__, refusal.__cause__) == (None, None, None)
 

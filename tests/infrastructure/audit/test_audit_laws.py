@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from infrastructure.archive.archiving import Archiver
 from infrastructure.archive.location import open_location
-from infrastructure.audit import ranges
+from infrastructure.audit import judging
 from infrastructure.audit.auditing import Options, audit_archive, audit_ledger
 from infrastructure.audit.outcome import AuditResult
 from tests.domain.journey.test_journey_laws import plans
@@ -81,7 +81,7 @@ def test_ranges_of_journeys_change_nothing(
     spans: list[object] = []
     with make(tmp_path) as service:
         whole = audit_ledger(service.database, service.projector, Options(), quiet)
-        monkeypatch.setattr(ranges, "EVENTS", at_a_time)
+        monkeypatch.setattr(judging, "EVENTS", at_a_time)
         parts = audit_ledger(
             service.database,
             service.projector,
@@ -98,7 +98,7 @@ def test_an_audit_that_was_stopped_goes_on_after_the_ranges_that_are_judged(
     """What was judged is not judged again, the outcome is that of an audit without a stop, and nothing is left over."""
     (work := tmp_path / "work").mkdir()
     (files := tmp_path / "ledger").mkdir()
-    monkeypatch.setattr(ranges, "EVENTS", 5)
+    monkeypatch.setattr(judging, "EVENTS", 5)
     asked: list[object] = []
 
     def stopping(what: str, done: int, _: int | None) -> None:

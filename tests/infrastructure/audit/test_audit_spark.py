@@ -18,11 +18,11 @@ from benchmarks.crowd import Crowd, campaigns
 from benchmarks.workload import GROUP, Fact
 from infrastructure.access.operator import stamp
 from infrastructure.archive import Archiver, open_location
-from infrastructure.archive.batches import EVENTS, read_events
+from infrastructure.archive.batches import read_events
 from infrastructure.audit import auditing
 from infrastructure.audit import read_model_rows as read_models
 from infrastructure.audit.auditing import Options, audit_archive, audit_ledger
-from infrastructure.audit.duckdb_engine import DuckDB, quote
+from infrastructure.audit.duckdb_engine import DuckDB, fill_log, quote
 from infrastructure.audit.outcome import AuditResult, Judged
 from infrastructure.audit.rules import statements
 from infrastructure.audit.spark_engine import Spark
@@ -98,7 +98,7 @@ def found_by(engine: DuckDB | Spark, service: Service) -> tuple[Judged, dict[str
     """What an engine judges of a ledger, and the rows of the tables that it made."""
     with auditing._hold_read_models(service.database, service.projector) as (view, position, current):
         read_models.fill_rows(engine, view, current)
-    engine.take(read_events(service.database, 0, position), EVENTS)
+    fill_log(engine, read_events(service.database, 0, position))
     asked = ("streams", *read_models.ROWS)
     judged, _ = auditing._judge_all(engine, Options(), asked, silent, ())
     rows = {table: Counter(engine.rows(f"SELECT * FROM {table}")) for table in OUTCOMES}

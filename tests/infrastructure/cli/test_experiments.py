@@ -28,7 +28,7 @@ from infrastructure.composition import Service
 from infrastructure.serving import scheduling
 from infrastructure.serving.scheduling import Selecting
 from projections.campaign_report import CAMPAIGN_REPORT
-from projections.engine.sums import stream
+from projections.engine.tables import stream
 from tests.infrastructure.http.test_http import problem
 from tests.support.commands import run
 from tests.support.ledgers import GROUP, ask_about, open_ledger, take

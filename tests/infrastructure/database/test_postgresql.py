@@ -16,8 +16,8 @@ from sqlalchemy import text
 from infrastructure.composition import Service
 from infrastructure.database import Database, UnusableDatabase
 from infrastructure.database import postgresql as postgresql_dialect
+from infrastructure.database.dialect import cursor
 from infrastructure.database.failures import Busy
-from infrastructure.database.statements import cursor
 from infrastructure.demo import shop
 from infrastructure.event_store.recorder import NOBODY, DecidedEvents, Recorder
 from infrastructure.migrations import migrate

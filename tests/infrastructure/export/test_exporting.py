@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -25,7 +24,7 @@ from infrastructure.database.schema import identities
 from infrastructure.export import FORMATS, WHAT, BadExport, Manifest, events, exporting
 from infrastructure.export.directory import Directory
 from projections.conversions import CONVERSIONS
-from projections.engine import paging
+from projections.engine import tables
 from projections.engine.projection import UnreadableLog
 from projections.recipients import RECIPIENTS
 from projections.series import SERIES
@@ -74,12 +73,22 @@ CAMPAIGNS: list[dict[str, Any]] = [
     for each in ('spring, "so"\r\nto say', "\uff5a" * 255)
 ]
 
-# The command beside those that are registered, with parts of a few rows.
+# The command beside those that are registered, with parts of a few rows. STRIKE names a file and a signal: once it has
+# made that file it sends itself that signal.
 COMMAND = f"""
+import os, pathlib
 from infrastructure.cli import app, exporting
 from infrastructure.export import exporting as parts
 parts.PART_ROWS = parts.PAGE_ROWS = {PART_ROWS}
 app.COMMANDS["Files"]["export-in-test"] = ("exporting:export", "")
+file, _, by = os.environ.get("STRIKE", "").partition(" ")
+replace = pathlib.Path.replace
+def replace_and_strike(path, target):
+    made = replace(path, target)
+    if pathlib.Path(target).name == file:
+        os.kill(os.getpid(), int(by))
+    return made
+pathlib.Path.replace = replace_and_strike
 app.main()
 """
 
@@ -89,7 +98,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages and parts of few rows, that do not end together; no test cuts the power."""
     monkeypatch.setattr(exporting, "PART_ROWS", PART_ROWS)
     monkeypatch.setattr(os, "fsync", lambda _file: None)
-    for module in (paging, events, exporting):
+    for module in (tables, events, exporting):
         monkeypatch.setattr(module, "PAGE_ROWS", 2)
 
 
@@ -256,33 +265,27 @@ def test_an_export_killed_again_and_again_comes_to_its_end(service: Service, tmp
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
 
 
-def command(tmp_path: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """The command in a process of its own."""
+def command(tmp_path: Path, *arguments: str, strike: str = "") -> "subprocess.Popen[str]":
+    """The command in a process of its own, which a signal may strike after a file."""
     given = [sys.executable, "-c", COMMAND, "export-in-test", *arguments]
+    own = environment(tmp_path, {"STRIKE": strike})
     return subprocess.Popen(
-        given, cwd=ROOT, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        given, cwd=ROOT, env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
 @pytest.mark.process
-def struck(exporting: "subprocess.Popen[str]", by: signal.Signals, at: Path) -> tuple[int, str]:
-    """Send a process a signal once it has made a file: how it ended, and what it said."""
-    while not at.exists() and exporting.poll() is None:
-        time.sleep(0.001)
-    exporting.send_signal(by)
-    _, said = exporting.communicate(timeout=60)
-    return exporting.returncode, said
-
-
 def test_kill_and_ctrl_c_leave_what_is_done_and_it_goes_on(service: Service, tmp_path: Path) -> None:
     """SIGKILL in the midst, then SIGINT (exit status 130), then to the end: the same as in one go."""
-    for number in range(300):
+    for number in range(30):
         one_more(service, number)
     killed = ("events", "--to", str(tmp_path / "killed"), "--json")
-    assert struck(command(tmp_path, *killed), signal.SIGKILL, tmp_path / "killed/part-00003.jsonl")[0] == -9
+    first = command(tmp_path, *killed, strike=f"part-00003.jsonl {signal.SIGKILL}")
+    assert (first.communicate(timeout=60), first.returncode)[1] == -signal.SIGKILL
     assert not json.loads((tmp_path / "killed/manifest.json").read_bytes())["complete"]
-    status, said = struck(command(tmp_path, *killed), signal.SIGINT, tmp_path / "killed/part-00009.jsonl")
-    assert (status, "run the same command again" in said) == (130, True), said
+    second = command(tmp_path, *killed, strike=f"part-00006.jsonl {signal.SIGINT}")
+    _, said = second.communicate(timeout=60)
+    assert (second.returncode, "run the same command again" in said) == (130, True), said
     ended = command(tmp_path, *killed)
     printed, _ = ended.communicate(timeout=60)
     assert ended.returncode == 0

@@ -6,7 +6,7 @@ import pytest
 
 from application.commands.facts import PurchaseCommand, read_fact
 from domain.errors import FactRefused
-from infrastructure.inbound.files.byte_lines import LINE_LIMIT
+from infrastructure.inbound.files.byte_source import LINE_LIMIT
 from tests.support.fact_files import HEADER, opened, rows_of, told
 
 

@@ -15,7 +15,7 @@ import pytest
 import zstandard
 
 from infrastructure.inbound.files import FactFile, UnreadableFile, open_facts
-from infrastructure.inbound.files.byte_lines import LINE_LIMIT
+from infrastructure.inbound.files.byte_source import LINE_LIMIT
 from tests.support.fact_files import (
     COMMANDS,
     FACTS,

@@ -14,7 +14,7 @@ from application.commands.facts import read_fact
 from application.instants import BadTime
 from domain.errors import FactRefused
 from infrastructure.inbound.files import Raw
-from infrastructure.inbound.files.byte_lines import LINE_LIMIT
+from infrastructure.inbound.files.byte_source import LINE_LIMIT
 from tests.support.fact_files import FACTS, PURCHASE, as_parquet, commands_of, opened, refusal, rows_of, told
 
 

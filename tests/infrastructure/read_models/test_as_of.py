@@ -31,10 +31,10 @@ from projections.campaign_report.as_of import ReportHistory
 from projections.campaign_report.changes import Change
 from projections.campaign_report.counts import CampaignThen, Counts
 from projections.campaign_report.reading import CampaignReport, load_report
-from projections.engine.columns import EXACT
 from projections.engine.generations import checkpoints
 from projections.engine.projection import Projection, UnreadableLog
 from projections.engine.projector import Progress
+from projections.engine.tables import EXACT
 from projections.recipients import RECIPIENTS
 from projections.series import SERIES
 from tests.domain.journey.test_journey_laws import plans
@@ -400,7 +400,7 @@ def test_a_decision_without_a_fact_before_it_is_damage(service: Service) -> None
         last = history.log.last_position(history.connection)
         one, other = history.log.of_campaign(history.connection, 0, last, [Received], GROUP, "Sale")
         elsewhere = msgspec.structs.replace(one, stream_id=other.stream_id)
-        with pytest.raises(UnreadableLog, match="no fact stands before the decision"):
+        with pytest.raises(UnreadableLog, match="no fact comes before the decision"):
             history.log.cause(history.connection, elsewhere)
 
 

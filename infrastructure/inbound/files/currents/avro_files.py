@@ -1,13 +1,31 @@
 """Currents' Avro files: each has one type of event, which its folder, its schema or its name tells."""
 
+import struct
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import IO, Any, cast
 
-from infrastructure.inbound.files.compression import CorruptData
+from infrastructure.inbound.files.byte_source import CorruptData
 from infrastructure.inbound.files.currents.events import Event, event_type
-from infrastructure.inbound.files.currents.floats import exact
 from infrastructure.inbound.files.currents.peeked_source import PeekedSource
 from infrastructure.inbound.files.fact_rows import UnreadableFile
+
+_FLOAT_32 = struct.Struct("<f")
+_DIGITS_OF_32_BITS = 9
+"""With so many digits, no two floats of 32 bits are the same."""
+_LARGE = 1e30
+
+
+def exact(value: float, *, narrow: bool) -> Decimal:
+    """The shortest decimal of this float, of 32 bits if `narrow`: up to 6 digits it is what its sender wrote."""
+    # A large float, rounded up, may exceed 32 bits; infinity and NaN have no digits.
+    if narrow and abs(value) < _LARGE:
+        for digits in range(1, _DIGITS_OF_32_BITS + 1):
+            text = f"{value:.{digits}g}"
+            if _FLOAT_32.unpack(_FLOAT_32.pack(float(text)))[0] == value:
+                return Decimal(text)
+    return Decimal(repr(value))
+
 
 MAGIC = b"Obj\x01"
 
@@ -43,15 +61,16 @@ def read_events(source: PeekedSource) -> Iterator[Event]:
         records = reader(cast(IO[bytes], _Bytes(source)))
         schema = records.writer_schema
     except Exception as error:
-        message = f"this is no Avro file that can be read ({_said(error)}); get it again"
-        raise UnreadableFile(source.path, message) from error
+        raise UnreadableFile(
+            source.path, f"this is no Avro file that can be read ({_said(error)}); get it again"
+        ) from error
     kind = event_type(source.path) or event_type(_full_name(schema))
     if kind is None:
-        message = (
+        raise UnreadableFile(
+            source.path,
             "the type of its events is unknown: keep the folder event_type=... that Currents put it in, "
-            "or name it after them, such as users.messages.email.Send.avro"
+            "or name it after them, such as users.messages.email.Send.avro",
         )
-        raise UnreadableFile(source.path, message)
     return _events(source, iter(records), kind, _narrow(schema))
 
 
@@ -64,8 +83,11 @@ def _events(
         try:
             record = next(records, None)
         except Exception as error:
-            message = f"the data is damaged ({_said(error)}); what comes before is taken: get the file again"
-            raise UnreadableFile(source.path, message, line=number) from error
+            raise UnreadableFile(
+                source.path,
+                f"the data is damaged ({_said(error)}); what comes before is taken: get the file again",
+                line=number,
+            ) from error
         if record is None:
             return
         if not isinstance(record, dict):

@@ -13,8 +13,7 @@ from domain.errors import FactRefused
 from domain.instants import from_microseconds
 from infrastructure.inbound.ecommerce.braze import is_of_order, read_order_event
 from infrastructure.inbound.ecommerce.products import without_nothing
-from infrastructure.inbound.files.fact_rows import Reread
-from infrastructure.inbound.files.json_lines import read_properties, refuse_unstorable
+from infrastructure.inbound.files.fact_rows import Reread, read_properties, refuse_unstorable
 
 Sent = Mapping[str, Any]
 Event = tuple[int, str | None, dict[str, Any] | FactRefused]

@@ -5,12 +5,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from domain.errors import FactRefused
-from infrastructure.inbound.files.byte_lines import Overlong, read_lines, too_long
-from infrastructure.inbound.files.compression import CorruptData
+from infrastructure.inbound.files.byte_source import CorruptData, Overlong, read_lines, too_long
 from infrastructure.inbound.files.currents.events import Event, event_type
 from infrastructure.inbound.files.currents.peeked_source import PeekedSource
-from infrastructure.inbound.files.fact_rows import UnreadableFile, without_context
-from infrastructure.inbound.files.json_lines import LEVELS, read_json, read_object
+from infrastructure.inbound.files.fact_rows import (
+    LEVELS,
+    UnreadableFile,
+    read_json,
+    read_object,
+    without_context,
+)
 
 _DOCUMENT_BYTES = 64 * 1024 * 1024
 """The most bytes of a document: it is read whole."""
@@ -40,11 +44,11 @@ def _of_lines(source: PeekedSource) -> Iterator[tuple[int, dict[str, Any] | Fact
 def _of_document(source: PeekedSource) -> Iterator[tuple[int, dict[str, Any] | FactRefused]]:
     try:
         text = _whole(source).decode("utf-8-sig").strip()
-        is_list = text.startswith("[")
-        value = read_object(f'{{"events":{text}}}' if is_list else text, levels=LEVELS + 2)
+        value = read_object(f'{{"events":{text}}}' if text.startswith("[") else text, levels=LEVELS + 2)
     except (FactRefused, CorruptData, OSError, UnicodeDecodeError) as error:
-        message = f"the document cannot be read ({error}); correct it, or write an event a line"
-        raise UnreadableFile(source.path, message) from error
+        raise UnreadableFile(
+            source.path, f"the document cannot be read ({error}); correct it, or write an event a line"
+        ) from error
     yield from enumerate(_list_events(value), 1)
 
 
@@ -53,8 +57,9 @@ def _whole(source: PeekedSource) -> bytes:
     for chunk in source.read_chunks():
         text += chunk
         if len(text) > _DOCUMENT_BYTES:
-            message = f"a document has at most {_DOCUMENT_BYTES:,} bytes; write an event a line"
-            raise UnreadableFile(source.path, message)
+            raise UnreadableFile(
+                source.path, f"a document has at most {_DOCUMENT_BYTES:,} bytes; write an event a line"
+            )
     source.plain_bytes += len(text)
     return bytes(text)
 

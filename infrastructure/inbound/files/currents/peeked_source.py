@@ -4,9 +4,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator
 from itertools import chain
 
-from infrastructure.inbound.files.byte_lines import LINE_LIMIT
-from infrastructure.inbound.files.byte_source import ByteSource
-from infrastructure.inbound.files.compression import CorruptData
+from infrastructure.inbound.files.byte_source import LINE_LIMIT, ByteSource, CorruptData
 from infrastructure.inbound.files.fact_rows import UnreadableFile
 
 _LOOKED_AT = 16
