@@ -17,7 +17,7 @@ SPREAD := --numprocesses=auto --dist=worksteal
 ADDED := process or second_database
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test test-all check format bench soak pictures api lock clean
+.PHONY: help setup dev demo test test-all check format bench mutants soak pictures api lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ format: $(DEV) ## sort imports and format
 bench: $(DEV) ## measure; SIZE=full for the large runs
 	@$(BIN)/python -m benchmarks
 
+mutants: $(DEV) ## change each rule of journeys a little and see that a test fails; about an hour on two cores
+	@$(BIN)/mutmut run
+	@$(BIN)/mutmut results
+
 soak: $(DEV) ## simulate the test that decides over its full grid, about 5 minutes on two cores
 	@$(BIN)/python -m benchmarks.soak
 
@@ -71,7 +75,7 @@ lock: $(BIN)/python ## pin the newest releases, with hashes, in requirements*.lo
 		--no-emit-index-url --custom-compile-command "make lock" benchmarks/peers.in --output-file benchmarks/peers.lock
 
 clean: ## remove .venv, caches and what was built
-	rm -rf $(VENV) .venv-peers build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-peers mutants build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
