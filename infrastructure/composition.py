@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from application.commands.intake import Intake
     from application.queries.assignments import Assignments
     from application.queries.explanation import Explanations
-    from infrastructure.inbound.earlier import Earlier
+    from infrastructure.inbound.earlier_version import Earlier
     from infrastructure.inbound.importing import Import, Rejected
 
 
@@ -88,7 +88,7 @@ class Service:
     @cached_property
     def earlier(self) -> "Earlier":
         """Knows what earlier versions recorded."""
-        from infrastructure.inbound.earlier import Earlier  # noqa: PLC0415
+        from infrastructure.inbound.earlier_version import Earlier  # noqa: PLC0415
 
         return Earlier(self.database, self.ledger)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, StringConstraints, ValidationInfo
 
-from application.instants import read_instant
+from application.reading_instants import read_instant
 from domain import app_version, money
 from domain.errors import BadMoney, DomainError, FactRefused
 

@@ -26,10 +26,10 @@ from infrastructure.archive.parquet_files import open_engine, read_rows
 from infrastructure.database import Database
 from infrastructure.database.dialect import cursor
 from infrastructure.database.schema import events
+from infrastructure.event_store.adopting import adopt_app_groups
 from infrastructure.event_store.codec import TOPICS, UnreadableEvent
 from infrastructure.event_store.reading import HASH_DIFFERS, Row, is_intact, last_position
 from infrastructure.event_store.recorder import Recorder, WriteTransaction
-from infrastructure.event_store.upgrading import adopt_app_groups
 
 _TRIES = 5
 """How often an archive is read again from its beginning if runs replace its files meanwhile."""

@@ -18,8 +18,8 @@ from infrastructure.archive.batches import View, open_view, read_events
 from infrastructure.archive.manifest import BadArchive
 from infrastructure.audit import read_model_rows as read_models
 from infrastructure.audit.archive_files import EventFiles, fetch_event_files
-from infrastructure.audit.comparing import compare
 from infrastructure.audit.definitions import DEFINING, read_definitions
+from infrastructure.audit.differing import compare
 from infrastructure.audit.duckdb_engine import DuckDB, fill_log
 from infrastructure.audit.judging import SHOWN, Range, cut_ranges, judge
 from infrastructure.audit.outcome import AuditResult, Judged

@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from application.instants import BadTime, read_instant
+from application.reading_instants import BadTime, read_instant
 
 REFUSED = 1
 UNREADABLE = 2

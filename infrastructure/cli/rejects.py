@@ -14,7 +14,7 @@ from infrastructure.cli.console import out, print_json, print_table, shown
 from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import SOME_REJECTED, AppGroupOption, DatabaseOption, JsonOption, instant
 from infrastructure.composition import Service
-from infrastructure.inbound import earlier, rejects
+from infrastructure.inbound import earlier_version, rejects
 from infrastructure.inbound.files.fact_rows import read_object, without_context
 from infrastructure.inbound.rejects import Reject
 
@@ -161,8 +161,8 @@ def _again(service: Service, app_group: str, page: list[Reject]) -> tuple[Counte
     known = service.earlier.find_parts_of_orders(app_group, sent) | service.earlier.find_answers(
         app_group, sent
     )
-    outcome = service.intake.record(app_group, earlier.select_new(sent, known), stamp())
-    answers = earlier.merge_answers(sent, known, outcome.answers)
+    outcome = service.intake.record(app_group, earlier_version.select_new(sent, known), stamp())
+    answers = earlier_version.merge_answers(sent, known, outcome.answers)
     tried = {
         each.reject_id: answer
         for place, (each, was, answer) in enumerate(zip(page, sent, answers, strict=True))

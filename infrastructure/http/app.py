@@ -39,7 +39,7 @@ from infrastructure.http import (
 )
 from infrastructure.http.access import Access
 from infrastructure.http.braze import routes as braze
-from infrastructure.http.idempotency_keys import IdempotencyKeys
+from infrastructure.http.idempotency_store import IdempotencyKeys
 from infrastructure.http.problems import Problem
 from infrastructure.http.segment import routes as segment
 from infrastructure.http.settings import HttpSettings

@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from application.commands.properties import canonical
 from domain.errors import DomainError
-from infrastructure.http.idempotency_keys import IdempotencyKeys
+from infrastructure.http.idempotency_store import IdempotencyKeys
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import new_command_id
 

@@ -8,7 +8,6 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 
-from application.instants import BadTime, read_instant
 from application.queries.reads import AskedCampaign, Days, Instants
 from application.queries.report import (
     MOST_CHANGES,
@@ -18,6 +17,7 @@ from application.queries.report import (
     read_report_as_of,
     read_report_of_days,
 )
+from application.reading_instants import BadTime, read_instant
 from infrastructure.http import report_shapes, schemas
 from infrastructure.http.problems import Problem
 from infrastructure.http.reports import CampaignQuestions, Questions, read_day, respond_report

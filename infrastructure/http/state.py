@@ -22,10 +22,10 @@ from infrastructure.access.keys import Scope
 from infrastructure.database import Database
 from infrastructure.event_store.log import EventLog
 from infrastructure.http.access import Access, Caller
-from infrastructure.http.idempotency_keys import IdempotencyKeys
+from infrastructure.http.idempotency_store import IdempotencyKeys
 from infrastructure.http.problems import Problem
 from infrastructure.http.settings import HttpSettings
-from infrastructure.inbound.earlier import Earlier
+from infrastructure.inbound.earlier_version import Earlier
 from infrastructure.inbound.queue import FactQueue
 from infrastructure.outbound.feed import Feed
 from infrastructure.outbound.webhooks.administration import Webhooks

@@ -20,7 +20,7 @@ from infrastructure.http import metrics
 from infrastructure.http.access import Caller
 from infrastructure.http.problems import FAILURES, Problem
 from infrastructure.http.state import State, new_command_id
-from infrastructure.inbound import earlier, rejects
+from infrastructure.inbound import earlier_version, rejects
 from infrastructure.inbound.queue import Closed, Full
 from infrastructure.inbound.rejects import Refusal
 
@@ -92,8 +92,8 @@ async def take(state: State, caller: Caller, facts: Sequence[Read], source: str)
     known: dict[int, Answer] = {}
     if not state.earlier.is_new(caller.app_group):
         known = await asyncio.to_thread(state.earlier.find_answers, caller.app_group, facts)
-    outcome = await _record(state, caller, earlier.select_new(facts, known))
-    answers = earlier.merge_answers(facts, known, outcome.answers)
+    outcome = await _record(state, caller, earlier_version.select_new(facts, known))
+    answers = earlier_version.merge_answers(facts, known, outcome.answers)
     for (verdict, code), facts_of in Counter((answer.verdict, answer.code) for answer in answers).items():
         metrics.FACTS.labels(source, verdict.value, code).inc(facts_of)
     if rounded := sum(each.rounded for each in facts):

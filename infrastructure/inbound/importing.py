@@ -17,7 +17,7 @@ from application.commands.intake import Answer, Intake, Outcome, Verdict
 from application.commands.values import Notes
 from domain.errors import FactRefused
 from infrastructure.access.operator import stamp
-from infrastructure.inbound.earlier import Earlier, merge_answers, read_leniently, select_new
+from infrastructure.inbound.earlier_version import Earlier, merge_answers, read_leniently, select_new
 from infrastructure.inbound.files import FactFile, Raw, open_facts
 from infrastructure.inbound.files.fact_rows import Reread
 from infrastructure.process.garbage import less_garbage_collection

@@ -24,7 +24,7 @@ from fastapi import FastAPI
 from prometheus_client.multiprocess import mark_process_dead
 
 from infrastructure import logging
-from infrastructure.http.protocol import BoundedProtocol
+from infrastructure.http.connection_bounds import BoundedProtocol
 from infrastructure.http.settings import HttpSettings
 from infrastructure.outbound.webhooks.settings import WebhookSettings, webhook_settings
 from infrastructure.process.garbage import less_garbage_collection

@@ -17,7 +17,7 @@ from infrastructure.access import keys
 from infrastructure.access.keys import Scope
 from infrastructure.composition import Service
 from infrastructure.http.app import create
-from infrastructure.http.protocol import BoundedProtocol
+from infrastructure.http.connection_bounds import BoundedProtocol
 from infrastructure.http.settings import HttpSettings
 from infrastructure.read_models.worker import ProjectionWorker
 from tests.support.ledgers import GROUP, open_ledger

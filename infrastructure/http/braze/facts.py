@@ -14,7 +14,7 @@ from application.commands.values import is_nobody
 from domain.errors import BadMoney, FactRefused
 from domain.instants import printed
 from infrastructure.http.taking import Read, read
-from infrastructure.inbound.earlier import read_leniently
+from infrastructure.inbound.earlier_version import read_leniently
 from infrastructure.inbound.ecommerce.braze import is_of_order, read_order_event
 from infrastructure.inbound.files.fact_rows import read_json, without_context
 

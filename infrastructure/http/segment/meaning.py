@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from domain.errors import FactRefused
-from infrastructure.http.segment import earlier, events, orders
+from infrastructure.http.segment import earlier_messages, events, orders
 from infrastructure.http.segment.calls import MESSAGE_BYTES, Call
 from infrastructure.http.segment.messages import Message, Origin, read_mapping
 from infrastructure.http.taking import Read, read
@@ -38,7 +38,10 @@ def interpret_call(call: Call, origin: Origin) -> Meaning:
             found.ignored[message.kind] += 1
         else:
             found.facts.append(
-                replace(_read_fact(message, len(raw)), earlier=partial(earlier.read_facts, message, len(raw)))
+                replace(
+                    _read_fact(message, len(raw)),
+                    earlier=partial(earlier_messages.read_facts, message, len(raw)),
+                )
             )
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet, types
 
-from application.instants import BadTime
+from application.reading_instants import BadTime
 from domain.errors import FactRefused
 from domain.instants import from_microseconds
 from infrastructure.inbound.files.byte_source import LINE_LIMIT, ByteSource, too_long

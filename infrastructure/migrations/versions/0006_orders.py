@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from infrastructure.event_store.upgrading import adopt_app_groups
+from infrastructure.event_store.adopting import adopt_app_groups
 
 revision = "0006"
 down_revision = "0005"

@@ -32,7 +32,8 @@ from infrastructure.outbound.webhooks.queues import (
     count_waiting,
     find_due,
 )
-from infrastructure.outbound.webhooks.sending import Answer, Sender, plan_retry
+from infrastructure.outbound.webhooks.retries import plan_retry
+from infrastructure.outbound.webhooks.sending import Answer, Sender
 from infrastructure.outbound.webhooks.settings import WebhookSettings
 from infrastructure.outbound.webhooks.signing import sign
 from projections.engine.projection import UnreadableLog

@@ -1,20 +1,16 @@
-"""One call of a webhook, and what the answer means: that the event is sent again, or that its queue is parked instead.
+"""One call of a webhook, and what its answer says.
 
 The time that a call takes and the bytes that are read are bounded.
 """
 
 import asyncio
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import httpcore
-import structlog
 
 from infrastructure.outbound.webhooks.addresses import CALLED, Names, PrivateAddress, PublicBackend
-from infrastructure.outbound.webhooks.hooks import MICROSECONDS, clock
-from infrastructure.outbound.webhooks.queues import Due, Failure
 from infrastructure.outbound.webhooks.settings import WebhookSettings
 
 _MOST_READ = 16 * 1024
@@ -91,30 +87,3 @@ def _read_answer(response: httpcore.Response, url: str) -> Answer:
     asked = next((value for name, value in response.headers if name.lower() == b"retry-after"), b"")
     pause = min(int(asked), _LONGEST_RETRY_AFTER) if asked.isdigit() and len(asked) < 10 else 0
     return Answer(reason, pause=pause)
-
-
-log = structlog.get_logger()
-
-_FACTOR = 3
-_MOST_FACTORS = 40
-"""After so many factors every pause is the longest one; many more would overflow a float."""
-
-_random = secrets.SystemRandom()
-
-
-def plan_retry(turn: Due, answer: Answer, settings: WebhookSettings, *, first: bool) -> Failure:
-    """Decide when to send an event again, or to park its queue; only the `first` of a turn has failed before."""
-    now = clock()
-    attempts = (turn.attempts if first else 0) + 1
-    since = (turn.failing_since if first else None) or now
-    factors = min(attempts - 1, _MOST_FACTORS)
-    pause = min(settings.longest_pause_seconds, settings.first_pause_seconds * _FACTOR**factors)
-    # At random, so that events that failed together are not all sent together again.
-    pause = max(pause * _random.uniform(0.5, 1.0), answer.pause)
-    spent = attempts >= settings.attempts or now - since >= settings.budget_seconds * MICROSECONDS
-    parked = spent and not answer.gone
-    log.warning(
-        "webhook.failed", webhook=turn.webhook_id, reason=answer.reason, attempts=attempts, parked=parked
-    )
-    next_at = now + int(pause * MICROSECONDS)
-    return Failure(str(answer.reason), attempts, since, next_at, now if parked else None, answer.gone)

@@ -29,10 +29,10 @@ from infrastructure.access import keys
 from infrastructure.access.keys import Scope
 from infrastructure.database.failures import Busy
 from infrastructure.database.schema import kept_aside
-from infrastructure.http import access, bodies, protocol
+from infrastructure.http import access, bodies, connection_bounds
 from infrastructure.http import app as app_module
 from infrastructure.http.idempotency import Answer, once
-from infrastructure.http.idempotency_keys import IdempotencyKeys
+from infrastructure.http.idempotency_store import IdempotencyKeys
 from infrastructure.http.not_numbers import decode_with
 from infrastructure.inbound import rejects
 from infrastructure.inbound.queue import FactQueue
@@ -871,7 +871,7 @@ def test_a_connection_that_says_nothing_or_too_much_is_let_go(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has ten seconds and 64 KB to say what it wants."""
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connection_bounds, "HEAD_SECONDS", 0.3)
     host, port = api.url.removeprefix("http://").split(":")
     for said in (b"", b"GET / HTTP/1.1\r\nX-More: "):
         with socket.create_connection((host, int(port)), timeout=10) as held:

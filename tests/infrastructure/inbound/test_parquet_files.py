@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from application.commands.facts import read_fact
-from application.instants import BadTime
+from application.reading_instants import BadTime
 from domain.errors import FactRefused
 from infrastructure.inbound.files import Raw
 from infrastructure.inbound.files.byte_source import LINE_LIMIT

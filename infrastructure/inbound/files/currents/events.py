@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from application.instants import BadTime
+from application.reading_instants import BadTime
 from domain import app_version
 from domain.errors import FactRefused
 from domain.instants import from_microseconds
