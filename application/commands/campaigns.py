@@ -47,7 +47,7 @@ class Campaigns:
             _refuse_repeated([each.id for each in stated])
             for place, each in enumerate(stated):
                 campaign = unit.aggregates.campaign(command.app_group, each.id)
-                with _placed_in(f"campaigns[{place}]"):
+                with _add_place(f"campaigns[{place}]"):
                     change = _apply(group, campaign, each)
                 campaigns.append(campaign)
                 applied.append(Applied(each.id, change, campaign.status.value))
@@ -126,7 +126,7 @@ def _bring_to(group: AppGroup, command: AppGroupCommand) -> None:
 
 
 @contextmanager
-def _placed_in(place: str) -> Iterator[None]:
+def _add_place(place: str) -> Iterator[None]:
     """Put the place of a campaign before the place of what is refused in it."""
     try:
         yield

@@ -46,7 +46,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"
 Deadline = Annotated[int, BeforeValidator(read_deadline)]
 
 
-def _sorted(app_ids: list[str] | None) -> tuple[str, ...]:
+def _sort(app_ids: list[str] | None) -> tuple[str, ...]:
     """Each app once, sorted: their order means nothing."""
     return tuple(sorted(set(app_ids or ())))
 
@@ -66,7 +66,7 @@ class StartsSessionCommand(Command):
 
     def conversion_event(self) -> ConversionEvent:
         """As the domain has it."""
-        return StartsSession(self.deadline, _sorted(self.app_ids))
+        return StartsSession(self.deadline, _sort(self.app_ids))
 
 
 class MakesPurchaseCommand(Command):
@@ -102,7 +102,7 @@ class UpgradesAppCommand(Command):
 
     def conversion_event(self) -> ConversionEvent:
         """As the domain has it."""
-        return UpgradesApp(self.deadline, _sorted(self.app_ids))
+        return UpgradesApp(self.deadline, _sort(self.app_ids))
 
 
 AnyConversionEventCommand = Annotated[

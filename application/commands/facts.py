@@ -243,7 +243,7 @@ def read_fact(raw: object, notes: Notes | None = None) -> FactCommand:
     """The command in a mapping of plain values; raises FactRefused with its code and place."""
     notes = Notes() if notes is None else notes
     try:
-        command = _validated(raw, notes)
+        command = _validate(raw, notes)
     except ValidationError as error:
         raise refuse(error.errors(include_url=False, include_context=False)) from None
     except FactRefused:
@@ -257,7 +257,7 @@ def read_fact(raw: object, notes: Notes | None = None) -> FactCommand:
     return command
 
 
-def _validated(raw: object, notes: Notes) -> FactCommand:
+def _validate(raw: object, notes: Notes) -> FactCommand:
     rounded = notes.rounded
     try:
         return _ADAPTER.validate_python(raw, context=notes)

@@ -38,7 +38,7 @@ def refuse(errors: list[ErrorDetails], nested: int = 1) -> FactRefused:
         return FactRefused(_WORDS[errors[0]["type"]], code="malformed", place="type")
     unknown = next((error for error in errors if error["type"] == "extra_forbidden"), None)
     error = unknown or errors[0]
-    said = _said(error)
+    said = _describe(error)
     place = ".".join(str(step) for step in error["loc"][nested:])[:_SHOWN]
     if unknown:
         said = "a fact of this type has no such field" if nested else "there is no such field"
@@ -46,7 +46,7 @@ def refuse(errors: list[ErrorDetails], nested: int = 1) -> FactRefused:
     return FactRefused(message, place=place, code="unknown_field" if unknown else "malformed")
 
 
-def _said(error: ErrorDetails) -> str:
+def _describe(error: ErrorDetails) -> str:
     """What was wrong, in words of whoever sends facts."""
     if error["type"] == "string_type" and is_id(error["loc"][-1]):
         number = isinstance(error["input"], int | float | Decimal) and not isinstance(error["input"], bool)

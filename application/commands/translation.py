@@ -74,7 +74,7 @@ class Translation:
     def fact(self, command: FactCommand, loaded: LoadedJourney) -> Stated:
         """The fact that a command states; raises DomainError where the app group or the campaign does not allow it."""
         fact, text = self._stated(command, loaded)
-        if filled := _filled(command, fact):
+        if filled := _fill(command, fact):
             fact = msgspec.structs.replace(fact, filled=tuple(sorted(filled)))
         return fact, text
 
@@ -109,7 +109,7 @@ class Translation:
                 return OrderCancelled(command.id, command.at, command.order_id, command.name), None
             case VoidCommand():
                 text = None if command.reason is None else canonical(command.reason)
-                return Void(command.id, command.at, command.fact_id, _sealed(key, text)), text
+                return Void(command.id, command.at, command.fact_id, _seal(key, text)), text
         raise TypeError(type(command).__name__)
 
     def _definition(self, campaign_id: str) -> Definition:
@@ -136,7 +136,7 @@ class Translation:
             command.quantity,
             command.app_id,
             command.app_version,
-            _sealed(loaded.key, text),
+            _seal(loaded.key, text),
         )
         return fact, text
 
@@ -158,7 +158,7 @@ class Translation:
             command.name,
             command.app_id,
             command.app_version,
-            _sealed(loaded.key, text),
+            _seal(loaded.key, text),
         )
         return fact, text
 
@@ -178,7 +178,7 @@ class Translation:
         self._check_app(command.app_id)
         text = None if command.properties is None else canonical(command.properties)
         fact = CustomEvent(
-            command.id, command.at, command.name, command.app_id, command.app_version, _sealed(key, text)
+            command.id, command.at, command.name, command.app_id, command.app_version, _seal(key, text)
         )
         return fact, text
 
@@ -197,7 +197,7 @@ def _lines(lines: Sequence[OrderLineCommand] | None) -> tuple[OrderLine, ...]:
     return found
 
 
-def _filled(command: FactCommand, fact: AnyFact) -> frozenset[str]:
+def _fill(command: FactCommand, fact: AnyFact) -> frozenset[str]:
     """The fields that were filled in by default (R13)."""
     if not (isinstance(fact, Sale) and isinstance(command, PurchaseCommand | OrderCommand)):
         return command.defaults
@@ -205,5 +205,5 @@ def _filled(command: FactCommand, fact: AnyFact) -> frozenset[str]:
     return command.defaults | {"currency"} if is_default else command.defaults
 
 
-def _sealed(key: bytes, text: str | None) -> str | None:
+def _seal(key: bytes, text: str | None) -> str | None:
     return None if text is None else seal(key, text)

@@ -87,19 +87,19 @@ def read_quantity(value: object) -> int:
 
 def _money(name: str) -> Callable[[object, ValidationInfo], Decimal]:
     def read(value: object, info: ValidationInfo) -> Decimal:
-        with _placed(name):
+        with _add_place(name):
             return read_money(value, info.context)
 
     return read
 
 
 def _quantity(value: object) -> int:
-    with _placed("quantity"):
+    with _add_place("quantity"):
         return read_quantity(value)
 
 
 @contextmanager
-def _placed(name: str) -> Iterator[None]:
+def _add_place(name: str) -> Iterator[None]:
     """Name the field in a refusal of its value."""
     try:
         yield
@@ -119,7 +119,7 @@ def _version(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
         return value
     notes: Notes = info.context  # type: ignore[assignment]
-    with _placed("app version"):
+    with _add_place("app version"):
         return app_version.check_text(value) if notes.lenient else app_version.check(value)
 
 

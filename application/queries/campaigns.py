@@ -54,7 +54,7 @@ def list_campaigns(
 
 def campaign_as_json(campaign: Campaign) -> dict[str, Any]:
     """A campaign with what follows from its conversions."""
-    return _stated(campaign) | {
+    return _describe(campaign) | {
         "conversion_events": [
             event_as_json(index, event) | _as_filed(event)
             for index, event in enumerate(campaign.conversion_events)
@@ -65,13 +65,13 @@ def campaign_as_json(campaign: Campaign) -> dict[str, Any]:
 
 def campaign_as_filed(campaign: Campaign) -> dict[str, Any]:
     """The same, with variants and conversion events in the shape of a campaign file: they can be sent back."""
-    return _stated(campaign) | {
+    return _describe(campaign) | {
         "variants": _variants(campaign),
         "conversion_events": [_as_filed(each) for each in campaign.conversion_events],
     }
 
 
-def _stated(campaign: Campaign) -> dict[str, Any]:
+def _describe(campaign: Campaign) -> dict[str, Any]:
     return {
         "app_group": campaign.app_group,
         "id": campaign.campaign_id,

@@ -50,12 +50,12 @@ class FigureChange:
             "index": self.index,
             "letter": None if self.index is None else LETTERS[self.index],
             "currency": self.currency,
-            "before": self._stated(self.before),
-            "after": self._stated(self.after),
-            "difference": self._stated(self.difference),
+            "before": self._describe(self.before),
+            "after": self._describe(self.after),
+            "difference": self._describe(self.difference),
         }
 
-    def _stated(self, value: Value) -> Any:  # noqa: ANN401
+    def _describe(self, value: Value) -> Any:  # noqa: ANN401
         return money.printed(value, str(self.currency)) if isinstance(value, Decimal) else value
 
 

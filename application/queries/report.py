@@ -124,7 +124,7 @@ def read_difference(
     if not 0 <= limit <= MOST_CHANGES:
         raise BadQuestion(f"limit is 0 to {MOST_CHANGES:,}", code="bad_limit", place="limit")
     if clock == "occurred":
-        return ReportDifference(_occurred_between(asked, between, limit), between, clock)
+        return ReportDifference(_compare_occurred(asked, between, limit), between, clock)
     with asked.reads.recorded() as connection:
         history = _history(asked, connection)
         found = history.difference(history.position(between.first), history.position(between.last), limit)
@@ -151,7 +151,7 @@ def read_report_of_days(asked: AskedCampaign, days: Days) -> ReportOfDays:
     return ReportOfDays(campaign.report(_counts(found), position), days, found.time_zone)
 
 
-def _occurred_between(asked: AskedCampaign, between: Instants, limit: int) -> Difference:
+def _compare_occurred(asked: AskedCampaign, between: Instants, limit: int) -> Difference:
     with _known_now(asked) as (history, campaign, position):
         named = (history.connection, *asked.key)
         before, after = (

@@ -109,7 +109,7 @@ class ExperimentResults:
             "worse": list(decision.worse),
             "compared": decision.compared if decision.comparisons else None,
             "comparisons": msgspec.to_builtins(decision.comparisons),
-            "declared": _declared(self.snapshot.campaign),
+            "declared": _find_declared(self.snapshot.campaign),
         }
 
     def evidence(self) -> WinnerEvidence:
@@ -235,7 +235,7 @@ def _by_period(found: Counted, periods: Sequence[Period], index: int) -> Periods
     ]
 
 
-def _declared(campaign: Campaign) -> dict[str, Any] | None:
+def _find_declared(campaign: Campaign) -> dict[str, Any] | None:
     """The declared winner of a campaign, with its evidence."""
     if campaign.winner is None:
         return None

@@ -33,7 +33,7 @@ def incremental_conversions(
     interval, rate, other = proportions.difference(variant, against, confidence), variant.rate, against.rate
     if interval is None or rate is None or other is None:
         return None
-    return IncrementalConversions((rate - other) * variant.recipients, _scaled(interval, variant.recipients))
+    return IncrementalConversions((rate - other) * variant.recipients, _scale(interval, variant.recipients))
 
 
 def incremental_revenue(variant: Sums, against: Sums, confidence: float = 0.95) -> IncrementalRevenue | None:
@@ -47,9 +47,9 @@ def incremental_revenue(variant: Sums, against: Sums, confidence: float = 0.95) 
     interval = means.difference(variant, against, confidence)
     return IncrementalRevenue(
         variant.total - against.mean * variant.recipients,
-        None if interval is None else _scaled(interval, variant.recipients),
+        None if interval is None else _scale(interval, variant.recipients),
     )
 
 
-def _scaled(interval: Interval, recipients: int) -> Interval:
+def _scale(interval: Interval, recipients: int) -> Interval:
     return Interval(interval.low * recipients, interval.high * recipients)

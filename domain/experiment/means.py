@@ -78,7 +78,7 @@ def difference(variant: Sums, against: Sums, confidence: float = 0.95) -> Interv
     freedom; none below two recipients in either, or where either spent all the same: that says nothing of the spread.
     Source: Welch (1947), Satterthwaite (1946).
     """
-    compared = _compared(variant, against)
+    compared = _compare(variant, against)
     return None if compared is None else _around(*compared, confidence)
 
 
@@ -89,14 +89,14 @@ def welch(variant: Sums, against: Sums) -> Welch | None:
     Source: Welch (1947), "The generalization of Student's problem when several different population variances are
     involved".
     """
-    compared = _compared(variant, against)
+    compared = _compare(variant, against)
     if compared is None:
         return None
     t = compared.difference / compared.error
     return Welch(t, compared.degrees, float(2 * special.stdtr(compared.degrees, -abs(t))))
 
 
-def _compared(variant: Sums, against: Sums) -> _Compared | None:
+def _compare(variant: Sums, against: Sums) -> _Compared | None:
     mean, other, ours, theirs = variant.mean, against.mean, variant.variance, against.variance
     if mean is None or other is None or ours is None or not (ours and theirs):
         return None

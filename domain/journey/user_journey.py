@@ -68,7 +68,7 @@ class UserJourney(JourneySoFar):
         if recorded is None or type(recorded) is not type(fact):
             kind = "another" if recorded is None else type_of(recorded)
             raise ConflictingFact(f"the id {fact.id!r} is taken by a fact of type {kind}", place="id")
-        if known == digest(_filled_as(fact, recorded)):
+        if known == digest(_fill_as(fact, recorded)):
             return True
         raise ConflictingFact(
             f"the id {fact.id!r} is taken by a fact of the same type and other content: "
@@ -93,7 +93,7 @@ class UserJourney(JourneySoFar):
         """Whether an earlier version recorded the order, as purchases; what it filled in by default stands."""
         purchases = self._recorded_as_purchases(order.id)
         if purchases:
-            order = _filled_as(order, purchases[0])
+            order = _fill_as(order, purchases[0])
         if purchases and not earlier_orders.is_recorded_as(order, purchases):
             raise ConflictingFact(
                 f"the order {order.id!r} is recorded as purchases of other content, {purchases[0].id!r} first",
@@ -181,7 +181,7 @@ class UserJourney(JourneySoFar):
         self._follow_upgrade(change)
 
 
-def _filled_as(fact: F, recorded: Fact) -> F:
+def _fill_as(fact: F, recorded: Fact) -> F:
     """The fact with what was filled in by default, of it or of the recorded one, as it is recorded."""
     names = {*fact.filled, *recorded.filled}
     return msgspec.structs.replace(fact, **{name: getattr(recorded, name) for name in names})

@@ -66,8 +66,8 @@ def read_figures(view: View, generations: Generations, campaign_id: str | None) 
         for stream, each in campaigns.items()
         if campaign_id is None or each["campaign_id"] == campaign_id
     }
-    reading = _Reading(view, campaign_id, {stream: _named(each) for stream, each in campaigns.items()})
-    of_log = {_named(each): _campaign(each) for each in asked.values()}
+    reading = _Reading(view, campaign_id, {stream: _name(each) for stream, each in campaigns.items()})
+    of_log = {_name(each): _campaign(each) for each in asked.values()}
     return [
         reading.report(generations[CAMPAIGN_REPORT.name], of_log),
         reading.series(generations[SERIES.name], of_log),
@@ -112,7 +112,7 @@ def _is_summed(key: Figure, numbers: Mapping[Figure, Decimal], campaign: Campaig
     return key.figure == "receipts"
 
 
-def _named(campaign: Mapping[str, Any]) -> Named:
+def _name(campaign: Mapping[str, Any]) -> Named:
     return Named(campaign["app_group"], campaign["campaign_id"])
 
 
@@ -126,7 +126,7 @@ def _events(conversion_events: Iterable[Mapping[str, Any]]) -> list[dict[str, An
     return [{name: each[name] for name in sorted(each) if each[name]} for each in conversion_events]
 
 
-def _decoded(text: str) -> list[dict[str, Any]]:
+def _decode(text: str) -> list[dict[str, Any]]:
     """Conversion events as a read model has them; text that cannot be read never equals what was stated."""
     try:
         return _events(json.loads(text))
@@ -168,9 +168,7 @@ class _Reading:
         for row in self._rows(query, _VARIANTS):
             controls[row["stream_id"]][row["variant_id"]] = bool(row["control"])
         said = {
-            streams[row["stream_id"]]: Campaign(
-                controls[row["stream_id"]], _decoded(row["conversion_events"])
-            )
+            streams[row["stream_id"]]: Campaign(controls[row["stream_id"]], _decode(row["conversion_events"]))
             for row in rows
             if self._is_asked(row["campaign_id"])
         }

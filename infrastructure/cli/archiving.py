@@ -83,7 +83,7 @@ def restore(
         refusing_by(_REFUSALS),
         opened(database, make=True) as service,
         Bar() as bar,
-        stopping(lambda: _restored(service)),
+        stopping(lambda: _describe_restored(service)),
         interruptible(),
     ):
         restored = Restorer(service.database, service.recorder, place, bar.show).run()
@@ -115,7 +115,7 @@ _REFUSALS = {
 _NOTHING = "nothing was restored; run the same command again."
 
 
-def _restored(service: Service) -> str:
+def _describe_restored(service: Service) -> str:
     """What Ctrl-C left, which is all or nothing: only the ledger knows whether it came before or after the commit."""
     position = service.recorder.max_notification_id()
     if not position:

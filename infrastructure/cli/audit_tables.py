@@ -22,7 +22,7 @@ def show(found: AuditResult, limit: int = _SHOWN) -> None:
     if found.differs:
         _print_kinds(found)
         for difference in found.listed[:limit]:
-            for line in _told(found, difference):
+            for line in _describe(found, difference):
                 say(line)
         if found.differs > limit:
             out.print(
@@ -89,7 +89,7 @@ def _print_kinds(found: AuditResult) -> None:
     )
 
 
-def _told(found: AuditResult, difference: Difference) -> Iterator[str]:
+def _describe(found: AuditResult, difference: Difference) -> Iterator[str]:
     thing, claim = shown(describe_thing(difference)), difference.claim
     yield f"[bold]{thing}{shown(_whose(found, difference))}[/]: {describe_problem(difference.problem)} ({claim})"
     yield f"  by the rules: {shown(describe_story(difference, difference.judged))}"

@@ -133,11 +133,11 @@ def show(
     if json_output:
         print_json(found)
     else:
-        for line in _described(found):
+        for line in _describe(found):
             out.print(line)
 
 
-def _described(found: dict[str, Any]) -> Iterator[str]:
+def _describe(found: dict[str, Any]) -> Iterator[str]:
     yield f"[bold]{shown(found['name'])}[/] ({found['kind']} {shown(found['id'])}, {found['status']})"
     events = found["conversion_events"]
     for event in events:

@@ -68,15 +68,15 @@ def _difference(each: Difference) -> Iterator[str]:
     if each.reason is not None:
         yield f"  because: {shown(each.reason)}"
     for decided in each.recorded:
-        yield f"  recorded at {decided.position}: {_decided(decided)}"
+        yield f"  recorded at {decided.position}: {_describe_decided(decided)}"
     for decided in each.now:
-        yield f"  decided now: {_decided(decided)}"
+        yield f"  decided now: {_describe_decided(decided)}"
     if each.tampered:
         positions = ", ".join(map(str, each.tampered))
         yield f"  [red]not what was recorded, by their hash[/]: {positions}; `conversions verify` checks the log"
 
 
-def _decided(decided: Decided) -> str:
+def _describe_decided(decided: Decided) -> str:
     """A decision as its name and the values it gives."""
     values = _flat("", decided.event())
     return f"{_words(decided.topic)}: {shown(', '.join(values))}"

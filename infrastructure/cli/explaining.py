@@ -69,7 +69,7 @@ def _event(event: dict[str, Any]) -> list[str]:
     mark = "[green]converted[/]" if event["converted"] else "[red]not converted[/]"
     lines = [f"  [bold]{event['letter']}[/]  {hope}: {mark}", f"     {_because(event)}"]
     if event["behaviour"] and event["type"] == "upgrades_app" and event["reason"] != "not_an_upgrade":
-        lines.append(f"     It is an upgrade: {_compared(event)}.")
+        lines.append(f"     It is an upgrade: {_compare(event)}.")
     if not event["converted"]:
         lines.extend(
             f"     [dim]{describe_behaviour(each['fact'])} would match, but void {shown(each['void_id'])} names it.[/]"
@@ -100,14 +100,14 @@ def _because(event: dict[str, Any]) -> str:
         case "no_matching_behaviour":
             return "There is no behaviour of this user that matches."
         case "not_an_upgrade":
-            return f"{describe_behaviour(behaviour)} lies in {span}, but is no upgrade: {_compared(event)}."
+            return f"{describe_behaviour(behaviour)} lies in {span}, but is no upgrade: {_compare(event)}."
         case "before_receipt":
             return f"The nearest is {describe_behaviour(behaviour)}, which came before {span}."
         case _:
             return f"The nearest is {describe_behaviour(behaviour)}, which came after {span}."
 
 
-def _compared(event: dict[str, Any]) -> str:
+def _compare(event: dict[str, Any]) -> str:
     """What a version report was compared with."""
     before, report = event["compared_with"], event["behaviour"]
     if before is None:

@@ -81,7 +81,7 @@ def describe_idle(explanation: dict[str, Any]) -> Iterator[str]:
 
 def _sale(sale: dict[str, Any]) -> str:
     of = f"order {_order(sale)}" if sale["order_id"] is not None else f"purchase {shown(sale['purchase_id'])}"
-    given = f" after {_counted(sale['refunds'])} on {sale['amount']}" if sale["refunds"] else ""
+    given = f" after {_count(sale['refunds'])} on {sale['amount']}" if sale["refunds"] else ""
     return (
         f"  Revenue: {sale['net']} {sale['currency']}{given}, {of} of {format_instant(sale['at'])}, "
         f"credited to {describe_variant(sale['receipt'])}"
@@ -92,7 +92,7 @@ def _order(order: dict[str, Any]) -> str:
     return shown(order["order_id"]) + (f" ({shown(order['name'])})" if order["name"] else "")
 
 
-def _counted(corrections: list[dict[str, Any]]) -> str:
+def _count(corrections: list[dict[str, Any]]) -> str:
     kinds = Counter("cancellation" if each["type"] == "order_cancelled" else "refund" for each in corrections)
     return " and ".join(
         f"{kinds[kind]:,} {kind}{'s' if kinds[kind] > 1 else ''}" for kind in sorted(kinds)[::-1]

@@ -61,7 +61,10 @@ def import_facts(
         Bar() as progress,
     ):
         importing = service.start_import(only_app_group(service, app_group), reject)
-        with stopping(lambda: _taken(importing)), _saying_what_was_taken(importing, json_output=json_output):
+        with (
+            stopping(lambda: _describe_taken(importing)),
+            _saying_what_was_taken(importing, json_output=json_output),
+        ):
             totals = importing.run(files, file_format, Watching(progress))
     if json_output:
         print_json(asdict(totals))
@@ -71,7 +74,7 @@ def import_facts(
         raise typer.Exit(SOME_REJECTED)
 
 
-def _taken(importing: Import) -> str:
+def _describe_taken(importing: Import) -> str:
     return f"{importing.totals.accepted:,} new facts are taken; run the same command again for the rest."
 
 

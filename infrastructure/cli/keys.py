@@ -59,7 +59,7 @@ def create(
             highlight=False,
         )
     if json_output:
-        print_json({"key": text} | _told(made, now))
+        print_json({"key": text} | _describe(made, now))
         return
     say(text)
     err.print("Keep it safe: it cannot be shown again.", highlight=False)
@@ -77,7 +77,7 @@ def list_keys(
         with service.database.reading() as connection:
             found = keys.list_all(connection, app_group)
     if json_output:
-        print_json({"keys": [_told(each, now) for each in found]})
+        print_json({"keys": [_describe(each, now) for each in found]})
         return
     print_table(
         ["Key", "App group", "Scopes", "App", "Made", "Expires", "State"],
@@ -112,7 +112,7 @@ def revoke(
     if revoked is None:
         raise Refused("there is no such key; `conversions keys list` shows them", code="unknown_key")
     if json_output:
-        print_json(_told(revoked, now))
+        print_json(_describe(revoked, now))
     else:
         out.print(f"cl_{revoked.key_id}_… is revoked", highlight=False)
 
@@ -126,7 +126,7 @@ def _duration(text: str) -> int:
     return timedelta(seconds=seconds) // timedelta(microseconds=1)
 
 
-def _told(key: Key, now: int) -> dict[str, Any]:
+def _describe(key: Key, now: int) -> dict[str, Any]:
     return {
         "key_id": key.key_id,
         "app_group": key.app_group,

@@ -137,16 +137,16 @@ def forget(
 
 
 def _tell(app_group: str, totals: Counter[str], reasons: Counter[str], *, json_output: bool) -> None:
-    told = {verdict.value: totals[verdict.value] for verdict in Verdict}
-    tried, unreadable = sum(told.values()), totals[_UNREADABLE]
+    by_verdict = {verdict.value: totals[verdict.value] for verdict in Verdict}
+    tried, unreadable = sum(by_verdict.values()), totals[_UNREADABLE]
     if json_output:
         more = {
             _UNREADABLE: unreadable,
             "reasons": [{"code": code, "number": number} for code, number in sorted(reasons.items())],
         }
-        print_json({"app_group": app_group, "tried": tried} | told | more)
+        print_json({"app_group": app_group, "tried": tried} | by_verdict | more)
         return
-    taken = ", ".join(f"{number:,} {verdict}" for verdict, number in told.items())
+    taken = ", ".join(f"{number:,} {verdict}" for verdict, number in by_verdict.items())
     out.print(f"{tried:,} tried again: {taken}", highlight=False)
     for code, number in sorted(reasons.items()):
         out.print(f"{number:,} {code}", highlight=False)

@@ -60,7 +60,7 @@ def show(found: ExperimentResults) -> None:
         stated = campaign.conversion_events[event.index].stated()
         hope = f"{conversion_event(stated)} within {deadline(stated['deadline_seconds'])}"
         title = f"{'ABCD'[event.index]}  {shown(hope)}{', primary' if event.index == 0 else ''}"
-        out.print(_rates(event, title), _compared(event, found), sep="\n")
+        out.print(_rates(event, title), _compare(event, found), sep="\n")
         if empty := [each for each in event.variants if not each.recipients]:
             say(f"{name_empty(empty)}: nothing can be said about that yet.")
     if best := explain_best(found):
@@ -140,7 +140,7 @@ def _rate_cells(each: VariantRate, highest: float) -> Iterable[str]:
     )
 
 
-def _compared(event: EventResults, found: ExperimentResults) -> Table:
+def _compare(event: EventResults, found: ExperimentResults) -> Table:
     test = found.results.test
     any_day = DecidingTest.SEQUENTIAL if test is DecidingTest.SEQUENTIAL else DecidingTest.ANYTIME
     against = f"Against {shown(found.results.against)}"
@@ -178,7 +178,7 @@ def _revenue(revenue: RevenueResults) -> Table:
                 f"{each.recipients:,}",
                 NO_FIGURE if each.mean is None else f"{each.mean:,.4f}",
                 _amounts(each.interval),
-                *_compared_cells(compared.get(each.variant_id), decimals(revenue.currency)),
+                *_compare_cells(compared.get(each.variant_id), decimals(revenue.currency)),
             )
             for each in revenue.variants
         ),
@@ -188,7 +188,7 @@ def _revenue(revenue: RevenueResults) -> Table:
     return fitting(table, "Recipients", "Its 95 %", "Caused")
 
 
-def _compared_cells(against: ComparedRevenue | None, places: int) -> Iterable[str]:
+def _compare_cells(against: ComparedRevenue | None, places: int) -> Iterable[str]:
     if against is None:
         return [NO_FIGURE] * 4
     return (

@@ -48,7 +48,7 @@ def picture(found: ExperimentResults) -> str:
     """The picture as SVG: nothing in it is loaded from anywhere."""
     campaign = found.snapshot.campaign
     parts, top = [_text(20, 34, _cut(campaign.name, 80), size=17)], 34
-    for line, ink in _said(found):
+    for line, ink in _describe(found):
         top += 22
         parts.append(_text(20, top, line, ink=ink))
     for event in found.results.conversion_events:
@@ -65,7 +65,7 @@ def picture(found: ExperimentResults) -> str:
     )
 
 
-def _said(found: ExperimentResults) -> Iterator[tuple[str, str]]:
+def _describe(found: ExperimentResults) -> Iterator[tuple[str, str]]:
     """The decision and what speaks against it, in lines of their colours."""
     health = found.results.health
     said = [(f"{found.results.decision.sentence} ({found.results.test.value} test)", _INK)]

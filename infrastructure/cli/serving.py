@@ -38,12 +38,12 @@ def serve(
     from infrastructure.serving.supervision import CannotListen  # noqa: PLC0415 - only this command needs it
     from infrastructure.serving.supervision import serve as begin  # noqa: PLC0415
 
-    def told(address: str) -> None:
+    def announce(address: str) -> None:
         err.print(f"Listening at {address}; Ctrl-C ends it.", highlight=False)
 
     with refusing_by({NoTracing: Refusal("bad_setting"), CannotListen: Refusal("cannot_listen")}):
         start_tracing()
-        begin(url, settings, told)
+        begin(url, settings, announce)
 
 
 def _settings(given: dict[str, object]) -> HttpSettings:

@@ -46,8 +46,8 @@ def make(
     """Make a webhook and print its secret, this once."""
     asked = read_command(MakeWebhook, {"url": url, "types": types, "campaign_id": campaign, "after": after})
     with _managing(database, app_group) as managing:
-        told, secret = managing.make(f"wh_{uuid.uuid4().hex}", asked)
-    _print_secret(told, secret, json_output=json_output)
+        shown_webhook, secret = managing.make(f"wh_{uuid.uuid4().hex}", asked)
+    _print_secret(shown_webhook, secret, json_output=json_output)
 
 
 @commands.command("list")
@@ -139,8 +139,8 @@ def rotate(
 ) -> None:
     """Make a new secret and print it, this once; the one before signs too, for a while."""
     with _managing(database, app_group) as managing:
-        told, secret = managing.rotate(webhook)
-    _print_secret(told, secret, json_output=json_output)
+        shown_webhook, secret = managing.rotate(webhook)
+    _print_secret(shown_webhook, secret, json_output=json_output)
 
 
 @commands.command()
@@ -205,19 +205,19 @@ def deliver(database: DatabaseOption = None) -> None:
         deliverer.run()
 
 
-def _print(told: dict[str, Any], *, json_output: bool) -> None:
+def _print(shown_webhook: dict[str, Any], *, json_output: bool) -> None:
     if json_output:
-        print_json(told)
+        print_json(shown_webhook)
         return
-    for name, value in told.items():
+    for name, value in shown_webhook.items():
         text = "" if value is None else ", ".join(value) if isinstance(value, list) else value
         say(f"{name:15} {shown(text)}")
 
 
-def _print_secret(told: dict[str, Any], secret: str | None, *, json_output: bool) -> None:
+def _print_secret(shown_webhook: dict[str, Any], secret: str | None, *, json_output: bool) -> None:
     if json_output:
-        print_json(told | {"secret": secret})
+        print_json(shown_webhook | {"secret": secret})
         return
-    _print(told, json_output=False)
+    _print(shown_webhook, json_output=False)
     say(f"{'secret':15} {secret}")
     err.print("Keep it safe: it cannot be shown again.", highlight=False)

@@ -132,12 +132,12 @@ def merge_answers(sent: Sequence[Sent], known: dict[int, Answer], recorded: Iter
     answers = []
     for place, each in enumerate(sent):
         if (answer := known.get(place)) is None:
-            answer = _refused(each.fact) if isinstance(each.fact, FactRefused) else next(rest)
+            answer = _refuse(each.fact) if isinstance(each.fact, FactRefused) else next(rest)
         answers.append(answer)
     return answers
 
 
-def _refused(refusal: FactRefused) -> Answer:
+def _refuse(refusal: FactRefused) -> Answer:
     return Answer(Verdict.REJECTED, refusal.code, refusal.message)
 
 

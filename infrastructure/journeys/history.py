@@ -123,18 +123,18 @@ class StoredHistory:
 
     def before(self, lane: str, key: Key) -> AnyFact | None:
         found = [self._laid_before(place, lane, key) for place in range(len(self.layers))]
-        found.append(self._stored_neighbour(self._index.before, lane, key))
+        found.append(self._find_stored_neighbour(self._index.before, lane, key))
         return max((fact for fact in found if fact is not None), key=_key, default=None)
 
     def after(self, lane: str, key: Key) -> AnyFact | None:
         found = [self._laid_after(place, lane, key) for place in range(len(self.layers))]
-        found.append(self._stored_neighbour(self._index.after, lane, key))
+        found.append(self._find_stored_neighbour(self._index.after, lane, key))
         return min((fact for fact in found if fact is not None), key=_key, default=None)
 
     def between(self, lane: str, start: datetime, end: datetime | None = None) -> Iterator[AnyFact]:
         laid = [place for place, layer in enumerate(self.layers) if lane in layer.lanes]
         parts = [self._laid_between(place, lane, start, end) for place in laid]
-        stored = self._stored_between(lane, start, end)
+        stored = self._find_stored_between(lane, start, end)
         return _each_once(merge(*parts, stored, key=_key)) if parts else stored
 
     def campaigns_received(self, first_month: int, last_month: int) -> set[str]:
@@ -178,7 +178,7 @@ class StoredHistory:
             if not self._is_gone(lane, fact.key, place + 1):
                 yield fact
 
-    def _stored_neighbour(self, statement: Prepared, lane: str, key: Key) -> AnyFact | None:
+    def _find_stored_neighbour(self, statement: Prepared, lane: str, key: Key) -> AnyFact | None:
         while (row := self._first(statement, lane=lane, at=microseconds(key[0]), fact_id=key[1])) is not None:
             fact = cast(AnyFact, decode(row[0], row[1]))
             if not self._is_gone(lane, fact.key, 0):
@@ -186,7 +186,7 @@ class StoredHistory:
             key = fact.key
         return None
 
-    def _stored_between(self, lane: str, start: datetime, end: datetime | None) -> Iterator[AnyFact]:
+    def _find_stored_between(self, lane: str, start: datetime, end: datetime | None) -> Iterator[AnyFact]:
         key: Key = (start, "")
         until = _END_OF_TIME if end is None else microseconds(end)
         while page := self._all(

@@ -75,12 +75,12 @@ class Change:
             found["unique_recipients"] = {of: self.unique_recipients[of] for of in ("variant", "campaign")}
         because = self.because
         return found | {
-            "before": self._stated(self.before),
-            "now": self._stated(self.now),
+            "before": self._describe(self.before),
+            "now": self._describe(self.now),
             "because": None if because is None else {"type": type_of(because), **_occurrence(because)},
         }
 
-    def _stated(self, stands: Stands) -> dict[str, Any] | None:
+    def _describe(self, stands: Stands) -> dict[str, Any] | None:
         match stands:
             case Receipt():
                 return _receipt(stands)

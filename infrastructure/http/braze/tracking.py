@@ -91,7 +91,7 @@ async def track_users(request: Request, state: Shared, caller: Sender) -> Respon
     The same call sent again changes nothing. What cannot be taken is in `errors`, and the rest is taken.
     """
     text = await read_body(request, state.settings.body_bytes)
-    sent, decodable = await read_off_loop(len(text), lambda: _sent(text))
+    sent, decodable = await read_off_loop(len(text), lambda: _read_sent(text))
     events, purchases, attributes = sent.events or [], sent.purchases or [], len(sent.attributes or [])
     number = len(events) + len(purchases)
     if number > state.settings.facts:
@@ -112,7 +112,7 @@ async def track_users(request: Request, state: Shared, caller: Sender) -> Respon
     return respond(_answer(found, taken, attributes), HTTPStatus.CREATED)
 
 
-def _sent(text: bytes) -> tuple[_Sent, Decodable]:
+def _read_sent(text: bytes) -> tuple[_Sent, Decodable]:
     try:
         sent, decodable = decode_with(_decode, text)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -137,7 +137,7 @@ def _answer(found: list[Item], taken: Taken, attributes: int) -> dict[str, Any]:
         processed[item.array] = processed.get(item.array, 0) + (not rejected)
         if rejected:
             errors.append(
-                {"type": _said(answer.message)}
+                {"type": _describe(answer.message)}
                 | {"input_array": item.array, "index": item.index}
                 | {"code": answer.code}
             )
@@ -150,7 +150,7 @@ def _answer(found: list[Item], taken: Taken, attributes: int) -> dict[str, Any]:
     )
 
 
-def _said(message: str) -> str:
+def _describe(message: str) -> str:
     for ours, theirs in _NAMES.items():
         if message.startswith(ours):
             return theirs + message.removeprefix(ours)

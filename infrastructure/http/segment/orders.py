@@ -29,7 +29,7 @@ def updated(message: Message) -> Read:
 
     Its instant is the update's, and no part of the order.
     """
-    found = message.read(_order(message) | {"id": _named(message)})
+    found = message.read(_order(message) | {"id": _name(message)})
     if isinstance(found.fact, OrderCommand):
         said = {name: getattr(found.fact, name) for name in OrderCommand.model_fields}
         command = OrderUpdatedCommand.model_construct(**said).with_defaults("at")
@@ -53,10 +53,10 @@ def cancelled(message: Message) -> Read:
 
 
 def _correction(message: Message, kind: str) -> Fact:
-    return message.fact(kind, message.message_id, order_id=_named(message), name=message.event)
+    return message.fact(kind, message.message_id, order_id=_name(message), name=message.event)
 
 
-def _named(message: Message) -> str:
+def _name(message: Message) -> str:
     order_id = message.read_order_id()
     if order_id is None:
         raise FactRefused("order_id: name the order that this is about", place="order_id")

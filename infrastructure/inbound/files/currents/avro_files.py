@@ -62,7 +62,7 @@ def read_events(source: PeekedSource) -> Iterator[Event]:
         schema = records.writer_schema
     except Exception as error:
         raise UnreadableFile(
-            source.path, f"this is no Avro file that can be read ({_said(error)}); get it again"
+            source.path, f"this is no Avro file that can be read ({_describe(error)}); get it again"
         ) from error
     kind = event_type(source.path) or event_type(_full_name(schema))
     if kind is None:
@@ -85,7 +85,7 @@ def _events(
         except Exception as error:
             raise UnreadableFile(
                 source.path,
-                f"the data is damaged ({_said(error)}); what comes before is taken: get the file again",
+                f"the data is damaged ({_describe(error)}); what comes before is taken: get the file again",
                 line=number,
             ) from error
         if record is None:
@@ -115,6 +115,6 @@ def _types(stated: Any) -> list[Any]:  # noqa: ANN401
     return stated if isinstance(stated, list) else [stated]
 
 
-def _said(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     """What is wrong, in short: the reader's own error may repeat whole records."""
     return f"{type(error).__name__}: {error}"[:200] if str(error) else type(error).__name__
