@@ -42,7 +42,9 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Add this run to the file that TALLY names, so that several runs can be summed up in one line."""
-    if tally := os.environ.get("TALLY"):
+    tally = os.environ.get("TALLY")
+    # Processes that pytest-xdist starts report to the one that adds them up.
+    if tally and not hasattr(terminalreporter.config, "workerinput"):
         counts = {
             kind: len(terminalreporter.stats.get(kind, ()))
             for kind in ("passed", "failed", "error", "skipped")
