@@ -145,10 +145,10 @@ class Instants:
         _refuse_reversed(self.first, self.last, "bad_time", "from")
 
 
-def refuse_clock(clock: str, clocks: Sequence[str]) -> None:
+def refuse_clock(clock: str, clocks: Sequence[str], place: str = "clock") -> None:
     """Raise BadQuestion for a clock that is none of these."""
     if clock not in clocks:
-        raise BadQuestion(f"{clock!r} is no clock: {' or '.join(clocks)}", code="bad_clock", place="clock")
+        raise BadQuestion(f"{clock!r} is no clock: {' or '.join(clocks)}", code="bad_clock", place=place)
 
 
 def _refuse_reversed(first: date, last: date, code: str, place: str) -> None:

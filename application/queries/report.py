@@ -18,6 +18,7 @@ from projections.campaign_report import CAMPAIGN_REPORT, occurred, reading
 from projections.campaign_report.as_of import Clock, Difference, ReportHistory
 from projections.campaign_report.counts import CampaignThen, Counts
 from projections.campaign_report.reading import CampaignReport
+from projections.engine.projection import ProjectionStopped
 from projections.recipients import RECIPIENTS
 from projections.recipients.reading import Mature, Period, load_mature_rates, load_period
 from projections.series import SERIES
@@ -34,11 +35,11 @@ class CurrentReport:
     """A campaign's report, with the rates of recipients whose windows are over."""
 
     report: CampaignReport
-    mature: Mature
+    mature: Mature | None
 
     def as_json(self) -> dict[str, Any]:
         """As docs/files.md has it."""
-        return self.report.as_json() | {"mature": self.mature.as_json()}
+        return self.report.as_json() | {"mature": None if self.mature is None else self.mature.as_json()}
 
     def rows(self) -> Iterator[Row]:
         """A head, then a row for each figure."""
@@ -80,23 +81,35 @@ class ReportOfDays:
         return report_rows(self.report)
 
 
-def read_clock(clock: str) -> Clock:
+def read_clock(clock: str, place: str = "clock") -> Clock:
     """The clock of another time by its name, `recorded` or `occurred`; raises BadQuestion."""
-    refuse_clock(clock, get_args(Clock))
+    refuse_clock(clock, get_args(Clock), place)
     return cast(Clock, clock)
 
 
 AnyReport = CurrentReport | ReportAsOf | ReportOfDays
 
 
-def read_report(asked: AskedCampaign) -> CurrentReport:
-    """The report with every acknowledged fact in it; raises UnknownCampaign."""
+def read_report(asked: AskedCampaign, *, with_mature: bool = True) -> CurrentReport:
+    """The report with every acknowledged fact in it, with mature rates or without; raises UnknownCampaign."""
     named, reads = asked.key, asked.reads
-    with reads.up_to_date(CAMPAIGN_REPORT, RECIPIENTS) as (connection, _):
+    with reads.up_to_date(CAMPAIGN_REPORT, *((RECIPIENTS,) if with_mature else ())) as (connection, _):
         found = reading.load_report(connection, *named)
         if found is None:
             raise _unknown(asked)
+        if not with_mature:
+            return CurrentReport(found, None)
         return CurrentReport(found, load_mature_rates(connection, reads.definitions, *named, reads.now()))
+
+
+def read_report_in_any_case(asked: AskedCampaign) -> CurrentReport:
+    """The report; its mature rates are None where the read model `recipients` cannot go on; raises UnknownCampaign."""
+    try:
+        return read_report(asked)
+    except ProjectionStopped as stopped:
+        if stopped.name == CAMPAIGN_REPORT.name:
+            raise
+        return read_report(asked, with_mature=False)
 
 
 def read_report_as_of(asked: AskedCampaign, instant: datetime, clock: Clock) -> ReportAsOf:

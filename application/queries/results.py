@@ -125,17 +125,22 @@ class ExperimentResults:
         )
 
 
-def read_results(asked: AskedCampaign, test: DecidingTest, uplift: float = UPLIFT) -> ExperimentResults:
-    """The results of a campaign's experiment; `uplift` is the one for which recipients needed are computed.
-
-    Raises UnknownCampaign, and BadQuestion for an impossible uplift.
-    """
+def check_uplift(uplift: float) -> None:
+    """Check an uplift to look for; raises BadQuestion."""
     if not -1 < uplift < inf or uplift == 0:
         raise BadQuestion(
             f"{uplift} is no uplift to look for: it is a share above -1 and not 0; 0.1 is 10 % more",
             code="bad_uplift",
             place="uplift",
         )
+
+
+def read_results(asked: AskedCampaign, test: DecidingTest, uplift: float = UPLIFT) -> ExperimentResults:
+    """The results of a campaign's experiment; `uplift` is the one for which recipients needed are computed.
+
+    Raises UnknownCampaign, and BadQuestion for an impossible uplift.
+    """
+    check_uplift(uplift)
     reads = asked.reads
     asked.definition()
     with reads.up_to_date(RECIPIENTS) as (connection, _):

@@ -35,6 +35,7 @@ class NoSpark(Exception):
 def open_session(directory: Path, memory: str, remote: str | None) -> "tuple[SparkSession, bool]":
     """A session, and whether it must be stopped afterwards: a Spark that was running already must not."""
     try:
+        import sqlglot  # noqa: F401, PLC0415 - the same extra
         from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise NoSpark(

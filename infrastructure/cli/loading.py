@@ -50,6 +50,13 @@ class LazyCommands(TyperGroup):
             for name, (where, help_text) in commands.items():
                 self.add_command(LazyCommand(name, where, help_text))
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Click's type
+        """Without any argument, print the help and end with status 2: Typer would print it by Rich alone."""
+        if not args and self.no_args_is_help and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help())
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Click's types
         """As Click prints help."""
         super(TyperGroup, self).format_help(ctx, formatter)

@@ -47,9 +47,11 @@ def results(
 ) -> None:
     """Compare a campaign's variants with control, by conversion event and in revenue: rates, uplift, winner."""
     # Imported here: scipy, behind these modules, takes long to load.
-    from application.queries.results import read_results  # noqa: PLC0415
+    from application.queries.results import check_uplift, read_results  # noqa: PLC0415
     from infrastructure.cli import result_tables, results_svg  # noqa: PLC0415
 
+    with refusing():
+        check_uplift(uplift)
     with opened(database) as service, refusing():
         found = read_results(
             ask_about(service, app_group, campaign), test or settings().deciding_test, uplift

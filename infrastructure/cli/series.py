@@ -6,7 +6,7 @@ import typer
 
 from application.queries.reads import Days
 from application.queries.rows import series_rows
-from application.queries.series import read_series
+from application.queries.series import read_clock, read_series
 from domain.campaigns.conversion_events import LETTERS
 from infrastructure.cli import options
 from infrastructure.cli.console import (
@@ -58,6 +58,7 @@ def series(  # noqa: PLR0913 - a command's options
     """
     with refusing():
         days = Days(options.day("--from", first), options.day("--to", last))
+        read_clock(clock)
     with asking(database, app_group, campaign) as asked:
         found = read_series(asked, clock, days, variant)
     if json_output:

@@ -45,11 +45,11 @@ def respond_tagged(
 
 
 def _drop_positions(value: dict[str, Any]) -> dict[str, Any]:
-    """A value without its position, nor those of the values in it."""
+    """A value without its position, nor those of the values in it, nor the hour at which mature rates were judged."""
     return {
         name: _drop_positions(each) if isinstance(each, dict) else each
         for name, each in value.items()
-        if name != "position"
+        if name != "position" and (name, type(each)) != ("as_of", str)
     }
 
 

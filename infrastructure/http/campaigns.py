@@ -14,6 +14,7 @@ from application.ports import Stamp
 from application.queries import campaigns as queries
 from domain.campaigns.campaign import Campaign, stream_id
 from infrastructure.http import list_shapes, schemas
+from infrastructure.http.access import Caller
 from infrastructure.http.answers import respond, respond_tagged
 from infrastructure.http.bodies import read_object
 from infrastructure.http.idempotency import once
@@ -34,8 +35,8 @@ _REFUSED = (
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
 
-_ONLY_SHOWN = {"campaign_id", "selection_ended", "winner"}
-"""Fields of a campaign that PATCH ignores, so that the answer to GET can be sent back."""
+_ONLY_SHOWN = {"app_group", "campaign_id", "selection_ended", "winner"}
+"""Fields that PATCH takes only as they are shown, so that the answer to GET can be sent back."""
 
 
 @routes.get(
@@ -158,7 +159,7 @@ async def change_campaign(
 ) -> Response:
     """Change the fields of a campaign that are given; the others stay. R4 says what may change when."""
     sent = await read_object(request, state.settings.body_bytes)
-    stated = {name: value for name, value in sent.items() if name not in _ONLY_SHOWN}
+    stated = await _drop_shown(state, caller, campaign_id, sent)
     if stated.setdefault("id", campaign_id) != campaign_id:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -170,6 +171,19 @@ async def change_campaign(
     stamp = caller.stamp(new_command_id())
     changed = await asyncio.to_thread(state.campaigns.change, caller.app_group, command, stamp)
     return respond(queries.campaign_as_filed(changed))
+
+
+async def _drop_shown(state: State, caller: Caller, campaign_id: str, sent: dict[str, Any]) -> dict[str, Any]:
+    """The fields that were sent, without those that only repeat what the campaign shows."""
+    if not _ONLY_SHOWN & sent.keys():
+        return sent
+    found = await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)
+    shown = queries.campaign_as_filed(found)
+    return {
+        name: value
+        for name, value in sent.items()
+        if name not in _ONLY_SHOWN or name not in shown or value != shown[name]
+    }
 
 
 def _add_step(name: str, summary: str, decide: Callable[[Campaigns, str, str, Stamp], Campaign]) -> None:

@@ -76,12 +76,6 @@ class MatureShape(Shape):
     variants: list[VariantMatureShape]
 
 
-class ReportShape(AnyReportShape):
-    """A campaign's report now, and the rates of recipients whose windows are over."""
-
-    mature: MatureShape
-
-
 class AsOf(Shape):
     """The instant of a report, and the clock by which it counts."""
 
@@ -89,17 +83,16 @@ class AsOf(Shape):
     clock: Literal["recorded", "occurred"]
 
 
-class ReportAsOfShape(AnyReportShape):
-    """A campaign's report as of an instant."""
+class ReportShape(AnyReportShape):
+    """A campaign's report: now, as of an instant, or of the receipts of some days."""
 
-    as_of: AsOf
-
-
-class ReportOfDaysShape(AnyReportShape):
-    """A campaign's report of the receipts of some days; null is an open end."""
-
-    received_from: str | None
-    to: str | None
+    mature: MatureShape | None = Field(
+        None,
+        description="Now: the rates of recipients whose windows are over; null while they cannot be read.",
+    )
+    as_of: AsOf | None = Field(None, description="Of a report as of an instant.")
+    received_from: str | None = Field(None, description="Of a report of some days; null is an open end.")
+    to: str | None = Field(None, description="The last of these days.")
 
 
 class FigureChangeShape(Shape):

@@ -1,9 +1,10 @@
 """Reports over HTTP: a campaign's figures now, by day, and its overlap with other campaigns."""
 
+import asyncio
 import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from http import HTTPStatus
 from io import StringIO
 from typing import Annotated, Any, TypeVar
@@ -11,10 +12,20 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from application.queries.overlap import read_overlap
-from application.queries.reads import AskedCampaign, Days
-from application.queries.report import read_report
-from application.queries.rows import Row, series_rows
+from application.queries.reads import AskedCampaign, Days, Instants
+from application.queries.report import (
+    MOST_CHANGES,
+    USUAL_CHANGES,
+    AnyReport,
+    read_clock,
+    read_difference,
+    read_report_as_of,
+    read_report_in_any_case,
+    read_report_of_days,
+)
+from application.queries.rows import Row, report_rows, series_rows
 from application.queries.series import read_series
+from application.reading_instants import BadTime, read_instant
 from infrastructure.http import report_shapes, schemas
 from infrastructure.http.access import Caller
 from infrastructure.http.answers import CSV, respond_tagged, wants_csv
@@ -32,6 +43,16 @@ WaitFor = Annotated[
     ),
 ]
 
+INSTANT = "RFC 3339 with an offset, included; write `+` as `%2B`."
+
+ClockAsked = Annotated[
+    str | None,
+    Query(
+        description="recorded (the default): what the report said then. "
+        "occurred: what is known now to have been true then."
+    ),
+]
+
 T = TypeVar("T")
 
 _MOST_DAYS = 3_660
@@ -45,6 +66,23 @@ class CampaignQuestions:
     caller: Caller
     campaign_id: str
     wait_for: str | None = None
+
+    async def ask_log(self, question: Callable[[AskedCampaign], T]) -> T:
+        """Answer a question that may read much of the log; raises Problem while too many of these are answered."""
+        try:
+            async with asyncio.timeout(self.state.settings.wait_seconds):
+                await self.state.log_readers.acquire()
+        except TimeoutError:
+            raise Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "too_busy",
+                "this process answers as many questions about other times as it may; try again later",
+                headers={"Retry-After": "1"},
+            ) from None
+        try:
+            return await self.ask(question)
+        finally:
+            self.state.log_readers.release()
 
     async def ask(self, question: Callable[[AskedCampaign], T]) -> T:
         """Answer a question."""
@@ -61,6 +99,14 @@ async def _make_questions(
 
 
 Questions = Annotated[CampaignQuestions, Depends(_make_questions)]
+
+
+def read_time(name: str, text: str) -> datetime:
+    """Read the instant of a query parameter; raises Problem."""
+    try:
+        return read_instant(text)
+    except BadTime as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, error.code, error.message, place=name) from None
 
 
 def respond_report(request: Request, value: dict[str, Any], rows: Callable[[], Iterable[Row]]) -> Response:
@@ -87,9 +133,75 @@ def respond_report(request: Request, value: dict[str, Any], rows: Callable[[], I
         report_shapes.ReportShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND
     ),
 )
-async def report_campaign(request: Request, questions: Questions) -> Response:
-    """Report the figures of a campaign by variant; with `Accept: text/csv`, one row for each figure."""
-    found = await questions.ask(read_report)
+async def report_campaign(
+    request: Request,
+    questions: Questions,
+    as_of: Annotated[str | None, Query(description=f"As of this instant: {INSTANT}")] = None,
+    as_of_clock: ClockAsked = None,
+    received_from: Annotated[
+        str | None, Query(description="Only receipts from this day on, included.")
+    ] = None,
+    received_to: Annotated[str | None, Query(description="Only receipts up to this day, included.")] = None,
+) -> Response:
+    """Report the figures of a campaign by variant; with `Accept: text/csv`, one row for each figure.
+
+    As of an instant, the report has `as_of`; 404 `unknown_campaign` if the campaign was drafted after it, except by the
+    clock `occurred`. Of the receipts of some days in the app group's time zone, it has `received_from` and `to`, and
+    the conversions and revenue that are credited to these receipts, whenever they happened. Else it has `mature`, which
+    is null while the read model `recipients` cannot go on.
+    """
+    found: AnyReport
+    if as_of is not None:
+        _refuse_days_with_instant(received_from, received_to)
+        at, by = read_time("as_of", as_of), read_clock(as_of_clock or "recorded", "as_of_clock")
+        found = await questions.ask_log(lambda asked: read_report_as_of(asked, at, by))
+    elif received_from is not None or received_to is not None:
+        days = Days(
+            read_day("received_from", received_from),
+            read_day("received_to", received_to),
+            place="received_from",
+        )
+        found = await questions.ask(lambda asked: read_report_of_days(asked, days))
+    else:
+        found = await questions.ask(read_report_in_any_case)
+    return respond_report(request, found.as_json(), lambda: report_rows(found.report))
+
+
+def _refuse_days_with_instant(*days: str | None) -> None:
+    if any(day is not None for day in days):
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            "bad_question",
+            "a report is as of an instant, or of the receipts of some days: leave one of them out",
+            place="as_of",
+        )
+
+
+@routes.get(
+    "/diff",
+    summary="Report what changed between two instants",
+    response_class=Response,
+    responses=schemas.describe_answers(
+        report_shapes.DifferenceShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND
+    ),
+)
+async def report_difference(
+    request: Request,
+    questions: Questions,
+    first: Annotated[str, Query(alias="from", description=f"The earlier instant: {INSTANT}")],
+    last: Annotated[str, Query(alias="to", description=f"The later instant: {INSTANT}")],
+    as_of_clock: ClockAsked = None,
+    limit: Annotated[
+        int, Query(description=f"Changes in the answer: 0 to {MOST_CHANGES:,}, {USUAL_CHANGES} if left out.")
+    ] = USUAL_CHANGES,
+) -> Response:
+    """Report which figures changed between two instants, and the first changes that made them.
+
+    Each change names the user and the fact that led to it. With `Accept: text/csv`, one row for each figure.
+    """
+    between = Instants(read_time("from", first), read_time("to", last))
+    by = read_clock(as_of_clock or "recorded", "as_of_clock")
+    found = await questions.ask_log(lambda asked: read_difference(asked, between, by, limit))
     return respond_report(request, found.as_json(), found.rows)
 
 

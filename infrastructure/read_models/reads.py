@@ -121,15 +121,18 @@ def _position(wait_for: str, newest: int) -> int:
 def _common_position(connection: Connection, projections: Sequence[Projection], wanted: int) -> int:
     """The position of all the read models; raises Behind where one is before it, or before the wanted one."""
     positions = []
-    for projection, generation in generations.find_currents(connection, projections).items():
+    found = generations.find_currents(connection, projections)
+    for projection, generation in found.items():
         if generation is None:
             positions.append(0)
             continue
         generations.refuse_other_code(projection, generation)
-        if generation.position < wanted and generation.problem:
-            raise ProjectionStopped(projection.name, generation.position + 1, generation.problem)
         positions.append(generation.position)
-    missing = max(wanted, *positions) - min(positions)
+    newest = max(wanted, *positions)
+    for projection, generation in found.items():
+        if generation is not None and generation.position < newest and generation.problem:
+            raise ProjectionStopped(projection.name, generation.position + 1, generation.problem)
+    missing = newest - min(positions)
     if missing:
         raise Behind(missing)
     return positions[0]

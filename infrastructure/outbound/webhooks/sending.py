@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import httpcore
 
@@ -58,7 +59,7 @@ class Sender:
     async def _post(
         self, url: str, headers: Sequence[tuple[bytes | str, bytes | str]], body: bytes
     ) -> Answer:
-        target = httpcore.URL(url)
+        target = _target(url)
         # The webhook may have been made when private addresses were allowed.
         if not self._allow_private and target.scheme != b"https":
             return Answer("the URL is not https: change it to one that is")
@@ -76,6 +77,13 @@ class Sender:
         """Close all connections, without waiting for look-ups of names."""
         await self._pool.aclose()
         self._names.close()
+
+
+def _target(url: str) -> httpcore.URL:
+    """The URL to call, whole; httpcore itself would drop parameters of the path (`;tenant=7`)."""
+    parts = urlsplit(url)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return httpcore.URL(scheme=parts.scheme, host=parts.hostname or "", port=parts.port, target=path)
 
 
 def _read_answer(response: httpcore.Response, url: str) -> Answer:

@@ -21,7 +21,7 @@ SLOW = """
 import os, signal, sys
 from infrastructure.archive import archiving, restoring
 from infrastructure.cli import app, console
-from projections import projector
+from projections.engine import projector
 what, times = sys.argv[1], int(sys.argv[2])
 del sys.argv[1:3]
 told = []

@@ -30,7 +30,7 @@ from infrastructure.audit.spark_session import NoSpark, start_session, to_mebiby
 from infrastructure.composition import Service
 from tests.infrastructure.audit import test_audit_orders
 from tests.infrastructure.audit.test_audit import FAULTS, make
-from tests.support.commands import run
+from tests.support.commands import run, run_process
 from tests.support.ledgers import NOW, take, url_of
 
 if TYPE_CHECKING:
@@ -126,9 +126,9 @@ def told(found: AuditResult) -> AuditResult:
     return replace(found, engine="", made_at="", seconds=0.0, judged=comparable(found.judged))
 
 
-def both(audit: Any, of: Any) -> tuple[AuditResult, AuditResult]:
+def both(audit: Any, *of: Any) -> tuple[AuditResult, AuditResult]:
     """The same audit by both engines."""
-    by_spark, by_duckdb = (audit(of, Options(engine=engine), silent) for engine in auditing.ENGINES[::-1])
+    by_spark, by_duckdb = (audit(*of, Options(engine=engine), silent) for engine in auditing.ENGINES[::-1])
     assert (by_spark.engine, by_duckdb.engine) == ("spark", "duckdb")
     return by_spark, by_duckdb
 
@@ -182,7 +182,7 @@ class TestSpark:
                     connection.execute(text(f"DROP TRIGGER {trigger}"))
                 for fault in faults:
                     fault.plant(connection)
-            by_spark, by_duckdb = both(audit_ledger, service)
+            by_spark, by_duckdb = both(audit_ledger, service.database, service.projector)
         assert set(by_spark.judged.counts) == set().union(*(fault.told for fault in faults))
         assert told(by_spark) == told(by_duckdb)
 
@@ -260,7 +260,7 @@ def test_without_java_it_says_what_to_install(tmp_path: Path) -> None:
     """The package, and a code for programs; nothing is audited."""
     make(tmp_path).close()
     nowhere = {"PATH": str(tmp_path), "JAVA_HOME": "", "SPARK_REMOTE": ""}
-    done = run(tmp_path, "audit", "--engine", "spark", settings=nowhere)
+    done = run_process(tmp_path, "audit", "--engine", "spark", settings=nowhere)
     assert (done.returncode, done.stdout) == (2, "")
     assert "no_java" in done.stderr
     assert "openjdk-17-jre-headless" in done.stderr
@@ -269,7 +269,7 @@ def test_without_java_it_says_what_to_install(tmp_path: Path) -> None:
 def test_where_no_spark_is_it_says_so(tmp_path: Path) -> None:
     """At once; it may be another address that was meant."""
     make(tmp_path).close()
-    done = run(tmp_path, "audit", "--engine", "spark", "--spark-remote", "sc://127.0.0.1:1")
+    done = run_process(tmp_path, "audit", "--engine", "spark", "--spark-remote", "sc://127.0.0.1:1")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no_spark" in done.stderr
     assert "--spark-remote" in done.stderr

@@ -319,3 +319,21 @@ def test_a_campaigns_file_that_cannot_be_applied_says_why(ledger: Path, text: st
     assert done.returncode in (1, 2)
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_without_a_command_all_of_them_are_listed_and_the_status_is_2(tmp_path: Path) -> None:
+    """On standard output, as with `--help`."""
+    done = run(tmp_path)
+    assert (done.returncode, "rebuild" in done.stdout) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("series", "x", "--clock", "foo"), "bad_option"), (("results", "x", "--uplift", "0"), "bad_option")],
+)
+def test_a_bad_option_is_refused_before_a_ledger_is_opened(
+    tmp_path: Path, arguments: tuple[str, ...], code: str
+) -> None:
+    """There is no ledger here, and it is not asked for one."""
+    done = run(tmp_path, *arguments, "--json")
+    assert (done.returncode, json.loads(done.stderr)["error"]["code"]) == (1, code)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from application.queries import lists, report
 from application.queries.lists import Cut
@@ -17,7 +18,7 @@ from application.queries.overlap import read_overlap
 from application.queries.reads import AskedCampaign, Days, Instants
 from infrastructure.access.keys import Scope
 from infrastructure.composition import Service
-from infrastructure.http import other_times
+from infrastructure.http import reports
 from tests.infrastructure.event_store.test_verification import tamper
 from tests.infrastructure.http.test_http import PURCHASE, RECEIPT, SALE, post, problem
 from tests.support.serving import Api, serving
@@ -97,7 +98,7 @@ def shop(api: Api) -> Tenant:
 
 
 def test_a_report_has_the_mature_rates_of_the_terminal(shop: Tenant) -> None:
-    """R18: as JSON and as CSV; all windows are over in November."""
+    """R18: as JSON; a table of figures has no rates of another instant."""
     found = shop.get("/report")
     assert found == report.read_report(shop.asked).as_json()
     assert found["mature"]["totals"][0] == {
@@ -109,7 +110,7 @@ def test_a_report_has_the_mature_rates_of_the_terminal(shop: Tenant) -> None:
         "open": 0,
     }
     rows = shop.client.get("/v1/campaigns/sale/report", headers={"Accept": "text/csv"}).text.splitlines()
-    assert "sale,A,false,mature_rate,A,,1.0" in rows
+    assert "sale,A,false,mature_rate,A,,1.0" not in rows
 
 
 def test_r14_as_of_an_instant_a_report_is_what_it_said(shop: Tenant) -> None:
@@ -117,11 +118,11 @@ def test_r14_as_of_an_instant_a_report_is_what_it_said(shop: Tenant) -> None:
     said = {name: each for name, each in shop.get("/report").items() if name not in {"mature", "position"}}
     before = now()
     shop.take(LATE)
-    found = shop.get("/report/as-of", instant=before)
+    found = shop.get("/report", as_of=before)
     assert found.pop("as_of") == {"instant": before.replace("+00:00", "Z"), "clock": "recorded"}
     position = found.pop("position")
     assert found == said
-    after = shop.get("/report/as-of", instant=AFTERWARDS)
+    after = shop.get("/report", as_of=AFTERWARDS)
     assert after["totals"]["revenue"] == {"USD": "9.99"}
     assert int(after["position"]) > int(position)
     assert (
@@ -131,7 +132,7 @@ def test_r14_as_of_an_instant_a_report_is_what_it_said(shop: Tenant) -> None:
 
 def test_r7_what_was_true_of_an_instant_is_answered_as_known_now(shop: Tenant) -> None:
     """R7, R12: by the clock `occurred` the purchase of the next day had not happened at noon."""
-    noon = shop.get("/report/as-of", instant="2026-03-01T13:00:00+01:00", clock="occurred")
+    noon = shop.get("/report", as_of="2026-03-01T13:00:00+01:00", as_of_clock="occurred")
     assert noon["as_of"] == {"instant": "2026-03-01T12:00:00Z", "clock": "occurred"}
     assert (noon["totals"]["receipts"], noon["totals"]["conversions"]) == (2, [0, 0])
     asked = report.read_report_as_of(shop.asked, datetime(2026, 3, 1, 12, tzinfo=UTC), "occurred")
@@ -142,7 +143,7 @@ def test_r14_a_difference_names_figures_changes_and_causes(shop: Tenant) -> None
     """R14: the same as on the terminal; `limit` bounds the changes, and their number is there."""
     before = now()
     shop.take(LATE)
-    found = shop.get("/report/difference", **{"from": before, "to": AFTERWARDS})
+    found = shop.get("/diff", **{"from": before, "to": AFTERWARDS})
     assert [(each["variant_id"], each["figure"], each["difference"]) for each in found["figures"]] == [
         (None, "revenue", "-9.99"),
         ("A", "revenue", "-9.99"),
@@ -156,10 +157,10 @@ def test_r14_a_difference_names_figures_changes_and_causes(shop: Tenant) -> None
             shop.asked, Instants(datetime.fromisoformat(before), last), "recorded"
         ).as_json()
     )
-    none = shop.get("/report/difference", **{"from": before, "to": AFTERWARDS, "limit": 0})
+    none = shop.get("/diff", **{"from": before, "to": AFTERWARDS, "limit": 0})
     assert (none["changes"], none["changes_total"]) == ([], 1)
     happened = shop.get(
-        "/report/difference", **{"from": "2026-03-02T00:00:00Z", "to": AFTERWARDS, "clock": "occurred"}
+        "/diff", **{"from": "2026-03-02T00:00:00Z", "to": AFTERWARDS, "as_of_clock": "occurred"}
     )
     assert {(each["what"], each["change"]) for each in happened["changes"]} == {
         ("conversion", "occurred"),
@@ -170,21 +171,26 @@ def test_r14_a_difference_names_figures_changes_and_causes(shop: Tenant) -> None
 def test_r20_a_report_may_be_of_the_receipts_of_some_days(shop: Tenant) -> None:
     """R20: with what is credited to them, whenever it happened; either end may be open."""
     shop.take(RECEIPT | {"id": "r9", "user_id": "u9", "at": "2026-03-20T09:00:00Z"})
-    found = shop.get("/report/received", received_from="2026-03-01", to="2026-03-02")
+    found = shop.get("/report", received_from="2026-03-01", received_to="2026-03-02")
     assert (found["totals"]["receipts"], found["totals"]["revenue"]) == (2, {"USD": "19.98"})
     assert found == report.read_report_of_days(shop.asked, Days(date(2026, 3, 1), date(2026, 3, 2))).as_json()
-    assert shop.get("/report/received", received_from="2026-03-03")["totals"]["conversions"] == [0, 0]
-    assert shop.get("/report/received")["totals"]["receipts"] == 3
+    assert shop.get("/report", received_from="2026-03-03")["totals"]["conversions"] == [0, 0]
+    assert shop.get("/report", received_to="2026-12-31")["totals"]["receipts"] == 3
 
 
-@pytest.mark.parametrize("path", ["/report/as-of", "/report/received", "/report/difference"])
-def test_reports_of_other_times_come_as_csv_and_are_not_sent_again(shop: Tenant, path: str) -> None:
-    """By content negotiation, with an entity tag of its own."""
-    asked = {
-        "/report/as-of": {"instant": AFTERWARDS},
-        "/report/difference": {"from": "2026-01-01T00:00:00Z", "to": AFTERWARDS},
-    }
-    params = asked.get(path, {})
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        ("/report", {}),
+        ("/report", {"as_of": AFTERWARDS}),
+        ("/report", {"received_from": "2026-03-01"}),
+        ("/diff", {"from": "2026-01-01T00:00:00Z", "to": AFTERWARDS}),
+    ],
+)
+def test_reports_of_other_times_come_as_csv_and_are_not_sent_again(
+    shop: Tenant, path: str, params: dict[str, str]
+) -> None:
+    """By content negotiation, with an entity tag of its own; without mature rates, which are no rows of a report."""
     rows = shop.client.get(f"/v1/campaigns/sale{path}", params=params, headers={"Accept": "text/csv"})
     assert rows.headers["content-type"].startswith("text/csv")
     assert any(line.startswith("sale,A,false,receipts,,,") for line in rows.text.splitlines())
@@ -268,23 +274,24 @@ def test_a_campaign_has_a_history_with_who_changed_it(shop: Tenant) -> None:
 @pytest.mark.parametrize(
     ("path", "params", "code", "place"),
     [
-        ("/report/as-of", {}, "malformed", "instant"),
-        ("/report/as-of", {"instant": "2026-03-01T12:00:00"}, "bad_time", "instant"),
-        ("/report/as-of", {"instant": AFTERWARDS, "clock": "x"}, "bad_clock", "clock"),
+        ("/report", {"as_of": "2026-03-01T12:00:00"}, "bad_time", "as_of"),
+        ("/report", {"as_of": AFTERWARDS, "as_of_clock": "x"}, "bad_clock", "as_of_clock"),
+        ("/report", {"as_of": AFTERWARDS, "received_to": "2026-03-01"}, "bad_question", "as_of"),
         (
-            "/report/as-of",
-            {"instant": AFTERWARDS, "clock": "occurred", "wait_for": "x"},
+            "/report",
+            {"as_of": AFTERWARDS, "as_of_clock": "occurred", "wait_for": "x"},
             "bad_position",
             "wait_for",
         ),
-        ("/report/difference", {"from": AFTERWARDS}, "malformed", "to"),
-        ("/report/difference", {"from": AFTERWARDS, "to": "2026-01-01T00:00:00Z"}, "bad_time", "from"),
-        ("/report/difference", {"from": AFTERWARDS, "to": AFTERWARDS, "limit": 10_001}, "bad_limit", "limit"),
-        ("/report/difference", {"from": AFTERWARDS, "to": AFTERWARDS, "limit": -1}, "bad_limit", "limit"),
-        ("/report/received", {"received_from": "yesterday"}, "bad_date", "received_from"),
+        ("/diff", {"from": AFTERWARDS}, "malformed", "to"),
+        ("/diff", {"from": AFTERWARDS, "to": "2026-01-01T00:00:00Z"}, "bad_time", "from"),
+        ("/diff", {"from": AFTERWARDS, "to": AFTERWARDS, "limit": 10_001}, "bad_limit", "limit"),
+        ("/diff", {"from": AFTERWARDS, "to": AFTERWARDS, "limit": -1}, "bad_limit", "limit"),
+        ("/report", {"received_from": "yesterday"}, "bad_date", "received_from"),
+        ("/report", {"received_to": "yesterday"}, "bad_date", "received_to"),
         (
-            "/report/received",
-            {"received_from": "2026-03-02", "to": "2026-03-01"},
+            "/report",
+            {"received_from": "2026-03-02", "received_to": "2026-03-01"},
             "bad_date",
             "received_from",
         ),
@@ -308,37 +315,40 @@ def test_what_makes_no_sense_is_refused_with_its_place(
 
 def test_before_it_was_drafted_there_is_no_report(shop: Tenant) -> None:
     """404 by the clock `recorded`, which says when it was drafted; by the clock `occurred` there is one."""
-    early = {"instant": "2026-01-01T00:00:00Z"}
-    assert "it was drafted at" in shop.refused("/report/as-of", 404, "unknown_campaign", **early)["detail"]
-    assert shop.get("/report/as-of", **early, clock="occurred")["totals"]["receipts"] == 0
+    early = {"as_of": "2026-01-01T00:00:00Z"}
+    assert "it was drafted at" in shop.refused("/report", 404, "unknown_campaign", **early)["detail"]
+    assert shop.get("/report", **early, as_of_clock="occurred")["totals"]["receipts"] == 0
     shop.refused("/conversions", 404, "unknown_variant", variant_id="nope")
 
 
-QUESTIONS = {
-    "/report/as-of": {"instant": AFTERWARDS},
-    "/report/difference": {"from": "2026-01-01T00:00:00Z", "to": AFTERWARDS},
-    "/report/received": {},
-    "/conversions": {},
-    "/recipients": {},
-    "/overlap": {},
-    "/history": {},
-}
+QUESTIONS: list[tuple[str, dict[str, str]]] = [
+    ("/report", {}),
+    ("/report", {"as_of": AFTERWARDS}),
+    ("/report", {"received_from": "2026-01-01"}),
+    ("/diff", {"from": "2026-01-01T00:00:00Z", "to": AFTERWARDS}),
+    ("/conversions", {}),
+    ("/recipients", {}),
+    ("/overlap", {}),
+    ("/history", {}),
+]
 
 
-@pytest.mark.parametrize("path", QUESTIONS)
-def test_each_app_group_is_told_of_its_own_campaigns_only(api: Api, path: str) -> None:
+@pytest.mark.parametrize(("path", "params"), QUESTIONS)
+def test_each_app_group_is_told_of_its_own_campaigns_only(
+    api: Api, path: str, params: dict[str, str]
+) -> None:
     """A campaign of the same id elsewhere is another; a key that only sends facts reads nothing."""
     one, other = tenant(api), tenant(api)
     other.take(
         RECEIPT | {"id": "secret", "user_id": "secret"}, PURCHASE | {"id": "secret-p", "user_id": "secret"}
     )
-    told = one.client.get(f"/v1/campaigns/sale{path}", params=QUESTIONS[path]).text
+    told = one.client.get(f"/v1/campaigns/sale{path}", params=params).text
     assert "secret" not in told
     assert other.app_group not in told
     stranger = api.client(Scope.READ, app_group="nobody")
-    problem(stranger.get(f"/v1/campaigns/sale{path}", params=QUESTIONS[path]), 404, "unknown_campaign")
+    problem(stranger.get(f"/v1/campaigns/sale{path}", params=params), 404, "unknown_campaign")
     sender = api.client(Scope.INGEST, app_group=one.app_group)
-    problem(sender.get(f"/v1/campaigns/sale{path}", params=QUESTIONS[path]), 403, "missing_scope")
+    problem(sender.get(f"/v1/campaigns/sale{path}", params=params), 403, "missing_scope")
 
 
 def test_a_damaged_log_is_said_to_be_damaged(tmp_path: Path) -> None:
@@ -347,7 +357,7 @@ def test_a_damaged_log_is_said_to_be_damaged(tmp_path: Path) -> None:
         client = api.client()
         post(client, RECEIPT)
         tamper(api.service, "UPDATE events SET actor = 'somebody else' WHERE topic = 'campaign.drafted'")
-        answer = client.get("/v1/campaigns/sale/report/as-of", params={"instant": AFTERWARDS})
+        answer = client.get("/v1/campaigns/sale/report", params={"as_of": AFTERWARDS})
         assert "position" in problem(answer, 503, "unreadable_log")["detail"]
 
 
@@ -360,9 +370,9 @@ def test_so_many_questions_read_the_log_and_no_more(tmp_path: Path, monkeypatch:
         going.wait(30)
         return report.read_report_as_of(*asked)
 
-    monkeypatch.setattr(other_times, "read_report_as_of", read_slowly)
+    monkeypatch.setattr(reports, "read_report_as_of", read_slowly)
     with serving(tmp_path, [SALE], wait_seconds=0.5) as api, ThreadPoolExecutor(4) as pool:
-        client, path, params = api.client(), "/v1/campaigns/sale/report/as-of", {"instant": AFTERWARDS}
+        client, path, params = api.client(), "/v1/campaigns/sale/report", {"as_of": AFTERWARDS}
         slow = [pool.submit(client.get, path, params=params) for _ in range(4)]
         try:
             assert all(began.acquire(timeout=20) for _ in slow)
@@ -373,3 +383,28 @@ def test_so_many_questions_read_the_log_and_no_more(tmp_path: Path, monkeypatch:
         finally:
             going.set()
         assert [each.result().status_code for each in slow] == [200] * 4
+
+
+def test_a_report_is_answered_without_mature_rates_where_recipients_stopped(tmp_path: Path) -> None:
+    """Whoever needs the figures gets them; `mature` is null, and the list of recipients says why there is none."""
+    with serving(tmp_path, [SALE]) as api:
+        client = api.client()
+        post(client, RECEIPT)
+        assert client.get("/v1/campaigns/sale/report").json()["mature"] is not None
+        with api.service.database.writing() as connection:
+            connection.execute(
+                text("UPDATE projections SET problem = 'boom', position = 1 WHERE name = 'recipients'")
+            )
+        answer = client.get("/v1/campaigns/sale/report")
+        assert (answer.status_code, answer.json()["mature"]) == (200, None)
+        assert answer.json()["totals"]["receipts"] == 1
+        problem(client.get("/v1/campaigns/sale/recipients"), 503, "projection_stopped")
+
+
+def test_what_a_campaign_shows_can_be_sent_back_and_is_refused_where_it_differs(shop: Tenant) -> None:
+    """PATCH takes fields that it cannot change only as they are."""
+    path, client = "/v1/campaigns/sale", shop.client
+    shown = client.get(path).json()
+    assert client.patch(path, json=shown).status_code == 200
+    for name, value in (("winner", "A"), ("campaign_id", "other"), ("selection_ended", True)):
+        assert client.patch(path, json={name: value}).status_code == 422, name

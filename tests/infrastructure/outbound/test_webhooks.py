@@ -100,7 +100,7 @@ def receiving(given: Receiver | None = None) -> Iterator[Receiver]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
-    receiver.url = f"http://127.0.0.1:{server.server_port}/hook?a=1"
+    receiver.url = f"http://127.0.0.1:{server.server_port}/hook;tenant=7?a=1"
     try:
         yield receiver
     finally:
