@@ -205,11 +205,15 @@ def true_as_of(
 ) -> Row:
     """R12, R17, R27: the report of what had happened by then, with every void, refund and cancellation known.
 
-    A void is of a fact that should never have been, and the instants of refunds and cancellations play no part.
+    A void is of a fact that should never have been, and the instants of refunds and cancellations play no part. What
+    came as a named event performs that event at its own instant only, so later ones count without their names.
     """
     whenever = ("void", "refund", "order_refund", "order_cancelled")
-    known = [fact for fact in facts if fact["type"] in whenever or reference.instant(fact) <= instant]
-    return reference.judge(campaigns, known).report(campaign_id)
+    happened, later = [], []
+    for fact in facts:
+        (happened if reference.instant(fact) <= instant else later).append(fact)
+    corrections = [fact | {"name": None} for fact in later if fact["type"] in whenever]
+    return reference.judge(campaigns, [*happened, *corrections]).report(campaign_id)
 
 
 def row(
