@@ -42,8 +42,7 @@ def archive(
     """Archive the log as Parquet, with personal data in files of their own.
 
     Run it again to add what was recorded since, and to drop personal data that was erased.
-    Again, it adds what was recorded since; those other files are written anew, without what was erased. Killed at any
-    moment, the archive is as it was: run it again.
+    If it is killed, the archive stays as it was before: run the command again.
     """
     with (
         opened(database) as service,
@@ -99,7 +98,7 @@ def _sentence(service: Service, restored: Restored) -> str:
     return (
         f"Restored into {plain(address)} up to position {restored.position:,}: "
         f"{restored.facts:,} facts of {restored.journeys:,} users. "
-        "Keys and webhooks are to be made anew; other read models follow when they are asked for."
+        "Make keys and webhooks again. Other read models are built when somebody asks for them."
     )
 
 

@@ -8,7 +8,7 @@ from infrastructure.audit.wording import TOTALS, describe_problem, describe_stor
 from infrastructure.cli.console import columns, out, print_table, say, shown
 
 _SHOWN = 20
-"""Differences that are told on a terminal; JSON and the page have more."""
+"""Differences that a terminal shows; JSON and the page have more."""
 
 
 def show(found: AuditResult, limit: int = _SHOWN) -> None:
@@ -45,14 +45,14 @@ def _advice(found: AuditResult) -> Iterator[str]:
     elif found.differs and found.source == "archive":
         yield "Hashes of events were not checked: `conversions verify` in the ledger, or a restore, does."
     if any(claim != "streams" for _, _, claim in found.judged.counts):
-        yield "Where a read model differs and the streams do not, `conversions rebuild` makes it anew."
+        yield "If a read model differs and the streams do not, `conversions rebuild` builds it again."
 
 
 def verdict(found: AuditResult) -> str:
-    """One sentence, with the checksum of what stands."""
+    """One sentence, with the checksum of what the rules find."""
     of = "" if found.campaign_id is None else f" of campaign {shown(found.campaign_id)}"
     judged = (
-        f"{found.judged.totals['facts']:,} facts of {found.judged.totals['journeys']:,} journeys{of} judged anew up to "
+        f"{found.judged.totals['facts']:,} facts of {found.judged.totals['journeys']:,} journeys{of} judged again, to "
         f"position {found.position:,} in {found.seconds:.1f} s; checksum {found.checksum}"
     )
     if found.differs:
@@ -65,7 +65,7 @@ def _print_totals(found: AuditResult) -> None:
     said = found.judged.said
     claims = [claim for claim in found.claims if any(other == claim for other, _ in said)]
     print_table(
-        ["What stands", *columns("by the rules", *claims, justify="right")],
+        ["What counts", *columns("by the rules", *claims, justify="right")],
         (
             (
                 label,

@@ -1,7 +1,7 @@
-"""`conversions audit`: every conversion judged anew by an independent statement of the rules, and compared."""
+"""`conversions audit`: every conversion is judged again by independent rules in SQL, and compared."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -57,7 +57,9 @@ def audit(  # noqa: PLR0913 - a command's options
     source: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="ARCHIVE", help="An archive, a directory or s3://..., in the database's stead."
+            "--from",
+            metavar="ARCHIVE",
+            help="Audit this archive (a directory or s3://...), not the database.",
         ),
     ] = None,
     memory: Annotated[
@@ -67,7 +69,9 @@ def audit(  # noqa: PLR0913 - a command's options
     work: Annotated[
         Path | None,
         typer.Option(
-            "--work", metavar="DIR", help="Where files may lie meanwhile; stopped, it goes on there."
+            "--work",
+            metavar="DIR",
+            help="Keep intermediate files here; an audit that was stopped continues from them.",
         ),
     ] = None,
     engine: Annotated[
@@ -93,39 +97,37 @@ def audit(  # noqa: PLR0913 - a command's options
 ) -> None:
     """Judge every fact again by independent rules in SQL, and compare.
 
-    What stands by the rules is compared with what the streams say and with what the read models say, conversion by
-    conversion and purchase by purchase. It changes nothing; read models that are behind are brought up to date first.
-    Exit status: 0 where nothing differs, 1 where something does, 2 where no audit came about.
+    It compares what the rules find with the streams and with the read models, conversion by conversion and purchase by
+    purchase. It changes nothing, except that it brings read models up to date first.
+    Exit status: 0 if nothing differs, 1 if something does, 2 if there was no audit.
     """
+    options = Options(campaign, memory, work, engine, spark_remote)
     if decisions:
-        _refuse_with_decisions(
-            {
-                "--from": source is not None,
-                "--memory": memory != MEMORY,
-                "--work": work is not None,
-                "--engine": engine != ENGINES[0],
-                "--spark-remote": spark_remote is not None,
-                "--html": html is not None,
-            }
-        )
+        _refuse_with_decisions(source, html, options)
         _audit_decisions(campaign, database, json_output=json_output)
         return
-    if engine not in ENGINES:
-        raise Refused(f"--engine is one of {', '.join(ENGINES)}", code="bad_engine", status=UNREADABLE)
-    if not re.fullmatch(r"\d{1,6}(\.\d+)? ?([KMGT]i?B)", memory):
-        raise Refused("--memory is a size such as 2GB", code="bad_memory", status=UNREADABLE)
-    _check_page(html)
-    options = Options(campaign, memory, work, engine, spark_remote)
+    _check(options, html)
     with Bar() as bar, _refusing(), interruptible():
-        if source is not None:
-            found = audit_archive(source, options, bar.show)
-        else:
-            with opened(database, migrating=False) as service:
-                found = audit_ledger(service.database, service.projector, options, bar.show)
+        found = _audit(source, database, options, bar)
     with _refusing():
-        _tell(found, html, json_output=json_output)
+        _print(found, html, json_output=json_output)
     if found.differs:
         raise typer.Exit(REFUSED)
+
+
+def _audit(source: str | None, database: str | None, options: Options, bar: Bar) -> AuditResult:
+    if source is not None:
+        return audit_archive(source, options, bar.show)
+    with opened(database, migrating=False) as service:
+        return audit_ledger(service.database, service.projector, options, bar.show)
+
+
+def _check(options: Options, html: Path | None) -> None:
+    if options.engine not in ENGINES:
+        raise Refused(f"--engine is one of {', '.join(ENGINES)}", code="bad_engine", status=UNREADABLE)
+    if not re.fullmatch(r"\d{1,6}(\.\d+)? ?([KMGT]i?B)", options.memory):
+        raise Refused("--memory is a size such as 2GB", code="bad_memory", status=UNREADABLE)
+    _check_page(html)
 
 
 def _check_page(html: Path | None) -> None:
@@ -140,7 +142,7 @@ def _check_page(html: Path | None) -> None:
             html.unlink()
 
 
-def _tell(found: AuditResult, html: Path | None, *, json_output: bool) -> None:
+def _print(found: AuditResult, html: Path | None, *, json_output: bool) -> None:
     if json_output:
         print_json(found.as_json())
     else:
@@ -152,7 +154,15 @@ def _tell(found: AuditResult, html: Path | None, *, json_output: bool) -> None:
         err.print(f"The page is {html}.", highlight=False, soft_wrap=True)
 
 
-def _refuse_with_decisions(given: Mapping[str, bool]) -> None:
+def _refuse_with_decisions(source: str | None, html: Path | None, options: Options) -> None:
+    given = {
+        "--from": source is not None,
+        "--memory": options.memory != MEMORY,
+        "--work": options.work is not None,
+        "--engine": options.engine != ENGINES[0],
+        "--spark-remote": options.remote is not None,
+        "--html": html is not None,
+    }
     for option, is_given in given.items():
         if is_given:
             raise Refused(
@@ -186,7 +196,7 @@ _REFUSALS = {
     NoSpark: Refusal(None, place="--engine"),
     OlderSchema: Refusal("older_schema", f"{{}}; {_MIGRATED_ELSEWHERE}"),
     UnreadableLog: Refusal("unreadable_log", "{}; `conversions verify` checks the log"),
-    UnreadableReadModel: Refusal("unreadable_read_model", "{}; `conversions rebuild` makes it anew"),
+    UnreadableReadModel: Refusal("unreadable_read_model", "{}; `conversions rebuild` builds it again"),
     ReadModelsMove: Refusal("read_models_move", "{}; run it again"),
     duckdb.OutOfMemoryException: Refusal(
         "out_of_memory", "it does not fit: {first_line}; give --memory more, or --work more room"

@@ -1,4 +1,4 @@
-"""`conversions export`: what stands, or the log, into files for warehouses, spreadsheets and archives."""
+"""`conversions export`: the rows of read models, or the log, as files for warehouses and spreadsheets."""
 
 from pathlib import Path
 from typing import Annotated
@@ -40,8 +40,8 @@ def export(
 ) -> None:
     """Export rows or events as files, with a manifest; run it again to continue.
 
-    Killed at any moment, run it again. Of events only what was recorded since is added, as further parts; read models
-    that have moved meanwhile are exported anew.
+    If it is killed, run the same command again. An export of events adds only what was recorded since, as further
+    parts. An export of a read model begins again if the read model has moved.
     """
     if what not in WHAT:
         raise Refused(f"export one of {', '.join(WHAT)}", code="bad_export", status=UNREADABLE)

@@ -145,12 +145,12 @@ def _rejecting(path: Path | None, *, several: bool) -> Iterator[Callable[[Reject
 
 
 def _tell_first(shown: int) -> Callable[[Rejected], None]:
-    told = 0
+    number = 0
 
     def tell(rejected: Rejected) -> None:
-        nonlocal told
-        told += 1
-        if told <= shown:
+        nonlocal number
+        number += 1
+        if number <= shown:
             where = f"{'standard input' if rejected.path == '-' else rejected.path}, line {rejected.line}"
             err.print(
                 plain(f"{where}: {rejected.code}: {rejected.message}"),

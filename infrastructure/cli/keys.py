@@ -54,8 +54,8 @@ def create(
     if not group.version:
         err.print(
             f"There is no app group {shown(app_group)} yet: "
-            "`conversions campaigns apply` or PATCH /v1/app-group makes it, with a time zone that is then fixed; "
-            "POST /v1/campaigns makes it too, with UTC for good.",
+            "`conversions campaigns apply` or PATCH /v1/app-group makes it, with a time zone that never changes; "
+            "POST /v1/campaigns makes it too, with UTC.",
             highlight=False,
         )
     if json_output:

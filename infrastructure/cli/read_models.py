@@ -1,4 +1,4 @@
-"""`conversions projections`, `rebuild` and `rollback`: how read models stand, and how they are built anew."""
+"""`conversions projections`, `rebuild` and `rollback`: how far read models are, and how to build them again."""
 
 import os
 import time
@@ -174,13 +174,13 @@ def _rebuild(
     service: Service, chosen: list[Projection], folding: Folding, *, keep_old: bool
 ) -> tuple[list[Rebuilt], float]:
     started = time.monotonic()
-    told: list[int] = []
+    first: list[int] = []
     with Bar() as bar:
 
         def progress(done: int, newest: int) -> None:
-            told.append(done)
+            first.append(done)
             seconds = time.monotonic() - started
-            bar.show("rebuilding", done, newest, f"{(done - told[0]) / seconds:,.0f} events/s")
+            bar.show("rebuilding", done, newest, f"{(done - first[0]) / seconds:,.0f} events/s")
 
         try:
             with refusing_by(_REFUSALS):
@@ -239,7 +239,7 @@ def _print_rebuilt(found: list[Rebuilt], seconds: float, *, keep_old: bool) -> N
             )
             for each in found
         ),
-        title=f"Built anew in {seconds:.1f} s, {events / seconds:,.0f} events/s",
+        title=f"Built in {seconds:.1f} s, {events / seconds:,.0f} events/s",
         caption="The old ones are kept: `conversions rollback NAME` goes back." if keep_old else None,
     )
 

@@ -79,13 +79,13 @@ def retry(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Try rejected facts again: after the missing campaign was made, say. What is taken now is let go of.
+    """Try rejected facts again, for instance after somebody made the missing campaign; facts that are taken now go.
 
-    What is rejected again stays, from now on with the newest reason and time.
+    Facts that are rejected again stay, with the newest reason and time.
 
-    What is no fact as it is kept (too long, beyond Braze's bounds, malformed) can never be taken: have it sent anew.
+    Some rejects can never be taken (too long, beyond Braze's bounds, malformed): their sender must send them again.
 
-    Exit status: 0 all taken, 3 some are rejected again and stay.
+    Exit status: 0 if all were taken, 3 if some were rejected again.
     """
     totals, reasons = Counter[str](), Counter[str]()
     with opened(database) as service:
@@ -97,7 +97,7 @@ def retry(
                 break
             verdicts, codes = _again(service, group, page)
             totals, reasons, after = totals + verdicts, reasons + codes, page[-1].reject_id
-    _tell(group, totals, reasons, json_output=json_output)
+    _print(group, totals, reasons, json_output=json_output)
     if totals[Verdict.REJECTED.value]:
         raise typer.Exit(SOME_REJECTED)
 
@@ -136,7 +136,7 @@ def forget(
         out.print(f"{forgotten:,} forgotten", highlight=False)
 
 
-def _tell(app_group: str, totals: Counter[str], reasons: Counter[str], *, json_output: bool) -> None:
+def _print(app_group: str, totals: Counter[str], reasons: Counter[str], *, json_output: bool) -> None:
     by_verdict = {verdict.value: totals[verdict.value] for verdict in Verdict}
     tried, unreadable = sum(by_verdict.values()), totals[_UNREADABLE]
     if json_output:
@@ -151,7 +151,7 @@ def _tell(app_group: str, totals: Counter[str], reasons: Counter[str], *, json_o
     for code, number in sorted(reasons.items()):
         out.print(f"{number:,} {code}", highlight=False)
     if unreadable:
-        said = "as they are kept these are no facts, and no retry takes them: have them sent anew, corrected"
+        said = "no retry can take these; their sender must correct them and send them again"
         out.print(f"{unreadable:,} of the rejected: {said}", highlight=False)
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from application.queries.overlap import read_overlap
-from application.queries.reads import AskedCampaign, Days, Instants
+from application.queries.reads import AskedCampaign, BadQuestion, Days, Instants
 from application.queries.report import (
     MOST_CHANGES,
     USUAL_CHANGES,
@@ -151,8 +151,16 @@ async def report_campaign(
     is null while the read model `recipients` cannot go on.
     """
     found: AnyReport
+    if as_of is None and as_of_clock is not None:
+        raise _refuse(
+            "as_of_clock says how to count as of an instant: add as_of, or leave it out", "as_of_clock"
+        )
     if as_of is not None:
-        _refuse_days_with_instant(received_from, received_to)
+        if received_from is not None or received_to is not None:
+            raise _refuse(
+                "a report is as of an instant, or of the receipts of some days: leave one of them out",
+                "as_of",
+            )
         at, by = read_time("as_of", as_of), read_clock(as_of_clock or "recorded", "as_of_clock")
         found = await questions.ask_log(lambda asked: read_report_as_of(asked, at, by))
     elif received_from is not None or received_to is not None:
@@ -167,14 +175,8 @@ async def report_campaign(
     return respond_report(request, found.as_json(), lambda: report_rows(found.report))
 
 
-def _refuse_days_with_instant(*days: str | None) -> None:
-    if any(day is not None for day in days):
-        raise Problem(
-            HTTPStatus.BAD_REQUEST,
-            "bad_question",
-            "a report is as of an instant, or of the receipts of some days: leave one of them out",
-            place="as_of",
-        )
+def _refuse(message: str, place: str) -> BadQuestion:
+    return BadQuestion(message, code="bad_question", place=place)
 
 
 @routes.get(

@@ -209,10 +209,11 @@ def true_as_of(
     came as a named event performs that event at its own instant only, so later ones count without their names.
     """
     whenever = ("void", "refund", "order_refund", "order_cancelled")
-    happened, later = [], []
+    happened: list[Fact] = []
+    later: list[Fact] = []
     for fact in facts:
         (happened if reference.instant(fact) <= instant else later).append(fact)
-    corrections = [fact | {"name": None} for fact in later if fact["type"] in whenever]
+    corrections = [{**fact, "name": None} for fact in later if fact["type"] in whenever]
     return reference.judge(campaigns, [*happened, *corrections]).report(campaign_id)
 
 

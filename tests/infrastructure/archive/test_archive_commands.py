@@ -87,7 +87,7 @@ def test_people_are_told_what_was_done(ledger: Path, tmp_path: Path) -> None:
     archived = run(ledger, "archive", str(tmp_path / "archive"))
     assert all(kind in archived.stdout for kind in ("events", "identities", "properties")), archived.stderr
     restored = run(new, "restore", str(tmp_path / "archive"))
-    assert "facts of 14 users. Keys and webhooks are to be made anew" in restored.stdout
+    assert "facts of 14 users. Make keys and webhooks again." in restored.stdout
 
 
 @pytest.mark.process

@@ -277,6 +277,7 @@ def test_a_campaign_has_a_history_with_who_changed_it(shop: Tenant) -> None:
         ("/report", {"as_of": "2026-03-01T12:00:00"}, "bad_time", "as_of"),
         ("/report", {"as_of": AFTERWARDS, "as_of_clock": "x"}, "bad_clock", "as_of_clock"),
         ("/report", {"as_of": AFTERWARDS, "received_to": "2026-03-01"}, "bad_question", "as_of"),
+        ("/report", {"as_of_clock": "occurred"}, "bad_question", "as_of_clock"),
         (
             "/report",
             {"as_of": AFTERWARDS, "as_of_clock": "occurred", "wait_for": "x"},
