@@ -81,8 +81,13 @@ class Reads(Protocol):
     def recorded(self) -> AbstractContextManager[Connection]:
         """A read transaction over everything recorded; read models may be behind in it."""
 
-    def up_to_date(self, *projections: Projection) -> AbstractContextManager[ReadModels]:
-        """A read transaction in which these read models stand at one position, and hold all that was acknowledged."""
+    def up_to_date(
+        self, *projections: Projection, beside: Sequence[Projection] = ()
+    ) -> AbstractContextManager[ReadModels]:
+        """A read transaction in which these read models are at one position, and hold all that was acknowledged.
+
+        An answer can do without those that are named `beside`: HTTP does not wait long for them.
+        """
 
 
 @dataclass(frozen=True)

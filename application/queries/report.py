@@ -18,7 +18,7 @@ from projections.campaign_report import CAMPAIGN_REPORT, occurred, reading
 from projections.campaign_report.as_of import Clock, Difference, ReportHistory
 from projections.campaign_report.counts import CampaignThen, Counts
 from projections.campaign_report.reading import CampaignReport
-from projections.engine.projection import ProjectionStopped
+from projections.engine.generations import is_up_to
 from projections.recipients import RECIPIENTS
 from projections.recipients.reading import Mature, Period, load_mature_rates, load_period
 from projections.series import SERIES
@@ -90,26 +90,19 @@ def read_clock(clock: str, place: str = "clock") -> Clock:
 AnyReport = CurrentReport | ReportAsOf | ReportOfDays
 
 
-def read_report(asked: AskedCampaign, *, with_mature: bool = True) -> CurrentReport:
-    """The report with every acknowledged fact in it, with mature rates or without; raises UnknownCampaign."""
+def read_report(asked: AskedCampaign) -> CurrentReport:
+    """The report with every acknowledged fact in it; raises UnknownCampaign.
+
+    Its mature rates are None where the read model `recipients` is not at its position, and is not waited for.
+    """
     named, reads = asked.key, asked.reads
-    with reads.up_to_date(CAMPAIGN_REPORT, *((RECIPIENTS,) if with_mature else ())) as (connection, _):
+    with reads.up_to_date(CAMPAIGN_REPORT, beside=(RECIPIENTS,)) as (connection, position):
         found = reading.load_report(connection, *named)
         if found is None:
             raise _unknown(asked)
-        if not with_mature:
+        if not is_up_to(connection, RECIPIENTS, position):
             return CurrentReport(found, None)
         return CurrentReport(found, load_mature_rates(connection, reads.definitions, *named, reads.now()))
-
-
-def read_report_in_any_case(asked: AskedCampaign) -> CurrentReport:
-    """The report; its mature rates are None where the read model `recipients` cannot go on; raises UnknownCampaign."""
-    try:
-        return read_report(asked)
-    except ProjectionStopped as stopped:
-        if stopped.name == CAMPAIGN_REPORT.name:
-            raise
-        return read_report(asked, with_mature=False)
 
 
 def read_report_as_of(asked: AskedCampaign, instant: datetime, clock: Clock) -> ReportAsOf:

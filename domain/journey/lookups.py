@@ -37,7 +37,7 @@ class JourneySoFar(Aggregate[JourneyEvent]):
         self.state.evolve(event)
 
     def standing(self, campaign_id: str) -> Standing | None:
-        """The standing of a campaign, brought back if it was put away; None where nothing was received."""
+        """R15: the standing of a campaign, brought back if it was put away; None where nothing was received."""
         standing = self.state.standings.get(campaign_id)
         if standing is None and self.state.closed_until is not None:
             standing = self.history.standing(campaign_id)

@@ -119,7 +119,7 @@ class JourneyState(msgspec.Struct, omit_defaults=True):
             apply(self, event)
 
     def close(self, definitions: Definitions) -> dict[str, Standing]:
-        """Put away the standings without an open window, and hand them over."""
+        """R15: put away the standings without an open window, and return them."""
         if self.seen_until is None:
             return {}
         closed = {}

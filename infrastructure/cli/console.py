@@ -22,25 +22,30 @@ _FULL = "█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-class _Console:
-    """A console of Rich, which is loaded when something is printed for people: JSON needs none of it."""
+class _LazyConsole:
+    """A console of Rich, which is loaded when something is printed for people: JSON needs none of it.
+
+    Python looks up special methods on a class, so whatever enters the console (`with console:`) must have `loaded`.
+    """
 
     def __init__(self, **options: Any) -> None:
         self._options = options
 
     @cached_property
-    def _console(self) -> "Console":
+    def loaded(self) -> "Console":
+        """The console itself."""
         from rich.console import Console  # noqa: PLC0415
 
         return Console(**self._options)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(self._console, name)
+        return getattr(self.loaded, name)
 
 
 # In a pipe or a file there is no width to keep to; 80, the library's guess, would cut tables.
-out = cast("Console", _Console(width=None if sys.stdout.isatty() else 120))
-err = cast("Console", _Console(stderr=True))
+out = cast("Console", _LazyConsole(width=None if sys.stdout.isatty() else 120))
+_lazy_err = _LazyConsole(stderr=True)
+err = cast("Console", _lazy_err)
 
 
 def columns(*headings: str, **options: Any) -> "list[Column]":
@@ -216,6 +221,6 @@ def _progress() -> Any:  # noqa: ANN401 - its type would load it
         TaskProgressColumn(),
         TextColumn("{task.fields[detail]}"),
         TimeRemainingColumn(),
-        console=err,
+        console=_lazy_err.loaded,
         transient=True,
     )

@@ -15,7 +15,8 @@ from infrastructure.http.settings import HttpSettings
 def serve(
     *,
     host: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Where to listen; this machine alone.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Where to listen; by default only this machine can connect."),
     ] = None,
     port: Annotated[int | None, typer.Option(metavar="PORT", help="8080; 0 for any that is free.")] = None,
     workers: Annotated[

@@ -21,7 +21,9 @@ Webhook = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id, as `web
 Types = Annotated[
     list[str] | None, typer.Option("--type", metavar="TYPE", help="May be given several times; all if not.")
 ]
-Campaign = Annotated[str | None, typer.Option("--campaign", metavar="CAMPAIGN", help="Of one alone.")]
+Campaign = Annotated[
+    str | None, typer.Option("--campaign", metavar="CAMPAIGN", help="Only events of this campaign.")
+]
 After = Annotated[str | None, typer.Option("--after", metavar="POSITION", help="From now on if left out.")]
 
 _SHOWN = 1_000
@@ -125,7 +127,7 @@ def replay(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Tell everything after a position again; parked lines stay parked."""
+    """Send all events after a position again; queues that are parked stay parked."""
     with _managing(database, app_group) as managing:
         _print(managing.replay(webhook, after), json_output=json_output)
 
@@ -181,7 +183,7 @@ def release(
     database: DatabaseOption = None,
     json_output: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Try parked lines again."""
+    """Try parked queues again."""
     with _managing(database, app_group) as managing:
         number = managing.release(webhook, user)
     if json_output:

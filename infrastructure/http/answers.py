@@ -44,12 +44,14 @@ def respond_tagged(
     return response
 
 
-def _drop_positions(value: dict[str, Any]) -> dict[str, Any]:
-    """A value without its position, nor those of the values in it, nor the hour at which mature rates were judged."""
+def _drop_positions(value: dict[str, Any], *also: str) -> dict[str, Any]:
+    """A value without positions, its own and those of values in it, nor the hour at which mature rates were judged."""
     return {
-        name: _drop_positions(each) if isinstance(each, dict) else each
+        name: _drop_positions(each, *(["as_of"] if name == "mature" else []))
+        if isinstance(each, dict)
+        else each
         for name, each in value.items()
-        if name != "position" and (name, type(each)) != ("as_of", str)
+        if name not in {"position", *also}
     }
 
 

@@ -174,16 +174,20 @@ async def change_campaign(
 
 
 async def _drop_shown(state: State, caller: Caller, campaign_id: str, sent: dict[str, Any]) -> dict[str, Any]:
-    """The fields that were sent, without those that only repeat what the campaign shows."""
+    """The fields that were sent, without what the campaign only shows; raises Problem if that differs."""
     if not _ONLY_SHOWN & sent.keys():
         return sent
     found = await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)
     shown = queries.campaign_as_filed(found)
-    return {
-        name: value
-        for name, value in sent.items()
-        if name not in _ONLY_SHOWN or name not in shown or value != shown[name]
-    }
+    for name in _ONLY_SHOWN & sent.keys():
+        if sent[name] != shown.get(name):
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "unknown_field",
+                f"{name} is shown and cannot be changed here: leave it out, or send it as it is shown",
+                place=name,
+            )
+    return {name: value for name, value in sent.items() if name not in _ONLY_SHOWN}
 
 
 def _add_step(name: str, summary: str, decide: Callable[[Campaigns, str, str, Stamp], Campaign]) -> None:

@@ -19,8 +19,8 @@ from application.queries.report import (
     AnyReport,
     read_clock,
     read_difference,
+    read_report,
     read_report_as_of,
-    read_report_in_any_case,
     read_report_of_days,
 )
 from application.queries.rows import Row, report_rows, series_rows
@@ -171,7 +171,7 @@ async def report_campaign(
         )
         found = await questions.ask(lambda asked: read_report_of_days(asked, days))
     else:
-        found = await questions.ask(read_report_in_any_case)
+        found = await questions.ask(read_report)
     return respond_report(request, found.as_json(), lambda: report_rows(found.report))
 
 

@@ -1,5 +1,6 @@
 """The two ways in which questions meet read models: the terminal brings them up to date, HTTP waits for them."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from projections.engine import generations
 from projections.engine.projection import Definitions, Log, Projection, ProjectionStopped
 
 _TRIES = 5
+
+_PATIENCE_SECONDS = 0.25
+"""How long a question waits for read models that it can do without: usually they are behind for milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,13 @@ class CatchingUp(_Reads):
         self._catch_up = catch_up
 
     @contextmanager
-    def up_to_date(self, *projections: Projection) -> Iterator[ReadModels]:
-        """Read models at one position; raises ProjectionStopped.
+    def up_to_date(self, *projections: Projection, beside: Sequence[Projection] = ()) -> Iterator[ReadModels]:
+        """Read models at one position, those `beside` too; raises ProjectionStopped.
 
         While others write, one read model may be ahead of another: all are then brought up to date again. After five
         tries they are read as they are, and the position is the smallest one: all of them hold every event up to it.
         """
+        projections = (*projections, *beside)
         for left in reversed(range(_TRIES)):
             self._catch_up(*projections)
             with self.recorded() as connection:
@@ -93,15 +98,29 @@ class Waiting(_Reads):
         super().__init__(sources)
         self._wait_for = wait_for
         self._wanted: int | None = None
+        self._patient_until = time.monotonic() + _PATIENCE_SECONDS
 
     @contextmanager
-    def up_to_date(self, *projections: Projection) -> Iterator[ReadModels]:
+    def up_to_date(self, *projections: Projection, beside: Sequence[Projection] = ()) -> Iterator[ReadModels]:
         """Read models at one position; raises Behind, ProjectionStopped, and BadQuestion for a bad `wait_for`."""
         with self.recorded() as connection:
             if self._wanted is None:
                 newest = self.log.last_position(connection)
                 self._wanted = newest if self._wait_for is None else _position(self._wait_for, newest)
-            yield ReadModels(connection, _common_position(connection, projections, self._wanted))
+            yield self._at_one_position(connection, projections, beside, self._wanted)
+
+    def _at_one_position(
+        self, connection: Connection, needed: Sequence[Projection], beside: Sequence[Projection], wanted: int
+    ) -> ReadModels:
+        try:
+            return ReadModels(connection, _common_position(connection, (*needed, *beside), wanted))
+        except Behind:
+            if not beside or time.monotonic() < self._patient_until:
+                raise
+        except ProjectionStopped:
+            if not beside:
+                raise
+        return ReadModels(connection, _common_position(connection, needed, wanted))
 
 
 def _position(wait_for: str, newest: int) -> int:

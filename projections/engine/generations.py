@@ -304,6 +304,12 @@ def limit_waits_for_locks(connection: Connection) -> Iterator[None]:
     connection.execute(text(f"SET LOCAL lock_timeout = '{before}'"))
 
 
+def is_up_to(connection: Connection, projection: Projection, position: int) -> bool:
+    """Whether a read model can be read and holds every event up to a position."""
+    found = find(connection, projection)
+    return found is not None and found.is_of(projection) and found.position >= position
+
+
 def refuse_other_code(projection: Projection, found: Generation) -> None:
     """Raise OtherCode unless this version made the generation: figures of two versions do not add up."""
     if found.is_of(projection):

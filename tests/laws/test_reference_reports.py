@@ -260,6 +260,20 @@ def test_what_is_true_as_of_an_instant_knows_every_refund_and_no_later_report() 
     assert counts == [[0], [1]]
 
 
+def test_a_later_refund_that_came_as_an_event_takes_money_back_and_has_not_performed_it_yet() -> None:
+    """R27: as of 3 March the refund of 5 March is known, and its event has not happened; on 5 March it has."""
+    event = {"type": "performs_custom_event", "name": "given back", "deadline": "30d"}
+    lines = [{"product_id": "tea", "price": "10.00", "currency": "EUR", "quantity": 1}]
+    order = fact("order", "o1", march(2), lines=lines)
+    back = fact("order_refund", "x1", march(5), order_id="o1", amount="4.00", name="given back")
+    counts = [
+        true_as_of([campaign(event)], [received("r1", march(1)), order, back], "spring", utc(day))["totals"]
+        for day in (3, 5)
+    ]
+    assert [each["conversions"] for each in counts] == [[0], [1]]
+    assert [each["revenue"] for each in counts] == [{"EUR": Decimal("6.00")}] * 2
+
+
 def test_each_user_is_a_recipient_with_what_they_earned_themselves() -> None:
     """R13, R18: two users of one campaign, with the same ids, share neither conversions nor revenue."""
     facts = [received("r1", march(1)), received("r1", march(1), user_id="u2"), bought("p1", march(2))]

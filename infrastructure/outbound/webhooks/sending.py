@@ -80,10 +80,11 @@ class Sender:
 
 
 def _target(url: str) -> httpcore.URL:
-    """The URL to call, whole; httpcore itself would drop parameters of the path (`;tenant=7`)."""
+    """The URL to call, whole; httpcore itself would drop parameters of the path (`;tenant=7`) and an empty query."""
     parts = urlsplit(url)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return httpcore.URL(scheme=parts.scheme, host=parts.hostname or "", port=parts.port, target=path)
+    target = url.partition(parts.netloc)[2]
+    target = target if target.startswith("/") else f"/{target}"
+    return httpcore.URL(scheme=parts.scheme, host=parts.hostname or "", port=parts.port, target=target)
 
 
 def _read_answer(response: httpcore.Response, url: str) -> Answer:

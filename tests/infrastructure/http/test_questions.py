@@ -19,6 +19,7 @@ from application.queries.reads import AskedCampaign, Days, Instants
 from infrastructure.access.keys import Scope
 from infrastructure.composition import Service
 from infrastructure.http import reports
+from projections.campaign_report import CAMPAIGN_REPORT
 from tests.infrastructure.event_store.test_verification import tamper
 from tests.infrastructure.http.test_http import PURCHASE, RECEIPT, SALE, post, problem
 from tests.support.serving import Api, serving
@@ -388,9 +389,10 @@ def test_so_many_questions_read_the_log_and_no_more(tmp_path: Path, monkeypatch:
 
 def test_a_report_is_answered_without_mature_rates_where_recipients_stopped(tmp_path: Path) -> None:
     """Whoever needs the figures gets them; `mature` is null, and the list of recipients says why there is none."""
-    with serving(tmp_path, [SALE]) as api:
+    with serving(tmp_path, [SALE], projecting=False) as api:
         client = api.client()
         post(client, RECEIPT)
+        api.service.projector.catch_up()
         assert client.get("/v1/campaigns/sale/report").json()["mature"] is not None
         with api.service.database.writing() as connection:
             connection.execute(
@@ -409,3 +411,16 @@ def test_what_a_campaign_shows_can_be_sent_back_and_is_refused_where_it_differs(
     assert client.patch(path, json=shown).status_code == 200
     for name, value in (("winner", "A"), ("campaign_id", "other"), ("selection_ended", True)):
         assert client.patch(path, json={name: value}).status_code == 422, name
+
+
+def test_a_report_does_not_wait_long_for_recipients_that_are_behind(tmp_path: Path) -> None:
+    """As after a large import: the report is there, and its position is what `wait_for` asks for."""
+    with serving(tmp_path, [SALE], projecting=False) as api:
+        client = api.client()
+        post(client, RECEIPT)
+        api.service.projector.catch_up(CAMPAIGN_REPORT)
+        for params in ({}, {"wait_for": "1"}):
+            found = client.get("/v1/campaigns/sale/report", params=params).json()
+            assert (found["totals"]["receipts"], found["mature"]) == (1, None)
+        api.service.projector.catch_up()
+        assert client.get("/v1/campaigns/sale/report").json()["mature"] is not None
