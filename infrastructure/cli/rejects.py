@@ -152,7 +152,7 @@ def _print(app_group: str, totals: Counter[str], reasons: Counter[str], *, json_
         out.print(f"{number:,} {code}", highlight=False)
     if unreadable:
         said = "no retry can take these; their sender must correct them and send them again"
-        out.print(f"{unreadable:,} of the rejected: {said}", highlight=False)
+        out.print(f"{unreadable:,} unreadable: {said}", highlight=False)
 
 
 def _again(service: Service, app_group: str, page: list[Reject]) -> tuple[Counter[str], Counter[str]]:

@@ -148,7 +148,7 @@ async def report_campaign(
     As of an instant, the report has `as_of`; 404 `unknown_campaign` if the campaign was drafted after it, except by the
     clock `occurred`. Of the receipts of some days in the app group's time zone, it has `received_from` and `to`, and
     the conversions and revenue that are credited to these receipts, whenever they happened. Else it has `mature`, which
-    is null while the read model `recipients` cannot go on.
+    is null if the read model `recipients` is behind or stopped.
     """
     found: AnyReport
     if as_of is None and as_of_clock is not None:

@@ -77,7 +77,7 @@ def test_a_key_printed_for_people_is_alone_on_standard_output(api: Api, tmp_path
     assert key.startswith("cl_")
     said = " ".join(done.stderr.split())
     assert "no app group new yet" in said
-    assert "POST /v1/campaigns makes it too, with UTC for good" in said
+    assert "POST /v1/campaigns makes it too, with UTC." in said
     assert key not in done.stderr
     made = httpx.patch(
         f"{api.url}/v1/app-group", headers={"Authorization": f"Bearer {key}"}, json={"apps": ["web"]}
@@ -250,8 +250,8 @@ def test_a_fact_too_long_to_be_kept_is_listed_by_its_names_and_its_size(api: Api
     assert listed["fact"] == {"type": "custom_event", "id": "r9", "user_id": "u9"}
     retried = run(tmp_path, "rejects", "retry")
     assert retried.returncode == 3
-    assert "1 of the rejected" in retried.stdout
-    assert "have them sent anew" in retried.stdout.replace("\n", " ")
+    assert "1 unreadable" in retried.stdout
+    assert "correct them and send them again" in retried.stdout.replace("\n", " ")
 
 
 def kept(service: Service, app_group: str = GROUP) -> int:
