@@ -1,0 +1,68 @@
+"""The pictures of a page, out of the figures that it prints beside them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from infrastructure.pictures.bars import Step, Weight, funnel, rate_bar, small_bar, weights_bar
+from infrastructure.pictures.formatting import POINTS
+from infrastructure.pictures.intervals import Estimate, intervals
+from infrastructure.pictures.picture import Picture
+from infrastructure.pictures.svg import Drawn
+from infrastructure.web.formats import Formats
+from infrastructure.words.conversion_events import describe_briefly
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Draws for one page; each picture has a name of its own, to which its title and description belong."""
+
+    formats: Formats
+    _numbers: Any = field(default_factory=lambda: count(1))
+
+    @property
+    def _locale(self) -> str:
+        return str(self.formats.locale)
+
+    def _place(self, picture: Picture) -> Drawn:
+        return picture.inline(f"picture-{next(self._numbers)}")
+
+    def small_bar(self, rate: float, highest: float) -> Drawn:
+        """A rate as a bar in a list; the figure is printed beside it."""
+        return small_bar(rate, highest, locale=self._locale).decorative()
+
+    def rate(self, row: Mapping[str, Any], highest: float) -> Drawn:
+        """The rate of a variant with its interval; the ends are printed beside it."""
+        counted = row["counted"]
+        return rate_bar(counted["rate"], tuple(counted["interval"]), highest, locale=self._locale).decorative()
+
+    def comparison(self, table: Any, results: Mapping[str, Any]) -> Drawn:
+        """The differences of variants from what they are compared with, on one axis with zero."""
+        rows = [
+            Estimate(
+                row["variant"]["variant_id"],
+                row["compared"]["difference"],
+                None if (ends := row["compared"]["difference_interval"]) is None else tuple(ends),
+                is_winner=row["is_winner"],
+            )
+            for row in table.rows
+            if row["compared"]
+        ]
+        title = f"Conversion rate against {results['against']}, in percentage points, with 95 % intervals"
+        return self._place(intervals(title, rows, unit=POINTS, locale=self._locale))
+
+    def funnel(self, report: Mapping[str, Any]) -> Drawn:
+        """From recipients to those who converted on each conversion event; control is left out."""
+        totals = report["totals"]
+        steps = [Step("Received", totals["unique_recipients"])]
+        steps += [
+            Step(f"{event['letter']}: {describe_briefly(event)}", totals["conversions"][event["index"]])
+            for event in report["conversion_events"]
+        ]
+        return self._place(funnel(steps, locale=self._locale))
+
+    def weights(self, variants: Sequence[Mapping[str, Any]]) -> Drawn:
+        """How variants share the users."""
+        weights = [Weight(each["id"], each["weight"], each["control"]) for each in variants]
+        return self._place(weights_bar(weights, locale=self._locale))
