@@ -206,6 +206,10 @@ def _answer(database_url: str, settings: HttpSettings, listening: socket.socket,
 
     _prepare(parent)
     app = create(database_url, settings)
+    if settings.web.is_on:
+        from infrastructure.web.pages import attach  # noqa: PLC0415 - no templates where there are no pages
+
+        attach(app)
     config = uvicorn.Config(
         app,
         log_config=None,

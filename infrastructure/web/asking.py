@@ -14,18 +14,11 @@ from application.queries.reads import AskedCampaign
 from infrastructure.http import problems
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import State, ask, unquote_id
+from infrastructure.web.failed import Failed
 from infrastructure.web.links import campaign_path
 from infrastructure.web.sessions import Viewer
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A part of a page that could not be read: the page shows the others."""
-
-    code: str
-    sentence: str
 
 
 async def try_part(part: Awaitable[T]) -> T | Failed:

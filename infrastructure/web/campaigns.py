@@ -60,9 +60,6 @@ def _show(
     group = state.ledger.existing_app_group(viewer.app_group)
     rates = [each.primary[1] or 0.0 for each in found.rows if each.primary]
 
-    def link(**changed: str | None) -> str:
-        return with_query("/", {name: value for name, value in {**request.query_params, **changed}.items()})
-
     return render(
         request,
         "campaigns.html",
@@ -76,7 +73,6 @@ def _show(
         statuses=STATUSES,
         columns=_COLUMNS,
         highest=max(rates, default=0.0),
-        link=link,
     )
 
 

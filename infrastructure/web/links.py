@@ -1,12 +1,45 @@
 """The addresses of pages. An id may hold anything: in a path each of its characters but letters and digits is encoded."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
+
+_PAGES = {"new"}
+"""Steps that are pages: an id that reads the same has its first letter encoded."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """The address of a page: a path and parameters."""
+
+    path: str
+    given: Mapping[str, str]
+
+    def but(self, **changed: object) -> str:
+        """The same page with other parameters; None leaves one out."""
+        return with_query(self.path, merge(self.given, **changed))
+
+    @property
+    def whole(self) -> str:
+        """The address as it is."""
+        return with_query(self.path, self.given)
+
+
+def merge(given: Mapping[str, str], **changed: object) -> dict[str, str]:
+    """Parameters with others in their place; None leaves one out."""
+    merged = {**given, **changed}
+    return {name: str(value) for name, value in merged.items() if value is not None}
 
 
 def path_of(*steps: str) -> str:
     """A path of steps: a dot is encoded too, because a path that ends in `.json` is the page as JSON."""
-    return "".join("/" + quote(step, safe="").replace(".", "%2E").replace("~", "%7E") for step in steps)
+    return "".join("/" + _encode(step) for step in steps)
+
+
+def _encode(step: str) -> str:
+    if step in _PAGES:
+        return f"%{ord(step[0]):02X}{step[1:]}"
+    return quote(step, safe="").replace(".", "%2E")
 
 
 def campaign_path(campaign_id: str, page: str = "", kind: str = "") -> str:

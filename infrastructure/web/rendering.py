@@ -12,6 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from infrastructure.web import links
 from infrastructure.web.assets import asset_url
+from infrastructure.web.drawing import Draw
+from infrastructure.web.failed import Failed
 from infrastructure.web.formats import NO_FIGURE, Formats, choose_locale
 from infrastructure.web.headers import page_headers
 from infrastructure.web.sessions import Viewer
@@ -36,7 +38,11 @@ def _environment() -> Environment:
         "user_path": links.user_path,
         "with_query": links.with_query,
         "no_figure": NO_FIGURE,
+        "rule": describe_rule,
+        "duration": describe_duration,
     }
+    environment.filters["merge"] = links.merge
+    environment.tests["failed"] = lambda part: isinstance(part, Failed)
     return environment
 
 
@@ -57,11 +63,22 @@ def render(
     **values: Any,
 ) -> Response:
     """Answer with a page. Its entity tag lets a browser that has the same page already keep it."""
-    text = _environment().get_template(template).render(
-        request=request, viewer=viewer, f=formats or make_formats(request), theme=_read_theme(request), **values
+    formats = formats or make_formats(request)
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            request=request,
+            viewer=viewer,
+            f=formats,
+            draw=Draw(formats),
+            theme=_read_theme(request),
+            here=_read_address(request),
+            **values,
+        )
     )
     body = text.encode()
-    sent = page_headers() | (headers or {})
+    sent = page_headers(request) | (headers or {})
     if status is HTTPStatus.OK:
         tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
         sent["ETag"] = tag
@@ -71,6 +88,10 @@ def render(
     if len(body) >= _PACKED_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
         body, sent["Content-Encoding"] = gzip.compress(body, 5, mtime=0), "gzip"
     return Response(body, status, headers=sent, media_type="text/html")
+
+
+def _read_address(request: Request) -> links.Address:
+    return links.Address(request.scope["path"], dict(request.query_params))
 
 
 def _read_theme(request: Request) -> str:

@@ -20,7 +20,7 @@ from infrastructure.http.answers import respond_tagged
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import unquote_id
 from infrastructure.web.rendering import render
-from infrastructure.web.sessions import Viewer, current_viewer
+from infrastructure.web.sessions import Viewer
 
 Row = Iterable[Any]
 
@@ -87,7 +87,7 @@ class PageRoute(APIRoute):
                 problem = _as_problem(error)
                 if read_kind(request) is not Kind.HTML:
                     return problems.respond(problem)
-                return show_problem(request, problem, current_viewer(request))
+                return show_problem(request, problem, getattr(request.state, "viewer", None))
 
         return answer
 
@@ -121,5 +121,4 @@ def show_problem(request: Request, problem: Problem, viewer: Viewer | None = Non
         headers=problem.headers,
         problem=problem,
         request_id=get_contextvars().get("request_id", ""),
-        section="",
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 
 from domain.instants import microseconds
 from infrastructure.access import keys
@@ -20,6 +21,7 @@ from infrastructure.http.app import create
 from infrastructure.http.connection_bounds import BoundedProtocol
 from infrastructure.http.settings import HttpSettings
 from infrastructure.read_models.worker import ProjectionWorker
+from infrastructure.web.pages import attach
 from tests.support.ledgers import GROUP, open_ledger
 
 
@@ -62,7 +64,7 @@ def serving(
         http = HttpSettings(**settings)
         server = uvicorn.Server(
             uvicorn.Config(
-                create("", http, service=service),
+                _make_app(service, http),
                 http=BoundedProtocol,
                 backlog=http.connections,
                 log_config=None,
@@ -90,6 +92,13 @@ def serving(
             projector.end()
             for thread in threads:
                 thread.join()
+
+
+def _make_app(service: Service, settings: HttpSettings) -> FastAPI:
+    app = create("", settings, service=service)
+    if settings.web.is_on:
+        attach(app)
+    return app
 
 
 def _listening() -> socket.socket:
