@@ -34,7 +34,10 @@ async def try_part(part: Awaitable[T]) -> T | Failed:
 
 async def name_near(state: State, viewer: Viewer, campaign_id: str, error: UnknownCampaign) -> Problem:
     """The problem of an unknown campaign, with the ids that look like it."""
-    known = [each.campaign_id for each in (await ask(state, lambda reads: list_campaigns(reads, viewer.app_group))).campaigns]
+    known = [
+        each.campaign_id
+        for each in (await ask(state, lambda reads: list_campaigns(reads, viewer.app_group))).campaigns
+    ]
     near = difflib.get_close_matches(campaign_id[:255], known, n=3, cutoff=0.5)
     return Problem(
         HTTPStatus.NOT_FOUND, error.code, error.message, near=[(each, campaign_path(each)) for each in near]

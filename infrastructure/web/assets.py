@@ -39,7 +39,9 @@ def load_assets() -> dict[str, Asset]:
         if file.name == "site.css":
             body += stylesheet().encode()
         digest = hashlib.sha256(body).hexdigest()[:16]
-        found[file.name] = Asset(f"/static/{stem}.{digest}.{kind}", _KINDS[kind], body, gzip.compress(body, mtime=0))
+        found[file.name] = Asset(
+            f"/static/{stem}.{digest}.{kind}", _KINDS[kind], body, gzip.compress(body, mtime=0)
+        )
     return found
 
 

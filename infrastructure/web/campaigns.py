@@ -5,7 +5,15 @@ from typing import Any
 from fastapi import Request, Response
 from starlette.responses import RedirectResponse
 
-from application.queries.headlines import PAGE, SORTS, STATUSES, Headline, HeadlinePage, Wanted, read_headlines
+from application.queries.headlines import (
+    PAGE,
+    SORTS,
+    STATUSES,
+    Headline,
+    HeadlinePage,
+    Wanted,
+    read_headlines,
+)
 from application.queries.reads import BadQuestion
 from infrastructure.http.state import Shared, State, ask
 from infrastructure.web.links import with_query

@@ -11,7 +11,7 @@ from infrastructure.pictures.intervals import Estimate, intervals
 from infrastructure.pictures.picture import Picture
 from infrastructure.pictures.svg import Drawn
 from infrastructure.web.formats import Formats
-from infrastructure.words.conversion_events import describe_briefly
+from infrastructure.words.conversion_events import name_conversion_event
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ class Draw:
     def rate(self, row: Mapping[str, Any], highest: float) -> Drawn:
         """The rate of a variant with its interval; the ends are printed beside it."""
         counted = row["counted"]
-        return rate_bar(counted["rate"], tuple(counted["interval"]), highest, locale=self._locale).decorative()
+        return rate_bar(
+            counted["rate"], tuple(counted["interval"]), highest, locale=self._locale
+        ).decorative()
 
     def comparison(self, table: Any, results: Mapping[str, Any]) -> Drawn:
         """The differences of variants from what they are compared with, on one axis with zero."""
@@ -57,7 +59,7 @@ class Draw:
         totals = report["totals"]
         steps = [Step("Received", totals["unique_recipients"])]
         steps += [
-            Step(f"{event['letter']}: {describe_briefly(event)}", totals["conversions"][event["index"]])
+            Step(f"{event['letter']}: {name_conversion_event(event)}", totals["conversions"][event["index"]])
             for event in report["conversion_events"]
         ]
         return self._place(funnel(steps, locale=self._locale))
@@ -66,3 +68,9 @@ class Draw:
         """How variants share the users."""
         weights = [Weight(each["id"], each["weight"], each["control"]) for each in variants]
         return self._place(weights_bar(weights, locale=self._locale))
+
+    def series(self, series: Any, changes: Any) -> Drawn:
+        return ""
+
+    def delays(self, event: Any, delays: Any) -> Drawn:
+        return ""

@@ -47,7 +47,11 @@ class Formats:
 
     def percent(self, rate: float | None, places: int = 2) -> str:
         """A rate in percent."""
-        return NO_FIGURE if rate is None else format_percent(rate, _places("#,##0", places) + "\N{NO-BREAK SPACE}%", self.locale)
+        return (
+            NO_FIGURE
+            if rate is None
+            else format_percent(rate, _places("#,##0", places) + "\N{NO-BREAK SPACE}%", self.locale)
+        )
 
     def signed_percent(self, rate: float | None, places: int = 1) -> str:
         """A rate in percent with its sign; plus or minus infinity for an open end."""
@@ -59,15 +63,22 @@ class Formats:
 
     def points(self, difference: float | None, places: int = 2) -> str:
         """A difference of two rates in percentage points, with its sign."""
-        return NO_FIGURE if difference is None else _sign(difference) + self.decimal(abs(difference) * 100, places)
+        return (
+            NO_FIGURE
+            if difference is None
+            else _sign(difference) + self.decimal(abs(difference) * 100, places)
+        )
 
     def money(self, amount: str | Decimal, currency: str) -> str:
         """An amount with its currency's code, as exact as it is."""
         exact = Decimal(amount)
         places = max(-int(exact.as_tuple().exponent), 0)
         return format_currency(
-            exact, currency, _places("#,##0", places) + "\N{NO-BREAK SPACE}\N{CURRENCY SIGN}\N{CURRENCY SIGN}",
-            locale=self.locale, currency_digits=False,
+            exact,
+            currency,
+            _places("#,##0", places) + "\N{NO-BREAK SPACE}\N{CURRENCY SIGN}\N{CURRENCY SIGN}",
+            locale=self.locale,
+            currency_digits=False,
         )
 
     def p(self, value: float | None) -> str:
@@ -130,4 +141,6 @@ def _order(ranges: Iterable[str]) -> list[str]:
         except ValueError:
             return 0.0
 
-    return [each.partition(";")[0].strip() for each in sorted(ranges, key=weight, reverse=True) if each.strip()]
+    return [
+        each.partition(";")[0].strip() for each in sorted(ranges, key=weight, reverse=True) if each.strip()
+    ]

@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from infrastructure.web import login
+from infrastructure.web import assets, campaigns, login, results
 from infrastructure.web.csrf import SameOrigin
 from infrastructure.web.refusals import handle_refusals
 
@@ -13,4 +13,5 @@ def attach(app: FastAPI) -> None:
     # As the innermost of all, so that what it refuses is counted and logged like any other answer.
     app.user_middleware.append(Middleware(SameOrigin))
     handle_refusals(app)
-    app.include_router(login.routes)
+    for room in (assets, login, campaigns, results):
+        app.include_router(room.routes)

@@ -17,6 +17,8 @@ from infrastructure.web.failed import Failed
 from infrastructure.web.formats import NO_FIGURE, Formats, choose_locale
 from infrastructure.web.headers import page_headers
 from infrastructure.web.sessions import Viewer
+from infrastructure.words.conversion_events import state_rule
+from infrastructure.words.quantities import deadline
 
 _PACKED_FROM_BYTES = 1_000
 
@@ -38,8 +40,8 @@ def _environment() -> Environment:
         "user_path": links.user_path,
         "with_query": links.with_query,
         "no_figure": NO_FIGURE,
-        "rule": describe_rule,
-        "duration": describe_duration,
+        "rule": state_rule,
+        "duration": deadline,
     }
     environment.filters["merge"] = links.merge
     environment.tests["failed"] = lambda part: isinstance(part, Failed)

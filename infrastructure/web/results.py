@@ -18,17 +18,29 @@ from application.queries.results import ExperimentResults, read_results
 from application.queries.rows import report_rows
 from application.queries.series import read_series
 from domain.campaigns.evidence import DecidingTest
+from domain.instants import printed
 from infrastructure.http.reports import read_day
 from infrastructure.http.state import Shared
 from infrastructure.web.asking import Failed, Questions, open_campaign, try_part
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
 from infrastructure.web.rendering import make_formats, render
 from infrastructure.web.sessions import Visitor
+from infrastructure.words.results import summarise
 
 routes = new_routes()
 
 _NEWEST = 10
 _MOST_DAYS = 3_660
+_MARKED = {"campaign.weights_set", "campaign.weights_adjusted", "campaign.winner_declared"}
+"""Changes of a campaign that a curve by day marks."""
+
+_TESTS = {
+    DecidingTest.ANYTIME: "valid on any day",
+    DecidingTest.SEQUENTIAL: "valid on any day, sequential",
+    DecidingTest.FIXED: "one look, on a fixed day",
+}
+_KEPT = ("at", "from", "to", "clock", "test", "zone")
+"""The parameters that the links of a campaign's pages keep."""
 _CLOCKS = {"conversion": "the day of the conversion", "receipt": "the day of the receipt"}
 
 
@@ -64,7 +76,10 @@ def _read_asked(request: Request) -> _Asked:
 async def show_results(request: Request, state: Shared, viewer: Visitor, step: str) -> Response:
     """Show the results of a campaign."""
     kind = read_kind(request)
-    questions, asked = open_campaign(request, state, viewer, step.removesuffix(kind.value)), _read_asked(request)
+    questions, asked = (
+        open_campaign(request, state, viewer, step.removesuffix(kind.value)),
+        _read_asked(request),
+    )
     if kind is Kind.CSV:
         report = await questions.ask(_reporting(asked))
         return respond_csv(questions.campaign_id, report.report.position, report_rows(report.report))
@@ -76,12 +91,16 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
         failed = isinstance(found, Failed)
         return respond_json(request, report.as_json() | {"results": None if failed else found.as_json()})
     parts = await asyncio.gather(
-        try_part(questions.ask(lambda campaign: read_series(campaign, asked.clock, asked.days, most_days=_MOST_DAYS))),
+        try_part(
+            questions.ask(
+                lambda campaign: read_series(campaign, asked.clock, asked.days, most_days=_MOST_DAYS)
+            )
+        ),
         try_part(questions.ask(read_overlap)),
         try_part(questions.ask(lambda campaign: read_conversions(campaign, Cut(_NEWEST)))),
         try_part(questions.ask(lambda campaign: read_history(campaign, 1_000))),
     )
-    return _show(request, questions, asked, report.as_json(), found, *parts)
+    return _show(request, questions, asked, report, found, *parts)
 
 
 def _reporting(asked: _Asked) -> Any:
@@ -114,7 +133,14 @@ def _show(
         questions=questions,
         asked=asked,
         clocks=_CLOCKS,
-        tests=list(DecidingTest),
+        tests=_TESTS,
+        kept={name: value for name, value in request.query_params.items() if name in _KEPT and value},
+        frozen_at=f"{shown['position']},{printed(state.now())}",
+        frozen=None,
+        received=None,
+        first_window_end=None,
+        activity=None,
+        totals_per_recipient=_per_recipient(shown["totals"]),
         report=shown,
         results=results,
         failed=found if isinstance(found, Failed) else None,
@@ -122,9 +148,9 @@ def _show(
         caused=None if isinstance(found, Failed) or not shown["conversion_events"] else found.caused(0),
         tables=[_EventTable.of(event, shown, results) for event in shown["conversion_events"]],
         delays=_delays(found),
-        series=series,
-        overlap=overlap,
-        newest=newest,
+        series=series if isinstance(series, Failed) else _Series.of(series),
+        overlap=overlap if isinstance(overlap, Failed) else overlap.as_json(),
+        newest=newest if isinstance(newest, Failed) else newest.as_json(),
         changes=_changes(history),
     )
 
@@ -141,15 +167,19 @@ class _EventTable:
     has_comparisons: bool
 
     @classmethod
-    def of(cls, event: dict[str, Any], report: dict[str, Any], results: dict[str, Any] | None) -> "_EventTable":
+    def of(
+        cls, event: dict[str, Any], report: dict[str, Any], results: dict[str, Any] | None
+    ) -> "_EventTable":
         """Out of the report and the results, which name variants in the same order."""
         index = event["index"]
         counted = {} if results is None else _by_variant(results["conversion_events"][index]["variants"])
         compared = {} if results is None else _by_variant(results["conversion_events"][index]["comparisons"])
         mature, winner = report.get("mature"), results and results["winner"]["variant_id"]
-        overs = {} if mature is None else {
-            each["variant_id"]: each["conversion_events"][index] for each in mature["variants"]
-        }
+        overs = (
+            {}
+            if mature is None
+            else {each["variant_id"]: each["conversion_events"][index] for each in mature["variants"]}
+        )
         rows = [
             {
                 "variant": each,
@@ -213,3 +243,16 @@ def _changes(history: Any) -> list[dict[str, Any]]:
     if isinstance(history, Failed):
         return []
     return [each for each in history.as_json()["events"] if each["topic"] in _MARKED]
+
+
+@dataclass(frozen=True)
+class _Series:
+    """The days of a campaign; those without a figure are drawn, and left out of the table."""
+
+    time_zone: str
+    days: list[Any]
+
+    @classmethod
+    def of(cls, found: Any) -> "_Series":
+        """Out of the series."""
+        return cls(found.time_zone, found.days)

@@ -104,7 +104,9 @@ def _as_problem(error: Exception) -> Problem:
         return problems.from_refusal(error)
     if isinstance(error, HTTPException):
         status = HTTPStatus(error.status_code)
-        return Problem(status, status.phrase.lower().replace(" ", "_"), str(error.detail), headers=error.headers)
+        return Problem(
+            status, status.phrase.lower().replace(" ", "_"), str(error.detail), headers=error.headers
+        )
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
         return Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=str(first["loc"][-1]))
