@@ -8,17 +8,8 @@ from domain import money
 from domain.campaigns.conversion_events import LETTERS
 from domain.facts import Fact, type_of
 from domain.journey.decisions import Conversion, Occurrence, Receipt
-from infrastructure.cli.console import (
-    NO_FIGURE,
-    columns,
-    format_instant,
-    new_table,
-    out,
-    percent,
-    say,
-    shown,
-    thousands,
-)
+from infrastructure.cli.console import columns, new_table, out, say, shown
+from infrastructure.words.quantities import NO_FIGURE, format_instant, percent, thousands
 from projections.campaign_report.as_of import Clock
 from projections.campaign_report.changes import Change
 

@@ -4,20 +4,9 @@ from typing import Any, NamedTuple
 
 from application.queries.reads import Days
 from application.queries.report import AnyReport, CurrentReport, ReportAsOf, ReportOfDays
-from infrastructure.cli.console import (
-    bar,
-    bar_width,
-    columns,
-    conversion_event,
-    deadline,
-    format_instant,
-    out,
-    percent,
-    print_table,
-    revenue,
-    say,
-    shown,
-)
+from infrastructure.cli.console import bar, bar_width, columns, out, print_table, revenue, say, shown
+from infrastructure.words.conversion_events import name_with_deadline
+from infrastructure.words.quantities import deadline, format_instant, percent
 from projections.campaign_report.reading import CampaignReport
 from projections.figures import Figures
 from projections.recipients.reading import EventMature, Mature
@@ -112,7 +101,7 @@ def _print_figures(found: CampaignReport, rows: list[_Row]) -> None:
 def _print_conversions(event: dict[str, Any], rows: list[_Row]) -> None:
     """A table of one conversion event, its rates drawn against the best."""
     index, width = event["index"], bar_width()
-    hope = f"{conversion_event(event)} within {deadline(event['deadline_seconds'])}"
+    hope = name_with_deadline(event)
     longest = max((row.figures.conversion_rates[index] or 0 for row in rows), default=0)
     headings = ("Conversions", "Rate", *(("Mature rate", "Open") if any(row.mature for row in rows) else ()))
     print_table(

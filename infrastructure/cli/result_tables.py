@@ -17,19 +17,7 @@ from domain.experiment.results import (
     VariantRate,
 )
 from domain.money import decimals
-from infrastructure.cli.console import (
-    NO_FIGURE,
-    ROOMY,
-    columns,
-    conversion_event,
-    deadline,
-    format_instant,
-    new_table,
-    out,
-    percent,
-    say,
-    shown,
-)
+from infrastructure.cli.console import ROOMY, columns, new_table, out, say, shown
 from infrastructure.cli.result_words import (
     FEW,
     explain_best,
@@ -38,6 +26,8 @@ from infrastructure.cli.result_words import (
     show_decision,
     show_health,
 )
+from infrastructure.words.conversion_events import name_with_deadline
+from infrastructure.words.quantities import NO_FIGURE, format_instant, percent
 
 _WIDTH = 16
 _LABEL = 12
@@ -58,7 +48,7 @@ def show(found: ExperimentResults) -> None:
     show_health(found.results.health)
     for event in found.results.conversion_events:
         stated = campaign.conversion_events[event.index].stated()
-        hope = f"{conversion_event(stated)} within {deadline(stated['deadline_seconds'])}"
+        hope = name_with_deadline(stated)
         title = f"{'ABCD'[event.index]}  {shown(hope)}{', primary' if event.index == 0 else ''}"
         out.print(_rates(event, title), _compare(event, found), sep="\n")
         if empty := [each for each in event.variants if not each.recipients]:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from application.queries.results import ExperimentResults
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment.results import ENOUGH, Health, VariantRate
-from infrastructure.cli.console import NO_FIGURE, say, shown
+from infrastructure.cli.console import say, shown
+from infrastructure.words.quantities import NO_FIGURE
 
 _TESTS = {
     DecidingTest.ANYTIME: "anytime test, valid on any day",

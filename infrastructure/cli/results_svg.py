@@ -10,10 +10,11 @@ from application.queries.results import ExperimentResults
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment.proportions import Interval
 from domain.experiment.results import EventResults
-from infrastructure.cli.console import conversion_event, deadline, plain
 from infrastructure.cli.options import UNREADABLE, Refused
 from infrastructure.cli.result_tables import FARTHEST, deciding_interval, ends
 from infrastructure.cli.result_words import describe_mismatch, few
+from infrastructure.words.conversion_events import name_with_deadline
+from infrastructure.words.quantities import plain
 
 _WIDTH: Final = 900
 _LEFT: Final = 255
@@ -79,7 +80,7 @@ def _describe(found: ExperimentResults) -> Iterator[tuple[str, str]]:
 
 def _charts(event: EventResults, found: ExperimentResults) -> Iterator[tuple[str, list[_Row]]]:
     stated = found.snapshot.campaign.conversion_events[event.index].stated()
-    hope = f"{'ABCD'[event.index]}  {conversion_event(stated)} within {deadline(stated['deadline_seconds'])}"
+    hope = f"{'ABCD'[event.index]}  {name_with_deadline(stated)}"
     rates = [
         _Row(
             _label(each.variant_id, control=each.control),

@@ -123,7 +123,9 @@ def _explain_verdict(event: dict[str, Any], writing: Writing) -> str:
     behaviour, span = describe_behaviour(event["behaviour"], writing), _describe_window(event, writing)
     match event["reason"]:
         case None:
-            return f"{behaviour} lies in {span}; it is credited to {_name_credited(event['receipt'], writing)}."
+            return (
+                f"{behaviour} lies in {span}; it is credited to {_name_credited(event['receipt'], writing)}."
+            )
         case "not_an_upgrade":
             return f"{behaviour} lies in {span}, but is no upgrade: {_compare_versions(event, writing)}."
         case "before_receipt":

@@ -1,4 +1,4 @@
-"""The revenue of an explanation in words: sales, what was given back of them, and what had no effect (R11, R12, R27)."""
+"""The revenue of an explanation in words: sales, what was given back of them, and what gave back nothing (R12, R27)."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -21,7 +21,9 @@ class SaleInWords:
 def describe_sale(sale: dict[str, Any], writing: Writing = TERMINAL) -> SaleInWords:
     """What a purchase or order comes to, and what each refund or cancellation gave back of it."""
     is_order = sale["order_id"] is not None
-    of = f"order {_name_order(sale, writing)}" if is_order else f"purchase {writing.name(sale['purchase_id'])}"
+    of = (
+        f"order {_name_order(sale, writing)}" if is_order else f"purchase {writing.name(sale['purchase_id'])}"
+    )
     given = f" after {_count_corrections(sale['refunds'])} on {sale['amount']}" if sale["refunds"] else ""
     return SaleInWords(
         f"Revenue: {sale['net']} {sale['currency']}{given}, {of} of {writing.instant(sale['at'])}, "
@@ -32,7 +34,9 @@ def describe_sale(sale: dict[str, Any], writing: Writing = TERMINAL) -> SaleInWo
 
 def describe_order_without_money(order: dict[str, Any], writing: Writing = TERMINAL) -> str:
     """An order inside the window in which revenue counts that names no money."""
-    return f"No revenue: order {_name_order(order, writing)} of {writing.instant(order['at'])} names no money."
+    return (
+        f"No revenue: order {_name_order(order, writing)} of {writing.instant(order['at'])} names no money."
+    )
 
 
 def describe_idle(idle: dict[str, Any], writing: Writing = TERMINAL) -> str:
