@@ -91,7 +91,7 @@ class Formats:
         """An instant in the reader's zone; the element names the instant in UTC."""
         at = read_instant(value)
         text = format_datetime(at.astimezone(self.zone), "d MMM y, HH:mm:ss zzz", locale=self.locale)
-        return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(  # noqa: S704 - its parts are escaped
+        return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
             at.astimezone(UTC).isoformat(), at.astimezone(UTC).replace(tzinfo=None).isoformat(" "), text
         )
 
