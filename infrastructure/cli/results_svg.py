@@ -44,7 +44,7 @@ def _warnings(found: ExperimentResults) -> Iterator[str]:
 def _charts(event: EventResults, found: ExperimentResults) -> Iterator[Picture]:
     winner = found.results.decision.winner if event.index == 0 else None
     stated = found.snapshot.campaign.conversion_events[event.index].stated()
-    hope = f"{LETTERS[event.index]}  {conversion_event(stated)} within {deadline(stated['deadline_seconds'])}"
+    hope = f"{LETTERS[event.index]}: {conversion_event(stated)} within {deadline(stated['deadline_seconds'])}"
     rates = [
         Estimate(each.variant_id, each.rate, each.interval, each.variant_id == winner, each.control)
         for each in event.variants
