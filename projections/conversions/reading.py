@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Row, Select, Table, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Table, false, func, or_, select, tuple_
 from sqlalchemy.engine import Connection
 
 from domain.campaigns.conversion_events import LETTERS
@@ -79,11 +79,16 @@ class ConversionRow:
 
 
 class Wanted(TypedDict, total=False):
-    """Which conversions: those on one conversion event, credited to one variant, or of one user."""
+    """Which conversions: on one conversion event, credited to one variant or any but control, of one user.
+
+    `received` are spans of instants: the receipt that a conversion is credited to lies in one of them.
+    """
 
     conversion_event: int | None
     variant_id: str | None
+    without_control: bool
     user_id: str | None
+    received: Sequence[tuple[datetime, datetime]] | None
 
 
 def load_conversions(
@@ -93,10 +98,14 @@ def load_conversions(
     campaign_id: str,
     *,
     after: str | None = None,
+    before: str | None = None,
     limit: int,
     **wanted: Unpack[Wanted],
 ) -> list[ConversionRow]:
-    """A page of a campaign's conversions in the order of their keys; raises UnknownCampaign, UnknownVariant, BadKey."""
+    """A page of a campaign's conversions in the order of their keys; the last ones before a key.
+
+    Raises UnknownCampaign, UnknownVariant, BadKey.
+    """
     definition, table = definitions.definition(app_group, campaign_id), _table(connection, tables.conversions)
     query = _with_users(table).where(table.c.stream_id == stream(app_group, campaign_id))
     if (conversion_event := wanted.get("conversion_event")) is not None:
@@ -105,9 +114,30 @@ def load_conversions(
         query = query.where(table.c.variant_id == definition.variant(variant_id))
     if (user_id := wanted.get("user_id")) is not None:
         query = query.where(table.c.journey_id == _journey(app_group, user_id))
+    if wanted.get("without_control"):
+        query = query.where(~table.c.control)
+    if (spans := wanted.get("received")) is not None:
+        at = table.c.received_at
+        query = query.where(or_(false(), *((at >= start) & (at < end) for start, end in spans)))
+    key = (table.c.journey_id, table.c.conversion_event)
     if after is not None:
-        query = query.where(_comes_after(table, after))
-    query = query.order_by(table.c.journey_id, table.c.conversion_event).limit(limit)
+        query = query.where(tuple_(*key) > _read_key(after))
+    if before is not None:
+        query = query.where(tuple_(*key) < _read_key(before))
+    query = query.order_by(*(each.desc() if before is not None else each for each in key)).limit(limit)
+    found = [ConversionRow(*row) for row in connection.execute(query)]
+    return found[::-1] if before is not None else found
+
+
+def load_newest_conversions(
+    connection: Connection, app_group: str, campaign_id: str, limit: int
+) -> list[ConversionRow]:
+    """The conversions of a campaign that were decided last, the newest first; control is included."""
+    table = _table(connection, tables.conversions)
+    # The whole of an index, or a database sorts all that a long import decided at once.
+    order = (table.c.stream_id, table.c.decided_at, table.c.journey_id, table.c.conversion_event)
+    query = _with_users(table).where(table.c.stream_id == stream(app_group, campaign_id))
+    query = query.order_by(*(each.desc() for each in order)).limit(limit)
     return [ConversionRow(*row) for row in connection.execute(query)]
 
 
@@ -125,11 +155,11 @@ def _journey(app_group: str, user_id: str) -> Any:  # noqa: ANN401
     return select(users.c.journey_id).where(whose).scalar_subquery()
 
 
-def _comes_after(table: Table, key: str) -> ColumnElement[bool]:
+def _read_key(key: str) -> ColumnElement[Any]:
     journey_id, _, conversion_event = key.rpartition(".")
     if conversion_event not in {str(index) for index in range(len(LETTERS))}:
         raise BadKey(f"no conversion has the key {key!r}")
-    return tuple_(table.c.journey_id, table.c.conversion_event) > tuple_(journey_id, int(conversion_event))
+    return tuple_(journey_id, int(conversion_event))
 
 
 def count_conversions_until(

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypedDict, Unpack
+from typing import Any, NamedTuple, Unpack
 
-from sqlalchemy import Select, Subquery, case, func, select, tuple_
+from sqlalchemy import Select, Subquery, select, tuple_
 from sqlalchemy.engine import Connection, Row
 
 from domain import money
@@ -20,6 +20,7 @@ from projections.engine.generations import Generation, current
 from projections.engine.projection import Definitions, Tables
 from projections.engine.tables import CAMPAIGN, EXACT, read_pages_of_campaign, stream, users
 from projections.recipients import RECIPIENTS, tables
+from projections.recipients.choosing import FLAGS, Wanted, choose_recipients
 from projections.recipients.fold import ReceiptKey
 from projections.recipients.maturity import EventMature, Mature, VariantMature, load_mature_rates
 from projections.recipients.periods import (
@@ -30,26 +31,26 @@ from projections.recipients.periods import (
     find_receipts_between,
     load_period,
 )
-from projections.recipients.tables import recipient_revenue, recipients
+from projections.recipients.tables import experiment_several_variants, recipient_revenue, recipients
 
 __all__ = [
     "EventMature",
     "Mature",
     "Period",
     "RecipientRow",
+    "SeveralVariants",
     "Until",
     "VariantMature",
     "VariantOfUser",
     "VariantPeriod",
     "Wanted",
     "count_receipts_until",
+    "count_several_variants",
     "find_receipts_between",
     "load_mature_rates",
     "load_period",
     "load_recipients",
 ]
-
-_FLAGS = [f"converted_{letter.lower()}" for letter in LETTERS]
 
 
 @dataclass(frozen=True)
@@ -118,14 +119,6 @@ class RecipientRow:
         }
 
 
-class Wanted(TypedDict, total=False):
-    """Which recipients: one user, those of several variants (control counts), those who converted on an event."""
-
-    user_id: str | None
-    several_variants: bool
-    converted_on: int | None
-
-
 def load_recipients(
     connection: Connection,
     definitions: Definitions,
@@ -133,12 +126,18 @@ def load_recipients(
     campaign_id: str,
     *,
     after: str | None = None,
+    before: str | None = None,
     limit: int,
     **wanted: Unpack[Wanted],
 ) -> list[RecipientRow]:
-    """A page of the users who received a campaign, in the order of their keys; raises UnknownCampaign."""
+    """A page of the users who received a campaign, in the order of their keys; the last ones before a key.
+
+    It looks at users until the page is full, so that a filter which few users fit looks at most of the campaign: about
+    a second for a million of them. Raises UnknownCampaign and UnknownVariant.
+    """
     definition, own = definitions.definition(app_group, campaign_id), current(connection, RECIPIENTS)
-    page = _page(own, app_group, campaign_id, after, wanted).limit(limit).subquery()
+    chosen = choose_recipients(connection, own, definition, stream(app_group, campaign_id), wanted)
+    page = _cut(own, chosen, app_group, after, before, wanted.get("user_id")).limit(limit).subquery()
     of_users: defaultdict[str, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(_on_page(own, page)):
         of_users[row.journey_id].append(row)
@@ -146,27 +145,26 @@ def load_recipients(
     return [_recipient(definition, rows, revenue[journey]) for journey, rows in of_users.items()]
 
 
-def _page(
-    own: Generation, app_group: str, campaign_id: str, after: str | None, wanted: Wanted
+def _cut(
+    own: Generation,
+    chosen: Select[Any],
+    app_group: str,
+    after: str | None,
+    before: str | None,
+    user_id: str | None,
 ) -> Select[Any]:
-    """The journeys on a page; a campaign's own rows only repeat what those of its variants say."""
+    """The journeys after a key, or from the last one before a key back."""
     at = own[tables.recipients].c
-    query = (
-        select(at.stream_id, at.journey_id)
-        .where(at.stream_id == stream(app_group, campaign_id), at.variant_id != CAMPAIGN)
-        .group_by(at.stream_id, at.journey_id)
-        # By both, or SQLite reads all of the campaign to sort it.
-        .order_by(at.stream_id, at.journey_id)
-    )
+    # By both, or SQLite reads all of the campaign to sort it.
+    key = (at.stream_id, at.journey_id)
+    query = chosen.order_by(*(each.desc() if before is not None else each for each in key))
     if after is not None:
         query = query.where(at.journey_id > after)
-    if (user_id := wanted.get("user_id")) is not None:
+    if before is not None:
+        query = query.where(at.journey_id < before)
+    if user_id is not None:
         whose = (users.c.app_group == app_group) & (users.c.user_id == user_id)
         query = query.where(at.journey_id == select(users.c.journey_id).where(whose).scalar_subquery())
-    if wanted.get("several_variants"):
-        query = query.having(func.count() > 1)
-    if (index := wanted.get("converted_on")) is not None:
-        query = query.having(func.max(case((at[_FLAGS[index]], 1), else_=0)) == 1)
     return query
 
 
@@ -204,13 +202,28 @@ def _recipient(definition: Definition, rows: Sequence[Row[Any]], revenue: dict[s
         ],
         first=min((row.first_received_at, row.first_receipt_id) for row in rows),
         last=max((row.last_received_at, row.last_receipt_id) for row in rows),
-        credited=[_find_credited(rows, flag) for _, flag in zip(definition.windows, _FLAGS, strict=False)],
+        credited=[_find_credited(rows, flag) for _, flag in zip(definition.windows, FLAGS, strict=False)],
         revenue=revenue,
     )
 
 
 def _find_credited(rows: Iterable[Row[Any]], flag: str) -> str | None:
     return next((row.variant_id for row in rows if getattr(row, flag)), None)
+
+
+class SeveralVariants(NamedTuple):
+    """How many users received several variants; and how many of these received control."""
+
+    users: int
+    with_control: int
+
+
+def count_several_variants(connection: Connection, app_group: str, campaign_id: str) -> SeveralVariants:
+    """Count the users who received several variants, control counting as one."""
+    at = current(connection, RECIPIENTS)[experiment_several_variants].c
+    query = select(at.control, at.users).where(at.stream_id == stream(app_group, campaign_id))
+    counts = {bool(row.control): int(row.users) for row in connection.execute(query)}
+    return SeveralVariants(sum(counts.values()), counts.get(True, 0))
 
 
 Earned = Mapping[str, Decimal]
