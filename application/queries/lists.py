@@ -71,7 +71,7 @@ class Cut:
         has_more = len(found) > self.limit
         rows = found if not has_more else found[-self.limit :] if self.before else found[: self.limit]
         has_earlier, has_later = (has_more, True) if self.before else (self.after is not None, has_more)
-        first, last = (rows[0].key, rows[-1].key) if rows else (self.after, self.before)
+        first, last = (rows[0].key, rows[-1].key) if rows else (None, None)
         return Page(
             name,
             *asked.key,
