@@ -6,14 +6,15 @@ from textwrap import wrap
 from typing import Final, NamedTuple
 from xml.sax.saxutils import escape
 
-from application.queries.results import ExperimentResults
+from application.queries.results import ExperimentResults, as_plain
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment.proportions import Interval
 from domain.experiment.results import EventResults
 from infrastructure.cli.options import UNREADABLE, Refused
 from infrastructure.cli.result_tables import FARTHEST, deciding_interval, ends
-from infrastructure.cli.result_words import describe_mismatch, few
 from infrastructure.words.conversion_events import name_with_deadline
+from infrastructure.words.decisions import describe_few
+from infrastructure.words.doubts import describe_mismatch
 from infrastructure.words.quantities import plain
 
 _WIDTH: Final = 900
@@ -70,10 +71,10 @@ def _describe(found: ExperimentResults) -> Iterator[tuple[str, str]]:
     """The decision and what speaks against it, in lines of their colours."""
     health = found.results.health
     said = [(f"{found.results.decision.sentence} ({found.results.test.value} test)", _INK)]
-    if little := found.too_little():
-        said.append((f"{few(found)}: {', '.join(little)}.", _WARNING))
+    if (few := describe_few(found)) is not None:
+        said.append((f"{few[0]}: {', '.join(found.too_little())}.", _WARNING))
     if health.suspicious:
-        said.append((f"Sample ratio mismatch: {describe_mismatch(health)}", _WARNING))
+        said.append((f"Sample ratio mismatch: {describe_mismatch(as_plain(health))}", _WARNING))
     for text, ink in said:
         yield from ((line, ink) for line in wrap(text, _LETTERS_OF_A_LINE))
 
