@@ -26,7 +26,7 @@ from infrastructure.web.asking import Questions, open_campaign, try_part
 from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
 from infrastructure.web.event_tables import make_event_tables, revenue_per_recipient
 from infrastructure.web.failed import Failed
-from infrastructure.web.rendering import make_formats, render
+from infrastructure.web.rendering import make_formats, render, writing_of
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
 from infrastructure.web.sessions import Visitor
 from infrastructure.words.results import summarise
@@ -149,12 +149,13 @@ def _show(
     parts: _Parts,
 ) -> Response:
     state, shown = questions.state, report.as_json()
+    formats = make_formats(request, state.ledger.existing_app_group(questions.viewer.app_group).time_zone)
     results = None if isinstance(found, Failed) else found.as_json()
     return render(
         request,
         "results.html",
         viewer=questions.viewer,
-        formats=make_formats(request, state.ledger.existing_app_group(questions.viewer.app_group).time_zone),
+        formats=formats,
         section="campaigns",
         tab="results",
         channel=report.report.channel,
@@ -166,7 +167,7 @@ def _show(
         report=shown,
         results=results,
         failed=found if isinstance(found, Failed) else None,
-        summary=summarise(results, shown),
+        summary=summarise(results, shown, writing=writing_of(formats)),
         caused=results["conversion_events"][0]["caused"]
         if results and results["conversion_events"]
         else None,

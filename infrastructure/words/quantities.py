@@ -83,6 +83,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def roughly(number: int, noun: str) -> str:
+    """A number of things of which nobody knows more than the first two digits: "about 1,400 recipients"."""
+    digits = max(0, len(str(abs(number))) - 2)
+    return counted(number, noun) if number == 1 else f"about {counted(round(number, -digits), noun)}"
+
+
 def percent(rate: float | None, decimals: int = 2) -> str:
     """A rate in percent; a dash where there is none."""
     return NO_FIGURE if rate is None else f"{rate * 100:.{decimals}f} %"
