@@ -16,7 +16,7 @@ _EMBEDDINGS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068
 
 # Widths of letters in parts of the font's size, rather too wide than too narrow: fonts differ from reader to reader.
 _NARROW, _SMALL, _CAPITAL, _BROAD, _FULL = 0.34, 0.58, 0.72, 0.95, 1.05
-_NARROW_LETTERS: Final = frozenset("iljtfrI.,:;'|!()[] ")
+_NARROW_LETTERS: Final = frozenset("iljtfrI.,:;'|!()[] \N{NO-BREAK SPACE}")
 _BROAD_LETTERS: Final = frozenset("mwMW@%&\N{EM DASH}\N{HORIZONTAL ELLIPSIS}")
 
 
