@@ -51,9 +51,13 @@ def _find_subject(outcome: Outcome) -> Variant | None:
     return max(level or candidates, key=_rate, default=None)
 
 
+def _find_worse(outcome: Outcome) -> list[Variant]:
+    """The variants that the test finds worse than control."""
+    return [each for each in map(outcome.find, outcome.decision["worse"]) if each is not None]
+
+
 def _find_worst(outcome: Outcome) -> Variant | None:
-    worse = [each for each in map(outcome.find, outcome.decision["worse"]) if each is not None]
-    return min(worse, key=_rate, default=None)
+    return min(_find_worse(outcome), key=_rate, default=None)
 
 
 def _rate(variant: Variant) -> float:
@@ -65,40 +69,34 @@ def _describe_winner(outcome: Outcome) -> str | None:
     if pair is None:
         return None
     winner, other = pair
-    difference = outcome.compare(winner, other)
-    if contradicts(outcome, difference):
-        return (
-            f"{outcome.name(winner)} converts more than {outcome.name(other)} when compared within each period of "
-            f"weights, which chance does not explain ({name_p(difference.p)}), although over all periods "
-            f"{_state_rates(outcome, winner, other, difference)}"
-        )
+    if contradicts(outcome, outcome.compare(winner, other)):
+        return _describe_by_period(outcome, winner, other, "more")
     if outcome.control is None and len(outcome.received) > 2:
-        return _describe_best_of_several(outcome, winner, other)
-    said = f"{_state(outcome, winner, other)}, which chance does not explain ({name_p(difference.p)})"
-    return said + _describe_rivals(outcome)
+        ps = [each["adjusted"] for each in outcome.decision["comparisons"]]
+        ahead = _state_lead(outcome, winner, other)
+        return f"{ahead}; chance does not explain the lead over any of them ({_name_highest(ps)})"
+    return f"{_state_clear(outcome, winner, other)}{_describe_rivals(outcome)}"
 
 
-def _describe_best_of_several(outcome: Outcome, winner: Variant, other: Variant) -> str:
-    ps = [each["adjusted"] for each in outcome.decision["comparisons"]]
-    rates = _state_rates(outcome, winner, other, outcome.compare(winner, other), "the next best, ")
-    return f"{rates}: chance explains its lead over no other variant ({_name_highest(ps)})"
+def find_rivals(outcome: Outcome) -> list[str]:
+    """The variants but control that the winner is not found better than, by name."""
+    control = None if outcome.control is None else outcome.control["variant_id"]
+    return outcome.name_ids([each["against"] for each in _find_unsure(outcome) if each["against"] != control])
+
+
+def _find_unsure(outcome: Outcome) -> list[dict[str, Any]]:
+    """The comparisons in which the test finds no difference."""
+    significance = outcome.results["significance"]
+    return [each for each in outcome.decision["comparisons"] if each["adjusted"] > significance]
 
 
 def _describe_rivals(outcome: Outcome) -> str:
-    """The variants that the winner is not found better than."""
-    decision = outcome.decision
-    level = outcome.name_ids(decision["level"])
+    level = outcome.name_ids(outcome.decision["level"])
     if level:
         verb = "beats" if len(level) == 1 else "beat"
         return f"; {join_names(level)} {verb} the control group too, level with it"
-    unsure = [
-        each["against"]
-        for each in decision["comparisons"]
-        if each["adjusted"] > outcome.results["significance"] and each["against"] != _id(outcome.control)
-    ]
-    if not unsure:
-        return ""
-    return f"; it is not found better than {join_names(outcome.name_ids(unsure), 'or')} yet"
+    rivals = find_rivals(outcome)
+    return f"; it is not found better than {join_names(rivals, 'or')} yet" if rivals else ""
 
 
 def _describe_no_better(outcome: Outcome) -> str | None:
@@ -107,28 +105,28 @@ def _describe_no_better(outcome: Outcome) -> str | None:
         return None
     variant, control = pair
     difference = outcome.compare(variant, control)
-    worse = [each for each in map(outcome.find, outcome.decision["worse"]) if each is not None]
-    if not worse:
-        best = (
-            ", the best so far,"
-            if len([each for each in outcome.received if not each["control"]]) > 1
-            else ""
-        )
+    if not _find_worse(outcome):
+        several = len([each for each in outcome.received if not each["control"]]) > 1
+        best = ", the best so far," if several else ""
         return f"{_state(outcome, variant, control, best)}, {_leave_open(difference)}"
     if contradicts(outcome, difference):
-        said = (
-            f"{outcome.name(variant)} converts less than the control group when compared within each period of "
-            f"weights, which chance does not explain ({name_p(difference.p)}), although over all periods "
-            f"{_state_rates(outcome, variant, control, difference)}"
+        return _describe_by_period(outcome, variant, control, "less") + _describe_others(outcome, variant)
+    return _state_clear(outcome, variant, control) + _describe_others(outcome, variant)
+
+
+def _describe_others(outcome: Outcome, worst: Variant) -> str:
+    """The variants beside the worst: those that are worse than control too, and those of which nobody knows."""
+    worse = _find_worse(outcome)
+    others = [outcome.name(each) for each in worse if each != worst]
+    unsure = [outcome.name(each) for each in outcome.received if each not in worse and not each["control"]]
+    return "".join(
+        f"; {join_names(names)} {'is' if len(names) == 1 else 'are'} {what}"
+        for names, what in (
+            (others, "worse than the control group too"),
+            (unsure, "not shown to be better or worse"),
         )
-    else:
-        said = f"{_state(outcome, variant, control)}, which chance does not explain ({name_p(difference.p)})"
-    others = [outcome.name(each) for each in worse if each["variant_id"] != variant["variant_id"]]
-    if others:
-        said += (
-            f"; {join_names(others)} {'is' if len(others) == 1 else 'are'} worse than the control group too"
-        )
-    return said
+        if names
+    )
 
 
 def _describe_too_close(outcome: Outcome) -> str | None:
@@ -139,19 +137,13 @@ def _describe_too_close(outcome: Outcome) -> str | None:
     level = [each for each in map(outcome.find, outcome.decision["level"]) if each is not None]
     if len(level) > 1:
         return _describe_level(outcome, level)
-    if len(outcome.received) > 2:
-        unsure = [
-            each
-            for each in outcome.decision["comparisons"]
-            if each["adjusted"] > outcome.results["significance"]
-        ]
-        rates = _state_rates(outcome, leader, other, outcome.compare(leader, other), "the next best, ")
-        if not unsure:
-            return f"{rates}: it is not found better than every other variant"
-        names = join_names(outcome.name_ids([each["against"] for each in unsure]), "or")
-        ps = _name_highest([each["adjusted"] for each in unsure])
-        return f"{rates}: chance may explain its lead over {names} ({ps})"
-    return f"{_state(outcome, leader, other)}, {_leave_open(outcome.compare(leader, other))}"
+    if len(outcome.received) == 2:
+        return f"{_state(outcome, leader, other)}, {_leave_open(outcome.compare(leader, other))}"
+    ahead, unsure = _state_lead(outcome, leader, other), _find_unsure(outcome)
+    if not unsure:
+        return f"{ahead}; it is not found better than every other variant"
+    names = join_names(outcome.name_ids([each["against"] for each in unsure]), "or")
+    return f"{ahead}; chance may explain the lead over {names} ({_name_highest([p['adjusted'] for p in unsure])})"
 
 
 def _describe_level(outcome: Outcome, level: list[Variant]) -> str:
@@ -159,6 +151,21 @@ def _describe_level(outcome: Outcome, level: list[Variant]) -> str:
     if len(rates) == 1:
         return f"{names} are level: each converted {percent(level[0]['rate'])} of its recipients, and nobody leads"
     return f"{names} are level when compared within each period of weights: nobody leads"
+
+
+def _describe_by_period(outcome: Outcome, variant: Variant, other: Variant, side: str) -> str:
+    """Where all periods together point the other way."""
+    difference = outcome.compare(variant, other)
+    return (
+        f"{outcome.name(variant)} converts {side} than {outcome.name(other)} when compared within each period of "
+        f"weights, which chance does not explain ({name_p(difference.p)}), although over all periods "
+        f"{_state_rates(outcome, variant, other)}"
+    )
+
+
+def _state_clear(outcome: Outcome, variant: Variant, other: Variant) -> str:
+    p = name_p(outcome.compare(variant, other).p)
+    return f"{_state(outcome, variant, other)}, which chance does not explain ({p})"
 
 
 def _leave_open(difference: Difference) -> str:
@@ -175,24 +182,24 @@ def _name_highest(ps: list[float]) -> str:
 def _state(outcome: Outcome, variant: Variant, other: Variant, aside: str = "") -> str:
     """Both rates and the difference: "B converted 21.17 % of its recipients and the control group 8.28 %: ..."."""
     difference = outcome.compare(variant, other)
-    rates = _state_rates(outcome, variant, other, difference, aside=aside)
-    if difference.value is None:
-        return rates
-    return f"{rates}: {describe_difference(difference)}"
+    rates = _state_rates(outcome, variant, other, aside)
+    return rates if difference.value is None else f"{rates}: {describe_difference(difference)}"
 
 
-def _state_rates(
-    outcome: Outcome,
-    variant: Variant,
-    other: Variant,
-    difference: Difference,
-    next_one: str = "",
-    aside: str = "",
-) -> str:
-    decimals = _decimals(difference)
+def _state_rates(outcome: Outcome, variant: Variant, other: Variant, aside: str = "") -> str:
+    decimals = _decimals(outcome.compare(variant, other))
     return (
         f"{outcome.name(variant)}{aside} converted {percent(variant['rate'], decimals)} of its recipients and "
-        f"{next_one}{outcome.name(other)}{',' if next_one else ''} {percent(other['rate'], decimals)}"
+        f"{outcome.name(other)} {percent(other['rate'], decimals)}"
+    )
+
+
+def _state_lead(outcome: Outcome, leader: Variant, other: Variant) -> str:
+    """The rate of the leader and the next best of several."""
+    decimals = _decimals(outcome.compare(leader, other))
+    return (
+        f"{outcome.name(leader)} converted {percent(leader['rate'], decimals)} of its recipients, and of the others "
+        f"{outcome.name(other)} converted most, {percent(other['rate'], decimals)}"
     )
 
 
@@ -219,7 +226,3 @@ def _decimals(difference: Difference) -> int:
     if difference.interval is None:
         return 2
     return decimals_for(difference.interval[1] - difference.interval[0])
-
-
-def _id(variant: Variant | None) -> str | None:
-    return None if variant is None else str(variant["variant_id"])

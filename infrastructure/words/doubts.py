@@ -16,10 +16,12 @@ MANY_DAYS: Final = 365
 """Longer than this nobody waits."""
 
 _CAUSES: Final = (
-    "The sender shares users by other weights, or changed them at another time than they were changed here.",
-    "Receipts of one variant get lost: they are not sent, or are among the rejected facts.",
-    "Only those whom the message reached are sent as receipts, and of control everybody (or the other way round).",
-    "Test traffic or a program received one variant again and again under many ids.",
+    "the sender shares users by other weights, or changed them at another time than they were changed here.",
+    "receipts of one variant get lost: the sender does not report them, or they are among the rejected facts.",
+    "a program, or a test of the sender's, received one variant under many user ids.",
+)
+_CAUSE_WITH_CONTROL: Final = (
+    "the sender reports only users whom the message reached, but everybody in control."
 )
 
 
@@ -104,11 +106,12 @@ def _warn_of_shares(outcome: Outcome) -> Iterator[Warning]:
         for each in health["shared"]
         if each["first_receipts"] and not each["expected"]
     ]
+    causes = [*_CAUSES, _CAUSE_WITH_CONTROL] if outcome.has_control else _CAUSES
     yield Warning(
         "sample_ratio",
         f"Users are not shared among the variants as the weights say ({name_p(health['sample_ratio_p'])}): "
         "find out why before you believe these figures.",
-        [*shared, *unweighted, *(f"A likely cause: {_lower(cause)}" for cause in _CAUSES)],
+        [*shared, *unweighted, *(f"A likely cause: {cause}" for cause in causes)],
     )
 
 
@@ -134,13 +137,18 @@ def _warn_of_empty(outcome: Outcome) -> Iterator[Warning]:
 
 
 def _warn_of_few(outcome: Outcome) -> Iterator[Warning]:
-    few = [each for each in outcome.received if each["too_little"]]
+    few = [each for each in outcome.received if each["too_little"] and _count_rarer(each) < ENOUGH]
     if few:
         names = join_names([outcome.name(each) for each in few])
         few_text = name_few(is_for_one_look=outcome.is_for_one_look)
         yield Warning(
             "too_little", f"{few_text}: {names} with {FEW}.", [_name_lacking(outcome, each) for each in few]
         )
+
+
+def _count_rarer(variant: dict[str, Any]) -> int:
+    """The fewer of those who converted and those who did not."""
+    return min(int(variant["converted"]), int(variant["recipients"]) - int(variant["converted"]))
 
 
 def _name_lacking(outcome: Outcome, variant: dict[str, Any]) -> str:
@@ -171,12 +179,13 @@ def _in_days(outcome: Outcome, variant: dict[str, Any], more: int) -> str:
 
 
 def count_days(outcome: Outcome, variant: dict[str, Any], more: int) -> int | None:
-    """The days until a variant has so many recipients more, at the present rate."""
+    """The days until a variant has so many recipients more, at the present rate; not counted beyond `MANY_DAYS`."""
     a_day = outcome.recipients_a_day
     if not outcome.goes_on or a_day is None or not a_day > 0 or not variant["recipients"]:
         return None
     share = int(variant["recipients"]) / outcome.recipients
-    return max(1, ceil(more / share / a_day))
+    days = more / share / a_day
+    return MANY_DAYS + 1 if days > MANY_DAYS else max(1, ceil(days))
 
 
 def _warn_of_open(outcome: Outcome) -> Iterator[Warning]:
@@ -245,10 +254,6 @@ def describe_declared(decision: dict[str, Any], writing: Writing = TERMINAL) -> 
 
 def _be(number: int) -> str:
     return "is" if number == 1 else "are"
-
-
-def _lower(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]
 
 
 def _upper(sentence: str) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from domain.experiment.checks import recipients_needed
-from infrastructure.words.comparing import find_pair
+from infrastructure.words.comparing import find_pair, find_rivals
 from infrastructure.words.doubts import MANY_DAYS, count_days, name_empty
 from infrastructure.words.outcome import Outcome
 from infrastructure.words.quantities import deadline, join_names, roughly
@@ -18,7 +18,7 @@ def advise(outcome: Outcome) -> str:
     if outcome.results["health"]["suspicious"]:
         return "Find out why users are not shared as the weights say, and decide nothing before that."
     match outcome.decision["why"]:
-        case "test_says_so":
+        case "test_says_so" if outcome.decision["variant_id"] is not None:
             return _advise_winner(outcome)
         case "nothing_to_compare":
             return _advise_nothing_to_compare(outcome)
@@ -48,6 +48,8 @@ def _advise_winner(outcome: Outcome) -> str:
         said = f"{act[0].upper()}{act[1:]}."
     else:
         said = f"Declare {winner} the winner, and {act}."
+    if rivals := find_rivals(outcome):
+        said += f" {join_names(rivals)} may be as good."
     return said if outcome.has_control else f"{said} {SEND_CONTROL}"
 
 
@@ -87,22 +89,31 @@ def _advise_waiting(outcome: Outcome) -> str:
     missing = _count_missing(outcome, *pair)
     if missing is None:
         return "Wait: more conversions are needed before anybody can say how many recipients it takes."
-    aim = f"{outcome.results['uplift_asked'] * 100:+g} %"
+    aim = _name_aim(outcome.results["uplift_asked"])
     if missing == 0:
         return (
-            f"There are enough recipients to find {aim}, if it were there. "
+            f"Do not wait: so many recipients usually show {aim}, if there are. "
             "Choose by other reasons, or try something bolder."
         )
     variant = _of_needed(outcome, pair)
     days = count_days(outcome, variant, missing)
     wanted = f"{roughly(missing, 'more recipient')} of {outcome.name(variant)}"
-    larger = "A larger one is found sooner."
-    if days is None:
-        return f"Wait for {wanted}: so many find a difference of {aim}. {larger}"
-    if days > MANY_DAYS:
-        return f"Do not wait to find a difference of {aim}: it takes {wanted}, more than a year from now. {larger}"
-    wait = f"Wait {roughly(days, 'day')} at the present rate, for {wanted}"
-    return f"{wait}: so many find a difference of {aim}. {larger}"
+    larger = "Larger differences show sooner."
+    if days is not None and days > MANY_DAYS:
+        return (
+            f"Do not wait for a difference as small as {aim}: to show it takes {wanted}, more than a year at the "
+            f"present rate. {larger}"
+        )
+    wait = (
+        f"Wait for {wanted}"
+        if days is None
+        else f"Wait {roughly(days, 'day')} at the present rate, for {wanted}"
+    )
+    return f"{wait}: so many usually show {aim}, if there are. {larger}"
+
+
+def _name_aim(uplift: float) -> str:
+    return f"{abs(uplift) * 100:g} % {'more' if uplift > 0 else 'fewer'} conversions"
 
 
 def _of_needed(outcome: Outcome, pair: tuple[Variant, Variant]) -> Variant:

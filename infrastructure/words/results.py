@@ -128,8 +128,8 @@ def _summarise_one_variant(outcome: Outcome) -> Summary:
     recipients = counted(only["recipients"], "recipient")
     if not only["converted"]:
         yet = " yet" if only["open"] or outcome.goes_on else ""
-        of = "The one recipient has not" if only["recipients"] == 1 else f"None of the {recipients} has"
-        return Summary(f"{of} converted{yet}.", advise_one_variant(outcome), list_warnings(outcome))
+        said = f"Of {recipients} nobody has converted{yet}."
+        return Summary(said, advise_one_variant(outcome), list_warnings(outcome))
     low, high = only["interval"] or (None, None)
     if low is None or high is None:
         rate = percent(only["rate"])
@@ -150,7 +150,7 @@ def _summarise_experiment(outcome: Outcome) -> Summary:
         return Summary(_describe_nothing_to_compare(outcome), advise(outcome), list_warnings(outcome))
     if not outcome.converted:
         yet = " yet" if outcome.open or outcome.goes_on else ""
-        said = f"None of the {counted(outcome.recipients, 'recipient')} of all variants has converted{yet}."
+        said = f"Of {counted(outcome.recipients, 'recipient')} of all variants nobody has converted{yet}."
         return Summary(said, advise(outcome), list_warnings(outcome))
     said = describe_comparison(outcome) or outcome.writing.name(outcome.decision["sentence"]).rstrip(".")
     if outcome.results["health"]["suspicious"]:
