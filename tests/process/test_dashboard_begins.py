@@ -81,10 +81,10 @@ def test_an_empty_ledger_begins_with_a_link(tmp_path: Path) -> None:
     [
         (["--host", "0.0.0.0"], {}, "set CONVERSIONS_WEB_ORIGIN to its address"),  # noqa: S104 - it is about that
         (
-            ["--host", "0.0.0.0"],
+            ["--host", "0.0.0.0"],  # noqa: S104 - the same
             {"CONVERSIONS_WEB_ORIGIN": "https://l.example"},
             "dashboard is at https://l.example;",
-        ),  # noqa: S104
+        ),
     ],
 )
 def test_a_service_that_others_can_reach_prints_no_link(

@@ -14,6 +14,7 @@ from domain.campaigns.evidence import Count, DecidingTest
 from domain.experiment.comparing import results
 from domain.experiment.proportions import Proportion
 from domain.experiment.results import Experiment, Observed
+from projections.experiments.counted import Experiment as Counted
 
 AS_OF = datetime(2026, 3, 10, 8, tzinfo=UTC)
 DAY = 86_400
@@ -82,7 +83,10 @@ def find_results(
         several,
         with_control,
     )
-    found = ExperimentResults(ExperimentSnapshot(campaign, 123, AS_OF, experiment), results(experiment, test))
+    counted = Counted("shop", "sale", 123, AS_OF, several, with_control, [])
+    found = ExperimentResults(
+        ExperimentSnapshot(campaign, 123, AS_OF, experiment, counted), results(experiment, test)
+    )
     if declared is not None:
         campaign.declare_winner(declared, found.evidence())
     return replace(found, snapshot=replace(found.snapshot, campaign=campaign))
