@@ -1,10 +1,11 @@
 """The rows behind a campaign's figures, page by page: conversions, and the users who received it; control too."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy.engine import Connection
 
 from application.queries.reads import ALL_DAYS, AskedCampaign, BadQuestion, Days
 from domain.campaigns.conversion_events import LETTERS
@@ -12,12 +13,21 @@ from domain.campaigns.definition import Definition
 from projections.conversions import CONVERSIONS
 from projections.conversions.reading import (
     BadKey,
+    ConversionRow,
     load_conversions,
     load_newest_conversions,
 )
 from projections.recipients import RECIPIENTS
 from projections.recipients.days import Span, spans
-from projections.recipients.reading import SeveralVariants, count_several_variants, load_recipients
+from projections.recipients.reading import (
+    RecipientRow,
+    SeveralVariants,
+    count_several_variants,
+    load_recipients,
+)
+
+PAGE_ROWS = 1_000
+"""So many rows are in memory at a time where a whole list is read."""
 
 
 class PagedRow(Protocol):
@@ -29,6 +39,9 @@ class PagedRow(Protocol):
 
     def as_json(self) -> dict[str, Any]:
         """As docs/files.md has it."""
+
+
+Listed = TypeVar("Listed", bound=PagedRow)
 
 
 @dataclass(frozen=True)
@@ -135,22 +148,18 @@ def read_letter(letter: str | None, definition: Definition, place: str) -> int |
 
 def read_conversions(asked: AskedCampaign, cut: Cut, wanted: WantedConversions = ALL_CONVERSIONS) -> Page:
     """A page of conversions; raises UnknownCampaign, UnknownVariant, and BadQuestion for a letter or a key."""
-    index = read_letter(wanted.event, asked.definition(), "event")
-    with asked.reads.up_to_date(CONVERSIONS) as (connection, position), _refusing_keys():
-        found = load_conversions(
-            connection,
-            asked.reads.definitions,
-            *asked.key,
-            conversion_event=index,
-            variant_id=wanted.variant_id,
-            without_control=wanted.without_control,
-            user_id=wanted.user_id,
-            received=_spans(asked, wanted.days),
-            after=cut.after,
-            before=cut.before,
-            limit=cut.limit + 1,
-        )
+    with asked.reads.up_to_date(CONVERSIONS) as (connection, position):
+        found = _load_conversions(asked, connection, cut, wanted)
     return cut.page("conversions", asked, position, found)
+
+
+def read_every_conversion(
+    asked: AskedCampaign, wanted: WantedConversions, take: Callable[[Iterator[ConversionRow]], object]
+) -> int:
+    """Give all conversions of a list to `take`, of which one page is in memory at a time; returns their position."""
+    with asked.reads.up_to_date(CONVERSIONS) as (connection, position):
+        take(_turn_pages(lambda cut: _load_conversions(asked, connection, cut, wanted)))
+    return position
 
 
 def read_newest_conversions(asked: AskedCampaign, limit: int) -> Page:
@@ -163,26 +172,73 @@ def read_newest_conversions(asked: AskedCampaign, limit: int) -> Page:
 
 def read_recipients(asked: AskedCampaign, cut: Cut, wanted: WantedRecipients = ALL_RECIPIENTS) -> Page:
     """A page of recipients; raises UnknownCampaign, UnknownVariant, and BadQuestion for a letter."""
-    definition = asked.definition()
     with asked.reads.up_to_date(RECIPIENTS) as (connection, position):
-        found = load_recipients(
+        found = _load_recipients(asked, connection, cut, wanted)
+    return cut.page("recipients", asked, position, found)
+
+
+def read_every_recipient(
+    asked: AskedCampaign, wanted: WantedRecipients, take: Callable[[Iterator[RecipientRow]], object]
+) -> int:
+    """Give all recipients of a list to `take`, of whom one page is in memory at a time; returns their position."""
+    with asked.reads.up_to_date(RECIPIENTS) as (connection, position):
+        take(_turn_pages(lambda cut: _load_recipients(asked, connection, cut, wanted)))
+    return position
+
+
+def _load_conversions(
+    asked: AskedCampaign, connection: Connection, cut: Cut, wanted: WantedConversions
+) -> list[ConversionRow]:
+    try:
+        return load_conversions(
             connection,
             asked.reads.definitions,
             *asked.key,
-            user_id=wanted.user_id,
+            conversion_event=read_letter(wanted.event, asked.definition(), "event"),
             variant_id=wanted.variant_id,
             without_control=wanted.without_control,
-            several_variants=wanted.several_variants,
-            converted_on=read_letter(wanted.converted, definition, "converted"),
-            not_converted_on=read_letter(wanted.not_converted, definition, "not_converted"),
-            open_on=read_letter(wanted.open, definition, "open"),
-            as_of=asked.reads.now(),
+            user_id=wanted.user_id,
             received=_spans(asked, wanted.days),
             after=cut.after,
             before=cut.before,
             limit=cut.limit + 1,
         )
-    return cut.page("recipients", asked, position, found)
+    except BadKey as error:
+        raise BadQuestion(str(error), code="bad_cursor", place="after") from None
+
+
+def _load_recipients(
+    asked: AskedCampaign, connection: Connection, cut: Cut, wanted: WantedRecipients
+) -> list[RecipientRow]:
+    definition = asked.definition()
+    return load_recipients(
+        connection,
+        asked.reads.definitions,
+        *asked.key,
+        user_id=wanted.user_id,
+        variant_id=wanted.variant_id,
+        without_control=wanted.without_control,
+        several_variants=wanted.several_variants,
+        converted_on=read_letter(wanted.converted, definition, "converted"),
+        not_converted_on=read_letter(wanted.not_converted, definition, "not_converted"),
+        open_on=read_letter(wanted.open, definition, "open"),
+        as_of=asked.reads.now(),
+        received=_spans(asked, wanted.days),
+        after=cut.after,
+        before=cut.before,
+        limit=cut.limit + 1,
+    )
+
+
+def _turn_pages(load: Callable[[Cut], list[Listed]]) -> Iterator[Listed]:
+    """All rows of a list, in one transaction."""
+    cut = Cut(PAGE_ROWS)
+    while True:
+        found = load(cut)
+        yield from found[: cut.limit]
+        if len(found) <= cut.limit:
+            return
+        cut = Cut(cut.limit, after=found[cut.limit - 1].key)
 
 
 def read_several_variants(asked: AskedCampaign) -> SeveralVariants:
@@ -196,11 +252,3 @@ def _spans(asked: AskedCampaign, days: Days) -> list[Span] | None:
     if days == ALL_DAYS:
         return None
     return spans(asked.reads.definitions.zone(asked.app_group), days.first or date.min, days.last or date.max)
-
-
-@contextmanager
-def _refusing_keys() -> Iterator[None]:
-    try:
-        yield
-    except BadKey as error:
-        raise BadQuestion(str(error), code="bad_cursor", place="after") from None

@@ -44,8 +44,8 @@ From = Annotated[
 To = Annotated[str | None, Query(description="Only of receipts up to this day, included.")]
 
 # A cursor of one list does not fit another.
-_ConversionKey: Any = Annotated[str, msgspec.Meta(pattern=r"^[^.]+\.[0-3]$")]
-_RecipientKey: Any = Annotated[str, msgspec.Meta(pattern=r"^[^.]+$")]
+CONVERSION_KEY: Any = Annotated[str, msgspec.Meta(pattern=r"^[^.]+\.[0-3]$")]
+RECIPIENT_KEY: Any = Annotated[str, msgspec.Meta(pattern=r"^[^.]+$")]
 
 
 @routes.get(
@@ -72,7 +72,7 @@ async def list_conversions(  # noqa: PLR0913, PLR0917 - query parameters
     def question(asked: AskedCampaign, cut: Cut) -> Page:
         return read_conversions(asked, cut, wanted)
 
-    return await _list(questions, question, Cut(read_limit(limit), read_cursor(cursor, _ConversionKey)))
+    return await _list(questions, question, Cut(read_limit(limit), read_cursor(cursor, CONVERSION_KEY)))
 
 
 @routes.get(
@@ -120,7 +120,7 @@ async def list_recipients(  # noqa: PLR0913, PLR0917 - query parameters
     def question(asked: AskedCampaign, cut: Cut) -> Page:
         return read_recipients(asked, cut, wanted)
 
-    return await _list(questions, question, Cut(read_limit(limit), read_cursor(cursor, _RecipientKey)))
+    return await _list(questions, question, Cut(read_limit(limit), read_cursor(cursor, RECIPIENT_KEY)))
 
 
 @routes.get(

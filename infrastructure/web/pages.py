@@ -3,7 +3,18 @@
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from infrastructure.web import about, assets, campaigns, history, login, results, series
+from infrastructure.web import (
+    about,
+    assets,
+    campaigns,
+    explanations,
+    history,
+    login,
+    people,
+    results,
+    series,
+    users,
+)
 from infrastructure.web.csrf import SameOrigin
 from infrastructure.web.refusals import handle_refusals
 
@@ -13,5 +24,5 @@ def attach(app: FastAPI) -> None:
     # As the innermost of all, so that what it refuses is counted and logged like any other answer.
     app.user_middleware.append(Middleware(SameOrigin))
     handle_refusals(app)
-    for room in (assets, login, campaigns, results, history, series, about):
+    for room in (assets, login, campaigns, results, people, explanations, users, history, series, about):
         app.include_router(room.routes)

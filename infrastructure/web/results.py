@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from application.queries.campaigns import CampaignHistory, read_history
-from application.queries.lists import Cut, Page, read_conversions
+from application.queries.lists import Page, read_newest_conversions
 from application.queries.overlap import read_overlap
 from application.queries.reads import AskedCampaign, BadQuestion, Days
 from application.queries.receipts import read_first_and_last_receipt
@@ -133,7 +133,7 @@ async def _read_parts(questions: Questions, asked: Asked) -> _Parts:
         *await asyncio.gather(
             try_part(questions.ask(read_days)),
             try_part(questions.ask(read_overlap)),
-            try_part(questions.ask(lambda campaign: read_conversions(campaign, Cut(_NEWEST)))),
+            try_part(questions.ask(lambda campaign: read_newest_conversions(campaign, _NEWEST))),
             try_part(questions.ask(lambda campaign: read_history(campaign, _MOST_CHANGES))),
             try_part(questions.ask(read_first_and_last_receipt)),
         )

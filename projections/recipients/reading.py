@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, Unpack
 
-from sqlalchemy import Select, Subquery, select, tuple_
+from sqlalchemy import Select, Subquery, func, select, tuple_
 from sqlalchemy.engine import Connection, Row
 
 from domain import money

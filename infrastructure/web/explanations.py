@@ -1,0 +1,73 @@
+"""Why a user converted on a campaign, or why not: the same answer wherever somebody asks."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import Request, Response
+
+from application.queries.explanation import ExplainedUser
+from application.queries.users import find_near_users, read_newest_position
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import Shared, State, ask
+from infrastructure.web.asking import Questions, open_campaign
+from infrastructure.web.campaign_pages import freeze_now, read_head
+from infrastructure.web.rendering import render
+from infrastructure.web.routing import Kind, new_routes, read_kind, read_step, respond_json
+from infrastructure.web.sessions import Viewer, Visitor
+from infrastructure.words.explanation import put_in_words
+
+routes = new_routes()
+
+MOST_CAMPAIGNS: Final = 50
+"""So many campaigns are explained on the page of a user."""
+
+
+async def explain(questions: Questions, user_id: str) -> dict[str, Any]:
+    """The explanation of a user and a campaign; raises Problem for an unknown campaign."""
+    # The head of the page has found the campaign, or offered those that are near.
+    await questions.ask(lambda asked: asked.definition())
+    state, group = questions.state, questions.viewer.app_group
+    return await asyncio.to_thread(state.explanations.explain, group, questions.campaign_id, user_id)
+
+
+async def explain_everything(state: State, viewer: Viewer, user_id: str) -> ExplainedUser:
+    """The journey of a user, and the explanations of the campaigns that the user received last."""
+    of = (viewer.app_group, user_id, MOST_CAMPAIGNS)
+    return await asyncio.to_thread(state.explanations.explain_everything, *of)
+
+
+@routes.get("/campaigns/{step}/users/{user}")
+async def show_explanation(
+    request: Request, state: Shared, viewer: Visitor, step: str, user: str
+) -> Response:
+    """Show why a user converted on a campaign, or why not."""
+    questions, user_id = open_campaign(request, state, viewer, step), read_user(request, user)
+    explained = await explain(questions, user_id)
+    if read_kind(request) is Kind.JSON:
+        return respond_json(request, explained)
+    head, near = await read_head(request, questions), []
+    if not explained["known"]:
+        near = await ask(state, lambda reads: find_near_users(reads, viewer.app_group, user_id))
+    position = await ask(state, read_newest_position)
+    return render(
+        request,
+        "explanation.html",
+        viewer=viewer,
+        tab="people",
+        user_id=user_id,
+        explained=explained,
+        said=put_in_words(explained, head.writing),
+        near=near,
+        frozen_at=freeze_now(questions, position),
+        at=questions.at,
+        **head.values,
+    )
+
+
+def read_user(request: Request, step: str) -> str:
+    """The user's id in the last step of a path; raises Problem."""
+    try:
+        return read_step(request, step)
+    except ValueError:
+        raise Problem(HTTPStatus.NOT_FOUND, "unknown_user", "there is no such user") from None
