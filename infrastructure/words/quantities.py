@@ -56,12 +56,12 @@ def format_instants_in(zone: tzinfo) -> Callable[[datetime | str], str]:
     def format_local(instant: datetime | str) -> str:
         read = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
         local = read.astimezone(zone)
-        return f"{local.replace(tzinfo=None).isoformat(sep=' ')} {_name_zone(local)}"
+        return f"{local.replace(tzinfo=None).isoformat(sep=' ')} {name_zone(local)}"
 
     return format_instant if zone is UTC else format_local
 
 
-def _name_zone(local: datetime) -> str:
+def name_zone(local: datetime) -> str:
     """The short name of the zone, or its distance from UTC where the short name is a mere number."""
     name = local.tzname() or ""
     return name if name.isalpha() else f"UTC{local.isoformat()[-6:]}"
