@@ -7,7 +7,7 @@ from typing import Any
 from domain import facts, money
 from domain.campaigns.conversion_events import LETTERS
 from domain.journey import decisions
-from infrastructure.words.facts import describe_kind, list_priced
+from infrastructure.words.facts import describe_kind, list_priced, list_units
 from infrastructure.words.quantities import TERMINAL, Writing
 
 _Conversion = decisions.ConversionRecorded | decisions.ConversionRestated | decisions.ConversionWithdrawn
@@ -100,22 +100,21 @@ def _(event: facts.CustomEvent, writing: Writing) -> str:
 
 @_describe.register
 def _(event: facts.AppVersionReported, writing: Writing) -> str:
-    version, before = writing.name(event.app_version), event.previous_version
-    named = f", and {writing.name(before)} as the version before it" if before else ""
-    return f"{_sentence(writing.name(event.app_id))} reported version {version}{named} ({writing.name(event.id)})."
+    app, version, before = writing.name(event.app_id), writing.name(event.app_version), event.previous_version
+    named = f", and {writing.name(before)} as the one before it" if before else ""
+    return f"The app {app} reported its version {version}{named} ({writing.name(event.id)})."
 
 
 @_describe.register
 def _(event: facts.Order, writing: Writing) -> str:
-    lines = list_priced(_lines(event.lines, event.currency), writing) if event.lines else ""
-    total = (
-        f"{money.printed(event.total, event.currency or '')} {event.currency}"
-        if event.total is not None
-        else ""
-    )
-    what = f"{lines}, in total {total}" if lines and total else lines or f"for {total}"
-    currency = f", in {event.currency}" if lines and event.currency and not total else ""
-    return f"The user ordered {what}{currency} ({writing.name(event.id)})."
+    lines = list_priced(_lines(event.lines, event.currency), writing)
+    currency = event.currency or ""
+    if event.total is not None:
+        total = f"{money.printed(event.total, currency)} {currency}"
+        what = f"{lines}, in total {total}" if lines else f"something for {total}"
+    else:
+        what = f"{lines}, in {currency}" if currency else lines
+    return f"The user ordered {what} ({writing.name(event.id)})."
 
 
 @_describe.register
@@ -131,7 +130,7 @@ def _(event: facts.OrderRefund, writing: Writing) -> str:
     if event.amount is not None:
         what = f"{event.amount:f} {event.currency or ''}".rstrip()
     elif event.lines:
-        what = list_priced(_lines(event.lines, event.currency), writing)
+        what = list_units(_lines(event.lines, event.currency), writing)
     return f"{what} of order {order} was given back ({own})."
 
 
@@ -212,7 +211,7 @@ def _(event: decisions.RevenueAttributed, writing: Writing) -> str:
 @_describe.register
 def _(event: decisions.RevenueRestated, writing: Writing) -> str:
     return (
-        f"{_sale(event, writing)} counts for {writing.name(event.campaign_id)} as "
+        f"{_sale(event, writing)} counts for {writing.name(event.campaign_id)}: "
         f"{_credit(event, event.now, writing)}. Before, it was {_credit(event, event.before, writing)}."
     )
 
@@ -224,10 +223,6 @@ def _(event: decisions.RevenueWithdrawn, writing: Writing) -> str:
 
 def _version(event: facts.SessionStarted, writing: Writing) -> str:
     return f" {writing.name(event.app_version)}" if event.app_version else ""
-
-
-def _sentence(text: str) -> str:
-    return f"App {text}"
 
 
 def _lines(lines: Any, currency: str | None) -> list[dict[str, Any]]:  # noqa: ANN401
