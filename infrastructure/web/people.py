@@ -137,7 +137,11 @@ async def _send_sheet(questions: Questions, asked: _Asked) -> Response:
         sheet, read = Sheet(RECIPIENT_COLUMNS), _collect_recipients(wanted)
     else:
         sheet, read = Sheet(CONVERSION_COLUMNS), _collect_conversions(wanted)
-    position = await questions.ask(lambda campaign: read(campaign, sheet))
+    try:
+        position = await questions.ask(lambda campaign: read(campaign, sheet))
+    except BaseException:
+        sheet.close()
+        raise
     return sheet.respond(f"{asked.list_name}-of-{questions.campaign_id}", position)
 
 
@@ -206,4 +210,7 @@ async def _try_to_answer(questions: Questions, asked: _Asked) -> Page | Problem:
     try:
         return await questions.ask(asked.read)
     except DomainError as error:
-        return problems.from_refusal(error)
+        problem = problems.from_refusal(error)
+        # Here the field has a shorter name than where a fact names its variant.
+        problem.place = {"variant_id": "variant"}.get(problem.place, problem.place)
+        return problem

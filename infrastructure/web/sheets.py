@@ -1,4 +1,4 @@
-"""Long tables as CSV: their rows wait on disk, so that neither memory nor a database transaction depends on the reader.
+"""Long tables as CSV: their rows wait on disk until they are sent, whatever their number.
 
 A read transaction is open while rows are collected. Whoever reads slowly would keep it open.
 """
@@ -6,7 +6,7 @@ A read transaction is open while rows are collected. Whoever reads slowly would 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
-from tempfile import TemporaryFile
+from tempfile import SpooledTemporaryFile
 from typing import Any, Final
 
 import orjson
@@ -16,6 +16,7 @@ from starlette.responses import StreamingResponse
 from infrastructure.web.routing import CSV, csv_headers, guard_cell
 
 _CHUNK_BYTES: Final = 64 * 1024
+_IN_MEMORY_BYTES: Final = 1024 * 1024
 
 
 class Sheet:
@@ -25,7 +26,7 @@ class Sheet:
         self._columns = columns
         self._others: set[str] = set()
         # Open until its rows are sent.
-        self._file = TemporaryFile()  # noqa: SIM115
+        self._file = SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115
 
     def take(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Collect these rows in place of any before."""
@@ -35,6 +36,10 @@ class Sheet:
         for row in rows:
             self._others.update(row.keys() - self._columns)
             self._file.write(orjson.dumps(row) + b"\n")
+
+    def close(self) -> None:
+        """Forget the rows."""
+        self._file.close()
 
     def respond(self, name: str, position: str | int) -> Response:
         """Send them, and forget them."""
