@@ -9,7 +9,6 @@ from domain.explanation import RecordedEvent
 from domain.journey.decisions import FactDisregarded
 from infrastructure.pictures.journey_facts import Behaviour, Conversion, Kind, Lane, Receipt, Window
 from infrastructure.words.journey import describe_journey_event
-from infrastructure.words.quantities import Writing
 
 _KINDS: Final[dict[type[facts.Fact], Kind]] = {
     facts.SessionStarted: Kind.SESSION,
@@ -53,11 +52,12 @@ def _read(at: Any) -> datetime:  # noqa: ANN401
     return at if isinstance(at, datetime) else datetime.fromisoformat(at)
 
 
-def list_behaviours(events: Iterable[RecordedEvent], writing: Writing) -> Iterator[Behaviour]:
+def list_behaviours(events: Iterable[RecordedEvent]) -> Iterator[Behaviour]:
     """What is known of the user besides receipts; what a void took away is marked."""
     journey = [each.event for each in events]
     voided = {each.fact.id for each in journey if isinstance(each, FactDisregarded)}
     for fact in journey:
         if isinstance(fact, facts.Fact) and (kind := _KINDS.get(type(fact))) is not None:
-            words = describe_journey_event(fact, writing)
+            # The picture isolates what it names.
+            words = describe_journey_event(fact).removesuffix(".")
             yield Behaviour(fact.at, kind, words, is_voided=fact.id in voided)

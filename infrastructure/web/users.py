@@ -159,7 +159,7 @@ def _show(
         campaigns=explained.campaigns,
         further=explained.campaigns[MOST_CAMPAIGNS:],
         lanes=[make_lane(each, state.now()) for each in explained.explanations],
-        behaviours=list(list_behaviours(explained.events, writing)),
+        behaviours=list(list_behaviours(explained.events)),
         events=events,
         lines=[_Line.of(each, writing) for each in events.page.events],
         asked=asked,

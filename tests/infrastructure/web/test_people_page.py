@@ -13,6 +13,7 @@ from sqlalchemy import delete
 from application.queries import lists
 from domain.instants import printed
 from infrastructure.database.schema import identities
+from infrastructure.http.pages import make_cursor
 from infrastructure.web import people
 from infrastructure.web.links import user_path, with_query
 from tests.infrastructure.web.shops import HOSTILE, OTHER, SALE, Page, Shop, bought, received
@@ -180,7 +181,7 @@ def test_nobody_fits_is_said_with_what_to_do_next(api: Api, filled: Shop) -> Non
 
 def make_last(page: dict[str, Any]) -> str:
     """A cursor after the last row of a page of recipients."""
-    return str(people.make_cursor(page["recipients"][-1]["journey_id"]))
+    return str(make_cursor(page["recipients"][-1]["journey_id"]))
 
 
 def test_an_erased_person_is_shown_as_such(api: Api) -> None:
