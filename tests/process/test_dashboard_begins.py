@@ -80,11 +80,7 @@ def test_an_empty_ledger_begins_with_a_link(tmp_path: Path) -> None:
     ("settings", "tells"),
     [
         ({}, "set CONVERSIONS_WEB_ORIGIN to its address"),
-        (
-            ["--host", "0.0.0.0"],  # noqa: S104 - the same
-            {"CONVERSIONS_WEB_ORIGIN": "https://l.example"},
-            "dashboard is at https://l.example;",
-        ),
+        ({"CONVERSIONS_WEB_ORIGIN": "https://l.example"}, "dashboard is at https://l.example;"),
     ],
 )
 def test_a_service_that_others_can_reach_prints_no_link(
