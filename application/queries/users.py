@@ -13,12 +13,6 @@ _NEIGHBOURS = 3
 _LIKE = 0.6
 
 
-def read_newest_position(reads: Reads) -> int:
-    """The position of the newest event: what is read from the log after this holds every event up to it."""
-    with reads.recorded() as connection:
-        return reads.log.last_position(connection)
-
-
 def is_known_user(reads: Reads, app_group: str, user_id: str) -> bool:
     """Whether any fact of the user was ever recorded."""
     with reads.recorded() as connection:

@@ -7,13 +7,13 @@ from typing import Any, Final
 from fastapi import Request, Response
 
 from application.queries.explanation import ExplainedUser
-from application.queries.users import find_near_users, read_newest_position
+from application.queries.users import find_near_users
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Shared, State, ask
+from infrastructure.http.state import Shared, State, ask, unquote_id
 from infrastructure.web.asking import Questions, open_campaign
-from infrastructure.web.campaign_pages import freeze_now, read_head
+from infrastructure.web.campaign_pages import read_head
 from infrastructure.web.rendering import render
-from infrastructure.web.routing import Kind, new_routes, read_kind, read_step, respond_json
+from infrastructure.web.routing import Kind, new_routes, read_kind, respond_json
 from infrastructure.web.sessions import Viewer, Visitor
 from infrastructure.words.explanation import put_in_words
 
@@ -49,7 +49,6 @@ async def show_explanation(
     head, near = await read_head(request, questions), []
     if not explained["known"]:
         near = await ask(state, lambda reads: find_near_users(reads, viewer.app_group, user_id))
-    position = await ask(state, read_newest_position)
     return render(
         request,
         "explanation.html",
@@ -58,16 +57,20 @@ async def show_explanation(
         user_id=user_id,
         explained=explained,
         said=put_in_words(explained, head.writing),
+        of_user=read_kept_of_user(request),
         near=near,
-        frozen_at=freeze_now(questions, position),
-        at=questions.at,
         **head.values,
     )
+
+
+def read_kept_of_user(request: Request) -> dict[str, str]:
+    """The parameters that links to a user's page keep: its clock is another than that of results."""
+    return {name: value for name, value in request.query_params.items() if name == "zone" and value}
 
 
 def read_user(request: Request, step: str) -> str:
     """The user's id in the last step of a path; raises Problem."""
     try:
-        return read_step(request, step)
+        return unquote_id(step.removesuffix(read_kind(request).value))
     except ValueError:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_user", "there is no such user") from None

@@ -26,7 +26,7 @@ from infrastructure.http.pages import make_cursor, read_cursor
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Shared
 from infrastructure.web.asking import Questions, open_campaign, try_part
-from infrastructure.web.campaign_pages import freeze_now, read_head
+from infrastructure.web.campaign_pages import read_head
 from infrastructure.web.failed import Failed
 from infrastructure.web.people_counts import read_counts
 from infrastructure.web.people_filters import read_days, read_text, read_wish
@@ -187,8 +187,6 @@ async def _show(request: Request, questions: Questions) -> Response:
         counts=counts,
         hope=lambda event: name_conversion_event(event, head.writing),
         isolated=isolated,
-        frozen_at=page and freeze_now(questions, page.position),
-        at=questions.at,
         **head.values,
     )
 

@@ -1,6 +1,5 @@
 """The journey of a user: a picture, the explanation of each campaign, and every event; and finding a user by id."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -14,17 +13,23 @@ from application.queries.reads import BadQuestion, Reads, StoredEvent
 from application.queries.users import find_near_users, is_known_user
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Shared, State, ask, check_id
-from infrastructure.web.explanations import MOST_CAMPAIGNS, explain_everything, read_user
+from infrastructure.web.asking import refuse_position
+from infrastructure.web.explanations import (
+    MOST_CAMPAIGNS,
+    explain_everything,
+    read_kept_of_user,
+    read_user,
+)
 from infrastructure.web.headers import redirect
 from infrastructure.web.lanes import list_behaviours, make_lane
 from infrastructure.web.links import user_path, with_query
-from infrastructure.web.rendering import make_formats, render
-from infrastructure.web.routing import Kind, new_routes, read_kind, respond_json
+from infrastructure.web.rendering import make_formats, render, writing_of
+from infrastructure.web.routing import Kind, new_routes, read_kind, read_page, respond_json
 from infrastructure.web.sessions import Viewer, Visitor
 from infrastructure.words.campaign_history import name_actor
 from infrastructure.words.explanation import put_in_words
 from infrastructure.words.journey import describe_journey_event, find_instant, is_fact, name_kind
-from infrastructure.words.quantities import Writing, format_instants_in, isolated
+from infrastructure.words.quantities import Writing
 
 routes = new_routes()
 
@@ -63,6 +68,7 @@ class _Events:
 @routes.get("/users")
 async def find_user(request: Request, state: Shared, viewer: Visitor) -> Response:
     """Lead to a user's page by id; offer ids that are near where there is no such user."""
+    refuse_position(request)
     text = request.query_params.get("id", "")
     try:
         check_id(text)
@@ -72,8 +78,7 @@ async def find_user(request: Request, state: Shared, viewer: Visitor) -> Respons
     if not text:
         return _offer(request, viewer, "", [], HTTPStatus.OK)
     if await ask(state, lambda reads: is_known_user(reads, group, text)):
-        kept = {name: each for name, each in request.query_params.items() if name in {"zone", "at"}}
-        return redirect(request, with_query(user_path(text), kept))
+        return redirect(request, with_query(user_path(text), read_kept_of_user(request)))
     near = await ask(state, lambda reads: find_near_users(reads, group, text))
     return _offer(request, viewer, text, near, HTTPStatus.NOT_FOUND)
 
@@ -85,7 +90,8 @@ def _offer(request: Request, viewer: Viewer, text: str, near: list[str], status:
 @routes.get("/users/{user}")
 async def show_user(request: Request, state: Shared, viewer: Visitor, user: str) -> Response:
     """Show the journey of a user."""
-    user_id, asked, kind = read_user(request, user), _read_asked(request.query_params), read_kind(request)
+    refuse_position(request)
+    user_id, asked, kind = read_user(request, user), _read_asked(request), read_kind(request)
     explained = await explain_everything(state, viewer, user_id)
     if not explained.events:
         return await _refuse_unknown(request, state, viewer, user_id)
@@ -100,7 +106,12 @@ async def _refuse_unknown(request: Request, state: State, viewer: Viewer, user_i
     near = await ask(state, lambda reads: find_near_users(reads, viewer.app_group, user_id))
     if read_kind(request) is Kind.HTML:
         return _offer(request, viewer, user_id, near, HTTPStatus.NOT_FOUND)
-    raise Problem(HTTPStatus.NOT_FOUND, "unknown_user", "no fact of this user was ever recorded", near=near)
+    raise Problem(
+        HTTPStatus.NOT_FOUND,
+        "unknown_user",
+        "no fact of this user was ever recorded",
+        near=[(each, user_path(each)) for each in near],
+    )
 
 
 async def _read_events(state: State, viewer: Viewer, explained: ExplainedUser, asked: _Asked) -> _Events:
@@ -147,7 +158,7 @@ def _show(
     value: dict[str, Any],
 ) -> Response:
     formats = make_formats(request, state.ledger.existing_app_group(viewer.app_group).time_zone)
-    writing = Writing(format_instants_in(formats.zone), isolated)
+    writing = writing_of(formats)
     return render(
         request,
         "journey.html",
@@ -166,7 +177,7 @@ def _show(
         densities=_DENSITIES,
         clocks=_CLOCKS,
         most_sorted=MOST_SORTED,
-        kept={name: each for name, each in request.query_params.items() if name in {"zone", "at"} and each},
+        kept=read_kept_of_user(request),
         json=orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() if asked.density == "json" else "",
     )
 
@@ -196,14 +207,12 @@ class _Line:
         )
 
 
-def _read_asked(given: Mapping[str, str]) -> _Asked:
+def _read_asked(request: Request) -> _Asked:
     """Read the parameters of a user's page; raises BadQuestion."""
+    given = request.query_params
     density, clock = given.get("density") or "compact", given.get("clock") or "occurred"
     if density not in _DENSITIES:
         raise BadQuestion(f"density is {', '.join(_DENSITIES)}", code="bad_question", place="density")
     if clock not in _CLOCKS:
         raise BadQuestion(f"{clock!r} is no clock: occurred or recorded", code="bad_clock", place="clock")
-    text = given.get("page") or "1"
-    if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text)):
-        raise BadQuestion("a page is a number from 1", code="bad_question", place="page")
-    return _Asked(density, clock, int(text))
+    return _Asked(density, clock, read_page(request))
