@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import delete
 
 from application.queries import lists
-from domain.instants import printed
 from infrastructure.database.schema import identities
 from infrastructure.http.pages import make_cursor
 from infrastructure.web import people
@@ -242,7 +241,9 @@ def test_the_results_name_the_newest_conversions(api: Api) -> None:
     assert newest.index("u1") < newest.index("decided again") < newest.index("u2")
 
 
-@pytest.mark.parametrize("path", ["/users/u1", "/users", "/campaigns/sale/people", "/campaigns/sale/users/u1"])
+@pytest.mark.parametrize(
+    "path", ["/users/u1", "/users", "/campaigns/sale/people", "/campaigns/sale/users/u1"]
+)
 def test_a_position_is_refused_where_a_page_shows_what_is_so_now(filled: Shop, path: str) -> None:
     """Ignoring `at` would show other figures than the link promised."""
-    assert "at" in Page.read(filled.get(path, 422, at="1").text).text
+    assert "leave out at" in Page.read(filled.get(path, 400, at="1").text).text

@@ -199,7 +199,7 @@ def test_an_id_leads_to_its_page_or_to_those_that_look_like_it(api: Api) -> None
     assert "There is no id that looks like it" in shop.page("/users", 404, id="\u05d0").text
     assert shop.page("/users").find_text("h1", None) == "Find a user"
     near = shop.get("/users/customer-6002.json", 404).json()
-    assert (near["code"], near["near"][0]) == ("unknown_user", "customer-06002")
+    assert (near["code"], near["near"][0]) == ("unknown_user", ["customer-06002", "/users/customer-06002"])
     page = shop.page(explained(shop, "customer-6002"))
     assert page.links["customer-06002"] == explained(shop, "customer-06002")
     assert shop.get("/users", 400, id="x" * 256).status_code == 400
