@@ -1,5 +1,6 @@
 """Why a user converted on a campaign, or why not, as plain values."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,15 +56,27 @@ class Explanations:
         receipts = (each.event for each in events if isinstance(each.event, Received))
         for fact in sorted(receipts, key=lambda fact: fact.key, reverse=True):
             received.setdefault(fact.campaign_id)
-        return ExplainedUser(
-            user_id,
-            events,
-            list(received),
-            [
-                _explain(self._ledger.existing_campaign(app_group, each), user_id, events)
-                for each in list(received)[:most]
-            ],
-        )
+        of_campaigns = _sort_by_campaign(events)
+        explanations = [
+            _explain(
+                self._ledger.existing_campaign(app_group, each),
+                user_id,
+                [*of_campaigns[None], *of_campaigns[each]],
+            )
+            for each in list(received)[:most]
+        ]
+        return ExplainedUser(user_id, events, list(received), explanations)
+
+
+def _sort_by_campaign(events: Iterable[RecordedEvent]) -> defaultdict[str | None, list[RecordedEvent]]:
+    """The events of each campaign, and under None those that concern all.
+
+    An explanation compares events of its campaign only with each other, so their order among all others is not needed.
+    """
+    sorted_events = defaultdict[str | None, list[RecordedEvent]](list)
+    for each in events:
+        sorted_events[getattr(each.event, "campaign_id", None)].append(each)
+    return sorted_events
 
 
 def _explain(campaign: Campaign, user_id: str, events: Sequence[RecordedEvent]) -> dict[str, Any]:

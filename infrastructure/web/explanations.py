@@ -21,6 +21,8 @@ routes = new_routes()
 
 MOST_CAMPAIGNS: Final = 50
 """So many campaigns are explained on the page of a user."""
+MOST_ROWS: Final = 100
+"""A page names so many receipts, purchases and so on of a user and a campaign; as JSON it has all."""
 
 
 async def explain(questions: Questions, user_id: str) -> dict[str, Any]:
@@ -57,6 +59,7 @@ async def show_explanation(
         user_id=user_id,
         explained=explained,
         said=put_in_words(explained, head.writing),
+        most_rows=MOST_ROWS,
         of_user=read_kept_of_user(request),
         near=near,
         **head.values,

@@ -37,8 +37,14 @@ PAGE: Final = 50
 MOST_SORTED: Final = 5_000
 """A journey of more events is shown in the order in which it was recorded, whatever the clock."""
 
+MOST_JSON_BYTES: Final = 500_000
+"""Longer JSON is not printed on the page. It packs to a tenth at least."""
+MOST_SALES: Final = 3
+"""A campaign's card names so many purchases; all of them are a link away."""
+
 _DENSITIES: Final = {"compact": "compact", "full": "full", "json": "JSON"}
 _CLOCKS: Final = {"occurred": "when it happened", "recorded": "when it was recorded"}
+_ORDERS: Final = {"occurred": "happened", "recorded": "were recorded"}
 
 
 @dataclass(frozen=True)
@@ -178,8 +184,16 @@ def _show(
         clocks=_CLOCKS,
         most_sorted=MOST_SORTED,
         kept=read_kept_of_user(request),
-        json=orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() if asked.density == "json" else "",
+        orders=_ORDERS,
+        most_sales=MOST_SALES,
+        json=_print_json(value) if asked.density == "json" else None,
     )
+
+
+def _print_json(value: dict[str, Any]) -> str | None:
+    """The JSON for people to read; None if it is too long for a page."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    return None if len(text) > MOST_JSON_BYTES else text.decode()
 
 
 @dataclass(frozen=True)

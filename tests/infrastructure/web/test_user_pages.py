@@ -147,6 +147,27 @@ def test_campaigns_that_are_not_drawn_are_named(shop: Shop, monkeypatch: pytest.
     assert (told["campaigns"], len(told["explanations"])) == (["other", "sale"], 1)
 
 
+def test_what_is_too_long_for_a_page_is_a_link(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page stays small: the newest receipts and purchases are on it, and it says how many are not."""
+    monkeypatch.setattr(explanations, "MOST_ROWS", 1)
+    monkeypatch.setattr(users, "MOST_SALES", 1)
+    monkeypatch.setattr(users, "MOST_JSON_BYTES", 10)
+    shop = Shop.open(api, SALE)
+    shop.take(*(received("ann", "A") | {"id": f"r{number}"} for number in range(3)))
+    shop.take(
+        *(bought("ann", fact_id=f"p{number}", at=f"2026-03-02T1{number}:00:00Z") for number in range(4))
+    )
+    page = shop.page(explained(shop, "ann"))
+    assert "2 earlier receipts are not on this page" in page.text
+    assert "3 earlier purchases and orders are not on this page" in page.text
+    assert page.links["JSON has all"] == explained(shop, "ann") + ".json"
+    revenue = page.text.partition("Revenue")[2]
+    assert ("p3" in revenue, "p2" in revenue) == (True, False)
+    link = shop.page("/users/ann", density="full").links["3 earlier purchases and orders"]
+    assert link == explained(shop, "ann")
+    assert shop.page("/users/ann", density="json").links["Open it as a file"] == "/users/ann.json"
+
+
 def test_the_picture_has_a_lane_a_campaign_and_a_sign_a_behaviour(shop: Shop) -> None:
     """Its description says the same in words; compact and full draw it, JSON prints what the twin has."""
     for density in ("compact", "full"):
