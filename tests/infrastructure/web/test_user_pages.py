@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -41,6 +42,9 @@ def explained(shop: Shop, user_id: str, campaign: str = "sale") -> str:
 
 def test_walk_3_the_same_answer_from_the_campaign_the_list_and_the_user(shop: Shop) -> None:
     """Why did ann not convert? The link of the list, the user's page in each density, and the API say the same."""
+    form = urlsplit(shop.page(shop.of()).links["Explain a user"])
+    assert (form.path, form.fragment) == (shop.of("people"), "filter-user_id")
+    assert shop.page(shop.of("people"), user_id="ann").links["ann"] == explained(shop, "ann")
     people = shop.page(shop.of("people"), not_converted="A", user_id="ann")
     page = shop.page(people.links["ann"])
     assert "Not converted" in page.text
