@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.engine import Connection
 
-from application.ledger import Ledger, UnknownCampaign
+from application.ledger import Aggregates, UnknownCampaign
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.definition import Definition
 from domain.errors import DomainError
@@ -60,7 +60,7 @@ class Reads(Protocol):
     """
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> Aggregates:
         """Loads app groups and campaigns."""
 
     @property
@@ -88,6 +88,9 @@ class Reads(Protocol):
 
         An answer can do without those that are named `beside`: HTTP does not wait long for them.
         """
+
+    def beside(self, models: Connection) -> AbstractContextManager[Connection]:
+        """A read transaction over everything recorded, for a question that reads these read models too."""
 
 
 @dataclass(frozen=True)
