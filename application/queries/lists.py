@@ -89,7 +89,7 @@ def read_conversions(
     """
     index = read_letter(event, asked.definition(), "event")
     with (
-        asked.reads.up_to_date(CONVERSIONS) as (connection, position),
+        asked.reads.up_to_date(CONVERSIONS, with_rows=True) as (connection, position),
         asked.reads.beside(connection) as ledger,
     ):
         try:
@@ -123,7 +123,7 @@ def read_recipients(
     """
     index = read_letter(converted, asked.definition(), "converted")
     with (
-        asked.reads.up_to_date(RECIPIENTS) as (connection, position),
+        asked.reads.up_to_date(RECIPIENTS, with_rows=True) as (connection, position),
         asked.reads.beside(connection) as ledger,
     ):
         found = load_recipients(

@@ -82,11 +82,12 @@ class Reads(Protocol):
         """A read transaction over everything recorded; read models may be behind in it."""
 
     def up_to_date(
-        self, *projections: Projection, beside: Sequence[Projection] = ()
+        self, *projections: Projection, beside: Sequence[Projection] = (), with_rows: bool = False
     ) -> AbstractContextManager[ReadModels]:
         """A read transaction in which these read models are at one position, and hold all that was acknowledged.
 
         An answer can do without those that are named `beside`: HTTP does not wait long for them.
+        A question about single users is asked `with_rows`: frozen reads bring them only then.
         """
 
     def beside(self, models: Connection) -> AbstractContextManager[Connection]:

@@ -162,7 +162,7 @@ def read_difference(
 def read_report_of_days(asked: AskedCampaign, days: Days) -> ReportOfDays:
     """The report of the receipts of some days; raises UnknownCampaign and UnreadableLog."""
     named, reads = asked.key, asked.reads
-    with reads.up_to_date(RECIPIENTS, SERIES) as (connection, position):
+    with reads.up_to_date(RECIPIENTS, SERIES, with_rows=True) as (connection, position):
         with reads.beside(connection) as recorded:
             campaign = _campaign(asked, _history(asked, recorded), position)
             recorded_at = _find_instant(asked, recorded, position)
@@ -206,7 +206,7 @@ def _counts(found: Period) -> Counts:
 @contextmanager
 def _known_now(asked: AskedCampaign) -> Iterator[tuple[ReportHistory, CampaignThen, int]]:
     """What is known now, in one read transaction: the history, the campaign, and the position."""
-    with asked.reads.up_to_date(*occurred.MODELS) as (connection, position):
+    with asked.reads.up_to_date(*occurred.MODELS, with_rows=True) as (connection, position):
         history = _history(asked, connection)
         yield history, _campaign(asked, history, position), position
 

@@ -131,8 +131,7 @@ class EventLog:
             refuse_missing(connection, start, end)
             rows = statement.all(connection, after=start, last=end, app_group=app_group, named=named)
             for logged in read_events(rows):
-                # SQLite's LIKE takes A for a.
-                if getattr(logged.event, "fact", logged.event).campaign_id == campaign_id:
+                if _names(logged, campaign_id):
                     yield logged
 
     def of_stream(self, connection: Connection, stream_id: str, last: int) -> Iterator[Logged]:
@@ -140,16 +139,24 @@ class EventLog:
         return read_events(self._stream.all(connection, stream_id=stream_id, last=last))
 
     def of_streams(
-        self, connection: Connection, stream_ids: Sequence[str], last: int, types: Iterable[type[Any]]
+        self,
+        connection: Connection,
+        stream_ids: Sequence[str],
+        last: int,
+        types: Iterable[type[Any]],
+        campaign_id: str | None = None,
     ) -> Iterator[Logged]:
         """The events of these types of several streams up to and including a position, each stream's in order.
 
-        Raises UnreadableLog.
+        By choice only those that name a campaign. Raises UnreadableLog.
         """
         statement = self._of_streams(frozenset(types))
+        named = "%" if campaign_id is None else _naming(campaign_id)
         for start in range(0, len(stream_ids), _TOGETHER):
             keys = as_keys([[each] for each in stream_ids[start : start + _TOGETHER]])
-            yield from read_events(statement.all(connection, keys=keys, last=last))
+            for logged in read_events(statement.all(connection, keys=keys, last=last, named=named)):
+                if campaign_id is None or _names(logged, campaign_id):
+                    yield logged
 
     def cause(self, connection: Connection, decision: Logged) -> Fact:
         """The fact that led to a decision; itself, where it is a fact. Raises UnreadableLog.
@@ -174,7 +181,12 @@ class EventLog:
             wanted = self._database.dialect.keys("keys", stream_id=str)
             # IN rather than a join: SQLite would otherwise walk through the whole log.
             of_streams = events.c.originator_id.in_(select(wanted.c.stream_id))
-            query = select_rows(of_streams, events.c.position <= bindparam("last"), of_types(types))
+            query = select_rows(
+                of_streams,
+                events.c.position <= bindparam("last"),
+                of_types(types),
+                events.c.state.like(bindparam("named"), escape="/"),
+            )
             self._prepared_of_streams[types] = self._prepare(query)
         return self._prepared_of_streams[types]
 
@@ -187,6 +199,11 @@ class EventLog:
                 query = query.where(OF_APP_GROUP, events.c.state.like(bindparam("named"), escape="/"))
             self._prepared[key] = self._prepare(query)
         return self._prepared[key]
+
+
+def _names(logged: Logged, campaign_id: str) -> bool:
+    """Whether an event that LIKE has found names the campaign: SQLite's LIKE takes A for a."""
+    return bool(getattr(logged.event, "fact", logged.event).campaign_id == campaign_id)
 
 
 def _naming(campaign_id: str) -> str:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import make_url
@@ -31,27 +31,36 @@ from infrastructure.read_models.tables import ReadModelTables
 from projections.engine import generations
 from projections.engine.projection import Definitions, Log, Projection
 from projections.engine.tables import stream
-from projections.frozen import OF_BEHAVIOURS
+from projections.frozen import OF_BEHAVIOURS, OF_CAMPAIGN
 from projections.frozen.folding import Then
+from projections.frozen.rewinding import Rewinding, find_now
 from projections.frozen.tables import Closed, FrozenTables
+from projections.overlap import OVERLAP
 
 A = TypeVar("A", bound=Aggregate[Any])
 
 # Never connected: what is folded goes to databases of its own (projections/frozen/tables.py).
 _DIALECT = SQLite(make_url("sqlite:///folded"))
 
+_WORTH = 0.5
+"""How much of the log up to a position may lie after it, so that going back is less work than beginning at 0."""
+
 MOST_BYTES = 256 * 1024 * 1024
 MOST_FOLDED = 100
 """What one process keeps at most of campaigns that were folded; the last one is kept whatever its size."""
 
 
+Part = Literal["sums", "rows", "behaviours"]
+"""Sums over users; those and rows of single users; or the overlap."""
+
+
 class Key(NamedTuple):
-    """What was folded: which read models of a campaign, at which position."""
+    """What was folded: a part of the read models of a campaign, at which position."""
 
     app_group: str
     campaign_id: str
     position: int
-    of_behaviours: bool
+    part: Part
 
 
 class NotFolded(Exception):
@@ -74,10 +83,12 @@ class FoldedCampaigns:
     def find(self, key: Key) -> FrozenTables | None:
         """What is kept of a campaign at a position, if anything is."""
         with self._lock:
-            found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
-            return found
+            # Who has the rows has the sums too.
+            for each in (key, key._replace(part="rows")) if key.part == "sums" else (key,):
+                if each in self._kept:
+                    self._kept.move_to_end(each)
+                    return self._kept[each]
+            return None
 
     def keep(self, key: Key, made: FrozenTables) -> None:
         """Keep what was folded, and forget what was not used for longest."""
@@ -176,6 +187,7 @@ class Frozen:
         self._campaign = campaign
         self._folds = folds
         self.log = sources.log
+        self._now_defined = sources.definitions
         self.ledger = AggregatesThen(sources.database, sources.log, at.position)
         self.definitions = DefinitionsThen(self.ledger, sources.definitions, {})
         self.histories = StoredHistories(at.position)
@@ -199,7 +211,9 @@ class Frozen:
         return nullcontext(models) if models.engine is self._database.dialect.engine else self.recorded()
 
     @contextmanager
-    def up_to_date(self, *projections: Projection, beside: Sequence[Projection] = ()) -> Iterator[ReadModels]:
+    def up_to_date(
+        self, *projections: Projection, beside: Sequence[Projection] = (), with_rows: bool = False
+    ) -> Iterator[ReadModels]:
         """Read models as they were at the position; raises NotFolded, NotDraftedYet, UnknownCampaign, UnreadableLog."""
         if self._campaign is None:
             raise TypeError("read models are frozen for one campaign: name it")
@@ -209,7 +223,8 @@ class Frozen:
             if _stand_at(connection, wanted, position):
                 yield ReadModels(connection, position)
                 return
-        with self._read_folded(Key(*self._campaign, position, OF_BEHAVIOURS[0] in wanted)) as connection:
+        part: Part = "behaviours" if OVERLAP in wanted else "rows" if with_rows else "sums"
+        with self._read_folded(Key(*self._campaign, position, part)) as connection:
             yield ReadModels(connection, position)
 
     @contextmanager
@@ -227,10 +242,20 @@ class Frozen:
 
     def fold(self, key: Key, check: Callable[[], object] = lambda: None) -> FrozenTables:
         """Fold what is missing, and keep it; raises UnreadableLog, and whatever `check` raises."""
+        behaviours = key.part == "behaviours"
+        # Not the definitions of then: what users did later is folded too, and it has fixed them (R4).
+        tables_of = ReadModelTables(_DIALECT, self._now_defined)
         with self.recorded() as connection:
-            tables_of = ReadModelTables(_DIALECT, self.definitions)
             then = Then(connection, self.log, tables_of, *key[:3], check)
-            made = then.fold_behaviours() if key.of_behaviours else then.fold_campaign()
+            now = find_now(connection, OF_BEHAVIOURS if behaviours else OF_CAMPAIGN)
+            if now is not None and 0 <= now.position - key.position < key.position * _WORTH:
+                back = Rewinding(then, now)
+                made = (
+                    back.rewind_behaviours() if behaviours else back.rewind_campaign(rows=key.part == "rows")
+                )
+            else:
+                made = then.fold_behaviours() if behaviours else then.fold_campaign()
+                key = key if behaviours else key._replace(part="rows")
         self._kept.keep(key, made)
         return made
 

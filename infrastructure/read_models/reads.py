@@ -66,7 +66,9 @@ class CatchingUp(_Reads):
         self._catch_up = catch_up
 
     @contextmanager
-    def up_to_date(self, *projections: Projection, beside: Sequence[Projection] = ()) -> Iterator[ReadModels]:
+    def up_to_date(
+        self, *projections: Projection, beside: Sequence[Projection] = (), with_rows: bool = False
+    ) -> Iterator[ReadModels]:
         """Read models at one position, those `beside` too; raises ProjectionStopped.
 
         While others write, one read model may be ahead of another: all are then brought up to date again. After five
@@ -106,7 +108,9 @@ class Waiting(_Reads):
         self._patient_until = time.monotonic() + _PATIENCE_SECONDS
 
     @contextmanager
-    def up_to_date(self, *projections: Projection, beside: Sequence[Projection] = ()) -> Iterator[ReadModels]:
+    def up_to_date(
+        self, *projections: Projection, beside: Sequence[Projection] = (), with_rows: bool = False
+    ) -> Iterator[ReadModels]:
         """Read models at one position; raises Behind, ProjectionStopped, and BadQuestion for a bad `wait_for`."""
         with self.recorded() as connection:
             if self._wanted is None:

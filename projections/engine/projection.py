@@ -148,11 +148,16 @@ class Log(Protocol):
         """All events of a stream up to and including a position, in order; raises UnreadableLog."""
 
     def of_streams(
-        self, connection: Connection, stream_ids: Sequence[str], last: int, types: Iterable[type[Any]]
+        self,
+        connection: Connection,
+        stream_ids: Sequence[str],
+        last: int,
+        types: Iterable[type[Any]],
+        campaign_id: str | None = None,
     ) -> Iterable[Logged]:
         """The events of these types of several streams up to and including a position, each stream's in order.
 
-        Raises UnreadableLog.
+        By choice only those that name a campaign. Raises UnreadableLog.
         """
 
     def cause(self, connection: Connection, decision: Logged) -> Fact:

@@ -25,6 +25,16 @@ _CONVERSIONS = (
 )
 
 
+_OF_USERS = frozenset(
+    event
+    for each in OF_CAMPAIGN
+    for event in each.handlers
+    if event not in EVENTS
+    and (event is decisions.FactDisregarded or "campaign_id" in event.__struct_fields__)
+)
+"""What is recorded of users that may name a campaign."""
+
+
 @dataclass(frozen=True)
 class Then:
     """A campaign at a position, in one read transaction over the log; `check` is called now and then, and may raise."""
@@ -37,40 +47,60 @@ class Then:
     position: int
     check: Callable[[], object] = lambda: None
 
+    @property
+    def stream(self) -> str:
+        """The campaign's own stream."""
+        return stream(self.app_group, self.campaign_id)
+
     def fold_campaign(self) -> FrozenTables:
-        """The read models that follow from the campaign's own events and those of its users; raises UnreadableLog."""
-        types = {event for each in OF_CAMPAIGN for event in each.handlers} - set(EVENTS)
-        own = self.log.of_stream(self.connection, self._stream, self.position)
-        others = self.log.of_campaign(
-            self.connection, 0, self.position, types, self.app_group, self.campaign_id
-        )
-        return self._fold(OF_CAMPAIGN, chain(own, others))
+        """The read models that follow from events of the campaign; raises UnreadableLog."""
+        return self._fold(OF_CAMPAIGN, chain(self.own_events(), self.of_campaign(0, self.position)))
 
     def fold_behaviours(self) -> FrozenTables:
         """The overlap with other campaigns; it holds this campaign's figures alone. Raises UnreadableLog."""
-        of_campaign = self.log.of_campaign(
-            self.connection, 0, self.position, _CONVERSIONS, self.app_group, self.campaign_id
-        )
-        journeys = sorted({logged.stream_id for logged in of_campaign})
-        events = self.log.of_streams(self.connection, journeys, self.position, _CONVERSIONS)
-        return self._fold(OF_BEHAVIOURS, events)
+        converted = self._naming(0, self.position, _CONVERSIONS)
+        journeys = {logged.stream_id for logged in converted}
+        return self._fold(OF_BEHAVIOURS, self.conversions_of(journeys, self.position))
+
+    def own_events(self) -> Iterable[Logged]:
+        """The events of the campaign itself."""
+        return self.log.of_stream(self.connection, self.stream, self.position)
+
+    def of_campaign(self, after: int, last: int) -> Iterable[Logged]:
+        """What users did for the campaign after a position, up to and including another."""
+        return self._naming(after, last, _OF_USERS)
+
+    def of_users(self, journeys: Iterable[str], last: int) -> Iterable[Logged]:
+        """What these users did for the campaign, up to and including a position."""
+        return self.log.of_streams(self.connection, sorted(journeys), last, _OF_USERS, self.campaign_id)
+
+    def converted_between(self, after: int, last: int) -> set[str]:
+        """Whose conversions, on whichever campaign, were decided between two positions."""
+        found = self.log.between(self.connection, after, last, _CONVERSIONS)
+        return {logged.stream_id for logged in found if logged.app_group == self.app_group}
+
+    def conversions_of(self, journeys: Iterable[str], last: int) -> Iterable[Logged]:
+        """All that was decided of these users' conversions, up to and including a position."""
+        return self.log.of_streams(self.connection, sorted(journeys), last, _CONVERSIONS)
+
+    def _naming(self, after: int, last: int, types: Iterable[type[Any]]) -> Iterable[Logged]:
+        return self.log.of_campaign(self.connection, after, last, types, self.app_group, self.campaign_id)
 
     def _fold(self, projections: Sequence[Projection], events: Iterable[Logged]) -> FrozenTables:
         made = FrozenTables(projections, self.position)
-        try:
-            with made.writing(self.tables_of) as tables:
-                following = iter(events)
-                while some := list(islice(following, BATCH)):
-                    self.check()
-                    write(projections, some, tables)
-        except BaseException:
-            made.close()
-            raise
+        fold_into(made, projections, events, self)
         return made
 
-    @property
-    def _stream(self) -> str:
-        return stream(self.app_group, self.campaign_id)
+
+def fold_into(
+    made: FrozenTables, projections: Sequence[Projection], events: Iterable[Logged], then: Then
+) -> None:
+    """Fold events into tables, some at a time."""
+    with made.writing(then.tables_of) as tables:
+        following = iter(events)
+        while some := list(islice(following, BATCH)):
+            then.check()
+            write(projections, some, tables)
 
 
 def write(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import RLock
+from typing import Any
 
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import create_engine
@@ -24,7 +25,10 @@ class Closed(Exception):
 class FrozenTables:
     """Read models at one position, as queries find them; one thread at a time reads them."""
 
-    def __init__(self, projections: Sequence[Projection], position: int) -> None:
+    def __init__(
+        self, projections: Sequence[Projection], position: int, source: "FrozenTables | None" = None
+    ) -> None:
+        """Empty tables, or those of a source with all they hold."""
         # The library that opens ledgers: a second one in the same process is never loaded.
         self._engine = create_engine(
             "sqlite://",
@@ -34,14 +38,32 @@ class FrozenTables:
         )
         self._turns, self._closed = RLock(), False
         self.bytes = 0
-        with self._engine.begin() as connection:
+        self._projections, self._position = projections, position
+        with self._engine.connect() as connection:
             for setting in _SETTINGS:
                 connection.exec_driver_sql(setting)
+            if source is not None:
+                source.write_to(connection)
+                return
             generations.metadata.create_all(connection)
             for projection in projections:
                 generation = generations.make(connection, projection, "current", 0)
                 generations.move(connection, generation, position, 0)
-        self._projections = projections
+            connection.commit()
+
+    @contextmanager
+    def copy(self) -> Iterator["FrozenTables"]:
+        """Another database that holds the same; it is gone with the block."""
+        copied = FrozenTables(self._projections, self._position, self)
+        try:
+            yield copied
+        finally:
+            copied.close()
+
+    def write_to(self, target: Connection) -> None:
+        """Copy the whole database into an empty one."""
+        with self._turns, self._engine.connect() as connection:
+            _driver(connection).backup(_driver(target))
 
     @contextmanager
     def writing(self, tables_of: TablesOf) -> Iterator[Mapping[str, WritableTables]]:
@@ -71,3 +93,7 @@ class FrozenTables:
         with self._turns:
             self._closed = True
             self._engine.dispose()
+
+
+def _driver(connection: Connection) -> Any:  # noqa: ANN401
+    return connection.connection.driver_connection

@@ -1,0 +1,146 @@
+"""Back from what the read models hold now to a position before: only users of whom more was recorded are looked at.
+
+What their events up to the position give is folded, and then, in a copy, what all their events up to now give. Sums of
+a campaign are those of all its users: the sums now, less these users' now, and with these users' then, are the sums
+then. Rows of single users are as they are now for all other users.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Row, Table, select
+from sqlalchemy.engine import Connection
+
+from projections.engine.generations import Generation, find_currents
+from projections.engine.projection import Logged, Projection, WritableTables
+from projections.engine.tables import EXACT, key_of
+from projections.frozen import ALWAYS_THERE, SUMS
+from projections.frozen.folding import Then, fold_into
+from projections.frozen.tables import FrozenTables
+
+_ROWS = 5_000
+"""Rows that are copied at a time."""
+
+
+@dataclass(frozen=True)
+class Now:
+    """What some read models hold now: all of them stand at one position."""
+
+    generations: Mapping[Projection, Generation]
+    position: int
+
+
+def find_now(connection: Connection, projections: Sequence[Projection]) -> Now | None:
+    """Find what the read models hold; None where this code did not make all of them, or where they are apart."""
+    found = find_currents(connection, projections)
+    here = {
+        projection: each for projection, each in found.items() if each is not None and each.is_of(projection)
+    }
+    positions = {each.position for each in here.values()}
+    return Now(here, positions.pop()) if len(here) == len(projections) and len(positions) == 1 else None
+
+
+@dataclass(frozen=True)
+class Rewinding:
+    """Read models of a campaign at a position, from what they hold now, at or after it."""
+
+    then: Then
+    now: Now
+
+    def rewind_campaign(self, *, rows: bool) -> FrozenTables:
+        """The read models that follow from events of the campaign: sums, and `rows` of single users by choice."""
+        journeys = {logged.stream_id for logged in self.then.of_campaign(self.then.position, self._last)}
+        made = self._rewind(journeys, self.then.own_events(), self.then.of_users(journeys, self._last))
+        if rows:
+            self._copy_rows(made, journeys)
+        return made
+
+    def rewind_behaviours(self) -> FrozenTables:
+        """The overlap: whoever has since converted, on any campaign, is looked at."""
+        journeys = self.then.converted_between(self.then.position, self._last)
+        return self._rewind(journeys, (), self.then.conversions_of(journeys, self._last))
+
+    @property
+    def _last(self) -> int:
+        return self.now.position
+
+    def _rewind(self, journeys: set[str], own: Iterable[Logged], of_users: Iterable[Logged]) -> FrozenTables:
+        """Fold what these users did, and put the campaign's sums in the place of theirs."""
+        projections = list(self.now.generations)
+        before: list[Logged] = []
+        after: list[Logged] = []
+        for number, logged in enumerate(of_users):
+            if not number % _ROWS:
+                self.then.check()
+            (before if logged.position <= self.then.position else after).append(logged)
+        made = FrozenTables(projections, self.then.position)
+        fold_into(made, projections, chain(own, before), self.then)
+        with made.copy() as copied:
+            fold_into(copied, projections, after, self.then)
+            self._combine(made, copied)
+        return made
+
+    def _combine(self, made: FrozenTables, copied: FrozenTables) -> None:
+        """Put the campaign's sums at the position in the place of those of the users that were looked at."""
+        with made.writing(self.then.tables_of) as tables, copied.writing(self.then.tables_of) as later:
+            for projection, generation in self.now.generations.items():
+                for table in projection.tables:
+                    if table.name in SUMS:
+                        own, others = tables[projection.name], later[projection.name]
+                        self._combine_sums(table, generation, own, others)
+
+    def _combine_sums(
+        self, table: Table, now: Generation, then: WritableTables, later: WritableTables
+    ) -> None:
+        width = SUMS[table.name]
+        held, ours, theirs = (
+            {key_of(table, row): row for row in self._rows(connection, tables[table])}
+            for connection, tables in (
+                (self.then.connection, now),
+                (then.connection, then),
+                (later.connection, later),
+            )
+        )
+        put = []
+        for key in {**ours, **held}:
+            attributes = (ours.get(key) or held[key])[:-width]
+            sums = _add(
+                _sums(held.get(key), width), _sums(theirs.get(key), width), _sums(ours.get(key), width)
+            )
+            if any(sums) or (table.name in ALWAYS_THERE and key in ours):
+                put.append((*attributes, *sums))
+        then.remove(table, ours)
+        then.put(table, put)
+
+    def _copy_rows(self, made: FrozenTables, journeys: set[str]) -> None:
+        """Copy the rows of all other users."""
+        with made.writing(self.then.tables_of) as tables:
+            for projection, generation in self.now.generations.items():
+                for table in projection.tables:
+                    if table.name in SUMS or "stream_id" not in table.c:
+                        continue
+                    for some in self._rows(self.then.connection, generation[table]).partitions(_ROWS):
+                        self.then.check()
+                        others = [tuple(row) for row in some if row.journey_id not in journeys]
+                        tables[projection.name].put(table, others)
+
+    def _rows(self, connection: Connection, table: Table) -> Any:  # noqa: ANN401
+        return connection.execute(select(table).where(table.c.stream_id == self.then.stream))
+
+
+def _sums(row: Row[Any] | None, width: int) -> Sequence[Any]:
+    return [0] * width if row is None else row[-width:]
+
+
+def _add(now: Sequence[Any], less: Sequence[Any], more: Sequence[Any]) -> list[Any]:
+    """Sums now, less some, and with others; money exact."""
+    return [_sum(*each) for each in zip(now, less, more, strict=True)]
+
+
+def _sum(now: Any, less: Any, more: Any) -> Any:  # noqa: ANN401
+    if any(isinstance(each, Decimal) for each in (now, less, more)):
+        return EXACT.add(EXACT.subtract(Decimal(now), Decimal(less)), Decimal(more))
+    return now - less + more
