@@ -40,7 +40,7 @@ from projections.overlap import OVERLAP
 A = TypeVar("A", bound=Aggregate[Any])
 
 # Never connected: what is folded goes to databases of its own (projections/frozen/tables.py).
-_DIALECT = SQLite(make_url("sqlite:///folded"))
+IN_MEMORY = SQLite(make_url("sqlite:///folded"))
 
 _WORTH = 0.5
 """How much of the log up to a position may lie after it, so that going back is less work than beginning at 0."""
@@ -244,7 +244,7 @@ class Frozen:
         """Fold what is missing, and keep it; raises UnreadableLog, and whatever `check` raises."""
         behaviours = key.part == "behaviours"
         # Not the definitions of then: what users did later is folded too, and it has fixed them (R4).
-        tables_of = ReadModelTables(_DIALECT, self._now_defined)
+        tables_of = ReadModelTables(IN_MEMORY, self._now_defined)
         with self.recorded() as connection:
             then = Then(connection, self.log, tables_of, *key[:3], check)
             now = find_now(connection, OF_BEHAVIOURS if behaviours else OF_CAMPAIGN)

@@ -54,7 +54,9 @@ class Then:
 
     def fold_campaign(self) -> FrozenTables:
         """The read models that follow from events of the campaign; raises UnreadableLog."""
-        return self._fold(OF_CAMPAIGN, chain(self.own_events(), self.of_campaign(0, self.position)))
+        return self._fold(
+            OF_CAMPAIGN, chain(self.own_events(self.position), self.of_campaign(0, self.position))
+        )
 
     def fold_behaviours(self) -> FrozenTables:
         """The overlap with other campaigns; it holds this campaign's figures alone. Raises UnreadableLog."""
@@ -62,9 +64,9 @@ class Then:
         journeys = {logged.stream_id for logged in converted}
         return self._fold(OF_BEHAVIOURS, self.conversions_of(journeys, self.position))
 
-    def own_events(self) -> Iterable[Logged]:
-        """The events of the campaign itself."""
-        return self.log.of_stream(self.connection, self.stream, self.position)
+    def own_events(self, last: int) -> Iterable[Logged]:
+        """The events of the campaign itself, up to and including a position."""
+        return self.log.of_stream(self.connection, self.stream, last)
 
     def of_campaign(self, after: int, last: int) -> Iterable[Logged]:
         """What users did for the campaign after a position, up to and including another."""

@@ -5,7 +5,7 @@ a campaign are those of all its users: the sums now, less these users' now, and 
 then. Rows of single users are as they are now for all other users.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
@@ -53,7 +53,8 @@ class Rewinding:
     def rewind_campaign(self, *, rows: bool) -> FrozenTables:
         """The read models that follow from events of the campaign: sums, and `rows` of single users by choice."""
         journeys = {logged.stream_id for logged in self.then.of_campaign(self.then.position, self._last)}
-        made = self._rewind(journeys, self.then.own_events(), self.then.of_users(journeys, self._last))
+        own = self.then.own_events(self._last)
+        made = self._rewind(chain(own, self.then.of_users(journeys, self._last)))
         if rows:
             self._copy_rows(made, journeys)
         return made
@@ -61,27 +62,29 @@ class Rewinding:
     def rewind_behaviours(self) -> FrozenTables:
         """The overlap: whoever has since converted, on any campaign, is looked at."""
         journeys = self.then.converted_between(self.then.position, self._last)
-        return self._rewind(journeys, (), self.then.conversions_of(journeys, self._last))
+        return self._rewind(self.then.conversions_of(journeys, self._last))
 
     @property
     def _last(self) -> int:
         return self.now.position
 
-    def _rewind(self, journeys: set[str], own: Iterable[Logged], of_users: Iterable[Logged]) -> FrozenTables:
-        """Fold what these users did, and put the campaign's sums in the place of theirs."""
+    def _rewind(self, events: Iterable[Logged]) -> FrozenTables:
+        """Fold the campaign's own events and these users', and put the campaign's sums in the place of theirs."""
         projections = list(self.now.generations)
-        before: list[Logged] = []
-        after: list[Logged] = []
-        for number, logged in enumerate(of_users):
-            if not number % _ROWS:
-                self.then.check()
-            (before if logged.position <= self.then.position else after).append(logged)
-        made = FrozenTables(projections, self.then.position)
-        fold_into(made, projections, chain(own, before), self.then)
+        made, after = FrozenTables(projections, self.then.position), list[Logged]()
+        fold_into(made, projections, self._split(events, after), self.then)
         with made.copy() as copied:
             fold_into(copied, projections, after, self.then)
             self._combine(made, copied)
         return made
+
+    def _split(self, events: Iterable[Logged], after: list[Logged]) -> Iterator[Logged]:
+        """The events up to the position, one by one; those after it go to the list."""
+        for logged in events:
+            if logged.position <= self.then.position:
+                yield logged
+            else:
+                after.append(logged)
 
     def _combine(self, made: FrozenTables, copied: FrozenTables) -> None:
         """Put the campaign's sums at the position in the place of those of the users that were looked at."""

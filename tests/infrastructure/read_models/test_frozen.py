@@ -1,7 +1,7 @@
 """Frozen reads: what was answered at a position is answered for ever, whatever is recorded later."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from application.commands.definitions import read_campaigns
 from application.queries.campaigns import campaign_as_json, read_history
@@ -25,13 +26,22 @@ from application.queries.series import read_series
 from domain.campaigns.evidence import DecidingTest
 from infrastructure.access.operator import stamp
 from infrastructure.composition import Service
+from infrastructure.journeys.reading import Streams
+from infrastructure.read_models import frozen
+from infrastructure.read_models.tables import ReadModelTables
+from projections.engine.generations import current
+from projections.engine.projection import Projection
+from projections.frozen import OF_BEHAVIOURS, OF_CAMPAIGN, SUMS
+from projections.frozen.folding import Then
+from projections.frozen.rewinding import Rewinding, find_now
+from projections.frozen.tables import FrozenTables
 from tests.domain.journey.test_journey_laws import plans
 from tests.support.ledgers import GROUP, NOW, open_ledger, take
 from tests.support.strategies import APP_GROUP
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 EVERYTHING = Cut(10_000)
 
@@ -81,7 +91,7 @@ def listen(service: Service, campaigns: list[str], users: list[str]) -> Said:
     for campaign in campaigns:
         asked = AskedCampaign(service.reads_caught_up(), GROUP, campaign)
         said.of_campaigns |= {(campaign, each): say(asked, each) for each in QUESTIONS}
-        streams = service.explanations._streams
+        streams = Streams(service.database)
         said.of_users |= {(campaign, user): say_of_user(asked, streams, user) for user in users}
     return said
 
@@ -122,3 +132,54 @@ def test_what_was_answered_at_a_position_is_answered_for_ever(plan: Any, kept: b
         service.projector.catch_up()
         for said in [*told, *(told if kept else [])]:
             check(service, said)
+
+
+def contents(found: FrozenTables, projections: Sequence[Projection], then: Then) -> dict[str, set[Any]]:
+    """The campaign's rows of each table."""
+    with found.reading() as connection:
+        tables = [(table, current(connection, each)[table]) for each in projections for table in each.tables]
+        return {
+            declared.name: {
+                tuple(row) for row in connection.execute(select(own)) if row.stream_id == then.stream
+            }
+            for declared, own in tables
+            if "stream_id" in own.c
+        }
+
+
+@LAWS
+@given(plan=plans(), data=st.data())
+def test_going_back_from_now_gives_what_the_logs_beginning_gives(plan: Any, data: st.DataObject) -> None:
+    """R14: at any position, also between a fact and what was decided from it; sums and rows of users alike."""
+    campaigns, _, batches = plan
+    with tempfile.TemporaryDirectory() as directory, open_ledger(Path(directory), campaigns) as service:
+        for number, batch in enumerate(batches):
+            take(service, batch)
+            change(service, campaigns[0]["id"], number)
+        service.projector.catch_up()
+        tables_of = ReadModelTables(frozen.IN_MEMORY, service.definitions)
+        with service.database.reading() as connection:
+            last = service.log.last_position(connection)
+            for campaign in campaigns:
+                position = data.draw(st.integers(0, last))
+                then = Then(connection, service.log, tables_of, GROUP, campaign["id"], position)
+                now, now_overlapping = (find_now(connection, each) for each in (OF_CAMPAIGN, OF_BEHAVIOURS))
+                assert now is not None
+                assert now_overlapping is not None
+                back = Rewinding(then, now).rewind_campaign(rows=True)
+                assert contents(back, OF_CAMPAIGN, then) == contents(then.fold_campaign(), OF_CAMPAIGN, then)
+                back, begun = Rewinding(then, now_overlapping).rewind_behaviours(), then.fold_behaviours()
+                found, expected = (contents(each, OF_BEHAVIOURS, then) for each in (back, begun))
+                for table in SUMS.keys() & found.keys():
+                    assert found[table] == expected[table]
+
+
+def test_every_table_has_sums_or_rows_of_users() -> None:
+    """A table that is neither would be left empty; what was sold is asked of the read model alone."""
+    for projection in (*OF_CAMPAIGN, *OF_BEHAVIOURS):
+        for table in projection.tables:
+            assert (table.name in SUMS) != ("journey_id" in table.c)
+            width = SUMS.get(table.name, 0)
+            assert not {each.name for each in list(table.c)[len(table.c) - width :]} & {
+                each.name for each in table.primary_key
+            }
