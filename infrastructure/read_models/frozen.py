@@ -33,7 +33,7 @@ from projections.engine.projection import Definitions, Log, Projection
 from projections.engine.tables import stream
 from projections.frozen import OF_BEHAVIOURS, OF_CAMPAIGN
 from projections.frozen.folding import Then
-from projections.frozen.rewinding import Rewinding, find_now
+from projections.frozen.rewinding import Now, Rewinding, find_now
 from projections.frozen.tables import Closed, FrozenTables
 from projections.overlap import OVERLAP
 
@@ -43,7 +43,7 @@ A = TypeVar("A", bound=Aggregate[Any])
 IN_MEMORY = SQLite(make_url("sqlite:///folded"))
 
 _WORTH = 0.5
-"""How much of the log up to a position may lie after it, so that going back is less work than beginning at 0."""
+"""How long the log after a position is at most, as a part of that before it, for going back to be worth it."""
 
 MOST_BYTES = 256 * 1024 * 1024
 MOST_FOLDED = 100
@@ -242,22 +242,36 @@ class Frozen:
 
     def fold(self, key: Key, check: Callable[[], object] = lambda: None) -> FrozenTables:
         """Fold what is missing, and keep it; raises UnreadableLog, and whatever `check` raises."""
-        behaviours = key.part == "behaviours"
         # Not the definitions of then: what users did later is folded too, and it has fixed them (R4).
         tables_of = ReadModelTables(IN_MEMORY, self._now_defined)
         with self.recorded() as connection:
             then = Then(connection, self.log, tables_of, *key[:3], check)
-            now = find_now(connection, OF_BEHAVIOURS if behaviours else OF_CAMPAIGN)
-            if now is not None and 0 <= now.position - key.position < key.position * _WORTH:
-                back = Rewinding(then, now)
-                made = (
-                    back.rewind_behaviours() if behaviours else back.rewind_campaign(rows=key.part == "rows")
-                )
+            if key.part == "behaviours":
+                made = _fold_behaviours(then)
             else:
-                made = then.fold_behaviours() if behaviours else then.fold_campaign()
-                key = key if behaviours else key._replace(part="rows")
+                made = _fold_campaign(then, rows=key.part == "rows")
+                key = key._replace(part="rows" if made.has_rows else "sums")
         self._kept.keep(key, made)
         return made
+
+
+def _fold_campaign(then: Then, *, rows: bool) -> FrozenTables:
+    now = find_now(then.connection, OF_CAMPAIGN)
+    if now is not None and _is_near(then.position, now):
+        return Rewinding(then, now).rewind_campaign(rows=rows)
+    return then.fold_campaign()
+
+
+def _fold_behaviours(then: Then) -> FrozenTables:
+    now = find_now(then.connection, OF_BEHAVIOURS)
+    if now is not None and _is_near(then.position, now):
+        return Rewinding(then, now).rewind_behaviours()
+    return then.fold_behaviours()
+
+
+def _is_near(position: int, now: Now) -> bool:
+    """Whether going back to a position is less work than beginning at 0."""
+    return 0 <= now.position - position < position * _WORTH
 
 
 def _stand_at(connection: Connection, projections: Iterable[Projection], position: int) -> bool:

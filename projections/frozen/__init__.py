@@ -40,3 +40,6 @@ SUMS: Mapping[str, int] = {
 
 ALWAYS_THERE = {"report_campaigns", "report_variants"}
 """Tables whose rows the campaign's own events make: they are there also where all sums are 0."""
+
+ENDS: Mapping[str, str] = {"recipient_receipts": "received_at"}
+"""Tables of single users of which the first and the last row by a column are there also without the others."""

@@ -38,6 +38,7 @@ class FrozenTables:
         )
         self._turns, self._closed = RLock(), False
         self.bytes = 0
+        self.has_rows = True
         self._projections, self._position = projections, position
         with self._engine.connect() as connection:
             for setting in _SETTINGS:
