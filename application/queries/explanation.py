@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from application.ledger import Ledger
+from application.ledger import Aggregates
 from application.ports import Streams
 from domain import money
 from domain.campaigns.campaign import Campaign
@@ -40,7 +40,7 @@ class ExplainedUser:
 class Explanations:
     """Explains users."""
 
-    def __init__(self, ledger: Ledger, streams: Streams) -> None:
+    def __init__(self, ledger: Aggregates, streams: Streams) -> None:
         self._ledger = ledger
         self._streams = streams
 

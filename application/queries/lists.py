@@ -1,9 +1,10 @@
 """The rows behind a campaign's figures, page by page: conversions, and the users who received it; control too."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy.engine import Connection
 
@@ -17,6 +18,7 @@ from projections.conversions.reading import (
     load_conversions,
     load_newest_conversions,
 )
+from projections.engine.projection import Projection
 from projections.recipients import RECIPIENTS
 from projections.recipients.days import Span, spans
 from projections.recipients.reading import (
@@ -148,8 +150,8 @@ def read_letter(letter: str | None, definition: Definition, place: str) -> int |
 
 def read_conversions(asked: AskedCampaign, cut: Cut, wanted: WantedConversions = ALL_CONVERSIONS) -> Page:
     """A page of conversions; raises UnknownCampaign, UnknownVariant, and BadQuestion for a letter or a key."""
-    with asked.reads.up_to_date(CONVERSIONS) as (connection, position):
-        found = _load_conversions(asked, connection, cut, wanted)
+    with _read_rows(asked, CONVERSIONS) as (place, position):
+        found = _load_conversions(asked, place, cut, wanted)
     return cut.page("conversions", asked, position, found)
 
 
@@ -157,23 +159,23 @@ def read_every_conversion(
     asked: AskedCampaign, wanted: WantedConversions, take: Callable[[Iterator[ConversionRow]], object]
 ) -> int:
     """Give all conversions of a list to `take`, of which one page is in memory at a time; returns their position."""
-    with asked.reads.up_to_date(CONVERSIONS) as (connection, position):
-        take(_turn_pages(lambda cut: _load_conversions(asked, connection, cut, wanted)))
+    with _read_rows(asked, CONVERSIONS) as (place, position):
+        take(_turn_pages(lambda cut: _load_conversions(asked, place, cut, wanted)))
     return position
 
 
 def read_newest_conversions(asked: AskedCampaign, limit: int) -> Page:
     """The conversions that were decided last, control's too, the newest first; raises UnknownCampaign."""
     asked.definition()
-    with asked.reads.up_to_date(CONVERSIONS) as (connection, position):
-        found = load_newest_conversions(connection, *asked.key, limit)
+    with _read_rows(asked, CONVERSIONS) as (place, position):
+        found = load_newest_conversions(place.models, *asked.key, limit, ledger=place.ledger)
     return Page("conversions", *asked.key, position, [row.as_json() for row in found], after=None)
 
 
 def read_recipients(asked: AskedCampaign, cut: Cut, wanted: WantedRecipients = ALL_RECIPIENTS) -> Page:
     """A page of recipients; raises UnknownCampaign, UnknownVariant, and BadQuestion for a letter."""
-    with asked.reads.up_to_date(RECIPIENTS) as (connection, position):
-        found = _load_recipients(asked, connection, cut, wanted)
+    with _read_rows(asked, RECIPIENTS) as (place, position):
+        found = _load_recipients(asked, place, cut, wanted)
     return cut.page("recipients", asked, position, found)
 
 
@@ -181,17 +183,33 @@ def read_every_recipient(
     asked: AskedCampaign, wanted: WantedRecipients, take: Callable[[Iterator[RecipientRow]], object]
 ) -> int:
     """Give all recipients of a list to `take`, of whom one page is in memory at a time; returns their position."""
-    with asked.reads.up_to_date(RECIPIENTS) as (connection, position):
-        take(_turn_pages(lambda cut: _load_recipients(asked, connection, cut, wanted)))
+    with _read_rows(asked, RECIPIENTS) as (place, position):
+        take(_turn_pages(lambda cut: _load_recipients(asked, place, cut, wanted)))
     return position
 
 
+class _Place(NamedTuple):
+    """Where rows are read, and where users are found: another database, if the rows were folded for a position."""
+
+    models: Connection
+    ledger: Connection
+
+
+@contextmanager
+def _read_rows(asked: AskedCampaign, model: Projection) -> Iterator[tuple[_Place, int]]:
+    with (
+        asked.reads.up_to_date(model, with_rows=True) as (connection, position),
+        asked.reads.beside(connection) as ledger,
+    ):
+        yield _Place(connection, ledger), position
+
+
 def _load_conversions(
-    asked: AskedCampaign, connection: Connection, cut: Cut, wanted: WantedConversions
+    asked: AskedCampaign, place: _Place, cut: Cut, wanted: WantedConversions
 ) -> list[ConversionRow]:
     try:
         return load_conversions(
-            connection,
+            place.models,
             asked.reads.definitions,
             *asked.key,
             conversion_event=read_letter(wanted.event, asked.definition(), "event"),
@@ -202,17 +220,18 @@ def _load_conversions(
             after=cut.after,
             before=cut.before,
             limit=cut.limit + 1,
+            ledger=place.ledger,
         )
     except BadKey as error:
         raise BadQuestion(str(error), code="bad_cursor", place="after") from None
 
 
 def _load_recipients(
-    asked: AskedCampaign, connection: Connection, cut: Cut, wanted: WantedRecipients
+    asked: AskedCampaign, place: _Place, cut: Cut, wanted: WantedRecipients
 ) -> list[RecipientRow]:
     definition = asked.definition()
     return load_recipients(
-        connection,
+        place.models,
         asked.reads.definitions,
         *asked.key,
         user_id=wanted.user_id,
@@ -227,6 +246,7 @@ def _load_recipients(
         after=cut.after,
         before=cut.before,
         limit=cut.limit + 1,
+        ledger=place.ledger,
     )
 
 

@@ -23,12 +23,13 @@ from projections.engine.generations import current
 from projections.engine.projection import Definitions, Tables
 from projections.engine.tables import (
     EXACT,
+    find_journey,
+    find_users,
     read_first_between,
     read_pages,
     read_pages_of_campaign,
     select_user_id,
     stream,
-    users,
 )
 
 
@@ -78,6 +79,9 @@ class ConversionRow:
         }
 
 
+_COLUMNS = [each.name for each in fields(ConversionRow) if each.name != "user_id"]
+
+
 class Wanted(TypedDict, total=False):
     """Which conversions: on one conversion event, credited to one variant or any but control, of one user.
 
@@ -100,20 +104,22 @@ def load_conversions(
     after: str | None = None,
     before: str | None = None,
     limit: int,
+    ledger: Connection | None = None,
     **wanted: Unpack[Wanted],
 ) -> list[ConversionRow]:
     """A page of a campaign's conversions in the order of their keys; the last ones before a key.
 
-    Raises UnknownCampaign, UnknownVariant, BadKey.
+    `ledger` is where users are found, if that is elsewhere. Raises UnknownCampaign, UnknownVariant, BadKey.
     """
     definition, table = definitions.definition(app_group, campaign_id), _table(connection, tables.conversions)
-    query = _with_users(table).where(table.c.stream_id == stream(app_group, campaign_id))
+    ledger = ledger or connection
+    query = _select_of_campaign(table, app_group, campaign_id)
     if (conversion_event := wanted.get("conversion_event")) is not None:
         query = query.where(table.c.conversion_event == conversion_event)
     if (variant_id := wanted.get("variant_id")) is not None:
         query = query.where(table.c.variant_id == definition.variant(variant_id))
     if (user_id := wanted.get("user_id")) is not None:
-        query = query.where(table.c.journey_id == _journey(app_group, user_id))
+        query = query.where(table.c.journey_id == find_journey(ledger, app_group, user_id))
     if wanted.get("without_control"):
         query = query.where(~table.c.control)
     if (spans := wanted.get("received")) is not None:
@@ -125,34 +131,40 @@ def load_conversions(
     if before is not None:
         query = query.where(tuple_(*key) < _read_key(before))
     query = query.order_by(*(each.desc() if before is not None else each for each in key)).limit(limit)
-    found = [ConversionRow(*row) for row in connection.execute(query)]
+    found = _find_rows(connection, ledger, query)
     return found[::-1] if before is not None else found
 
 
 def load_newest_conversions(
-    connection: Connection, app_group: str, campaign_id: str, limit: int
+    connection: Connection,
+    app_group: str,
+    campaign_id: str,
+    limit: int,
+    *,
+    ledger: Connection | None = None,
 ) -> list[ConversionRow]:
     """The conversions of a campaign that were decided last, the newest first; control is included."""
     table = _table(connection, tables.conversions)
     # The whole of an index, or a database sorts all that a long import decided at once.
     order = (table.c.stream_id, table.c.decided_at, table.c.journey_id, table.c.conversion_event)
-    query = _with_users(table).where(table.c.stream_id == stream(app_group, campaign_id))
+    query = _select_of_campaign(table, app_group, campaign_id)
     query = query.order_by(*(each.desc() for each in order)).limit(limit)
-    return [ConversionRow(*row) for row in connection.execute(query)]
+    return _find_rows(connection, ledger or connection, query)
 
 
 def _table(connection: Connection, declared: Table) -> Table:
     return current(connection, projection.CONVERSIONS)[declared]
 
 
-def _with_users(table: Table) -> Select[Any]:
-    columns = [(users if each.name == "user_id" else table).c[each.name] for each in fields(ConversionRow)]
-    return select(*columns).select_from(table.outerjoin(users, users.c.journey_id == table.c.journey_id))
+def _select_of_campaign(table: Table, app_group: str, campaign_id: str) -> Select[Any]:
+    columns = (table.c[name] for name in _COLUMNS)
+    return select(*columns).where(table.c.stream_id == stream(app_group, campaign_id))
 
 
-def _journey(app_group: str, user_id: str) -> Any:  # noqa: ANN401
-    whose = (users.c.app_group == app_group) & (users.c.user_id == user_id)
-    return select(users.c.journey_id).where(whose).scalar_subquery()
+def _find_rows(connection: Connection, ledger: Connection, query: Select[Any]) -> list[ConversionRow]:
+    rows = connection.execute(query).all()
+    user_ids = find_users(ledger, (row.journey_id for row in rows))
+    return [ConversionRow(row[0], user_ids.get(row[0]), *row[1:]) for row in rows]
 
 
 def _read_key(key: str) -> ColumnElement[Any]:

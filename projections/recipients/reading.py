@@ -19,7 +19,14 @@ from domain.campaigns.definition import Definition
 from domain.instants import printed
 from projections.engine.generations import Generation, current
 from projections.engine.projection import Definitions, Tables
-from projections.engine.tables import CAMPAIGN, EXACT, read_pages_of_campaign, stream, users
+from projections.engine.tables import (
+    CAMPAIGN,
+    EXACT,
+    find_journey,
+    find_users,
+    read_pages_of_campaign,
+    stream,
+)
 from projections.recipients import RECIPIENTS, tables
 from projections.recipients.choosing import FLAGS, Wanted, choose_recipients
 from projections.recipients.fold import ReceiptKey
@@ -134,31 +141,32 @@ def load_recipients(
     after: str | None = None,
     before: str | None = None,
     limit: int,
+    ledger: Connection | None = None,
     **wanted: Unpack[Wanted],
 ) -> list[RecipientRow]:
     """A page of the users who received a campaign, in the order of their keys; the last ones before a key.
 
     It looks at users until the page is full, so that a filter which few users fit looks at most of the campaign: about
-    a second for a million of them. Raises UnknownCampaign and UnknownVariant.
+    a second for a million of them. `ledger` is where users are found, if that is elsewhere. Raises UnknownCampaign and
+    UnknownVariant.
     """
     definition, own = definitions.definition(app_group, campaign_id), current(connection, RECIPIENTS)
     chosen = choose_recipients(connection, own, definition, stream(app_group, campaign_id), wanted)
-    page = _cut(own, chosen, app_group, after, before, wanted.get("user_id")).limit(limit).subquery()
+    ledger = ledger or connection
+    if (user_id := wanted.get("user_id")) is not None:
+        chosen = chosen.where(own[recipients].c.journey_id == find_journey(ledger, app_group, user_id))
+    page = _cut(own, chosen, after, before).limit(limit).subquery()
     of_users: defaultdict[str, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(_on_page(own, page)):
         of_users[row.journey_id].append(row)
-    revenue = _revenue(connection, own, page)
-    return [_recipient(definition, rows, revenue[journey]) for journey, rows in of_users.items()]
+    revenue, user_ids = _revenue(connection, own, page), find_users(ledger, of_users)
+    return [
+        _recipient(definition, rows, user_ids.get(journey), revenue[journey])
+        for journey, rows in of_users.items()
+    ]
 
 
-def _cut(
-    own: Generation,
-    chosen: Select[Any],
-    app_group: str,
-    after: str | None,
-    before: str | None,
-    user_id: str | None,
-) -> Select[Any]:
+def _cut(own: Generation, chosen: Select[Any], after: str | None, before: str | None) -> Select[Any]:
     """The journeys after a key, or from the last one before a key back."""
     at = own[tables.recipients].c
     # By both, or SQLite reads all of the campaign to sort it.
@@ -168,17 +176,13 @@ def _cut(
         query = query.where(at.journey_id > after)
     if before is not None:
         query = query.where(at.journey_id < before)
-    if user_id is not None:
-        whose = (users.c.app_group == app_group) & (users.c.user_id == user_id)
-        query = query.where(at.journey_id == select(users.c.journey_id).where(whose).scalar_subquery())
     return query
 
 
 def _on_page(own: Generation, page: Subquery) -> Select[Any]:
     table = own[tables.recipients]
     of_page = (table.c.stream_id == page.c.stream_id) & (table.c.journey_id == page.c.journey_id)
-    joined = table.join(page, of_page).outerjoin(users, users.c.journey_id == table.c.journey_id)
-    query = select(table, users.c.user_id).select_from(joined).where(table.c.variant_id != CAMPAIGN)
+    query = select(table).join(page, of_page).where(table.c.variant_id != CAMPAIGN)
     return query.order_by(table.c.journey_id, table.c.variant_id)
 
 
@@ -196,11 +200,13 @@ def _revenue(connection: Connection, own: Generation, page: Subquery) -> default
     return found
 
 
-def _recipient(definition: Definition, rows: Sequence[Row[Any]], revenue: dict[str, Decimal]) -> RecipientRow:
+def _recipient(
+    definition: Definition, rows: Sequence[Row[Any]], user_id: str | None, revenue: dict[str, Decimal]
+) -> RecipientRow:
     receipts = {row.variant_id: row.receipts for row in rows}
     return RecipientRow(
         journey_id=rows[0].journey_id,
-        user_id=rows[0].user_id,
+        user_id=user_id,
         variants=[
             VariantOfUser(variant_id, variant.control, receipts[variant_id])
             for variant_id, variant in definition.variants.items()
