@@ -32,7 +32,7 @@ def order_ids(purchase_id: str, product_id: str) -> Iterator[str]:
     rest = purchase_id.removeprefix(ORDERS_AS_PURCHASES)
     named = len(rest) - len(product_id) - 1
     ends = {rest.rfind(":")} if _PLACED.search(rest) else set()
-    if named > 0 and rest.endswith(f":{product_id}"):
+    if rest.endswith(f":{product_id}"):
         ends.add(named)
     yield from (rest[:end] for end in sorted(ends) if end > 0)
 
@@ -105,7 +105,7 @@ def _order_of(purchase: Purchase, corrections: Mapping[str, Sequence[OrderCorrec
 
 
 def _own_net(purchase: Purchase, refunds: Mapping[str, Iterable[Refund]]) -> Decimal:
-    return money.net(purchase.amount, (refund.amount for refund in refunds.get(purchase.id, ())))
+    return money.net(purchase.amount, (refund.amount for refund in refunds[purchase.id]))
 
 
 def _correct(
@@ -133,8 +133,8 @@ def nets_after(
     if back.everything:
         return dict.fromkeys(own, Decimal(0))
     nets, amount = {}, back.amount
-    for each, of_line in zip(purchases, back.by_line, strict=True):
-        left = money.net(own[each.id], (of_line,))
+    for place, each in enumerate(purchases):
+        left = money.net(own[each.id], (back.by_line[place],))
         nets[each.id] = money.net(left, (amount,))
         amount = money.net(amount, (left,))
     return nets

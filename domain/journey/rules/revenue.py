@@ -175,9 +175,10 @@ def _restate(
     if sale.currency is None:
         return  # An order that names no money.
     occurrence, is_order = Occurrence(sale.id, sale.at), isinstance(sale, Order)
-    if before is None and now is not None:
-        journey.record(RevenueAttributed(campaign_id, occurrence, sale.currency, now, is_order))
-    elif before is not None and now is None:
+    if before is None:
+        if now is not None:  # pragma: no branch - one of the two always stands
+            journey.record(RevenueAttributed(campaign_id, occurrence, sale.currency, now, is_order))
+    elif now is None:
         journey.record(RevenueWithdrawn(campaign_id, occurrence, sale.currency, before, is_order))
-    elif before is not None and now is not None:  # pragma: no branch - one of the two always stands
+    else:
         journey.record(RevenueRestated(campaign_id, occurrence, sale.currency, before, now, is_order))

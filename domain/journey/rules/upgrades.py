@@ -32,6 +32,7 @@ class Change(NamedTuple):
 
 
 _NOBODY = Neighbours(None, None)
+_NO_CHANGE = Change(upgrade=False)
 
 
 def neighbours(journey: JourneySoFar, fact: Fact) -> Neighbours:
@@ -52,7 +53,7 @@ def mark(journey: JourneySoFar, fact: Behaviour, around: Neighbours, *, gone: bo
     """Compare versions again around a report that came, or is gone, and record what changed."""
     reported = reported_version(fact)
     if reported is None:
-        return Change(upgrade=False)
+        return _NO_CHANGE
     report = _report(fact, reported[1])
     upgraded = _upgraded_from(around.before, report)
     if upgraded is not None:

@@ -180,7 +180,7 @@ def test_r14_a_late_receipt_converts_a_behaviour_recorded_before_it() -> None:
 
 def test_r14_a_receipt_converts_a_behaviour_of_its_very_instant_that_came_first() -> None:
     """R6, R14: both ends are inside, in whatever order the two arrive; and so is the credit of R9."""
-    at_once, at_a9 = session("s1", march(1)), session("s9", march(9))
+    at_once, at_a9 = session("s1", march(1)), session("0", march(9))
     under(SPRING).given(at_once).when(A1).then(counted("A", A1), counted(None, A1), converted(at_once, A1))
     late = received("b8", march(8), "B")
     under(SPRING).given(late, at_a9).when(A9).then(
