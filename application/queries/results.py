@@ -1,11 +1,14 @@
 """The results of an experiment: what was counted, what follows from it, and the JSON of both (R21)."""
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from math import inf, isclose, isfinite
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -20,6 +23,7 @@ from domain.campaigns.events import WinnerDeclared
 from domain.campaigns.evidence import Count, DecidingTest, WinnerEvidence
 from domain.errors import DomainError
 from domain.experiment.comparing import results
+from domain.experiment.incremental import IncrementalConversions, caused_by_campaign
 from domain.experiment.means import Sums
 from domain.experiment.proportions import Interval, Proportion
 from domain.experiment.results import UPLIFT, Experiment, Observed, Results
@@ -45,6 +49,8 @@ class ExperimentSnapshot:
     position: int
     as_of: datetime
     experiment: Experiment
+    counted: Counted
+    """What the experiment was made of: by hour, by currency, and how long conversions took."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +77,20 @@ class ExperimentResults:
             "health": results["health"],
             "conversion_events": [
                 {"index": index, "letter": LETTERS[index], "primary": index == 0, **event, **found}
+                | {"caused": as_plain(self.caused(index))}
                 for index, (event, found) in enumerate(zip(stated, results["conversion_events"], strict=True))
             ],
             "revenue": results["revenue"],
         }
+
+    def caused(self, index: int) -> IncrementalConversions | None:
+        """What the campaign caused on a conversion event, all variants together; None without a control group."""
+        experiment = self.snapshot.experiment
+        if experiment.control is None:
+            return None
+        rates = {each.variant_id: each.conversion_events[index] for each in experiment.variants}
+        control = rates.pop(experiment.control)
+        return caused_by_campaign(rates.values(), control)
 
     def winner(self) -> dict[str, Any]:
         """The decision by itself, with the health of the experiment."""
@@ -146,7 +162,30 @@ def read_results(asked: AskedCampaign, test: DecidingTest, uplift: float = UPLIF
     with reads.up_to_date(RECIPIENTS) as (connection, _):
         counted = load_experiment(connection, reads.definitions, *asked.key, reads.now())
         snapshot = _snapshot(reads, connection, asked.campaign(), counted)
-    return ExperimentResults(snapshot, results(snapshot.experiment, test, uplift))
+    return ExperimentResults(snapshot, _results_of(snapshot.experiment, test, uplift))
+
+
+_MOST_KEPT = 1_000
+_kept: OrderedDict[bytes, Results] = OrderedDict()
+_keeping = Lock()
+
+
+def _results_of(experiment: Experiment, test: DecidingTest, uplift: float) -> Results:
+    """The results of an experiment, which follow from its counts alone: those of the same counts are kept.
+
+    Intervals that are valid on any day take a tenth of a second, and a campaign whose windows are over never changes.
+    """
+    key = hashlib.sha256(repr((experiment, test, uplift)).encode()).digest()
+    with _keeping:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    found = results(experiment, test, uplift)
+    with _keeping:
+        _kept[key] = found
+        while len(_kept) > _MOST_KEPT:
+            _kept.popitem(last=False)
+    return found
 
 
 def declare_winner(experiments: Experiments, found: ExperimentResults, stamp: Stamp) -> ExperimentResults:
@@ -227,6 +266,7 @@ def _snapshot(reads: Reads, connection: Connection, campaign: Campaign, found: C
         found.position,
         found.as_of,
         Experiment(observed, counts, over, found.users_in_several_variants, found.with_control),
+        found,
     )
 
 

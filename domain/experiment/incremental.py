@@ -1,5 +1,6 @@
 """What a campaign caused: what its recipients did beyond what they would have done without it."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -34,6 +35,18 @@ def incremental_conversions(
     if interval is None or rate is None or other is None:
         return None
     return IncrementalConversions((rate - other) * variant.recipients, _scale(interval, variant.recipients))
+
+
+def caused_by_campaign(
+    variants: Iterable[Proportion], control: Proportion, confidence: float = 0.95
+) -> IncrementalConversions | None:
+    """What all variants but control caused together: their recipients as one group against control.
+
+    The conversions are the sum of those of each variant; the interval is that of the whole group.
+    """
+    together = list(variants)
+    everyone = Proportion(sum(each.converted for each in together), sum(each.recipients for each in together))
+    return incremental_conversions(everyone, control, confidence)
 
 
 def incremental_revenue(variant: Sums, against: Sums, confidence: float = 0.95) -> IncrementalRevenue | None:

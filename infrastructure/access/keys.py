@@ -74,13 +74,25 @@ def create(
     return made, text
 
 
+def read_key_id(text: str) -> str | None:
+    """The id in the text of a key, which is no secret; None for a text that is no key."""
+    form = _FORM.fullmatch(text)
+    return None if form is None else form[1]
+
+
+def find(connection: Connection, key_id: str) -> Key | None:
+    """Find a key by its id, valid or not."""
+    row = connection.execute(_BY_ID, {"key_id": key_id}).one_or_none()
+    return None if row is None else key_of(row)
+
+
 def find_valid(connection: Connection, text: str, now: int) -> Key | None:
     """Find the key of a text if it is valid; the hashes are compared in constant time."""
-    form = _FORM.fullmatch(text)
-    row = None if form is None else connection.execute(_BY_ID, {"key_id": form[1]}).one_or_none()
+    key_id = read_key_id(text)
+    row = None if key_id is None else connection.execute(_BY_ID, {"key_id": key_id}).one_or_none()
     if row is None or not hmac.compare_digest(row.hash, _hash(text)):
         return None
-    key = _key(row)
+    key = key_of(row)
     return key if key.state(now) == "valid" else None
 
 
@@ -89,7 +101,7 @@ def list_all(connection: Connection, app_group: str | None = None) -> list[Key]:
     query = select(keys).order_by(keys.c.created_at, keys.c.key_id)
     if app_group is not None:
         query = query.where(keys.c.app_group == app_group)
-    return [_key(row) for row in connection.execute(query)]
+    return [key_of(row) for row in connection.execute(query)]
 
 
 def revoke(connection: Connection, key_id: str, now: int) -> Key | None:
@@ -99,7 +111,7 @@ def revoke(connection: Connection, key_id: str, now: int) -> Key | None:
         return None
     if row.revoked_at is None:
         connection.execute(update(keys).where(keys.c.key_id == key_id).values(revoked_at=now))
-    return _key(connection.execute(_BY_ID, {"key_id": key_id}).one())
+    return key_of(connection.execute(_BY_ID, {"key_id": key_id}).one())
 
 
 _BY_ID = select(keys).where(keys.c.key_id == bindparam("key_id"))
@@ -109,6 +121,7 @@ def _hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _key(row: Row[Any]) -> Key:
+def key_of(row: Row[Any]) -> Key:
+    """The key in a row that has the columns of the table."""
     scopes = frozenset(Scope(each) for each in row.scopes.split())
     return Key(row.key_id, row.app_group, scopes, row.app_id, row.created_at, row.expires_at, row.revoked_at)

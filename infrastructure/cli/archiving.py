@@ -16,7 +16,7 @@ from infrastructure.archive import (
     read_manifest,
 )
 from infrastructure.archive.parquet_files import interruptible
-from infrastructure.cli.console import Bar, columns, plain, print_json, print_table, say
+from infrastructure.cli.console import Bar, columns, print_json, print_table, say
 from infrastructure.cli.opening import catch_up, opened, stopping
 from infrastructure.cli.options import (
     REFUSED,
@@ -26,6 +26,7 @@ from infrastructure.cli.options import (
     refusing_by,
 )
 from infrastructure.composition import Service
+from infrastructure.words.quantities import plain
 from projections.engine.projection import UnreadableLog
 from projections.registry import WITH_IMPORTS
 

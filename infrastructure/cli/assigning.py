@@ -10,7 +10,7 @@ import typer
 
 from application.queries.assignments import MOST_USER_IDS, BadUserId, checked_user_id
 from domain.campaigns.assignment import Assignment, Because
-from infrastructure.cli.console import NO_FIGURE, columns, counted, out, plain, print_json, print_table, shown
+from infrastructure.cli.console import columns, out, print_json, print_table, shown
 from infrastructure.cli.opening import only_app_group, opened
 from infrastructure.cli.options import (
     AppGroupOption,
@@ -20,6 +20,7 @@ from infrastructure.cli.options import (
     bad_option,
 )
 from infrastructure.inbound.files.byte_source import ByteSource, Overlong, read_lines
+from infrastructure.words.quantities import NO_FIGURE, counted, plain
 
 _MOST_ROWS = 1_000
 """More assignments are printed as lines with tabs: rich takes minutes to lay out such a table."""

@@ -13,19 +13,7 @@ from application.queries import campaigns as queries
 from domain.app_group import AppGroup
 from domain.campaigns.campaign import Campaign
 from infrastructure.access.operator import stamp
-from infrastructure.cli.console import (
-    ROOMY,
-    columns,
-    conversion_event,
-    deadline,
-    out,
-    percent,
-    print_json,
-    print_table,
-    revenue,
-    say,
-    shown,
-)
+from infrastructure.cli.console import ROOMY, columns, out, print_json, print_table, revenue, say, shown
 from infrastructure.cli.opening import ask_about, only_app_group, opened, reads_of
 from infrastructure.cli.options import (
     UNREADABLE,
@@ -36,6 +24,8 @@ from infrastructure.cli.options import (
     Refused,
 )
 from infrastructure.composition import Service
+from infrastructure.words.conversion_events import name_with_deadline
+from infrastructure.words.quantities import percent
 from projections.campaign_report.reading import CampaignReport
 
 commands = typer.Typer(no_args_is_help=True)
@@ -141,8 +131,7 @@ def _describe(found: dict[str, Any]) -> Iterator[str]:
     yield f"[bold]{shown(found['name'])}[/] ({found['kind']} {shown(found['id'])}, {found['status']})"
     events = found["conversion_events"]
     for event in events:
-        within = deadline(event["deadline_seconds"])
-        yield f"  {event['letter']}  {shown(conversion_event(event))} within {within}"
+        yield f"  {event['letter']}  {shown(name_with_deadline(event))}"
     for variant in found["variants"]:
         note = " (control group)" if variant["control"] else ""
         yield f"  variant {shown(variant['id'])}{note}, weight {variant['weight']}"

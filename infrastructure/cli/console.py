@@ -5,18 +5,16 @@ import json
 import sys
 import time
 from collections.abc import Iterable
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from domain.instants import printed
+from infrastructure.words.quantities import NO_FIGURE, Role, Sentence, list_amounts, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Column, Table
 
 
-NO_FIGURE = "\N{EN DASH}"
 _WIDE = 80
 _FULL = "█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -87,13 +85,13 @@ def shown(text: object) -> str:
     return escape(plain(text))
 
 
-def plain(text: object) -> str:
-    """Text of others without control characters, for where markup is off."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if _is_control(c) else c for c in str(text))
+_STYLES: dict[Role, str] = {"good": "green", "bad": "red", "doubt": "yellow", "dim": "dim"}
 
 
-def _is_control(character: str) -> bool:
-    return character != "\n" and (ord(character) < 32 or 127 <= ord(character) < 160)
+def styled(sentence: Sentence) -> str:
+    """A sentence with the markup of what it means."""
+    style = _STYLES.get(sentence.role)
+    return shown(sentence.text) if style is None else f"[{style}]{shown(sentence.text)}[/]"
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401
@@ -111,16 +109,6 @@ def say(text: str) -> None:
     out.print(text, highlight=False, soft_wrap=True)
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things: "1 amount", "2 amounts"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def percent(rate: float | None) -> str:
-    """A rate in percent; a dash where there is none."""
-    return NO_FIGURE if rate is None else f"{rate * 100:.2f} %"
-
-
 def bar(rate: float | None, longest: float, width: int = 20) -> str:
     """A bar as long as the rate is against the longest."""
     if not rate or not longest:
@@ -134,44 +122,9 @@ def bar_width() -> int:
     return 20 if out.width >= _WIDE else 8
 
 
-def deadline(seconds: int) -> str:
-    """A deadline in the largest unit that is whole."""
-    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds % size == 0:
-            count = seconds // size
-            return f"{count} {unit}" + ("s" if count > 1 else "")
-    return f"{seconds} seconds"
-
-
-def conversion_event(event: dict[str, Any]) -> str:
-    """A conversion event in words: "makes a purchase of sku-9"."""
-    match event["type"]:
-        case "makes_purchase":
-            product = event.get("product_id")
-            return f"makes a purchase of {product}" if product else "makes a purchase"
-        case "performs_custom_event":
-            return f"performs {event['name']}"
-        case kind:
-            apps = event.get("app_ids") or []
-            verb = "opens" if kind == "starts_session" else "upgrades"
-            return f"{verb} {' or '.join(apps)}" if apps else f"{verb} any app"
-
-
-def format_instant(instant: datetime | str) -> str:
-    """An instant as people read it: always UTC, to the second unless there is more."""
-    text = instant if isinstance(instant, str) else printed(instant)
-    return text.removesuffix("Z").replace("T", " ") + " UTC"
-
-
-def thousands(amount: str) -> str:
-    """An amount with its thousands apart."""
-    whole, point, decimals = amount.partition(".")
-    return f"{int(whole):,}{point}{decimals}"
-
-
 def revenue(amounts: dict[str, str]) -> str:
     """Revenue as people read it, a line for each currency."""
-    return "\n".join(f"{thousands(amount)} {currency}" for currency, amount in amounts.items()) or NO_FIGURE
+    return "\n".join(list_amounts(amounts)) or NO_FIGURE
 
 
 class Bar:

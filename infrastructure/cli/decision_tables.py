@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from infrastructure.audit.decision_differences import Decided, DecisionAudit, Difference
-from infrastructure.cli.console import columns, format_instant, out, print_table, say, shown
+from infrastructure.cli.console import columns, out, print_table, say, shown
+from infrastructure.words.quantities import format_instant
 
 _SHOWN = 20
 """Differences that a terminal shows; JSON has all that the audit keeps."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from infrastructure.cli.console import Bar, columns, err, plain, print_json, print_table
+from infrastructure.cli.console import Bar, columns, err, print_json, print_table
 from infrastructure.cli.opening import only_app_group, opened, stopping
 from infrastructure.cli.options import (
     REFUSED,
@@ -19,6 +19,7 @@ from infrastructure.cli.options import (
     refusing_by,
 )
 from infrastructure.export import FORMATS, WHAT, BadExport, Export, ExportRequest, Manifest, open_source
+from infrastructure.words.quantities import plain
 from projections.engine.projection import UnreadableLog
 
 

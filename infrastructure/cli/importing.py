@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from infrastructure.cli.console import Bar, counted, err, out, plain, print_json, say
+from infrastructure.cli.console import Bar, err, out, print_json, say
 from infrastructure.cli.opening import only_app_group, opened, stopping
 from infrastructure.cli.options import (
     SOME_REJECTED,
@@ -21,6 +21,7 @@ from infrastructure.cli.options import (
 )
 from infrastructure.inbound.files import FORMATS, FactFile
 from infrastructure.inbound.importing import Import, Rejected, Totals
+from infrastructure.words.quantities import counted, plain
 
 _SHOWN = 5
 

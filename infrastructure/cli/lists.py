@@ -9,7 +9,6 @@ from rich.console import Console
 
 from application.queries.lists import Cut, Page, read_conversions, read_recipients
 from infrastructure.cli.console import (
-    NO_FIGURE,
     columns,
     err,
     out,
@@ -29,6 +28,7 @@ from infrastructure.cli.options import (
     JsonOption,
     VariantOption,
 )
+from infrastructure.words.quantities import NO_FIGURE
 
 UserOption = Annotated[str | None, typer.Option("--user", metavar="ID", help="Only this user.")]
 LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show at most so many.")]

@@ -3,21 +3,11 @@
 from application.queries.overlap import read_overlap
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
-from infrastructure.cli.console import (
-    bar,
-    bar_width,
-    columns,
-    conversion_event,
-    deadline,
-    out,
-    percent,
-    print_json,
-    print_table,
-    say,
-    shown,
-)
+from infrastructure.cli.console import bar, bar_width, columns, out, print_json, print_table, say, shown
 from infrastructure.cli.opening import asking
 from infrastructure.cli.options import AppGroupOption, CampaignArgument, DatabaseOption, JsonOption
+from infrastructure.words.conversion_events import name_with_deadline
+from infrastructure.words.quantities import percent
 from projections.overlap.reading import Overlap
 
 
@@ -59,8 +49,7 @@ def _print_shares(found: Overlap, definition: Definition) -> None:
         ],
         (
             (
-                f"{LETTERS[counted.index]}  "
-                + shown(f"{conversion_event(event.stated())} within {deadline(event.deadline_seconds)}"),
+                f"{LETTERS[counted.index]}  " + shown(name_with_deadline(event.stated())),
                 f"{counted.conversions:,}",
                 f"{counted.overlapping:,}",
                 percent(counted.share),

@@ -13,10 +13,11 @@ from domain.campaigns.events import Status
 from domain.campaigns.evidence import SelectionEvidence, Share
 from domain.instants import from_microseconds, printed
 from infrastructure.access.operator import stamp
-from infrastructure.cli.console import columns, counted, out, percent, print_json, print_table, shown
+from infrastructure.cli.console import columns, out, print_json, print_table, shown
 from infrastructure.cli.opening import ask_about, opened, reads_of, refusing
 from infrastructure.cli.options import AppGroupOption, DatabaseOption, JsonOption, bad_option
 from infrastructure.composition import Service
+from infrastructure.words.quantities import counted, percent
 
 
 def select(

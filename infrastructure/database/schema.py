@@ -1,7 +1,7 @@
 """The tables of the ledger. `events` is the log.
 
-The log cannot make these again: `identities`, `kept_aside` (free text of facts), `keys`, `idempotency_keys`, `rejects`
-and the webhooks' tables. The `journey_` tables are caches of the log.
+The log cannot make these again: `identities`, `kept_aside` (free text of facts), `keys`, `sessions`,
+`login_links`, `idempotency_keys`, `rejects` and the webhooks' tables. The `journey_` tables are caches of the log.
 """
 
 from sqlalchemy import (
@@ -111,6 +111,26 @@ keys = Table(
     Column("revoked_at", BigInteger),
     Index("keys_by_app_group", "app_group"),
 )
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("key_id", Id),
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    Index("sessions_by_key", "key_id", "created_at"),
+)
+"""Who is logged in to the dashboard. A session without a key began with the first link, before any app group."""
+
+login_links = Table(
+    "login_links",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("key_id", Id),
+    Column("expires_at", BigInteger, nullable=False),
+)
+"""Links that log in once; one without a key is good while there is no app group."""
 
 idempotency_keys = Table(
     "idempotency_keys",

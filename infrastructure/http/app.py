@@ -41,6 +41,7 @@ from infrastructure.http.braze import routes as braze
 from infrastructure.http.idempotency_store import IdempotencyKeys
 from infrastructure.http.problems import Problem
 from infrastructure.http.segment import routes as segment
+from infrastructure.http.session_access import Sessions
 from infrastructure.http.settings import HttpSettings
 from infrastructure.http.state import State
 from infrastructure.http.tracing import describe_span, start_tracing
@@ -122,6 +123,7 @@ def _state(service: Service, settings: HttpSettings, queue: FactQueue) -> State:
     return State(
         settings=settings,
         access=Access(service.database, clock, settings.calls_a_second),
+        sessions=Sessions(service.database, clock, settings.web),
         now=service.now,
         database=service.database,
         log=service.log,

@@ -1,9 +1,46 @@
-"""Settings of the service over HTTP, from the environment: CONVERSIONS_HTTP_..."""
+"""Settings of the service over HTTP, from the environment: CONVERSIONS_HTTP_... and CONVERSIONS_WEB_..."""
 
-from typing import Annotated
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from infrastructure.http.origins import is_loopback
+
+
+def _check_origin(text: str) -> str:
+    """Check an origin; raises ValueError."""
+    parts = urlsplit(text)
+    if not parts.hostname or f"{parts.scheme}://{parts.netloc}" != text or "@" in parts.netloc:
+        raise ValueError("write it as https://conversions.example.com, without a path")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+        raise ValueError("it begins with https://, or is of this machine, such as http://localhost:8080")
+    return text.lower()
+
+
+class WebSettings(BaseSettings):
+    """What an operator may set for the dashboard."""
+
+    model_config = SettingsConfigDict(env_prefix="CONVERSIONS_WEB_", populate_by_name=True)
+
+    pages: Annotated[Literal["on", "off"], Field(validation_alias="CONVERSIONS_WEB")] = "off"
+    """Whether there is a dashboard. It is off by default while pages are missing: some links lead nowhere yet."""
+    origin: Annotated[str | None, AfterValidator(lambda text: text and _check_origin(text))] = None
+    """Where browsers find the dashboard if a proxy with TLS is before it: https://conversions.example.com."""
+    idle_hours: Annotated[float, Field(gt=0)] = 12.0
+    """How long a session lasts that is not used."""
+    session_hours: Annotated[float, Field(gt=0)] = 7 * 24.0
+    """How long a session lasts at most."""
+    logins_a_minute: Annotated[int, Field(ge=1)] = 10
+    """How many attempts to log in an address has each minute."""
+    all_logins_a_minute: Annotated[int, Field(ge=1)] = 600
+    """How many attempts to log in all addresses have each minute."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a dashboard."""
+        return self.pages == "on"
 
 
 class HttpSettings(BaseSettings):
@@ -36,3 +73,5 @@ class HttpSettings(BaseSettings):
     """How many rejected facts are stored for each app group; the oldest are removed first."""
     rejects_days: Annotated[int, Field(ge=1)] = 30
     """For how many days rejected facts are stored."""
+    web: Annotated[WebSettings, NoDecode, Field(default_factory=WebSettings)]
+    """The dashboard's own settings."""

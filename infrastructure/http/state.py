@@ -24,6 +24,7 @@ from infrastructure.event_store.log import EventLog
 from infrastructure.http.access import Access, Caller
 from infrastructure.http.idempotency_store import IdempotencyKeys
 from infrastructure.http.problems import Problem
+from infrastructure.http.session_access import Sessions
 from infrastructure.http.settings import HttpSettings
 from infrastructure.inbound.earlier_version import Earlier
 from infrastructure.inbound.queue import FactQueue
@@ -43,6 +44,7 @@ class State:
 
     settings: HttpSettings
     access: Access
+    sessions: Sessions
     now: Callable[[], datetime]
     database: Database
     log: EventLog

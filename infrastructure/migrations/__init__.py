@@ -9,7 +9,7 @@ from infrastructure.database import Database
 
 log = structlog.get_logger()
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision of the schema. Alembic takes a while to load, and is loaded only for a migration."""
 
 

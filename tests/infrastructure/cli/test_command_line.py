@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.cli.console import counted
+from infrastructure.words.quantities import counted
 from projections.registry import PROJECTIONS
 from tests.support.commands import run
 

@@ -1,0 +1,87 @@
+"""Questions of pages: about the campaign of a path."""
+
+import asyncio
+import difflib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TypeVar
+
+from fastapi import Request
+
+from application.ledger import UnknownCampaign
+from application.queries.campaigns import list_campaigns
+from application.queries.reads import AskedCampaign, BadQuestion
+from infrastructure.http import problems
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import State, ask, unquote_id
+from infrastructure.web.failed import Failed
+from infrastructure.web.formats import Formats
+from infrastructure.web.links import campaign_path
+from infrastructure.web.rendering import make_formats
+from infrastructure.web.sessions import Viewer
+
+T = TypeVar("T")
+
+
+async def try_part(part: Awaitable[T]) -> T | Failed:
+    """A part of a page, or why there is none."""
+    try:
+        return await part
+    except Problem as problem:
+        return Failed(problem.code, problem.detail)
+    except problems.FAILURES as error:
+        failure = problems.from_failure(error)
+        return Failed(failure.code, failure.detail)
+
+
+async def name_near(state: State, viewer: Viewer, campaign_id: str, error: UnknownCampaign) -> Problem:
+    """The problem of an unknown campaign, with the ids that look like it."""
+    known = [
+        each.campaign_id
+        for each in (await ask(state, lambda reads: list_campaigns(reads, viewer.app_group))).campaigns
+    ]
+    near = difflib.get_close_matches(campaign_id[:255], known, n=3, cutoff=0.5)
+    return Problem(
+        HTTPStatus.NOT_FOUND, error.code, error.message, near=[(each, campaign_path(each)) for each in near]
+    )
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Asks about the campaign of a page."""
+
+    state: State
+    viewer: Viewer
+    campaign_id: str
+
+    async def ask(self, question: Callable[[AskedCampaign], T]) -> T:
+        """Answer a question; raises Problem, with the ids that are near, where there is no such campaign."""
+        try:
+            return await ask(
+                self.state,
+                lambda reads: question(AskedCampaign(reads, self.viewer.app_group, self.campaign_id)),
+            )
+        except UnknownCampaign as error:
+            raise await name_near(self.state, self.viewer, self.campaign_id, error) from None
+
+
+def open_campaign(request: Request, state: State, viewer: Viewer, step: str) -> Questions:
+    """The questions of a campaign's page, whose id is a step of the path; raises Problem."""
+    try:
+        campaign_id = unquote_id(step)
+    except ValueError:
+        raise Problem(HTTPStatus.NOT_FOUND, "unknown_campaign", "there is no such campaign") from None
+    if request.query_params.get("at"):
+        raise BadQuestion(
+            "pages show what is so now: leave out at, which is for links to a position",
+            code="bad_question",
+            place="at",
+        )
+    return Questions(state, viewer, campaign_id)
+
+
+async def read_formats(request: Request, state: State, viewer: Viewer) -> Formats:
+    """How the viewer sees figures: in the time zone of the app group; raises UnknownAppGroup."""
+    zone = await asyncio.to_thread(state.definitions.zone, viewer.app_group)
+    return make_formats(request, zone.key)

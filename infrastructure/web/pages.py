@@ -1,0 +1,17 @@
+"""The pages of the dashboard, put together."""
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from infrastructure.web import about, assets, campaigns, history, login, results, series
+from infrastructure.web.csrf import SameOrigin
+from infrastructure.web.refusals import handle_refusals
+
+
+def attach(app: FastAPI) -> None:
+    """Serve the dashboard beside the HTTP interface."""
+    # As the innermost of all, so that what it refuses is counted and logged like any other answer.
+    app.user_middleware.append(Middleware(SameOrigin))
+    handle_refusals(app)
+    for room in (assets, login, campaigns, results, history, series, about):
+        app.include_router(room.routes)

@@ -1,0 +1,105 @@
+"""Pages out of templates: escaped, packed, and with the headers that keep a browser from doing anything else."""
+
+import gzip
+import hashlib
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Request, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from infrastructure.web import links
+from infrastructure.web.assets import asset_url
+from infrastructure.web.drawing import Draw
+from infrastructure.web.failed import Failed
+from infrastructure.web.formats import NO_FIGURE, Formats, choose_locale
+from infrastructure.web.headers import page_headers
+from infrastructure.web.sessions import Viewer
+from infrastructure.words.conversion_events import state_rule
+from infrastructure.words.quantities import Writing, deadline, format_instants_in, isolated
+
+_PACKED_FROM_BYTES = 1_000
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("infrastructure.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals |= {
+        "asset": asset_url,
+        "campaign_path": links.campaign_path,
+        "user_path": links.user_path,
+        "with_query": links.with_query,
+        "no_figure": NO_FIGURE,
+        "rule": state_rule,
+        "duration": deadline,
+    }
+    environment.filters["merge"] = links.merge
+    environment.tests["failed"] = lambda part: isinstance(part, Failed)
+    return environment
+
+
+def make_formats(request: Request, time_zone: str = "UTC") -> Formats:
+    """How the reader of a request sees figures; `?zone=utc` prints times in UTC."""
+    zone = "UTC" if request.query_params.get("zone") == "utc" else time_zone
+    return Formats(choose_locale(request.headers.get("accept-language", "")), ZoneInfo(zone))
+
+
+def writing_of(formats: Formats) -> Writing:
+    """How sentences are written for a page: instants in its time zone, and names that cannot turn a sentence."""
+    return Writing(format_instants_in(formats.zone), isolated)
+
+
+def render(
+    request: Request,
+    template: str,
+    *,
+    viewer: Viewer | None = None,
+    formats: Formats | None = None,
+    status: HTTPStatus = HTTPStatus.OK,
+    headers: dict[str, str] | None = None,
+    **values: Any,
+) -> Response:
+    """Answer with a page. Its entity tag lets a browser that has the same page already keep it."""
+    formats = formats or make_formats(request)
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            request=request,
+            viewer=viewer,
+            f=formats,
+            draw=Draw(formats),
+            theme=_read_theme(request),
+            here=_read_address(request),
+            **values,
+        )
+    )
+    body = text.encode()
+    sent = page_headers(request) | {"Vary": "Accept-Language, Accept-Encoding, Cookie"} | (headers or {})
+    if status is HTTPStatus.OK:
+        tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+        sent["ETag"] = tag
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
+    if len(body) >= _PACKED_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+        body, sent["Content-Encoding"] = gzip.compress(body, 5, mtime=0), "gzip"
+    return Response(body, status, headers=sent, media_type="text/html")
+
+
+def _read_address(request: Request) -> links.Address:
+    return links.Address(request.scope["path"], dict(request.query_params))
+
+
+def _read_theme(request: Request) -> str:
+    """The colours that the reader chose: `light`, `dark`, or the system's."""
+    chosen = request.cookies.get("theme", "")
+    return chosen if chosen in {"light", "dark"} else "system"

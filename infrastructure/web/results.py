@@ -1,0 +1,194 @@
+"""The results of a campaign: what it did, whether chance explains it, and what speaks against believing it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from fastapi import Request, Response
+
+from application.queries.campaigns import CampaignHistory, read_history
+from application.queries.lists import Cut, Page, read_conversions
+from application.queries.overlap import read_overlap
+from application.queries.reads import AskedCampaign, BadQuestion, Days
+from application.queries.receipts import read_first_and_last_receipt
+from application.queries.report import CurrentReport, ReportOfDays, read_report, read_report_of_days
+from application.queries.results import ExperimentResults, read_results
+from application.queries.rows import report_rows
+from application.queries.series import read_series
+from domain.campaigns.evidence import DecidingTest
+from infrastructure.http.reports import MOST_DAYS, read_day
+from infrastructure.http.state import Shared
+from infrastructure.web.asking import Questions, open_campaign, read_formats, try_part
+from infrastructure.web.campaign_pages import read_kept
+from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
+from infrastructure.web.event_tables import make_event_tables, revenue_per_recipient
+from infrastructure.web.failed import Failed
+from infrastructure.web.formats import Formats
+from infrastructure.web.rendering import render, writing_of
+from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
+from infrastructure.web.sessions import Viewer, Visitor
+from infrastructure.words.results import summarise
+from projections.overlap.reading import Overlap
+from projections.series.reading import Series
+
+routes = new_routes()
+
+AnyReport = CurrentReport | ReportOfDays
+
+_NEWEST = 10
+_MOST_CHANGES = 1_000
+_CLOCKS = {"conversion": "the day of the conversion", "receipt": "the day of the receipt"}
+_TESTS = {
+    DecidingTest.ANYTIME: "valid on any day",
+    DecidingTest.SEQUENTIAL: "valid on any day, sequential",
+    DecidingTest.FIXED: "one look, on a fixed day",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the address of a results page asks for."""
+
+    test: DecidingTest
+    clock: str
+    days: Days
+
+    @property
+    def is_of_days(self) -> bool:
+        """Whether the figures are of the receipts of some days alone."""
+        return self.days.first is not None or self.days.last is not None
+
+    def read_report(self, campaign: AskedCampaign) -> AnyReport:
+        """The report that is asked for."""
+        return read_report_of_days(campaign, self.days) if self.is_of_days else read_report(campaign)
+
+
+def read_asked(given: Mapping[str, str]) -> Asked:
+    """Read the parameters of a results page; raises BadQuestion and Problem."""
+    clock = given.get("clock") or "conversion"
+    if clock not in _CLOCKS:
+        raise BadQuestion(f"{clock!r} is no clock: conversion or receipt", code="bad_clock", place="clock")
+    try:
+        test = DecidingTest(given.get("test") or DecidingTest.ANYTIME)
+    except ValueError:
+        raise BadQuestion(
+            f"the test is one of {', '.join(DecidingTest)}", code="bad_test", place="test"
+        ) from None
+    first, last = (read_day(name, given.get(name) or None) for name in ("from", "to"))
+    return Asked(test, clock, Days(first, last))
+
+
+@routes.get("/campaigns/{step}")
+async def show_results(request: Request, state: Shared, viewer: Visitor, step: str) -> Response:
+    """Show the results of a campaign."""
+    kind, asked = read_kind(request), read_asked(request.query_params)
+    questions = open_campaign(request, state, viewer, step.removesuffix(kind.value))
+    if kind is Kind.CSV:
+        report = await questions.ask(asked.read_report)
+        return respond_csv(questions.campaign_id, report.report.position, report_rows(report.report))
+    report, found = await asyncio.gather(
+        questions.ask(asked.read_report),
+        try_part(questions.ask(lambda campaign: read_results(campaign, asked.test))),
+    )
+    if kind is Kind.JSON:
+        results = None if isinstance(found, Failed) else found.as_json()
+        return respond_json(request, report.as_json() | {"results": results})
+    parts = await _read_parts(questions, asked)
+    formats = await read_formats(request, state, viewer)
+    return _show(request, viewer, formats, asked, report, found, parts)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The lower parts of the page, each of which may fail alone."""
+
+    series: Series | Failed
+    overlap: Overlap | Failed
+    newest: Page | Failed
+    history: CampaignHistory | Failed
+    received: tuple[datetime, datetime] | Failed | None
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:
+        """The changes that the curve by day marks."""
+        if isinstance(self.history, Failed):
+            return []
+        marked = WEIGHTS_CHANGED | {WINNER_DECLARED}
+        return [each for each in self.history.as_json()["events"] if each["topic"] in marked]
+
+
+async def _read_parts(questions: Questions, asked: Asked) -> _Parts:
+    def read_days(campaign: AskedCampaign) -> Series:
+        return read_series(campaign, asked.clock, asked.days, most_days=MOST_DAYS)
+
+    return _Parts(
+        *await asyncio.gather(
+            try_part(questions.ask(read_days)),
+            try_part(questions.ask(read_overlap)),
+            try_part(questions.ask(lambda campaign: read_conversions(campaign, Cut(_NEWEST)))),
+            try_part(questions.ask(lambda campaign: read_history(campaign, _MOST_CHANGES))),
+            try_part(questions.ask(read_first_and_last_receipt)),
+        )
+    )
+
+
+def _show(
+    request: Request,
+    viewer: Viewer,
+    formats: Formats,
+    asked: Asked,
+    report: AnyReport,
+    found: ExperimentResults | Failed,
+    parts: _Parts,
+) -> Response:
+    shown = report.as_json()
+    results = None if isinstance(found, Failed) else found.as_json()
+    return render(
+        request,
+        "results.html",
+        viewer=viewer,
+        formats=formats,
+        section="campaigns",
+        tab="results",
+        channel=report.report.channel,
+        kept=read_kept(request, "from", "to"),
+        asked=asked,
+        clocks=_CLOCKS,
+        tests=_TESTS,
+        report=shown,
+        results=results,
+        failed=found if isinstance(found, Failed) else None,
+        summary=summarise(results, shown, writing=writing_of(formats)),
+        caused=results["conversion_events"][0]["caused"]
+        if results and results["conversion_events"]
+        else None,
+        tables=make_event_tables(shown, results),
+        totals_per_recipient=revenue_per_recipient(shown["totals"]),
+        delays=[] if isinstance(found, Failed) else _count_delays(found),
+        parts=parts,
+        received=None if isinstance(parts.received, Failed) else parts.received,
+        first_window_end=_find_first_end(parts.received, shown),
+    )
+
+
+def _find_first_end(
+    received: tuple[datetime, datetime] | Failed | None, report: Mapping[str, Any]
+) -> datetime | None:
+    """When the first window of all ends; None while nobody has received the campaign."""
+    deadlines = [each["deadline_seconds"] for each in report["conversion_events"]]
+    if received is None or isinstance(received, Failed) or not deadlines:
+        return None
+    return received[0] + timedelta(seconds=min(deadlines))
+
+
+def _count_delays(found: ExperimentResults) -> list[dict[int, int]]:
+    """By conversion event how many conversions came after so many full hours; control is left out."""
+    by_event: list[Counter[int]] = [Counter() for _ in found.results.conversion_events]
+    for variant in found.snapshot.counted.variants:
+        if not variant.control:
+            for hours, delays in zip(by_event, variant.delays, strict=True):
+                hours.update({each.hours: each.conversions for each in delays})
+    return [dict(sorted(each.items())) for each in by_event]

@@ -1,0 +1,133 @@
+"""What all pages share: their forms (HTML, JSON, CSV), and how a failure is shown to a person."""
+
+import csv
+import re
+from collections.abc import Callable, Coroutine, Iterable
+from enum import StrEnum
+from http import HTTPStatus
+from io import StringIO
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from structlog.contextvars import get_contextvars
+
+from application.queries.reads import BadQuestion
+from domain.errors import DomainError
+from infrastructure.http import problems
+from infrastructure.http.answers import respond_tagged
+from infrastructure.http.problems import Problem
+from infrastructure.web.rendering import render
+from infrastructure.web.sessions import Viewer
+
+Row = Iterable[Any]
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?", re.ASCII)
+_DIGITS_OF_A_PAGE = 6
+_UNSAFE_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
+
+
+class Kind(StrEnum):
+    """The forms of a page."""
+
+    HTML = ""
+    JSON = ".json"
+    CSV = ".csv"
+
+
+def read_kind(request: Request) -> Kind:
+    """Which form of a page a path asks for. The dots of ids are encoded in our links, so that these are no endings."""
+    path = request.scope["path"]
+    return next((kind for kind in (Kind.JSON, Kind.CSV) if path.endswith(kind.value)), Kind.HTML)
+
+
+def read_page(request: Request) -> int:
+    """Which page of a list is asked for, from 1; raises BadQuestion."""
+    text = request.query_params.get("page") or "1"
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_OF_A_PAGE and int(text)):
+        raise BadQuestion("a page is a number from 1", code="bad_question", place="page")
+    return int(text)
+
+
+def respond_json(request: Request, value: dict[str, Any]) -> Response:
+    """Answer with a page's figures as JSON."""
+    return respond_tagged(request, value)
+
+
+def respond_csv(name: str, position: str | int, rows: Iterable[Row]) -> Response:
+    """Answer with a page's table as CSV: its file is named after the page and the position."""
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerows([guard_cell(cell) for cell in row] for row in rows)
+    file = f"{_UNSAFE_IN_A_NAME.sub('-', name)[:80].strip('-.') or 'table'}-at-{position}.csv"
+    return Response(
+        text.getvalue(),
+        media_type="text/csv; charset=utf-8; header=present",
+        headers={
+            "Content-Disposition": f'attachment; filename="{file}"',
+            "Cache-Control": "private, no-cache",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+def guard_cell(cell: Any) -> Any:  # noqa: ANN401
+    """A cell that a sheet takes for text or a number: one that would begin a formula gets an apostrophe before it."""
+    if not isinstance(cell, str) or not cell.startswith(_FORMULA) or _NUMBER.fullmatch(cell):
+        return cell
+    return f"'{cell}"
+
+
+class PageRoute(APIRoute):
+    """A route whose failures are pages too, unless JSON or CSV was asked for."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except (Problem, DomainError, HTTPException, RequestValidationError, *problems.FAILURES) as error:
+                problem = _as_problem(error)
+                if read_kind(request) is not Kind.HTML:
+                    return problems.respond(problem)
+                return show_problem(request, problem, getattr(request.state, "viewer", None))
+
+        return answer
+
+
+def new_routes() -> APIRouter:
+    """A router for pages."""
+    return APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+def _as_problem(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, DomainError):
+        return problems.from_refusal(error)
+    if isinstance(error, HTTPException):
+        status = HTTPStatus(error.status_code)
+        return Problem(
+            status, status.phrase.lower().replace(" ", "_"), str(error.detail), headers=error.headers
+        )
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        return Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=str(first["loc"][-1]))
+    return problems.from_failure(error)
+
+
+def show_problem(request: Request, problem: Problem, viewer: Viewer | None = None) -> Response:
+    """Answer with the page of a problem: the code, a sentence, what to do next, and the request's id."""
+    return render(
+        request,
+        "problem.html",
+        viewer=viewer,
+        status=problem.status,
+        headers=problem.headers,
+        problem=problem,
+        request_id=get_contextvars().get("request_id", ""),
+    )

@@ -1,0 +1,43 @@
+// @ts-check
+// Keys, never in fields, and off when the reader wants: ? help, / search, g c campaigns.
+
+const OFF = "conversions-keys-off";
+let started = "";
+
+function help() {
+  const dialog = document.getElementById("keys");
+  if (dialog instanceof HTMLDialogElement) dialog.showModal();
+}
+
+/** @type {Record<string, () => unknown>} */
+const ACTIONS = {
+  "?": help,
+  "/": () => {
+    const field = document.querySelector("#word, #find-user");
+    if (field instanceof HTMLElement) field.focus();
+  },
+  "g c": () => window.location.assign("/"),
+};
+
+document.addEventListener("keydown", (event) => {
+  const target = event.target;
+  const typing = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem(OFF) === "yes") return;
+  const key = started ? `${started} ${event.key}` : event.key;
+  started = event.key === "g" && !started ? "g" : "";
+  const act = ACTIONS[key];
+  if (act) {
+    event.preventDefault();
+    act();
+  }
+});
+
+document.addEventListener("click", (event) => {
+  if (!(event.target instanceof Element)) return;
+  if (event.target.closest("[data-keys]")) help();
+  const box = event.target.closest("[data-keys-off]");
+  if (box instanceof HTMLInputElement) localStorage.setItem(OFF, box.checked ? "yes" : "no");
+});
+
+const box = document.querySelector("[data-keys-off]");
+if (box instanceof HTMLInputElement) box.checked = localStorage.getItem(OFF) === "yes";
