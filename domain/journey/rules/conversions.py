@@ -66,7 +66,7 @@ def open_windows(journey: JourneySoFar, fact: Received, receipt: Receipt, until:
     for index, event, deadline in journey.definitions[fact.campaign_id].windows:
         if _earlier(journey, fact.campaign_id, index, (receipt.at, "")):
             continue
-        for behaviour in journey.facts_in_reign(event.lane, receipt, deadline, until):
+        for behaviour in journey.facts_in_reign(event.lane, receipt.at, deadline, until):
             if event.matches(behaviour, upgrade=event.of_upgrades):
                 now = Conversion(Occurrence(behaviour.id, behaviour.at), receipt)
                 _convert(journey, fact.campaign_id, index, now)

@@ -14,7 +14,7 @@ from domain.facts import AnyFact, Order, OrderCorrection, OrderLine, Purchase, R
 from domain.journey.rules.orders import GivenBack, give_back
 from domain.journey.state import ORDERS_AS_PURCHASES
 
-_PLACE = re.compile(r"[0-9]{1,9}", re.ASCII)
+_PLACE = re.compile(r"#*([0-9]{1,9})", re.ASCII)
 _PLACED = re.compile(r":#*[0-9]+$", re.ASCII)
 _WHOLE = "order"
 """The product that an earlier version named where an order named none."""
@@ -75,8 +75,8 @@ def sort_as_ordered(order_id: str, purchases: Iterable[Purchase]) -> list[Purcha
 
     def place(purchase: Purchase) -> tuple[int, int, str]:
         name = purchase.id.removeprefix(prefix)
-        digits = name.lstrip("#")
-        return int(name != purchase.product_id), int(digits) if _PLACE.fullmatch(digits) else 0, name
+        found = _PLACE.fullmatch(name)
+        return int(name != purchase.product_id), int(found[1]) if found else 0, name
 
     return sorted(purchases, key=place)
 

@@ -63,8 +63,7 @@ def move(
 ) -> None:
     """A receipt came late, or is gone: in its reign sales go from one receipt to the other (R9, R11, R14)."""
     window = journey.definitions[fact.campaign_id].revenue_window
-    receipt = Receipt(fact.id, fact.at, fact.variant_id)
-    reigned = journey.facts_in_reign(lanes.PURCHASES, receipt, window, until)
+    reigned = journey.facts_in_reign(lanes.PURCHASES, fact.at, window, until)
     nets: dict[str, Decimal] = {}
     for sale in [fact for fact in reigned if isinstance(fact, Sale)]:
         if sale.id not in nets:
