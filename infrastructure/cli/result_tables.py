@@ -32,7 +32,7 @@ from infrastructure.words.quantities import NO_FIGURE, format_instant, percent
 _WIDTH = 16
 _LABEL = 12
 _UNLIMITED = 1_000
-FARTHEST = 3.0
+_FARTHEST = 3.0
 """An uplift beyond this, 300 %, is not drawn in full."""
 
 
@@ -234,7 +234,7 @@ def ends(interval: Interval | None, *, plus: bool = False) -> str:
 def _scale(intervals: Iterable[Interval | None]) -> Interval:
     found = [each for each in intervals if each is not None]
     low = min([0.0, *(each.low for each in found)])
-    return Interval(low, max([0.0, *(min(each.high, FARTHEST) for each in found)]))
+    return Interval(low, max([0.0, *(min(each.high, _FARTHEST) for each in found)]))
 
 
 def drawn(interval: Interval | None, middle: float | None, scale: Interval, *, zero: bool = False) -> str:

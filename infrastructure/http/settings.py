@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from infrastructure.http.origins import is_loopback
 
@@ -73,5 +73,5 @@ class HttpSettings(BaseSettings):
     """How many rejected facts are stored for each app group; the oldest are removed first."""
     rejects_days: Annotated[int, Field(ge=1)] = 30
     """For how many days rejected facts are stored."""
-    web: Annotated[WebSettings, Field(default_factory=WebSettings)]
+    web: Annotated[WebSettings, NoDecode, Field(default_factory=WebSettings)]
     """The dashboard's own settings."""

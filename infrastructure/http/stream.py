@@ -10,14 +10,15 @@ from typing import Annotated, Any
 
 import structlog
 from eventsourcing.persistence import PersistenceError
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from infrastructure.access.keys import Scope
 from infrastructure.event_store.tail import Tail
 from infrastructure.http import metrics, problems, schemas
+from infrastructure.http.access import Caller
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Reader, Shared, State
+from infrastructure.http.state import Shared, State
 from infrastructure.outbound.feed import Page, Wanted, read_types
 from projections.engine.projection import UnreadableLog
 
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 routes = APIRouter(tags=["stream"])
 
 HEARTBEAT_SECONDS = 15.0
-"""How often a stream sends a comment and its position, and checks that its key may still be used."""
+"""How often a stream sends a comment and its position, and checks that its key, or its session, may still be used."""
 
 WRITE_SECONDS = 20.0
 """How long a client may take to read what was sent; after that its connection is closed."""
@@ -47,16 +48,35 @@ _DESCRIBED: dict[int | str, Any] = {
 }
 
 
+async def _find_follower(request: Request, state: Shared) -> Caller:
+    """Find who follows: by a key in the header Authorization, else by the session of a browser; raises Problem."""
+    if "authorization" not in request.headers:
+        # A page that is open and unwatched keeps no session alive.
+        session = await state.sessions.find(request, is_use=False)
+        if session is not None and session.key is not None and _is_from_page(request):
+            return Caller(session.key)
+    return await state.access.bearer(request, Scope.READ, Scope.MANAGE)
+
+
+def _is_from_page(request: Request) -> bool:
+    # A page of another site could not read the stream, but it could take the places of those who can.
+    return request.headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}
+
+
+Follower = Annotated[Caller, Depends(_find_follower)]
+
+
 @routes.get(
     "/v1/stream",
     summary="Follow decisions",
     response_class=Response,
     responses=schemas.describe_answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND) | _DESCRIBED,
+    openapi_extra={"security": [{"key": []}, {"session": []}]},
 )
 async def follow(
     request: Request,
     state: Shared,
-    caller: Reader,
+    caller: Follower,
     after: Annotated[str | None, Query(description="A position; from now on if left out.")] = None,
     types: Annotated[
         str | None, Query(description="Types of events, separated by commas; all if left out.")
@@ -245,9 +265,9 @@ class EventStream(Response):
         yield b": the stream ends here\nretry: %d\n%s" % (_RETRY_MILLISECONDS, _at(self._position))
 
     async def _may_go_on(self) -> bool:
-        """Whether the key may still be used; yes if that cannot be found out now, because it is asked again later."""
+        """Whether the key or the session may still be used; yes if nobody can say now, because it is asked again."""
         try:
-            await self._state.access.bearer(self._request, Scope.READ, Scope.MANAGE)
+            await _find_follower(self._request, self._state)
         except Problem as problem:
             return problem.status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
         except _FAILURES:

@@ -114,6 +114,11 @@ def moment(value: datetime, zone: tzinfo) -> str:
     return format_datetime(value, "d MMM y, HH:mm", tzinfo=zone, locale=_ENGLISH)
 
 
+def clock(value: datetime) -> str:
+    """The hour and minute of an instant, in its own zone."""
+    return f"{value:%H:%M}"
+
+
 def duration(hours: float) -> str:
     """A duration in the largest unit that it is a whole number of; less than a second is rounded."""
     seconds = round(hours * 3600)
