@@ -128,6 +128,11 @@ class CreateForm:
         name = self.name if known is None else restore(self.name, [known.name])
         channel = self.channel if known is None else restore(self.channel, [known.channel or ""])
         variants = [self._state_variant(place, each, known) for place, each in enumerate(self.variants)]
+        if known is not None and {each.get("id"): each["weight"] for each in variants} == known.weights:
+            # Weights in force are not stated again: intelligent selection may have set them.
+            variants = [
+                {field: value for field, value in each.items() if field != "weight"} for each in variants
+            ]
         stated = {"id": id_, "name": name, "channel": channel, "variants": variants}
         if known is None:
             stated["kind"] = self.kind
@@ -151,11 +156,16 @@ class CreateForm:
         is_number = row.weight.isascii() and row.weight.isdigit() and len(row.weight) <= 10
         return int(row.weight) if is_number else row.weight
 
+    def can_select(self, floor: float) -> bool:
+        """Whether weights may follow conversions while each variant keeps this share (R5)."""
+        chosen_from = len(self.variants) - (self.control is not None)
+        return chosen_from > 1 and floor * chosen_from < 1
+
     def find_faults(self, known: Campaign | None = None) -> Faults:
         """What is wrong in it, as far as the form alone shows."""
         stated = self.state(known)
         faults = Faults.of(find_faults(CampaignCommand, stated))
-        of_form = [*self._find_no_variant(), *self._find_bad_weights(), *self._find_taken_away(known)]
+        of_form = [*self._find_no_variant(), *self._find_repeated(), *self._find_bad_weights(), *self._find_taken_away(known)]
         named = {each.field for each in of_form}
         # The form's own sentences say more than those of types.
         return Faults([*of_form, *(each for each in faults if each.field not in named)])
@@ -163,6 +173,12 @@ class CreateForm:
     def _find_no_variant(self) -> Iterable[Fault]:
         if not self.variants:
             yield Fault("A campaign has at least one variant that is not the control group.", field="variants")
+
+    def _find_repeated(self) -> Iterable[Fault]:
+        for place, each in enumerate(self.variants):
+            if each.id and each.id in {row.id for row in self.variants[:place]}:
+                said = "Another variant has this id. Ids differ from one another."
+                yield Fault(said, "bad_definition", f"variants-{place}-id")
 
     def _find_bad_weights(self) -> Iterable[Fault]:
         for place, each in enumerate(self.variants):

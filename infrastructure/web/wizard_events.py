@@ -191,6 +191,10 @@ class EventsForm:
         """The rule of each conversion event as a sentence, or what it lacks."""
         return [self._rule_of(each, campaign, known) for each in self.events]
 
+    def describe(self, campaign: Campaign, known: Known) -> dict[str, str]:
+        """What it says, a line a conversion event, so that two forms can be compared."""
+        return dict(zip(LETTERS, self.rules(campaign, known), strict=False))
+
     def _rule_of(self, event: EventFields, campaign: Campaign, known: Known) -> str:
         alone = EventsForm([event])
         if faults := list(alone.find_faults(campaign, known)):
@@ -208,8 +212,19 @@ def write_rule(event: ConversionEvent) -> str:
     return f"The recipient {state_rule(event.stated(), _WRITING)}."
 
 
-def write_revenue_rule(deadline_seconds: Sequence[int]) -> str:
-    """What counts as revenue, by the deadlines of the conversion events; and what it means to have none."""
-    usual = int(DEFAULT_REVENUE_WINDOW.total_seconds())
-    return state_revenue_rule([{}] * len(deadline_seconds), next(iter(deadline_seconds), usual))
+def write_revenue_rule(form: EventsForm, campaign: Campaign, known: Known) -> str:
+    """What counts as revenue, by the first conversion event; and what it means to have none."""
+    events: Sequence[ConversionEvent] = ()
+    if form.events:
+        primary = EventsForm(form.events[:1])
+        if primary.find_faults(campaign, known):
+            return "Revenue counts within the deadline of the first conversion event."
+        command = read_command(CampaignCommand, primary.state(campaign, known))
+        events = command.domain_conversion_events() or ()
+    return write_revenue_rule_of(events)
 
+
+def write_revenue_rule_of(events: Sequence[ConversionEvent]) -> str:
+    """The same for conversion events as they are stored."""
+    window = events[0].deadline if events else DEFAULT_REVENUE_WINDOW
+    return state_revenue_rule([each.stated() for each in events], int(window.total_seconds()))

@@ -10,7 +10,7 @@ function announce(text) {
 }
 
 document.addEventListener("click", async (event) => {
-  const target = event.target instanceof Element ? event.target.closest("[data-copy], [data-print]") : null;
+  const target = event.target instanceof Element ? event.target.closest("[data-copy], [data-copy-text], [data-print]") : null;
   if (target instanceof HTMLAnchorElement && target.dataset.copy !== undefined) {
     event.preventDefault();
     try {
@@ -18,6 +18,16 @@ document.addEventListener("click", async (event) => {
       announce("The frozen link is copied.");
     } catch {
       window.location.assign(target.href);
+    }
+  } else if (target instanceof HTMLElement && target.dataset.copyText !== undefined) {
+    const source = document.getElementById(target.dataset.copyText);
+    if (!source) return;
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+      announce("Copied.");
+    } catch {
+      // Without the clipboard the text is selected, so that a key copies it.
+      window.getSelection()?.selectAllChildren(source);
     }
   } else if (target instanceof HTMLElement && target.dataset.print !== undefined) {
     window.print();
