@@ -1,4 +1,4 @@
-"""What changes a campaign's life: launch, stop, archive, and the declaration of a winner, each after a page that asks."""
+"""The steps of a campaign's life, and the declaration of its winner: each has a page that asks first."""
 
 import asyncio
 from collections.abc import Callable
@@ -69,19 +69,19 @@ _STEPS = (
 )
 
 
-def _add(step: _Step) -> None:
+def _add(taken: _Step) -> None:
     """Add the page that asks, and what it sends."""
 
-    @routes.get(f"/campaigns/{{step}}/{step.name}", name=f"ask_to_{step.name}")
-    async def ask_first(request: Request, state: Shared, viewer: Manager, step_: str) -> Response:
-        return _ask_first(await open_editing(request, state, viewer, step_), step)
+    @routes.get(f"/campaigns/{{step}}/{taken.name}", name=f"ask_to_{taken.name}")
+    async def ask_first(request: Request, state: Shared, viewer: Manager, step: str) -> Response:
+        return _ask_first(await open_editing(request, state, viewer, step), taken)
 
-    @routes.post(f"/campaigns/{{step}}/{step.name}", name=f"{step.name}_on_a_page")
-    async def take(request: Request, state: Shared, viewer: Manager, step_: str) -> Response:
-        editing = await open_editing(request, state, viewer, step_)
+    @routes.post(f"/campaigns/{{step}}/{taken.name}", name=f"{taken.name}_on_a_page")
+    async def take(request: Request, state: Shared, viewer: Manager, step: str) -> Response:
+        editing = await open_editing(request, state, viewer, step)
         campaign = editing.campaign
         await asyncio.to_thread(
-            step.decide, state.campaigns, campaign.app_group, campaign.campaign_id, editing.stamp()
+            taken.decide, state.campaigns, campaign.app_group, campaign.campaign_id, editing.stamp()
         )
         return redirect(request, campaign_path(campaign.campaign_id))
 
@@ -103,9 +103,7 @@ async def ask_to_launch(request: Request, state: Shared, viewer: Manager, step: 
 
 
 @routes.post("/campaigns/{step}/launch")
-async def launch(
-    request: Request, state: Shared, viewer: Manager, step: str, fields: Posted
-) -> Response:
+async def launch(request: Request, state: Shared, viewer: Manager, step: str, fields: Posted) -> Response:
     """Launch the campaign that was looked at; if somebody changed it meanwhile, show it again."""
     editing = await open_editing(request, state, viewer, step)
     campaign, read_at = editing.campaign, fields.whole("version")
@@ -124,9 +122,7 @@ async def launch(
             return redirect(request, campaign_path(campaign.campaign_id))
         if not editing.is_draft:
             return _ask_first(editing, _AGAIN)
-        return show_review(
-            editing, HTTPStatus.CONFLICT, await editing.look(read_at, {}, lambda _: {})
-        )
+        return show_review(editing, HTTPStatus.CONFLICT, await editing.look(read_at, {}, lambda _: {}))
     return redirect(request, campaign_path(campaign.campaign_id))
 
 
@@ -153,9 +149,7 @@ async def show_winner(request: Request, state: Shared, viewer: Manager, step: st
 
 
 @routes.post("/campaigns/{step}/winner")
-async def declare(
-    request: Request, state: Shared, viewer: Manager, step: str, fields: Posted
-) -> Response:
+async def declare(request: Request, state: Shared, viewer: Manager, step: str, fields: Posted) -> Response:
     """Declare the winner that was shown; if the test no longer says so, show what it says."""
     # The statistical distributions take long to load, so that only the pages of results load them.
     from application.queries.results import declare_winner  # noqa: PLC0415
@@ -207,5 +201,5 @@ def _read_test(stated: str | None) -> DecidingTest:
         raise BadQuestion(f"the test is one of {tests}", code="bad_test", place="test") from None
 
 
-for each_step in _STEPS:
-    _add(each_step)
+for _each in _STEPS:
+    _add(_each)

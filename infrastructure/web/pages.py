@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from infrastructure.web import assets, campaigns, login, results
+from infrastructure.web import assets, campaigns, changing, login, results, start, theme, wizard
 from infrastructure.web.csrf import SameOrigin
 from infrastructure.web.refusals import handle_refusals
 
@@ -13,5 +13,6 @@ def attach(app: FastAPI) -> None:
     # As the innermost of all, so that what it refuses is counted and logged like any other answer.
     app.user_middleware.append(Middleware(SameOrigin))
     handle_refusals(app)
-    for room in (assets, login, campaigns, results):
+    # The wizard's /campaigns/new comes before /campaigns/{step}.
+    for room in (assets, login, theme, start, campaigns, wizard, changing, results):
         app.include_router(room.routes)

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from http import HTTPStatus
 from zoneinfo import available_timezones
@@ -76,6 +76,7 @@ async def show_form(request: Request, state: Shared, viewer: AnyVisitor) -> Resp
     """Show the form for the first app group."""
     if _has_group(state, viewer):
         return redirect(request, "/")
+    _check_may_make(viewer)
     return _show(request, viewer, StartForm(app_group=viewer.app_group))
 
 
@@ -84,8 +85,7 @@ async def make(request: Request, state: Shared, viewer: AnyVisitor, fields: Post
     """Make the app group and its first keys, and show those once."""
     if _has_group(state, viewer):
         return redirect(request, "/")
-    if viewer.key is not None and not viewer.may_manage:
-        raise NotAllowed(viewer, Scope.MANAGE)
+    _check_may_make(viewer)
     form = StartForm.posted(fields, viewer.app_group)
     faults = Faults.of(find_faults(ApplyCampaigns, form.state()))
     if not faults:
@@ -103,6 +103,11 @@ def _has_group(state: State, viewer: Viewer) -> bool:
     return viewer.key is not None and bool(state.ledger.app_group(viewer.app_group).version)
 
 
+def _check_may_make(viewer: Viewer) -> None:
+    if viewer.key is not None and not viewer.may_manage:
+        raise NotAllowed(viewer, Scope.MANAGE)
+
+
 def _make_group(state: State, viewer: Viewer, form: StartForm) -> None:
     state.campaigns.apply(read_command(ApplyCampaigns, form.state()), viewer.stamp(new_command_id()))
     log.info("app_group.started", app_group=form.app_group)
@@ -112,7 +117,7 @@ async def _show_keys(request: Request, state: State, viewer: Viewer, app_group: 
     made, key = await asyncio.to_thread(_make_keys, state, viewer, app_group)
     if key is not None:
         await adopt(request, viewer, key)
-        viewer = await _look_again(viewer, key)
+        viewer = Viewer(replace(viewer.session, key=key))
     return render(
         request,
         "started.html",
@@ -144,12 +149,6 @@ def _make_keys(state: State, viewer: Viewer, app_group: str) -> tuple[MadeKeys, 
     return MadeKeys(ingest, text), key
 
 
-async def _look_again(viewer: Viewer, key: Key) -> Viewer:
-    """The viewer with the key that the session has from now on."""
-    session = viewer.session
-    return Viewer(type(session)(session.hash, key, session.created_at, session.used_at))
-
-
 def _show(request: Request, viewer: Viewer, form: StartForm, faults: Faults | None = None) -> Response:
     return render(
         request,
@@ -168,4 +167,7 @@ def _show(request: Request, viewer: Viewer, form: StartForm, faults: Faults | No
 @cache
 def _zones() -> list[str]:
     """The time zones to choose from: those that are named after a place, and UTC."""
-    return ["UTC", *sorted(each for each in available_timezones() if "/" in each and not each.startswith("Etc/"))]
+    return [
+        "UTC",
+        *sorted(each for each in available_timezones() if "/" in each and not each.startswith("Etc/")),
+    ]

@@ -69,9 +69,7 @@ def read_button(fields: Fields) -> Button:
 
 def edit_path(campaign_id: str, step: int | None = None) -> str:
     """The path of a step of the wizard."""
-    return with_query(
-        campaign_path(campaign_id, "edit"), {"step": None if step is None else str(step)}
-    )
+    return with_query(campaign_path(campaign_id, "edit"), {"step": None if step is None else str(step)})
 
 
 # A new campaign
@@ -228,9 +226,7 @@ async def _post_create(editing: Editing, form: CreateForm, button: Button, read_
         return _show_create(editing, form, version, faults, meanwhile)
     if not editing.is_draft:
         return redirect(editing.request, campaign_path(campaign.campaign_id))
-    return redirect(
-        editing.request, "/" if button.does == "leave" else edit_path(campaign.campaign_id, 2)
-    )
+    return redirect(editing.request, "/" if button.does == "leave" else edit_path(campaign.campaign_id, 2))
 
 
 def _show_create(
@@ -272,9 +268,7 @@ async def _post_events(editing: Editing, form: EventsForm, button: Button, read_
     if faults or meanwhile:
         version = editing.campaign.version if meanwhile else read_at
         return await _show_events(editing, form, version, faults, meanwhile)
-    return redirect(
-        editing.request, "/" if button.does == "leave" else edit_path(campaign.campaign_id, 3)
-    )
+    return redirect(editing.request, "/" if button.does == "leave" else edit_path(campaign.campaign_id, 3))
 
 
 def _press_event(form: EventsForm, button: Button) -> EventsForm:

@@ -165,14 +165,21 @@ class CreateForm:
         """What is wrong in it, as far as the form alone shows."""
         stated = self.state(known)
         faults = Faults.of(find_faults(CampaignCommand, stated))
-        of_form = [*self._find_no_variant(), *self._find_repeated(), *self._find_bad_weights(), *self._find_taken_away(known)]
+        of_form = [
+            *self._find_no_variant(),
+            *self._find_repeated(),
+            *self._find_bad_weights(),
+            *self._find_taken_away(known),
+        ]
         named = {each.field for each in of_form}
         # The form's own sentences say more than those of types.
         return Faults([*of_form, *(each for each in faults if each.field not in named)])
 
     def _find_no_variant(self) -> Iterable[Fault]:
         if not self.variants:
-            yield Fault("A campaign has at least one variant that is not the control group.", field="variants")
+            yield Fault(
+                "A campaign has at least one variant that is not the control group.", field="variants"
+            )
 
     def _find_repeated(self) -> Iterable[Fault]:
         for place, each in enumerate(self.variants):

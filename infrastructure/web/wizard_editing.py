@@ -51,16 +51,21 @@ class Editing:
             self, group=group, campaign=await asyncio.to_thread(self.state.ledger.existing_campaign, *key)
         )
 
-    async def look(self, read_at: int, typed: dict[str, str], describe: Callable[[Campaign], dict[str, str]]) -> Meanwhile:
+    async def look(
+        self, read_at: int, typed: dict[str, str], describe: Callable[[Campaign], dict[str, str]]
+    ) -> Meanwhile:
         """What changed after a version, and where what was typed differs from what is stored."""
-        asked = AskedCampaign(
-            self.state.reads(None), self.campaign.app_group, self.campaign.campaign_id
-        )
+        asked = AskedCampaign(self.state.reads(None), self.campaign.app_group, self.campaign.campaign_id)
         found = await asyncio.to_thread(read_history, asked, _MOST_CHANGES, read_at)
         return Meanwhile(found.as_json()["events"], compare(describe(self.campaign), typed))
 
     def show(
-        self, template: str, status: HTTPStatus = HTTPStatus.OK, *, faults: Faults | None = None, **values: Any
+        self,
+        template: str,
+        status: HTTPStatus = HTTPStatus.OK,
+        *,
+        faults: Faults | None = None,
+        **values: Any,
     ) -> Response:
         """Answer with a page of the campaign."""
         campaign = self.campaign

@@ -1,7 +1,7 @@
 """The second step of the wizard: the conversion events of a campaign, and until when each of them counts."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from application.commands.definitions import CampaignCommand, find_faults, read_command

@@ -11,15 +11,16 @@ from application.queries.campaigns import campaign_as_filed
 from infrastructure.web.wizard_create import Meanwhile
 from infrastructure.web.wizard_editing import Editing
 from infrastructure.web.wizard_events import write_revenue_rule_of, write_rule
+from infrastructure.words.quantities import counted, isolated
 
 
 @dataclass(frozen=True)
 class Check:
     """A line of the checklist. What is not good may still be launched; the sentence says what follows."""
 
-    is_good: bool
     sentence: str
     step: int
+    is_good: bool = True
 
 
 def show_review(
@@ -46,23 +47,28 @@ def list_checks(editing: Editing) -> list[Check]:
     sent = [each for each in campaign.variants if not each.control]
     idle = [each.id for each in campaign.variants if not campaign.weights[each.id]]
     checks = [
-        Check(True, f"{len(sent)} {'variant' if len(sent) == 1 else 'variants'} to send.", 1),
-        Check(True, "There is a control group.", 1)
-        if len(sent) < len(campaign.variants)
-        else Check(
-            False, "There is no control group, so that nobody can say what the campaign caused.", 1
-        ),
+        Check(f"{counted(len(sent), 'variant')} to send.", 1),
+        _check_control(has_control=len(sent) < len(campaign.variants)),
         _check_events(len(campaign.conversion_events)),
     ]
     if idle:
-        checks.append(Check(False, f"The weight of {', '.join(idle)} is 0, so that no user gets it.", 1))
+        said = f"The weight of {', '.join(map(isolated, idle))} is 0, so that no user gets it."
+        checks.append(Check(said, 1, is_good=False))
     return checks
+
+
+def _check_control(*, has_control: bool) -> Check:
+    if has_control:
+        return Check("There is a control group, with which the campaign is compared.", 1)
+    return Check(
+        "There is no control group, so that nobody can say what the campaign caused.", 1, is_good=False
+    )
 
 
 def _check_events(number: int) -> Check:
     if not number:
-        return Check(False, "There is no conversion event, so that nobody converts.", 2)
-    return Check(True, f"{number} conversion {'event' if number == 1 else 'events'}.", 2)
+        return Check("There is no conversion event, so that nobody converts.", 2, is_good=False)
+    return Check(f"{counted(number, 'conversion event')}.", 2)
 
 
 def write_file(editing: Editing) -> str:
