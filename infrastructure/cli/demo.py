@@ -64,7 +64,7 @@ def demo(
 def _read_settings(port: int | None) -> HttpSettings:
     settings = read_http_settings(host="127.0.0.1", port=port, workers=1)
     if not settings.web.is_on:
-        raise bad_option("--serve", "CONVERSIONS_WEB=off switches off the dashboard")
+        raise bad_option("--serve", "the dashboard is off; CONVERSIONS_WEB=on switches it on")
     return settings
 
 

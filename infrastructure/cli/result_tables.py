@@ -5,7 +5,7 @@ from math import inf
 
 from rich.table import Column, Table
 
-from application.queries.results import ExperimentResults
+from application.queries.results import ExperimentResults, as_plain
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment.incremental import IncrementalConversions, IncrementalRevenue
 from domain.experiment.proportions import Interval
@@ -18,16 +18,11 @@ from domain.experiment.results import (
 )
 from domain.money import decimals
 from infrastructure.cli.console import ROOMY, columns, new_table, out, say, shown
-from infrastructure.cli.result_words import (
-    FEW,
-    explain_best,
-    format_p,
-    name_empty,
-    show_decision,
-    show_health,
-)
+from infrastructure.cli.result_words import show_decision, show_health
 from infrastructure.words.conversion_events import name_with_deadline
-from infrastructure.words.quantities import NO_FIGURE, format_instant, percent
+from infrastructure.words.decisions import explain_best
+from infrastructure.words.doubts import FEW, name_empty
+from infrastructure.words.quantities import NO_FIGURE, format_instant, format_p, percent
 
 _WIDTH = 16
 _LABEL = 12
@@ -52,9 +47,9 @@ def show(found: ExperimentResults) -> None:
         title = f"{'ABCD'[event.index]}  {shown(hope)}{', primary' if event.index == 0 else ''}"
         out.print(_rates(event, title), _compare(event, found), sep="\n")
         if empty := [each for each in event.variants if not each.recipients]:
-            say(f"{name_empty(empty)}: nothing can be said about that yet.")
+            say(f"{shown(name_empty(as_plain(empty)))}: nothing can be said about that yet.")
     if best := explain_best(found):
-        say(best)
+        say(shown(best))
     for revenue in found.results.revenue:
         out.print(_revenue(revenue))
     say(f"[dim]{_legend(found)}{'' if out.width >= ROOMY else ' A wider window shows more columns.'}[/]")

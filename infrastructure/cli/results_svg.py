@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from application.queries.results import ExperimentResults
+from application.queries.results import ExperimentResults, as_plain
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment.results import EventResults
 from infrastructure.cli.options import UNREADABLE, Refused
 from infrastructure.cli.result_tables import deciding_interval
-from infrastructure.cli.result_words import describe_mismatch, few
 from infrastructure.pictures.formatting import RATE, UPLIFT
 from infrastructure.pictures.intervals import Estimate, intervals
 from infrastructure.pictures.picture import Picture
 from infrastructure.pictures.verdict import ROOM, verdict
 from infrastructure.words.conversion_events import name_with_deadline
+from infrastructure.words.decisions import describe_few
+from infrastructure.words.doubts import describe_mismatch
 
 
 def write(found: ExperimentResults, file: Path) -> None:
@@ -35,10 +36,10 @@ def draw(found: ExperimentResults) -> Picture:
 
 
 def _warnings(found: ExperimentResults) -> Iterator[str]:
-    if little := found.too_little():
-        yield f"{few(found)}: {', '.join(little)}."
+    if (few := describe_few(found)) is not None:
+        yield f"{few[0]}: {', '.join(found.too_little())}."
     if found.results.health.suspicious:
-        yield f"Sample ratio mismatch: {describe_mismatch(found.results.health)}"
+        yield f"Sample ratio mismatch: {describe_mismatch(as_plain(found.results.health))}"
 
 
 def _charts(event: EventResults, found: ExperimentResults) -> Iterator[Picture]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import structlog
 from eventsourcing.persistence import PersistenceError
@@ -35,6 +35,7 @@ WRITE_SECONDS = 20.0
 _CHUNK_BYTES = 32 * 1024
 _RETRY_MILLISECONDS = 2_000
 _AWAY_SECONDS = 1.0
+_LEAST_BETWEEN_MOVES = 1.0
 _THREADS = 2
 """Threads that read pages for all streams; requests have other threads."""
 
@@ -82,13 +83,20 @@ async def follow(
         str | None, Query(description="Types of events, separated by commas; all if left out.")
     ] = None,
     campaign_id: Annotated[str | None, Query(description="Only of this campaign.")] = None,
+    only: Annotated[
+        Literal["positions"] | None,
+        Query(
+            description="`positions`: no decisions, but events `moved`, each with the position of the log."
+        ),
+    ] = None,
     last_event_id: Annotated[
         str | None, Header(description="Used instead of `after` if both are given.")
     ] = None,
 ) -> Response:
     """Send conversions, restatements, withdrawals and revenue as they are decided, in the order of the log.
 
-    The id of an event is its position. To go on where a stream ended, send the id of its last event.
+    The id of an event is its position. To go on where a stream ended, send the id of its last event. With
+    `only=positions`, the stream says at most once a second that the log has moved, by whatever was recorded.
     """
     wanted = Wanted(caller.app_group, read_types((types or "").split(",")), campaign_id)
     if campaign_id is not None:
@@ -98,7 +106,8 @@ async def follow(
     place = "after" if last_event_id is None else "Last-Event-ID"
     asked = after if last_event_id is None else last_event_id
     begin = newest if asked is None else read_position(asked, newest, place)
-    return EventStream(request, state, hub, wanted, begin)
+    kind = EventStream if only is None else PositionStream
+    return kind(request, state, hub, wanted, begin)
 
 
 def read_position(text: str, newest: int, place: str) -> int:
@@ -183,6 +192,11 @@ class _Hub:
                 parts.append(bytearray())
             parts[-1] += b"id: %d\ndata: %s\n\n" % (each.position, self.feed.envelope(each))
         return page, [bytes(part) for part in parts if part]
+
+    @property
+    def newest(self) -> int:
+        """The position of the log as it was last seen; 0 before that."""
+        return self._newest
 
     async def wait_beyond(self, position: int, seconds: float) -> None:
         """Wait until the log goes beyond a position, the process is about to end, or the time is over."""
@@ -273,6 +287,25 @@ class EventStream(Response):
         except _FAILURES:
             return True
         return True
+
+
+class PositionStream(EventStream):
+    """Says that the log has moved, to pages that then ask again; what was recorded is not said."""
+
+    async def _parts(self) -> AsyncIterator[bytes]:
+        yield b"retry: %d\n%s" % (_RETRY_MILLISECONDS, _at(self._position))
+        beat = time.monotonic() + HEARTBEAT_SECONDS
+        while not self._state.ending.is_set():
+            await self._hub.wait_beyond(self._position, beat - time.monotonic())
+            if self._hub.newest > self._position:
+                self._position = self._hub.newest
+                yield b"event: moved\nid: %d\ndata: %d\n\n" % (self._position, self._position)
+                await _run_until_first(_LEAST_BETWEEN_MOVES, self._state.ending.wait())
+            if time.monotonic() >= beat:
+                if not await self._may_go_on():
+                    break
+                yield b": heartbeat\n\n"
+                beat = time.monotonic() + HEARTBEAT_SECONDS
 
 
 def _at(position: int) -> bytes:

@@ -39,7 +39,7 @@ class Columns:
             if count > 0
         )
         foot = rule("p-zero", 0, 1, y + height)
-        return join(stretched("p-fill", path, y, max(self.length, 1), 100, height), foot)
+        return join(stretched("p-fill", path, y, self.length, 100, height), foot) if path else foot
 
 
 class Strip(NamedTuple):

@@ -3,7 +3,19 @@
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from infrastructure.web import assets, campaigns, changing, login, results, start, theme, wizard
+from infrastructure.web import (
+    about,
+    assets,
+    campaigns,
+    changing,
+    history,
+    login,
+    results,
+    series,
+    start,
+    theme,
+    wizard,
+)
 from infrastructure.web.csrf import SameOrigin
 from infrastructure.web.refusals import handle_refusals
 
@@ -14,5 +26,18 @@ def attach(app: FastAPI) -> None:
     app.user_middleware.append(Middleware(SameOrigin))
     handle_refusals(app)
     # The wizard's /campaigns/new comes before /campaigns/{step}.
-    for room in (assets, login, theme, start, campaigns, wizard, changing, results):
+    rooms = (
+        assets,
+        login,
+        theme,
+        start,
+        campaigns,
+        wizard,
+        changing,
+        results,
+        history,
+        series,
+        about,
+    )
+    for room in rooms:
         app.include_router(room.routes)

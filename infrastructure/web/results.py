@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import Request, Response
@@ -12,6 +13,7 @@ from application.queries.campaigns import CampaignHistory, read_history
 from application.queries.lists import Cut, Page, read_conversions
 from application.queries.overlap import read_overlap
 from application.queries.reads import AskedCampaign, BadQuestion, Days
+from application.queries.receipts import read_first_and_last_receipt
 from application.queries.report import CurrentReport, ReportOfDays, read_report, read_report_of_days
 from application.queries.results import ExperimentResults, read_results
 from application.queries.rows import report_rows
@@ -24,7 +26,7 @@ from infrastructure.web.asking import Questions, open_campaign, try_part
 from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
 from infrastructure.web.event_tables import make_event_tables, revenue_per_recipient
 from infrastructure.web.failed import Failed
-from infrastructure.web.rendering import make_formats, render
+from infrastructure.web.rendering import make_formats, render, writing_of
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
 from infrastructure.web.sessions import Visitor
 from infrastructure.words.results import summarise
@@ -112,6 +114,7 @@ class _Parts:
     overlap: Overlap | Failed
     newest: Page | Failed
     history: CampaignHistory | Failed
+    received: tuple[datetime, datetime] | Failed | None
 
     @property
     def changes(self) -> list[dict[str, Any]]:
@@ -132,6 +135,7 @@ async def _read_parts(questions: Questions, asked: Asked) -> _Parts:
             try_part(questions.ask(read_overlap)),
             try_part(questions.ask(lambda campaign: read_conversions(campaign, Cut(_NEWEST)))),
             try_part(questions.ask(lambda campaign: read_history(campaign, _MOST_CHANGES))),
+            try_part(questions.ask(read_first_and_last_receipt)),
         )
     )
 
@@ -145,12 +149,13 @@ def _show(
     parts: _Parts,
 ) -> Response:
     state, shown = questions.state, report.as_json()
+    formats = make_formats(request, state.ledger.existing_app_group(questions.viewer.app_group).time_zone)
     results = None if isinstance(found, Failed) else found.as_json()
     return render(
         request,
         "results.html",
         viewer=questions.viewer,
-        formats=make_formats(request, state.ledger.existing_app_group(questions.viewer.app_group).time_zone),
+        formats=formats,
         section="campaigns",
         tab="results",
         channel=report.report.channel,
@@ -162,7 +167,7 @@ def _show(
         report=shown,
         results=results,
         failed=found if isinstance(found, Failed) else None,
-        summary=summarise(results, shown),
+        summary=summarise(results, shown, writing=writing_of(formats)),
         caused=results["conversion_events"][0]["caused"]
         if results and results["conversion_events"]
         else None,
@@ -172,11 +177,21 @@ def _show(
         parts=parts,
         frozen_at=f"{shown['position']},{printed(state.now())}",
         frozen=None,
-        received=None,
-        first_window_end=None,
+        received=None if isinstance(parts.received, Failed) else parts.received,
+        first_window_end=_find_first_end(parts.received, shown),
         activity=None,
         receipt_command="",
     )
+
+
+def _find_first_end(
+    received: tuple[datetime, datetime] | Failed | None, report: Mapping[str, Any]
+) -> datetime | None:
+    """When the first window of all ends; None while nobody has received the campaign."""
+    deadlines = [each["deadline_seconds"] for each in report["conversion_events"]]
+    if received is None or isinstance(received, Failed) or not deadlines:
+        return None
+    return received[0] + timedelta(seconds=min(deadlines))
 
 
 def _count_delays(found: ExperimentResults) -> list[dict[int, int]]:
