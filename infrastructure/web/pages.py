@@ -10,6 +10,7 @@ from infrastructure.web import (
     changing,
     history,
     login,
+    rejected,
     results,
     series,
     start,
@@ -38,6 +39,7 @@ def attach(app: FastAPI) -> None:
         history,
         series,
         about,
+        rejected,
     )
     for room in rooms:
         app.include_router(room.routes)

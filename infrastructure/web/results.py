@@ -22,6 +22,7 @@ from domain.campaigns.evidence import DecidingTest
 from domain.instants import printed
 from infrastructure.http.reports import read_day
 from infrastructure.http.state import Shared
+from infrastructure.web.activity import ShownActivity, show_activity
 from infrastructure.web.asking import Questions, open_campaign, try_part
 from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
 from infrastructure.web.event_tables import make_event_tables, revenue_per_recipient
@@ -103,7 +104,9 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
     if kind is Kind.JSON:
         results = None if isinstance(found, Failed) else found.as_json()
         return respond_json(request, report.as_json() | {"results": results})
-    return _show(request, questions, asked, report, found, await _read_parts(questions, asked))
+    parts = await _read_parts(questions, asked)
+    activity = await show_activity(request, questions, report.as_json())
+    return _show(request, questions, asked, report, found, parts, activity)
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,7 @@ def _show(
     report: AnyReport,
     found: ExperimentResults | Failed,
     parts: _Parts,
+    activity: ShownActivity | Failed | None,
 ) -> Response:
     state, shown = questions.state, report.as_json()
     formats = make_formats(request, state.ledger.existing_app_group(questions.viewer.app_group).time_zone)
@@ -179,8 +183,7 @@ def _show(
         frozen=None,
         received=None if isinstance(parts.received, Failed) else parts.received,
         first_window_end=_find_first_end(parts.received, shown),
-        activity=None,
-        receipt_command="",
+        activity=activity,
     )
 
 
