@@ -8,7 +8,7 @@ from typing import Any
 from babel.dates import format_timedelta
 from fastapi import Request
 
-from application.queries.arrivals import read_activity
+from application.queries.arrivals import LOOKED_AT, read_activity
 from infrastructure.web.asking import Questions, try_part
 from infrastructure.web.curl import write_curl
 from infrastructure.web.failed import Failed
@@ -24,6 +24,7 @@ class ShownActivity:
     ago: str
     rejected: list[tuple[str, int]]
     receipt_command: str
+    looked_at: int = LOOKED_AT
 
 
 async def show_activity(
