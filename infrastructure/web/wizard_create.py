@@ -1,7 +1,8 @@
 """The first step of the wizard: what a campaign is called, where it goes out, and its variants with their weights."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from application.commands.definitions import CampaignCommand, find_faults
@@ -238,11 +239,20 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Changed:
+    """Something that somebody did to a campaign, in words."""
+
+    sentence: str
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Meanwhile:
     """What somebody else changed while a form was open."""
 
-    changes: Sequence[dict[str, Any]] = ()
-    differences: Sequence[Difference] = field(default_factory=list)
+    changes: Sequence[Changed]
+    differences: Sequence[Difference]
 
 
 def compare(stored: dict[str, str], typed: dict[str, str]) -> list[Difference]:

@@ -14,14 +14,18 @@ from application.queries.reads import AskedCampaign
 from domain.app_group import AppGroup
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.events import Status
+from domain.instants import from_microseconds
 from infrastructure.http.state import State, new_command_id
 from infrastructure.web.asking import open_campaign
 from infrastructure.web.faults import Faults
 from infrastructure.web.rendering import make_formats, render
 from infrastructure.web.sessions import Viewer
-from infrastructure.web.wizard_create import Meanwhile, compare
+from infrastructure.web.wizard_create import Changed, Meanwhile, compare
+from infrastructure.words.campaign_history import describe_history, name_actor
+from infrastructure.words.quantities import Writing, isolated
 
-_MOST_CHANGES = 20
+_EVERY = 100_000
+"""More events than a campaign has."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,14 @@ class Editing:
     ) -> Meanwhile:
         """What changed after a version, and where what was typed differs from what is stored."""
         asked = AskedCampaign(self.state.reads(None), self.campaign.app_group, self.campaign.campaign_id)
-        found = await asyncio.to_thread(read_history, asked, _MOST_CHANGES, read_at)
-        return Meanwhile(found.as_json()["events"], compare(describe(self.campaign), typed))
+        found = (await asyncio.to_thread(read_history, asked, _EVERY)).events
+        said = describe_history((each.event for each in found), Writing(name=isolated))
+        changes = [
+            Changed(words.sentence, name_actor(stored.actor), from_microseconds(stored.recorded_at))
+            for stored, words in zip(found, said, strict=True)
+            if stored.version > read_at
+        ]
+        return Meanwhile(changes, compare(describe(self.campaign), typed))
 
     def show(
         self,

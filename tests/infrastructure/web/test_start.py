@@ -106,6 +106,7 @@ def test_a_hostile_name_is_harmless(browser: httpx.Client) -> None:
 def test_a_key_whose_app_group_is_not_there_yet_makes_that_one(api: Api) -> None:
     """`keys create` may come before the group: its name is fixed, and only a key that sends facts is made."""
     browser = api.logged_in(Scope.MANAGE, app_group="later")
+    assert browser.get("/").headers["location"] == "/start"
     form = read_form(browser.get("/start"), "/start")
     assert form.values("app_group") == []
     made = form.fill(time_zone="Asia/Tokyo").press(browser, "Make it")
