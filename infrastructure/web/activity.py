@@ -30,12 +30,8 @@ class ShownActivity:
 async def show_activity(
     request: Request, questions: Questions, report: dict[str, Any]
 ) -> ShownActivity | Failed | None:
-    """What came in lately; None where nobody asks: in the past, of a draft, and of a campaign that has receipts."""
-    if (
-        not questions.is_live
-        or report["status"] == "draft"
-        or any(each["receipts"] for each in report["variants"])
-    ):
+    """What came in lately; None where nobody asks: of a draft, and of a campaign that has receipts."""
+    if report["status"] == "draft" or any(each["receipts"] for each in report["variants"]):
         return None
     return await try_part(_read(request, questions, report))
 

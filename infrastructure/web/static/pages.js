@@ -1,5 +1,5 @@
 // @ts-check
-// Says that script runs, copies frozen links, and prints.
+// Says that script runs, copies, and prints.
 
 document.documentElement.classList.add("has-script");
 
@@ -10,27 +10,20 @@ function announce(text) {
 }
 
 document.addEventListener("click", async (event) => {
-  const target = event.target instanceof Element ? event.target.closest("[data-copy], [data-copy-text], [data-print]") : null;
-  if (target instanceof HTMLAnchorElement && target.dataset.copy !== undefined) {
-    event.preventDefault();
-    try {
-      await navigator.clipboard.writeText(target.href);
-      announce("The frozen link is copied.");
-    } catch {
-      window.location.assign(target.href);
-    }
-  } else if (target instanceof HTMLElement && target.dataset.copyText !== undefined) {
-    const source = document.getElementById(target.dataset.copyText);
-    if (!source) return;
-    try {
-      await navigator.clipboard.writeText(source.textContent);
-      announce("Copied.");
-    } catch {
-      // Without the clipboard the text is selected, so that a key copies it.
-      window.getSelection()?.selectAllChildren(source);
-    }
-  } else if (target instanceof HTMLElement && target.dataset.print !== undefined) {
+  const target = event.target instanceof Element ? event.target.closest("[data-copy-text], [data-print]") : null;
+  if (!(target instanceof HTMLElement)) return;
+  if (target.dataset.print !== undefined) {
     window.print();
+    return;
+  }
+  const source = document.getElementById(target.dataset.copyText ?? "");
+  if (!source) return;
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    announce("Copied.");
+  } catch {
+    // Without the clipboard the text is selected, so that a key copies it.
+    window.getSelection()?.selectAllChildren(source);
   }
 });
 
