@@ -24,6 +24,8 @@ class ShownActivity:
     ago: str
     rejected: list[tuple[str, int]]
     receipt_command: str
+    saw_all: bool
+    """Whether all events of the ledger were looked at, and not only the last ones."""
     looked_at: int = LOOKED_AT
 
 
@@ -45,6 +47,7 @@ async def _read(request: Request, questions: Questions, report: dict[str, Any]) 
         "" if last is None else tell_ago(last, now),
         found.rejected,
         write_receipt_command(request, report, now),
+        int(report["position"]) <= LOOKED_AT,
     )
 
 
