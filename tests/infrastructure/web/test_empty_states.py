@@ -77,7 +77,11 @@ def test_the_command_on_the_page_sends_the_first_receipt(api: Api, name: str) ->
 def test_the_page_says_what_came_in_and_what_was_rejected(api: Api) -> None:
     """With links to the rejected facts; those of another app group are not counted."""
     browser, client = api.logged_in(Scope.READ), api.client()
-    assert "No fact of this app group has been recorded yet" in browser.get("/campaigns/sale").text
+    waiting = browser.get("/campaigns/sale").text
+    assert "No fact of this app group has been recorded yet" in waiting
+    # A rejected fact does not move the log, so that the page asks by the clock.
+    assert 'data-live-every="5"' in waiting
+    assert "<noscript>Load this page again to see it.</noscript>" in waiting
     assert post(client, PAID).json()["accepted"] == 1
     post(client, MISSING, {"type": "what"})
     with api.service.database.writing() as connection:
@@ -123,6 +127,16 @@ def test_rejected_facts_are_counted_of_the_last_day(api: Api) -> None:
     found = read_activity(StoredArrivals(api.service.database), GROUP, NOW)
     assert found.rejected == [("b", 2), ("a", 1)]
     assert found.last_fact_at is None
+
+
+def test_in_a_long_ledger_only_the_last_events_are_looked_at(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page says how many, because an older fact of the group may be there."""
+    monkeypatch.setattr("infrastructure.web.activity.LOOKED_AT", 1)
+    page = api.logged_in(Scope.READ).get("/campaigns/sale").text
+    assert "is among the ledger's last" in page
+    assert "has been recorded yet" not in page
 
 
 def test_how_long_ago_is_told_in_words() -> None:
