@@ -7,13 +7,18 @@ from infrastructure.web import (
     about,
     assets,
     campaigns,
+    changing,
     explanations,
     history,
     login,
     people,
+    rejected,
     results,
     series,
+    start,
+    theme,
     users,
+    wizard,
 )
 from infrastructure.web.csrf import SameOrigin
 from infrastructure.web.refusals import handle_refusals
@@ -24,5 +29,23 @@ def attach(app: FastAPI) -> None:
     # As the innermost of all, so that what it refuses is counted and logged like any other answer.
     app.user_middleware.append(Middleware(SameOrigin))
     handle_refusals(app)
-    for room in (assets, login, campaigns, results, people, explanations, users, history, series, about):
+    # The wizard's /campaigns/new comes before /campaigns/{step}.
+    rooms = (
+        assets,
+        login,
+        theme,
+        start,
+        campaigns,
+        wizard,
+        changing,
+        results,
+        people,
+        explanations,
+        users,
+        history,
+        series,
+        about,
+        rejected,
+    )
+    for room in rooms:
         app.include_router(room.routes)
