@@ -10,7 +10,7 @@ from application.queries.explanation import ExplainedUser
 from application.queries.users import find_near_users
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Shared, State, ask, unquote_id
-from infrastructure.web.asking import Questions, open_campaign
+from infrastructure.web.asking import Questions, open_campaign, refuse_position
 from infrastructure.web.campaign_pages import read_head
 from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_json
@@ -44,6 +44,7 @@ async def show_explanation(
     request: Request, state: Shared, viewer: Visitor, step: str, user: str
 ) -> Response:
     """Show why a user converted on a campaign, or why not."""
+    refuse_position(request)
     questions, user_id = open_campaign(request, state, viewer, step), read_user(request, user)
     explained = await explain(questions, user_id)
     if read_kind(request) is Kind.JSON:

@@ -283,7 +283,8 @@ def test_the_newest_conversions_are_read_from_the_end_of_an_index(tmp_path: Path
         with service.database.reading() as connection:
             listen(connection, "before_cursor_execute", lambda *each: statements.append((each[2], each[3])))
             assert len(load_newest_conversions(connection, GROUP, "spring", 5)) == 1
-            statement, values = statements[-1]
+            # The last statement finds the users.
+            statement, values = statements[-2]
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
         steps = " ".join(str(row[-1]) for row in plan)
         assert "conversions_by_decision" in steps
