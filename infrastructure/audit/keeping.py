@@ -66,8 +66,8 @@ def _outcome(connection: Connection, found: AuditResult, app_group: str) -> Outc
         counted=_count(own),
         revenue=_sum_revenue(own),
         differences_by_kind=[
-            CountOfKind(*kind, number)
-            for (group, *kind), number in sorted(judged.counted.items())
+            CountOfKind(subject, problem, claim, number)
+            for (group, subject, problem, claim), number in sorted(judged.counted.items())
             if group == app_group
         ],
         listed=[_describe(each) for each in found.listed if each.app_group == app_group],

@@ -75,5 +75,7 @@ def _read(file: Path) -> Judged | None:
         Counter({(claim, what): number for claim, what, number in found.said}),
         dict(found.figures),
         found.differences,
-        Counter({(group, *kind): number for group, *kind, number in found.counted}),
+        Counter(
+            {(group, what, problem, claim): number for group, what, problem, claim, number in found.counted}
+        ),
     )

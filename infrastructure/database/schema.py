@@ -1,7 +1,8 @@
 """The tables of the ledger. `events` is the log.
 
 The log cannot make these again: `identities`, `kept_aside` (free text of facts), `keys`, `sessions`,
-`login_links`, `idempotency_keys`, `rejects`, `audits` and the webhooks' tables. The `journey_` tables are caches of the log.
+`login_links`, `idempotency_keys`, `rejects`, `audits` and the webhooks' tables.
+The `journey_` tables are caches of the log.
 """
 
 from sqlalchemy import (
