@@ -17,6 +17,7 @@ settings.register_profile("quick", deadline=None, phases=[Phase.explicit, Phase.
 settings.register_profile("shrink", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
+os.environ["CONVERSIONS_WEB"] = "on"  # it is off by default while pages are missing
 
 HERE = Path(__file__).parent
 INTERFACES = [

@@ -1,4 +1,4 @@
-"""The list of an app group's campaigns for people: headline figures, what each caused, sorted, filtered and searched."""
+"""The list of an app group's campaigns for people: headline figures, what each caused, sorted and filtered."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ KINDS = ("campaign", "canvas")
 def read_headlines(
     reads: Reads, app_group: str, wanted: Wanted, limit: int = PAGE, skip: int = 0
 ) -> HeadlinePage:
-    """A page of the campaigns that are wanted; raises UnknownAppGroup, and BadQuestion for an unknown sort or filter."""
+    """A page of the campaigns that are wanted; raises UnknownAppGroup, and BadQuestion for an unknown filter."""
     _refuse_unknown(wanted)
     reads.ledger.existing_app_group(app_group)
     with reads.up_to_date(CAMPAIGN_REPORT, RECIPIENTS) as (connection, position):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert
 from sqlalchemy.engine import Connection
 
+from infrastructure.access import keys
+from infrastructure.access.keys import Scope
 from infrastructure.access.sessions import hash_of, make_token
 from infrastructure.database.schema import login_links
 
@@ -33,6 +35,15 @@ def make(connection: Connection, key_id: str | None, now: int) -> str:
     row = {"hash": hash_of(token), "key_id": key_id, "expires_at": now + _LASTING}
     connection.execute(insert(login_links), row)
     return token
+
+
+def invite(connection: Connection, app_group: str, now: int, lasting: int) -> str:
+    """Make a key that may read and manage an app group for so many microseconds, and a link for it; returns the token.
+
+    Nobody gets to see the key itself.
+    """
+    key, _ = keys.create(connection, app_group, (Scope.READ, Scope.MANAGE), now, expires_at=now + lasting)
+    return make(connection, key.key_id, now)
 
 
 def use(connection: Connection, token: str, now: int) -> LoginLink | None:

@@ -79,7 +79,7 @@ COMMANDS = {
     "Operation": {
         "serve": (
             "serving:serve",
-            "Serve the HTTP interface and keep the read models up to date, until stopped.",
+            "Serve the HTTP interface and the dashboard, and keep the read models up to date, until stopped.",
         ),
         "keys": ("keys:commands", "Keys for calls over HTTP: create, list, revoke."),
         "webhooks": (
@@ -114,7 +114,7 @@ COMMANDS = {
     "A first look": {
         "demo": (
             "demo:demo",
-            "Import a month of a small shop's life, and show its reports and three explanations.",
+            "Import a month of a small shop's life, and show its reports and three explanations, or its dashboard.",
         ),
     },
 }

@@ -5,7 +5,7 @@ from math import inf
 
 from rich.table import Column, Table
 
-from application.queries.results import ExperimentResults
+from application.queries.results import ExperimentResults, as_plain
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment.incremental import IncrementalConversions, IncrementalRevenue
 from domain.experiment.proportions import Interval
@@ -18,21 +18,16 @@ from domain.experiment.results import (
 )
 from domain.money import decimals
 from infrastructure.cli.console import ROOMY, columns, new_table, out, say, shown
-from infrastructure.cli.result_words import (
-    FEW,
-    explain_best,
-    format_p,
-    name_empty,
-    show_decision,
-    show_health,
-)
+from infrastructure.cli.result_words import show_decision, show_health
 from infrastructure.words.conversion_events import name_with_deadline
-from infrastructure.words.quantities import NO_FIGURE, format_instant, percent
+from infrastructure.words.decisions import explain_best
+from infrastructure.words.doubts import FEW, name_empty
+from infrastructure.words.quantities import NO_FIGURE, format_instant, format_p, percent
 
 _WIDTH = 16
 _LABEL = 12
 _UNLIMITED = 1_000
-FARTHEST = 3.0
+_FARTHEST = 3.0
 """An uplift beyond this, 300 %, is not drawn in full."""
 
 
@@ -52,9 +47,9 @@ def show(found: ExperimentResults) -> None:
         title = f"{'ABCD'[event.index]}  {shown(hope)}{', primary' if event.index == 0 else ''}"
         out.print(_rates(event, title), _compare(event, found), sep="\n")
         if empty := [each for each in event.variants if not each.recipients]:
-            say(f"{name_empty(empty)}: nothing can be said about that yet.")
+            say(f"{shown(name_empty(as_plain(empty)))}: nothing can be said about that yet.")
     if best := explain_best(found):
-        say(best)
+        say(shown(best))
     for revenue in found.results.revenue:
         out.print(_revenue(revenue))
     say(f"[dim]{_legend(found)}{'' if out.width >= ROOMY else ' A wider window shows more columns.'}[/]")
@@ -234,7 +229,7 @@ def ends(interval: Interval | None, *, plus: bool = False) -> str:
 def _scale(intervals: Iterable[Interval | None]) -> Interval:
     found = [each for each in intervals if each is not None]
     low = min([0.0, *(each.low for each in found)])
-    return Interval(low, max([0.0, *(min(each.high, FARTHEST) for each in found)]))
+    return Interval(low, max([0.0, *(min(each.high, _FARTHEST) for each in found)]))
 
 
 def drawn(interval: Interval | None, middle: float | None, scale: Interval, *, zero: bool = False) -> str:

@@ -23,6 +23,7 @@ from infrastructure.http.definitions import (
     Shape,
     describe_conversion_events,
 )
+from infrastructure.http.origins import SECURE_COOKIE
 from infrastructure.http.problems import MEDIA_TYPE
 
 
@@ -186,6 +187,7 @@ def describe(app: FastAPI, version: str) -> dict[str, Any]:
     components["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer"},
         "writeKey": {"type": "http", "scheme": "basic"},
+        "session": {"type": "apiKey", "in": "cookie", "name": SECURE_COOKIE},
     }
     openapi["security"] = [{"key": []}]
     return openapi

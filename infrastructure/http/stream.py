@@ -6,18 +6,19 @@ from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import structlog
 from eventsourcing.persistence import PersistenceError
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from infrastructure.access.keys import Scope
 from infrastructure.event_store.tail import Tail
 from infrastructure.http import metrics, problems, schemas
+from infrastructure.http.access import Caller
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Reader, Shared, State
+from infrastructure.http.state import Shared, State
 from infrastructure.outbound.feed import Page, Wanted, read_types
 from projections.engine.projection import UnreadableLog
 
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 routes = APIRouter(tags=["stream"])
 
 HEARTBEAT_SECONDS = 15.0
-"""How often a stream sends a comment and its position, and checks that its key may still be used."""
+"""How often a stream sends a comment and its position, and checks that its key, or its session, may still be used."""
 
 WRITE_SECONDS = 20.0
 """How long a client may take to read what was sent; after that its connection is closed."""
@@ -34,6 +35,7 @@ WRITE_SECONDS = 20.0
 _CHUNK_BYTES = 32 * 1024
 _RETRY_MILLISECONDS = 2_000
 _AWAY_SECONDS = 1.0
+_LEAST_BETWEEN_MOVES = 1.0
 _THREADS = 2
 """Threads that read pages for all streams; requests have other threads."""
 
@@ -47,28 +49,54 @@ _DESCRIBED: dict[int | str, Any] = {
 }
 
 
+async def _find_follower(request: Request, state: Shared) -> Caller:
+    """Find who follows: by a key in the header Authorization, else by the session of a browser; raises Problem."""
+    if "authorization" not in request.headers:
+        # A page that is open and unwatched keeps no session alive.
+        session = await state.sessions.find(request, is_use=False)
+        if session is not None and session.key is not None and _is_from_page(request):
+            return Caller(session.key)
+    return await state.access.bearer(request, Scope.READ, Scope.MANAGE)
+
+
+def _is_from_page(request: Request) -> bool:
+    # A page of another site could not read the stream, but it could take the places of those who can.
+    return request.headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}
+
+
+Follower = Annotated[Caller, Depends(_find_follower)]
+
+
 @routes.get(
     "/v1/stream",
     summary="Follow decisions",
     response_class=Response,
     responses=schemas.describe_answers(None, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND) | _DESCRIBED,
+    openapi_extra={"security": [{"key": []}, {"session": []}]},
 )
 async def follow(
     request: Request,
     state: Shared,
-    caller: Reader,
+    caller: Follower,
     after: Annotated[str | None, Query(description="A position; from now on if left out.")] = None,
     types: Annotated[
         str | None, Query(description="Types of events, separated by commas; all if left out.")
     ] = None,
     campaign_id: Annotated[str | None, Query(description="Only of this campaign.")] = None,
+    only: Annotated[
+        Literal["positions"] | None,
+        Query(
+            description="`positions`: no decisions, but events `moved`, each with the position of the log."
+        ),
+    ] = None,
     last_event_id: Annotated[
         str | None, Header(description="Used instead of `after` if both are given.")
     ] = None,
 ) -> Response:
     """Send conversions, restatements, withdrawals and revenue as they are decided, in the order of the log.
 
-    The id of an event is its position. To go on where a stream ended, send the id of its last event.
+    The id of an event is its position. To go on where a stream ended, send the id of its last event. With
+    `only=positions`, the stream says at most once a second that the log has moved, by whatever was recorded.
     """
     wanted = Wanted(caller.app_group, read_types((types or "").split(",")), campaign_id)
     if campaign_id is not None:
@@ -78,7 +106,8 @@ async def follow(
     place = "after" if last_event_id is None else "Last-Event-ID"
     asked = after if last_event_id is None else last_event_id
     begin = newest if asked is None else read_position(asked, newest, place)
-    return EventStream(request, state, hub, wanted, begin)
+    kind = EventStream if only is None else PositionStream
+    return kind(request, state, hub, wanted, begin)
 
 
 def read_position(text: str, newest: int, place: str) -> int:
@@ -164,6 +193,11 @@ class _Hub:
             parts[-1] += b"id: %d\ndata: %s\n\n" % (each.position, self.feed.envelope(each))
         return page, [bytes(part) for part in parts if part]
 
+    @property
+    def newest(self) -> int:
+        """The position of the log as it was last seen; 0 before that."""
+        return self._newest
+
     async def wait_beyond(self, position: int, seconds: float) -> None:
         """Wait until the log goes beyond a position, the process is about to end, or the time is over."""
         if self._newest <= position:
@@ -245,14 +279,33 @@ class EventStream(Response):
         yield b": the stream ends here\nretry: %d\n%s" % (_RETRY_MILLISECONDS, _at(self._position))
 
     async def _may_go_on(self) -> bool:
-        """Whether the key may still be used; yes if that cannot be found out now, because it is asked again later."""
+        """Whether the key or the session may still be used; yes if nobody can say now, because it is asked again."""
         try:
-            await self._state.access.bearer(self._request, Scope.READ, Scope.MANAGE)
+            await _find_follower(self._request, self._state)
         except Problem as problem:
             return problem.status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
         except _FAILURES:
             return True
         return True
+
+
+class PositionStream(EventStream):
+    """Says that the log has moved, to pages that then ask again; what was recorded is not said."""
+
+    async def _parts(self) -> AsyncIterator[bytes]:
+        yield b"retry: %d\n%s" % (_RETRY_MILLISECONDS, _at(self._position))
+        beat = time.monotonic() + HEARTBEAT_SECONDS
+        while not self._state.ending.is_set():
+            await self._hub.wait_beyond(self._position, beat - time.monotonic())
+            if self._hub.newest > self._position:
+                self._position = self._hub.newest
+                yield b"event: moved\nid: %d\ndata: %d\n\n" % (self._position, self._position)
+                await _run_until_first(_LEAST_BETWEEN_MOVES, self._state.ending.wait())
+            if time.monotonic() >= beat:
+                if not await self._may_go_on():
+                    break
+                yield b": heartbeat\n\n"
+                beat = time.monotonic() + HEARTBEAT_SECONDS
 
 
 def _at(position: int) -> bytes:

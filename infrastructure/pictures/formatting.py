@@ -1,7 +1,7 @@
 """Numbers and days as the reader's locale writes them."""
 
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from enum import StrEnum
 from functools import lru_cache
 from math import ceil, floor, isfinite, log10
@@ -12,6 +12,8 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 
 _MOST_DECIMALS: Final = 6
+_UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_ENGLISH: Final = Locale("en")
 _MINUS: Final = "\N{MINUS SIGN}"
 _SPACE: Final = "\N{NO-BREAK SPACE}"
 
@@ -102,14 +104,32 @@ def rate_decimals(rate: float | None) -> int:
     return min(max(2, 1 - ceil(log10(rate * 100)) + 1), _MOST_DECIMALS)
 
 
-def day(value: date, locale: str, pattern: str = "medium") -> str:
-    """A day; patterns are Babel's."""
-    return format_date(value, pattern, locale=_known(locale))
+def day(value: date, pattern: str = "d MMM y") -> str:
+    """A day as our English sentences have it; a locale's own words would stand strangely among them."""
+    return format_date(value, pattern, locale=_ENGLISH)
 
 
-def moment(value: datetime, locale: str, pattern: str = "medium") -> str:
-    """An instant in its own time zone."""
-    return format_datetime(value, pattern, locale=_known(locale))
+def moment(value: datetime, zone: tzinfo) -> str:
+    """An instant as a calendar and a clock of the zone show it."""
+    return format_datetime(value, "d MMM y, HH:mm", tzinfo=zone, locale=_ENGLISH)
+
+
+def clock(value: datetime) -> str:
+    """The hour and minute of an instant, in its own zone."""
+    return f"{value:%H:%M}"
+
+
+def duration(hours: float) -> str:
+    """A duration in the largest unit that it is a whole number of; less than a second is rounded."""
+    seconds = round(hours * 3600)
+    fitting = (each for each in _UNITS if seconds and seconds % each[1] == 0)
+    unit, length = next(fitting, _UNITS[-1])
+    return counted(seconds // length, unit, "en")
+
+
+def counted(count: int, noun: str, locale: str) -> str:
+    """A number of things: 1 day, 2 days."""
+    return f"{whole(count, locale)} {noun}{'' if count == 1 else 's'}"
 
 
 @lru_cache(maxsize=64)
@@ -118,7 +138,7 @@ def _known(locale: str) -> Locale:
     try:
         return Locale.parse(locale.replace("-", "_"))
     except (ValueError, UnknownLocaleError):
-        return Locale("en")
+        return _ENGLISH
 
 
 def _pattern(decimals: int) -> str:

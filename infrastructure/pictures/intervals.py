@@ -78,7 +78,7 @@ def intervals(
         axes.draw(axis, label, 20, bottom),
         *(_row(chart, each, place) for place, each in enumerate(rows)),
     ]
-    described = [f"{isolate(each.name)}{_standing(each)}: {write(chart, each)}." for each in rows]
+    described = [f"{isolate(each.name)}{_standing(each)}: {_write(chart, each)}." for each in rows]
     low, high = (label(each, axis.step) for each in (axis.ticks[0], axis.ticks[-1]))
     description = " ".join([*described, f"The axis goes from {low} to {high}."])
     return Picture("intervals", title, description, bottom + axes.HEIGHT, join(*drawn))
@@ -91,7 +91,7 @@ def _limit(unit: Unit, farthest: float | None) -> float:
 
 
 def _lay_out(chart: _Chart, rows: Sequence[Estimate]) -> _Chart:
-    widest = max((measure(write(chart, each), _LETTERS) for each in rows), default=0.0)
+    widest = max((measure(_write(chart, each), _LETTERS) for each in rows), default=0.0)
     return chart if widest + _LEAST_LABEL <= chart.room else chart._replace(line=_LOWER_LINE)
 
 
@@ -121,7 +121,7 @@ def _decimals(rows: Sequence[Estimate], unit: Unit) -> int:
     return decimals_for(unit, widths, least=unit.least_decimals)
 
 
-def write(chart: _Chart, row: Estimate) -> str:
+def _write(chart: _Chart, row: Estimate) -> str:
     """An estimate and its interval as text."""
     if row.value is None:
         return NO_FIGURE
@@ -143,7 +143,7 @@ def _standing(row: Estimate) -> str:
 
 
 def _row(chart: _Chart, row: Estimate, place: int) -> Drawn:
-    written = write(chart, row)
+    written = _write(chart, row)
     mark = " \N{BLACK STAR} winner" * row.is_winner + " (control)" * row.is_control
     is_beside = chart.line == _LINE
     room = chart.room - measure(mark, _LETTERS) - is_beside * (measure(written, _LETTERS) + _LETTERS)

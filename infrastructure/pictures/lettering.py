@@ -10,12 +10,13 @@ from infrastructure.pictures.svg import Drawn, element
 _ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
 _UNREADABLE: Final = "\N{REPLACEMENT CHARACTER}"
 _JOINER: Final = "\N{ZERO WIDTH JOINER}"
+_SKINS: Final = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 _EMBEDDINGS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Signs that change the direction of whatever follows them; in a name they could turn our own words round."""
 
 # Widths of letters in parts of the font's size, rather too wide than too narrow: fonts differ from reader to reader.
 _NARROW, _SMALL, _CAPITAL, _BROAD, _FULL = 0.34, 0.58, 0.72, 0.95, 1.05
-_NARROW_LETTERS: Final = frozenset("iljtfrI.,:;'|!()[] ")
+_NARROW_LETTERS: Final = frozenset("iljtfrI.,:;'|!()[] \N{NO-BREAK SPACE}")
 _BROAD_LETTERS: Final = frozenset("mwMW@%&\N{EM DASH}\N{HORIZONTAL ELLIPSIS}")
 
 
@@ -66,14 +67,16 @@ def cut(text: str, room: float, size: float) -> str:
         if left < 0:
             break
         kept += 1
-    while kept > 1 and _continues(text, kept):
+    while kept and _continues(text, kept):
         kept -= 1
     return text[:kept].rstrip() + _ELLIPSIS
 
 
 def _continues(text: str, place: int) -> bool:
     """Whether a letter is drawn as one with the letter before it."""
-    return text[place - 1] == _JOINER or text[place] == _JOINER or category(text[place]) in {"Mn", "Me"}
+    letter = text[place]
+    is_part = category(letter) in {"Mn", "Me", "Mc"} or letter in _SKINS
+    return is_part or _JOINER in (letter, text[place - 1])
 
 
 def named(text: str, room: float, size: float) -> Drawn:

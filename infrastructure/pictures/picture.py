@@ -1,15 +1,16 @@
 """A picture: what is drawn, and what it says to those who do not see it; written for a page or as a file."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Final, NamedTuple
 
 from markupsafe import Markup
 
 from infrastructure.pictures.lettering import clean, wrap
-from infrastructure.pictures.svg import Drawn, element, join, text
+from infrastructure.pictures.svg import Drawn, element, join, number, text
 
 WIDE: Final = 760
 """The width of a file."""
@@ -60,17 +61,9 @@ class Picture:
     def standalone(self, width: int = WIDE) -> str:
         """A file with its own colours, for light and dark; nothing in it is loaded from anywhere."""
         room = width - 2 * _MARGIN
-        heading = lines(self.title, room, _TITLE, "p-heading")
-        height = self.height + heading.height + 2 * _MARGIN
-        inside = element(
-            "svg",
-            heading.drawn,
-            self.placed(heading.height),
-            x=_MARGIN,
-            y=_MARGIN,
-            width=room,
-            overflow="visible",
-        )
+        body = stack([lines(self.title, room, _TITLE, "p-heading"), self.block])
+        height = number(body.height + 2 * _MARGIN)
+        inside = element("svg", body.drawn, x=_MARGIN, y=_MARGIN, width=room, overflow="visible")
         drawn = element(
             "svg",
             *self._words("picture"),
@@ -83,13 +76,14 @@ class Picture:
             aria_labelledby="picture-title picture-desc",
             width=width,
             height=height,
-            view_box=f"0 0 {width} {height:g}",
+            view_box=f"0 0 {width} {height}",
         )
         return f"{drawn}\n"
 
-    def placed(self, y: float) -> Drawn:
-        """The drawing as a part of another, from this height on."""
-        return element("svg", self.drawn, y=y, width="100%", height=self.height, overflow="visible")
+    @property
+    def block(self) -> "Block":
+        """The drawing as a part of another."""
+        return Block(self.height, self.drawn)
 
     def _words(self, name: str) -> tuple[Drawn, Drawn]:
         return (
@@ -98,19 +92,28 @@ class Picture:
         )
 
 
-@dataclass(frozen=True)
-class Lines:
-    """Lines of text below each other."""
+class Block(NamedTuple):
+    """A part of a picture, as wide as the picture."""
 
     height: float
     drawn: Drawn
 
 
-def lines(words: str, room: float, size: float, kind: str) -> Lines:
+def stack(blocks: Iterable[Block], *, gap: float = 0) -> Block:
+    """Blocks below each other."""
+    drawn, y = [], 0.0
+    for place, each in enumerate(blocks):
+        y += gap if place else 0
+        drawn.append(element("g", each.drawn, transform=f"translate(0 {number(y)})") if y else each.drawn)
+        y += each.height
+    return Block(y, join(*drawn))
+
+
+def lines(words: str, room: float, size: float, kind: str) -> Block:
     """A sentence in as many lines as it needs."""
     wrapped, step = wrap(words, room, size), round(size * 1.4)
     drawn = (text(line, "0", size + step * place, kind) for place, line in enumerate(wrapped))
-    return Lines(step * len(wrapped) + (8 if wrapped else 0), join(*drawn))
+    return Block(step * len(wrapped) + (8 if wrapped else 0), join(*drawn))
 
 
 @cache

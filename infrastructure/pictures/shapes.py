@@ -5,6 +5,13 @@ from typing import Final
 DOT: Final = "M-5.5 0a5.5 5.5 0 1 1 11 0a5.5 5.5 0 1 1-11 0z"
 STAR: Final = "M0-9 2.4-3.1 8.6-2.8 3.8 1.2 5.3 7.3 0 3.9-5.3 7.3-3.8 1.2-8.6-2.8-2.4-3.1z"
 RIGHTWARDS: Final = "M-8-6 0 0-8 6z"
+CIRCLE: Final = "M-5 0a5 5 0 1 1 10 0a5 5 0 1 1-10 0z"
+SQUARE: Final = "M-4.5-4.5H4.5V4.5H-4.5z"
+DIAMOND: Final = "M0-6.5 6.5 0 0 6.5-6.5 0z"
+UPWARDS: Final = "M0-6 6 5H-6z"
+DOWNWARDS: Final = "M0 6-6-5H6z"
+CROSS: Final = "M-5-3-3-5 0-2 3-5 5-3 2 0 5 3 3 5 0 2-3 5-5 3-2 0z"
+PLUS: Final = "M-2-6H2V-2H6V2H2V6H-2V2H-6V-2H-2z"
 LEFTWARDS: Final = "M8-6 0 0 8 6z"
 
 

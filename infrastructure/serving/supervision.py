@@ -11,11 +11,13 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
+from multiprocessing.resource_tracker import ensure_running
 from types import FrameType
 
 import structlog
@@ -145,10 +147,23 @@ class _Supervision:
 def _child(name: str, target: Callable[..., None], *arguments: object) -> _Child:
     def start() -> SpawnProcess:
         process = _SPAWN.Process(target=target, args=arguments, name=name)
-        process.start()
+        with _holding_ctrl_c():
+            process.start()
         return process
 
     return _Child(name, start, start())
+
+
+@contextmanager
+def _holding_ctrl_c() -> Iterator[None]:
+    """Hold Ctrl-C back: a process that starts meanwhile never gets it, and this one gets it afterwards."""
+    # When multiprocessing starts its tracker, it lets Ctrl-C through again, so the tracker has to run before.
+    ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _prepare(parent: int) -> None:

@@ -28,8 +28,8 @@ async def try_part(part: Awaitable[T]) -> T | Failed:
     except Problem as problem:
         return Failed(problem.code, problem.detail)
     except problems.FAILURES as error:
-        problem = problems.from_failure(error)
-        return Failed(problem.code, problem.detail)
+        failure = problems.from_failure(error)
+        return Failed(failure.code, failure.detail)
 
 
 async def name_near(state: State, viewer: Viewer, campaign_id: str, error: UnknownCampaign) -> Problem:

@@ -4,8 +4,8 @@ import gzip
 import hashlib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from http import HTTPStatus
+from importlib.resources import files
 
 from fastapi import APIRouter, Request, Response
 

@@ -1,5 +1,6 @@
 """The list of campaigns: the first page that people see."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import Request, Response
@@ -14,16 +15,32 @@ from application.queries.headlines import (
     Wanted,
     read_headlines,
 )
-from application.queries.reads import BadQuestion
+from application.queries.reads import BadQuestion, Reads
 from infrastructure.http.state import Shared, State, ask
 from infrastructure.web.links import with_query
-from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
 from infrastructure.web.rendering import make_formats, render
+from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
 from infrastructure.web.sessions import Viewer, Visitor
 
 routes = new_routes()
 
 _MOST = 10_000
+_HEADS = (
+    "campaign_id",
+    "name",
+    "kind",
+    "channel",
+    "status",
+    "receipts",
+    "unique_recipients",
+    "primary_conversions",
+    "primary_rate",
+    "caused",
+    "caused_low",
+    "caused_high",
+    "currency",
+    "revenue",
+)
 _COLUMNS = [
     ("name", "Campaign", ""),
     ("status", "Status", ""),
@@ -45,7 +62,7 @@ async def list_campaigns(request: Request, state: Shared, viewer: Visitor) -> Re
     page = 1 if kind is not Kind.HTML else _read_page(request)
     limit = PAGE if kind is Kind.HTML else _MOST
 
-    def question(reads: Any) -> HeadlinePage:
+    def question(reads: Reads) -> HeadlinePage:
         return read_headlines(reads, viewer.app_group, wanted, limit, (page - 1) * limit)
 
     found = await ask(state, question)
@@ -84,15 +101,12 @@ def _show(
     )
 
 
-def _rows(found: HeadlinePage) -> Any:
+def _rows(found: HeadlinePage) -> Iterator[list[Any]]:
     """A head, then a row for each campaign and currency of its revenue."""
-    yield (
-        "campaign_id name kind channel status receipts unique_recipients primary_conversions primary_rate "
-        "caused caused_low caused_high currency revenue"
-    ).split()
+    yield list(_HEADS)
     for each in found.rows:
         for currency, amount in (each.report.totals.as_json()["revenue"] or {"": ""}).items():
-            yield (*_cells(each), currency, amount)
+            yield [*_cells(each), currency, amount]
 
 
 def _cells(each: Headline) -> list[Any]:

@@ -44,7 +44,7 @@ def is_from_here(request: Request) -> bool | None:
     """Whether one of our own pages sent a request, by what the browser says of it; None if it says nothing."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
-        return site.strip().lower() == "same-origin"
+        return site == "same-origin"
     # Older browsers do not say it; they name the origin of the page that sends a request.
     sender = request.headers.get("origin")
     if sender is None:

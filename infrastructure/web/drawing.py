@@ -1,17 +1,25 @@
 """The pictures of a page, out of the figures that it prints beside them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 from infrastructure.pictures.bars import Step, Weight, funnel, rate_bar, small_bar, weights_bar
 from infrastructure.pictures.formatting import POINTS
+from infrastructure.pictures.histogram import histogram
 from infrastructure.pictures.intervals import Estimate, intervals
 from infrastructure.pictures.picture import Picture
+from infrastructure.pictures.series import Figure, Mark, series
 from infrastructure.pictures.svg import Drawn
-from infrastructure.web.formats import Formats
+from infrastructure.web.event_tables import EventTable
+from infrastructure.web.formats import Formats, read_instant
 from infrastructure.words.conversion_events import name_conversion_event
+from projections.series.reading import Series
+
+WINNER_DECLARED = "campaign.winner_declared"
+WEIGHTS_CHANGED = frozenset({"campaign.weights_set", "campaign.weights_adjusted"})
+"""Topics of a campaign's events that a curve by day marks."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +27,7 @@ class Draw:
     """Draws for one page; each picture has a name of its own, to which its title and description belong."""
 
     formats: Formats
-    _numbers: Any = field(default_factory=lambda: count(1))
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
     def _locale(self) -> str:
@@ -32,24 +40,23 @@ class Draw:
         """A rate as a bar in a list; the figure is printed beside it."""
         return small_bar(rate, highest, locale=self._locale).decorative()
 
-    def rate(self, row: Mapping[str, Any], highest: float) -> Drawn:
+    def rate(self, counted: Mapping[str, Any], highest: float) -> Drawn:
         """The rate of a variant with its interval; the ends are printed beside it."""
-        counted = row["counted"]
         return rate_bar(
             counted["rate"], tuple(counted["interval"]), highest, locale=self._locale
         ).decorative()
 
-    def comparison(self, table: Any, results: Mapping[str, Any]) -> Drawn:
+    def comparison(self, table: EventTable, results: Mapping[str, Any]) -> Drawn:
         """The differences of variants from what they are compared with, on one axis with zero."""
         rows = [
             Estimate(
-                row["variant"]["variant_id"],
-                row["compared"]["difference"],
-                None if (ends := row["compared"]["difference_interval"]) is None else tuple(ends),
-                is_winner=row["is_winner"],
+                row.variant["variant_id"],
+                row.compared["difference"],
+                None if (ends := row.compared["difference_interval"]) is None else tuple(ends),
+                is_winner=row.is_winner,
             )
             for row in table.rows
-            if row["compared"]
+            if row.compared
         ]
         title = f"Conversion rate against {results['against']}, in percentage points, with 95 % intervals"
         return self._place(intervals(title, rows, unit=POINTS, locale=self._locale))
@@ -69,8 +76,36 @@ class Draw:
         weights = [Weight(each["id"], each["weight"], each["control"]) for each in variants]
         return self._place(weights_bar(weights, locale=self._locale))
 
-    def series(self, series: Any, changes: Any) -> Drawn:
-        return ""
+    def series(self, found: Series, report: Mapping[str, Any], changes: Sequence[Mapping[str, Any]]) -> Drawn:
+        """The days of a campaign: receipts, and conversions on each conversion event; control is left out."""
+        totals = [each.totals for each in found.days]
+        figures = [Figure("Receipts", [each.receipts for each in totals])]
+        figures += [
+            Figure(
+                f"{event['letter']}: {name_conversion_event(event)}",
+                [each.conversions[event["index"]] for each in totals],
+            )
+            for event in report["conversion_events"]
+        ]
+        marks = [self._mark(each) for each in changes]
+        first = found.days[0].date
+        return self._place(
+            series(first, figures, clock=found.clock, zone=found.time_zone, marks=marks, locale=self._locale)
+        )
 
-    def delays(self, event: Any, delays: Any) -> Drawn:
-        return ""
+    def _mark(self, change: Mapping[str, Any]) -> Mark:
+        """A change of a campaign on its day in the reader's zone."""
+        on = read_instant(change["recorded_at"]).astimezone(self.formats.zone).date()
+        event = change["event"]
+        if change["topic"] == WINNER_DECLARED:
+            return Mark(on, f"{event['variant_id']} declared the winner", is_winner=True)
+        shares = ", ".join(f"{each} {weight}" for each, weight in event["weights"].items())
+        return Mark(on, f"weights {shares}")
+
+    def delays(self, event: Mapping[str, Any], delays: Mapping[int, int]) -> Drawn:
+        """How many hours conversions came after the receipts that they are credited to."""
+        hours = event["deadline_seconds"] / 3_600
+        drawn = histogram(
+            [(float(each), count) for each, count in delays.items()], hours, locale=self._locale
+        )
+        return self._place(drawn)

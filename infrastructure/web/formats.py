@@ -14,6 +14,7 @@ from babel.numbers import format_currency, format_decimal, format_percent
 from markupsafe import Markup
 
 from domain.instants import from_microseconds
+from infrastructure.words.quantities import name_zone
 
 NO_FIGURE = "\N{EN DASH}"
 
@@ -90,8 +91,9 @@ class Formats:
     def instant(self, value: str | datetime | int) -> Markup:
         """An instant in the reader's zone; the element names the instant in UTC."""
         at = read_instant(value)
-        text = format_datetime(at.astimezone(self.zone), "d MMM y, HH:mm:ss zzz", locale=self.locale)
-        return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(  # noqa: S704 - its parts are escaped
+        local = at.astimezone(self.zone)
+        text = f"{format_datetime(local, 'd MMM y, HH:mm:ss', locale=self.locale)} {name_zone(local)}"
+        return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
             at.astimezone(UTC).isoformat(), at.astimezone(UTC).replace(tzinfo=None).isoformat(" "), text
         )
 

@@ -1,4 +1,4 @@
-"""The addresses of pages. An id may hold anything: in a path each of its characters but letters and digits is encoded."""
+"""The addresses of pages. An id may hold anything: all of it but letters and digits is encoded in a path."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

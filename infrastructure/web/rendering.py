@@ -18,7 +18,7 @@ from infrastructure.web.formats import NO_FIGURE, Formats, choose_locale
 from infrastructure.web.headers import page_headers
 from infrastructure.web.sessions import Viewer
 from infrastructure.words.conversion_events import state_rule
-from infrastructure.words.quantities import deadline
+from infrastructure.words.quantities import Writing, deadline, format_instants_in
 
 _PACKED_FROM_BYTES = 1_000
 
@@ -52,6 +52,11 @@ def make_formats(request: Request, time_zone: str = "UTC") -> Formats:
     """How the reader of a request sees figures; `?zone=utc` prints times in UTC."""
     zone = "UTC" if request.query_params.get("zone") == "utc" else time_zone
     return Formats(choose_locale(request.headers.get("accept-language", "")), ZoneInfo(zone))
+
+
+def writing_of(formats: Formats) -> Writing:
+    """How sentences are written for a page: instants in the reader's zone."""
+    return Writing(instant=format_instants_in(formats.zone))
 
 
 def render(

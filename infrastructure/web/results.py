@@ -2,18 +2,19 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from decimal import Decimal
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import Request, Response
 
-from application.queries.campaigns import read_history
-from application.queries.lists import Cut, read_conversions
+from application.queries.campaigns import CampaignHistory, read_history
+from application.queries.lists import Cut, Page, read_conversions
 from application.queries.overlap import read_overlap
 from application.queries.reads import AskedCampaign, BadQuestion, Days
-from application.queries.report import read_report, read_report_of_days
+from application.queries.receipts import read_first_and_last_receipt
+from application.queries.report import CurrentReport, ReportOfDays, read_report, read_report_of_days
 from application.queries.results import ExperimentResults, read_results
 from application.queries.rows import report_rows
 from application.queries.series import read_series
@@ -21,31 +22,36 @@ from domain.campaigns.evidence import DecidingTest
 from domain.instants import printed
 from infrastructure.http.reports import read_day
 from infrastructure.http.state import Shared
-from infrastructure.web.asking import Failed, Questions, open_campaign, try_part
+from infrastructure.web.asking import Questions, open_campaign, try_part
+from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
+from infrastructure.web.event_tables import make_event_tables, revenue_per_recipient
+from infrastructure.web.failed import Failed
+from infrastructure.web.rendering import make_formats, render, writing_of
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
-from infrastructure.web.rendering import make_formats, render
 from infrastructure.web.sessions import Visitor
 from infrastructure.words.results import summarise
+from projections.overlap.reading import Overlap
+from projections.series.reading import Series
 
 routes = new_routes()
 
+AnyReport = CurrentReport | ReportOfDays
+
 _NEWEST = 10
 _MOST_DAYS = 3_660
-_MARKED = {"campaign.weights_set", "campaign.weights_adjusted", "campaign.winner_declared"}
-"""Changes of a campaign that a curve by day marks."""
-
+_MOST_CHANGES = 1_000
+_CLOCKS = {"conversion": "the day of the conversion", "receipt": "the day of the receipt"}
 _TESTS = {
     DecidingTest.ANYTIME: "valid on any day",
     DecidingTest.SEQUENTIAL: "valid on any day, sequential",
     DecidingTest.FIXED: "one look, on a fixed day",
 }
-_KEPT = ("at", "from", "to", "clock", "test", "zone")
+KEPT = ("at", "from", "to", "clock", "test", "zone")
 """The parameters that the links of a campaign's pages keep."""
-_CLOCKS = {"conversion": "the day of the conversion", "receipt": "the day of the receipt"}
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """What the address of a results page asks for."""
 
     test: DecidingTest
@@ -57,202 +63,142 @@ class _Asked:
         """Whether the figures are of the receipts of some days alone."""
         return self.days.first is not None or self.days.last is not None
 
+    def read_report(self, campaign: AskedCampaign) -> AnyReport:
+        """The report that is asked for."""
+        return read_report_of_days(campaign, self.days) if self.is_of_days else read_report(campaign)
 
-def _read_asked(request: Request) -> _Asked:
-    given = request.query_params
+
+def read_asked(given: Mapping[str, str]) -> Asked:
+    """Read the parameters of a results page; raises BadQuestion and Problem."""
     clock = given.get("clock") or "conversion"
     if clock not in _CLOCKS:
         raise BadQuestion(f"{clock!r} is no clock: conversion or receipt", code="bad_clock", place="clock")
     try:
-        test = DecidingTest(given.get("test") or "anytime")
+        test = DecidingTest(given.get("test") or DecidingTest.ANYTIME)
     except ValueError:
-        tests = ", ".join(DecidingTest)
-        raise BadQuestion(f"the test is one of {tests}", code="bad_test", place="test") from None
+        raise BadQuestion(
+            f"the test is one of {', '.join(DecidingTest)}", code="bad_test", place="test"
+        ) from None
     first, last = (read_day(name, given.get(name) or None) for name in ("from", "to"))
-    return _Asked(test, clock, Days(first, last))
+    return Asked(test, clock, Days(first, last))
+
+
+def read_kept(request: Request) -> dict[str, str]:
+    """The parameters that links of the campaign's pages keep."""
+    return {name: value for name, value in request.query_params.items() if name in KEPT and value}
 
 
 @routes.get("/campaigns/{step}")
 async def show_results(request: Request, state: Shared, viewer: Visitor, step: str) -> Response:
     """Show the results of a campaign."""
-    kind = read_kind(request)
-    questions, asked = (
-        open_campaign(request, state, viewer, step.removesuffix(kind.value)),
-        _read_asked(request),
-    )
+    kind, asked = read_kind(request), read_asked(request.query_params)
+    questions = open_campaign(request, state, viewer, step.removesuffix(kind.value))
     if kind is Kind.CSV:
-        report = await questions.ask(_reporting(asked))
+        report = await questions.ask(asked.read_report)
         return respond_csv(questions.campaign_id, report.report.position, report_rows(report.report))
     report, found = await asyncio.gather(
-        questions.ask(_reporting(asked)),
+        questions.ask(asked.read_report),
         try_part(questions.ask(lambda campaign: read_results(campaign, asked.test))),
     )
     if kind is Kind.JSON:
-        failed = isinstance(found, Failed)
-        return respond_json(request, report.as_json() | {"results": None if failed else found.as_json()})
-    parts = await asyncio.gather(
-        try_part(
-            questions.ask(
-                lambda campaign: read_series(campaign, asked.clock, asked.days, most_days=_MOST_DAYS)
-            )
-        ),
-        try_part(questions.ask(read_overlap)),
-        try_part(questions.ask(lambda campaign: read_conversions(campaign, Cut(_NEWEST)))),
-        try_part(questions.ask(lambda campaign: read_history(campaign, 1_000))),
+        results = None if isinstance(found, Failed) else found.as_json()
+        return respond_json(request, report.as_json() | {"results": results})
+    return _show(request, questions, asked, report, found, await _read_parts(questions, asked))
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The lower parts of the page, each of which may fail alone."""
+
+    series: Series | Failed
+    overlap: Overlap | Failed
+    newest: Page | Failed
+    history: CampaignHistory | Failed
+    received: tuple[datetime, datetime] | Failed | None
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:
+        """The changes that the curve by day marks."""
+        if isinstance(self.history, Failed):
+            return []
+        marked = WEIGHTS_CHANGED | {WINNER_DECLARED}
+        return [each for each in self.history.as_json()["events"] if each["topic"] in marked]
+
+
+async def _read_parts(questions: Questions, asked: Asked) -> _Parts:
+    def read_days(campaign: AskedCampaign) -> Series:
+        return read_series(campaign, asked.clock, asked.days, most_days=_MOST_DAYS)
+
+    return _Parts(
+        *await asyncio.gather(
+            try_part(questions.ask(read_days)),
+            try_part(questions.ask(read_overlap)),
+            try_part(questions.ask(lambda campaign: read_conversions(campaign, Cut(_NEWEST)))),
+            try_part(questions.ask(lambda campaign: read_history(campaign, _MOST_CHANGES))),
+            try_part(questions.ask(read_first_and_last_receipt)),
+        )
     )
-    return _show(request, questions, asked, report, found, *parts)
-
-
-def _reporting(asked: _Asked) -> Any:
-    return (lambda campaign: read_report_of_days(campaign, asked.days)) if asked.is_of_days else read_report
 
 
 def _show(
     request: Request,
     questions: Questions,
-    asked: _Asked,
-    report: Any,
+    asked: Asked,
+    report: AnyReport,
     found: ExperimentResults | Failed,
-    series: Any,
-    overlap: Any,
-    newest: Any,
-    history: Any,
+    parts: _Parts,
 ) -> Response:
-    state, viewer = questions.state, questions.viewer
-    group = state.ledger.existing_app_group(viewer.app_group)
-    shown, results = report.as_json(), None if isinstance(found, Failed) else found.as_json()
+    state, shown = questions.state, report.as_json()
+    formats = make_formats(request, state.ledger.existing_app_group(questions.viewer.app_group).time_zone)
+    results = None if isinstance(found, Failed) else found.as_json()
     return render(
         request,
         "results.html",
-        viewer=viewer,
-        formats=make_formats(request, group.time_zone),
+        viewer=questions.viewer,
+        formats=formats,
         section="campaigns",
         tab="results",
-        campaign_id=questions.campaign_id,
         channel=report.report.channel,
         questions=questions,
+        kept=read_kept(request),
         asked=asked,
         clocks=_CLOCKS,
         tests=_TESTS,
-        kept={name: value for name, value in request.query_params.items() if name in _KEPT and value},
-        frozen_at=f"{shown['position']},{printed(state.now())}",
-        frozen=None,
-        received=None,
-        first_window_end=None,
-        activity=None,
-        totals_per_recipient=_per_recipient(shown["totals"]),
         report=shown,
         results=results,
         failed=found if isinstance(found, Failed) else None,
-        summary=summarise(results, shown),
-        caused=None if isinstance(found, Failed) or not shown["conversion_events"] else found.caused(0),
-        tables=[_EventTable.of(event, shown, results) for event in shown["conversion_events"]],
-        delays=_delays(found),
-        series=series if isinstance(series, Failed) else _Series.of(series),
-        overlap=overlap if isinstance(overlap, Failed) else overlap.as_json(),
-        newest=newest if isinstance(newest, Failed) else newest.as_json(),
-        changes=_changes(history),
+        summary=summarise(results, shown, writing=writing_of(formats)),
+        caused=results["conversion_events"][0]["caused"]
+        if results and results["conversion_events"]
+        else None,
+        tables=make_event_tables(shown, results),
+        totals_per_recipient=revenue_per_recipient(shown["totals"]),
+        delays=[] if isinstance(found, Failed) else _count_delays(found),
+        parts=parts,
+        frozen_at=f"{shown['position']},{printed(state.now())}",
+        frozen=None,
+        received=None if isinstance(parts.received, Failed) else parts.received,
+        first_window_end=_find_first_end(parts.received, shown),
+        activity=None,
+        receipt_command="",
     )
 
 
-@dataclass(frozen=True)
-class _EventTable:
-    """The table of a conversion event: a row for each variant, control first, and the campaign's totals."""
-
-    event: dict[str, Any]
-    rows: list[dict[str, Any]]
-    totals: dict[str, Any]
-    mature: dict[str, Any] | None
-    highest: float
-    has_comparisons: bool
-
-    @classmethod
-    def of(
-        cls, event: dict[str, Any], report: dict[str, Any], results: dict[str, Any] | None
-    ) -> "_EventTable":
-        """Out of the report and the results, which name variants in the same order."""
-        index = event["index"]
-        counted = {} if results is None else _by_variant(results["conversion_events"][index]["variants"])
-        compared = {} if results is None else _by_variant(results["conversion_events"][index]["comparisons"])
-        mature, winner = report.get("mature"), results and results["winner"]["variant_id"]
-        overs = (
-            {}
-            if mature is None
-            else {each["variant_id"]: each["conversion_events"][index] for each in mature["variants"]}
-        )
-        rows = [
-            {
-                "variant": each,
-                "recipients": each["unique_recipients"],
-                "converted": each["conversions"][index],
-                "rate": each["conversion_rates"][index],
-                "counted": counted.get(each["variant_id"]),
-                "compared": compared.get(each["variant_id"]),
-                "mature": overs.get(each["variant_id"]),
-                "is_winner": each["variant_id"] == winner and index == 0,
-                "per_recipient": _per_recipient(each),
-            }
-            for each in sorted(report["variants"], key=lambda each: not each["control"])
-        ]
-        ends = [each["interval"][1] for each in counted.values() if each["interval"]]
-        rates = [each["rate"] for each in rows if each["rate"] is not None]
-        totals = report["totals"]
-        return cls(
-            event,
-            rows,
-            {
-                "recipients": totals["unique_recipients"],
-                "converted": totals["conversions"][index],
-                "rate": totals["conversion_rates"][index],
-            },
-            None if mature is None else mature["totals"][index],
-            max([*ends, *rates], default=0.0),
-            bool(compared),
-        )
+def _find_first_end(
+    received: tuple[datetime, datetime] | Failed | None, report: Mapping[str, Any]
+) -> datetime | None:
+    """When the first window of all ends; None while nobody has received the campaign."""
+    deadlines = [each["deadline_seconds"] for each in report["conversion_events"]]
+    if received is None or isinstance(received, Failed) or not deadlines:
+        return None
+    return received[0] + timedelta(seconds=min(deadlines))
 
 
-def _by_variant(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {each["variant_id"]: each for each in rows}
-
-
-def _per_recipient(figures: dict[str, Any]) -> dict[str, str]:
-    """Revenue a recipient, by currency, to the currency's decimals."""
-    people = figures["unique_recipients"]
-    return {
-        currency: str((Decimal(amount) / people).quantize(Decimal("0.0001")))
-        for currency, amount in figures["revenue"].items()
-        if people
-    }
-
-
-def _delays(found: ExperimentResults | Failed) -> list[dict[int, int]]:
-    """By conversion event how many conversions came after so many hours; control is left out."""
-    if isinstance(found, Failed):
-        return []
-    counted = found.snapshot.counted
+def _count_delays(found: ExperimentResults) -> list[dict[int, int]]:
+    """By conversion event how many conversions came after so many full hours; control is left out."""
     by_event: list[Counter[int]] = [Counter() for _ in found.results.conversion_events]
-    for variant in counted.variants:
+    for variant in found.snapshot.counted.variants:
         if not variant.control:
             for hours, delays in zip(by_event, variant.delays, strict=True):
                 hours.update({each.hours: each.conversions for each in delays})
     return [dict(sorted(each.items())) for each in by_event]
-
-
-def _changes(history: Any) -> list[dict[str, Any]]:
-    """The changes that a curve may show: weights and the winner."""
-    if isinstance(history, Failed):
-        return []
-    return [each for each in history.as_json()["events"] if each["topic"] in _MARKED]
-
-
-@dataclass(frozen=True)
-class _Series:
-    """The days of a campaign; those without a figure are drawn, and left out of the table."""
-
-    time_zone: str
-    days: list[Any]
-
-    @classmethod
-    def of(cls, found: Any) -> "_Series":
-        """Out of the series."""
-        return cls(found.time_zone, found.days)

@@ -34,9 +34,9 @@ class Viewer:
         return self.session.key
 
     @property
-    def app_group(self) -> str | None:
-        """The app group of the key: everything that the viewer may see is of it."""
-        return None if self.key is None else self.key.app_group
+    def app_group(self) -> str:
+        """The app group of the key: everything that the viewer may see is of it. Empty before there is one."""
+        return "" if self.key is None else self.key.app_group
 
     @property
     def may_read(self) -> bool:

@@ -56,12 +56,12 @@ def format_instants_in(zone: tzinfo) -> Callable[[datetime | str], str]:
     def format_local(instant: datetime | str) -> str:
         read = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
         local = read.astimezone(zone)
-        return f"{local.replace(tzinfo=None).isoformat(sep=' ')} {_name_zone(local)}"
+        return f"{local.replace(tzinfo=None).isoformat(sep=' ')} {name_zone(local)}"
 
     return format_instant if zone is UTC else format_local
 
 
-def _name_zone(local: datetime) -> str:
+def name_zone(local: datetime) -> str:
     """The short name of the zone, or its distance from UTC where the short name is a mere number."""
     name = local.tzname() or ""
     return name if name.isalpha() else f"UTC{local.isoformat()[-6:]}"
@@ -81,6 +81,12 @@ TERMINAL: Final = Writing()
 def counted(number: int, noun: str) -> str:
     """A number of things: "1 amount", "2 amounts"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def roughly(number: int, noun: str) -> str:
+    """A number of things of which nobody knows more than the first two digits: "about 1,400 recipients"."""
+    digits = max(0, len(str(abs(number))) - 2)
+    return counted(number, noun) if number == 1 else f"about {counted(round(number, -digits), noun)}"
 
 
 def percent(rate: float | None, decimals: int = 2) -> str:

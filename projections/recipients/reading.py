@@ -6,6 +6,7 @@ Whoever copies all rows of a campaign reads them from a generation in the order 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
 
@@ -30,7 +31,7 @@ from projections.recipients.periods import (
     find_receipts_between,
     load_period,
 )
-from projections.recipients.tables import recipient_revenue, recipients
+from projections.recipients.tables import recipient_receipts, recipient_revenue, recipients
 
 __all__ = [
     "EventMature",
@@ -248,3 +249,16 @@ def _earned_between(
     for journey_id, variant_id, currency, amount in connection.execute(query):
         found[journey_id, variant_id][currency] = amount
     return found
+
+
+def load_first_and_last_receipt(
+    connection: Connection, app_group: str, campaign_id: str
+) -> tuple[datetime, datetime] | None:
+    """When a campaign's first and last receipts happened, those of control too; None without any."""
+    table = current(connection, RECIPIENTS)[recipient_receipts]
+    at, of_campaign = table.c.received_at, table.c.stream_id == stream(app_group, campaign_id)
+    # Two queries, each of which reads one end of the index.
+    first, last = (
+        connection.execute(select(end).where(of_campaign)).scalar() for end in (func.min(at), func.max(at))
+    )
+    return None if first is None or last is None else (first, last)

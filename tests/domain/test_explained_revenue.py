@@ -132,9 +132,16 @@ def test_b4_units_of_two_lines_are_one_number_of_units() -> None:
     """R27: two red and blue teas come back together; a third was never ordered, and is told with its number."""
     two = ordered("o1", march(2), line("tea", "11"), line("tea", "11"))
     assert effects(two, order_refunded("f1", "o1", line("tea", None, 2))) == {"o1": {"f1": "22"}}
-    told = story(BUYS, R1, two, order_refunded("f1", "o1", line("tea", None, 5), line("mug", None, 2)))
+    told = story(BUYS, R1, two, order_refunded("f1", "o1", line("tea", "9", 5), line("mug", None, 2)))
     (found,) = told.refunds_without_effect
-    assert [(each.product_id, each.quantity) for each in found.lines] == [("tea", 3), ("mug", 2)]
+    assert found.lines == (OrderLine("tea", Decimal(9), 3), OrderLine("mug", None, 2))
+
+
+def test_r27_units_without_a_price_are_told_with_their_number() -> None:
+    """R27: those that came back of the line, and were not more than were ordered."""
+    order = ordered("o1", march(2), line("tea", "5"), line("cup", None, 3))
+    told = story(BUYS, R1, order, order_refunded("f1", "o1", line("cup", None, 2)))
+    assert [each.lines for each in told.refunds_without_effect] == [(OrderLine("cup", None, 2),)]
 
 
 def test_r27_all_units_of_an_orders_only_line_give_back_everything() -> None:

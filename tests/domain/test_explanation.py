@@ -1,6 +1,7 @@
 """Why a user converted, or why not (docs/files.md, Reports)."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -35,10 +36,12 @@ Why = tuple[Reason | None, str | None, str | None]
 """The reason, the behaviour's id and the receipt's."""
 
 
-def story(event: Fields | None, *facts: Fields, others: tuple[Fields, ...] = ()) -> Explanation:
+def story(
+    event: Fields | None, *facts: Fields, others: tuple[Fields, ...] = (), **fields: Any
+) -> Explanation:
     """The explanation of "spring", whose facts were recorded a minute apart, in the order given."""
     told: list[RecordedEvent] = []
-    spring = campaign(*([] if event is None else [event]))
+    spring = campaign(*([] if event is None else [event]), **fields)
     given = under(spring, *others)
     for minute in range(len(facts)):
         events = given.given(*facts[: minute + 1]).journey()[1]

@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import httpx
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from domain.instants import microseconds
 from infrastructure.access import keys
@@ -50,6 +51,21 @@ class Api:
         self.clients.append(made)
         return made
 
+    def browser(self, **headers: str) -> httpx.Client:
+        """A browser that is not logged in; it says that its requests come from the service's own pages."""
+        made = httpx.Client(
+            base_url=self.url, headers={"Sec-Fetch-Site": "same-origin"} | headers, timeout=30
+        )
+        self.clients.append(made)
+        return made
+
+    def logged_in(self, *scopes: Scope, app_group: str = GROUP) -> httpx.Client:
+        """A browser that is logged in with a key of its own, of all scopes where none is named."""
+        made = self.browser()
+        given = made.post("/login", data={"key": self.key(*(scopes or Scope), app_group=app_group)})
+        assert given.status_code == HTTPStatus.SEE_OTHER, given.text
+        return made
+
 
 @contextmanager
 def serving(
@@ -57,6 +73,7 @@ def serving(
     campaigns: Sequence[dict[str, Any]] = (),
     *,
     projecting: bool = True,
+    more_routes: Sequence[APIRouter] = (),
     **settings: Any,
 ) -> Iterator[Api]:
     """A server over a ledger with these campaigns, whose read models are kept current."""
@@ -64,7 +81,7 @@ def serving(
         http = HttpSettings(**settings)
         server = uvicorn.Server(
             uvicorn.Config(
-                _make_app(service, http),
+                _make_app(service, http, more_routes),
                 http=BoundedProtocol,
                 backlog=http.connections,
                 log_config=None,
@@ -94,10 +111,12 @@ def serving(
                 thread.join()
 
 
-def _make_app(service: Service, settings: HttpSettings) -> FastAPI:
+def _make_app(service: Service, settings: HttpSettings, more_routes: Sequence[APIRouter]) -> FastAPI:
     app = create("", settings, service=service)
     if settings.web.is_on:
         attach(app)
+    for routes in more_routes:
+        app.include_router(routes)
     return app
 
 

@@ -48,23 +48,25 @@ def is_recorded_as(order: Order, purchases: Sequence[Purchase]) -> bool:
     if any(each.at != order.at or each.currency != order.currency for each in purchases):
         return False
     lines = order.lines or (OrderLine(_WHOLE, order.amount),)
-    names = _name_lines([line.product_id for line in lines])
     if order.total not in {None, money.lines_amount(lines)}:
         return False
-    expected = {purchases_prefix(order.id) + name: line for name, line in zip(names, lines, strict=True)}
+    prefix = purchases_prefix(order.id)
+    expected = {prefix + name: line for name, line in _by_name(lines).items()}
     return expected == {each.id: OrderLine(each.product_id, each.price, each.quantity) for each in purchases}
 
 
-def _name_lines(product_ids: Sequence[str]) -> Iterator[str]:
-    """The names of an order's lines in the ids of its purchases: a product's where it comes first, else its place."""
-    taken, seen = set(product_ids), set()
-    for place, product_id in enumerate(product_ids):
-        name = product_id if product_id not in seen else str(place)
-        while product_id in seen and name in taken:
-            name = f"#{name}"
-        taken.add(name)
-        seen.add(product_id)
-        yield name
+def _by_name(lines: Sequence[OrderLine]) -> dict[str, OrderLine]:
+    """An order's lines by their names in its purchases' ids: a product's where it comes first, else its place."""
+    products = {line.product_id for line in lines}
+    named: dict[str, OrderLine] = {}
+    for place, line in enumerate(lines):
+        name = line.product_id
+        if name in named:
+            name = str(place)
+            while name in products:
+                name = f"#{name}"
+        named[name] = line
+    return named
 
 
 def sort_as_ordered(order_id: str, purchases: Iterable[Purchase]) -> list[Purchase]:

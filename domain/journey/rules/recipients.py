@@ -19,7 +19,7 @@ def discount(journey: JourneySoFar, fact: Received) -> None:
     for variant_id in (fact.variant_id, None):
         first = journey.state.standings[fact.campaign_id].first_of(variant_id)
         if first is None or first.id != fact.id:
-            continue
+            return  # What is not the first of its variant is not the campaign's first either.
         now = _first_after(journey, fact, variant_id)
         if now is None:
             journey.record(RecipientWithdrawn(fact.campaign_id, variant_id, first))
@@ -36,11 +36,12 @@ def _count(journey: JourneySoFar, campaign_id: str, variant_id: str | None, rece
 
 
 def _first_after(journey: JourneySoFar, gone: Received, variant_id: str | None) -> Receipt | None:
+    """The first receipt of the variant, or of the campaign, after the one that was first and is gone."""
     control = journey.definitions[gone.campaign_id].control
     for fact in journey.history.between(lanes.receipts(gone.campaign_id), gone.at):
         receipt = as_receipt(fact)
-        if receipt is None or receipt.key < gone.key:
-            continue
-        if receipt.variant_id == variant_id or (variant_id is None and receipt.variant_id != control):
+        if receipt is not None and (
+            receipt.variant_id == variant_id or (variant_id is None and receipt.variant_id != control)
+        ):
             return receipt
     return None

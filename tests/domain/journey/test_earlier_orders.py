@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.errors import ConflictingFact
-from domain.facts import Order, OrderLine, Purchase
+from domain.facts import Order, OrderLine
 from domain.journey.rules import earlier_orders
 from tests.domain.journey_specification import (
     Fields,
@@ -35,22 +35,15 @@ TEA_AND_CUP = (line("tea", "9.99", 2), line("cup", "4.00"))
 O2 = ordered("o2", march(2), *TEA_AND_CUP)
 
 
-def as_purchases(*products: str, order_id: str = "o2") -> list[Fields]:
-    """What an earlier version recorded of an order of these products, at 11.00 each."""
-    facts = [Purchase("", instant(O2), each, Decimal(11), "EUR") for each in products]
-    names = earlier_orders._name_lines(products)
-    return [
-        bought(f"order:{order_id}:{name}", march(2), "11.00", product_id=fact.product_id)
-        for name, fact in zip(names, facts, strict=True)
-    ]
-
-
-OLD = as_purchases("tea", "cup", "tea", "2")
+# What an earlier version recorded of an order of tea, cup, tea and 2: the second tea by its place.
+OLD = [
+    bought(f"order:o2:{name}", march(2), "11.00", product_id=product_id)
+    for name, product_id in (("tea", "tea"), ("cup", "cup"), ("#2", "tea"), ("2", "2"))
+]
 
 
 def test_r13_an_order_recorded_as_purchases_is_known_by_them() -> None:
     """R13: the order again is a duplicate, or a conflict by those, and counts no second time."""
-    assert [fact["id"] for fact in OLD] == ["order:o2:tea", "order:o2:cup", "order:o2:#2", "order:o2:2"]
     lines = [line(each, "11.00") for each in ("tea", "cup", "tea", "2")]
     given = under(SPRING).given(R1, *OLD)
     given.when(ordered("o2", march(2), *lines)).then_known_already()
@@ -70,6 +63,21 @@ def test_r13_what_an_order_left_to_us_is_as_its_purchases_were_recorded() -> Non
         journey.take(replace(again, filled=("at",)))
     with pytest.raises(ConflictingFact):
         journey.take(Order("o2", instant(O2), lines, "EUR", Decimal(3)))
+
+
+def test_r13_the_quantities_of_an_order_recorded_as_purchases_are_compared() -> None:
+    """R13: as its products and prices are."""
+    given = under(SPRING).given(R1, bought("order:o2:tea", march(2), "9.99", product_id="tea", quantity=2))
+    given.when(ordered("o2", march(2), line("tea", "9.99", 2))).then_known_already()
+    given.when(ordered("o2", march(2), line("tea", "9.99"))).then_refused(ConflictingFact)
+
+
+def test_r13_a_line_named_by_its_place_has_no_products_name() -> None:
+    """R13: an earlier version put `#` before a place for as long as a product of the order had that name."""
+    products = {"2": "2", "#2": "#2", "##2": "2"}
+    old = [bought(f"order:o2:{name}", march(2), product_id=each) for name, each in products.items()]
+    again = ordered("o2", march(2), *[line(each, "1.00") for each in products.values()])
+    under(SPRING).given(R1, *old).when(again).then_known_already()
 
 
 def test_r13_an_order_without_products_recorded_as_a_purchase_is_known_by_it() -> None:

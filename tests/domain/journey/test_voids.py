@@ -117,6 +117,18 @@ def test_r17_a_voided_receipt_leaves_its_credit_to_the_one_before() -> None:
     )
 
 
+def test_r17_a_voided_receipt_leaves_what_another_is_credited_with() -> None:
+    """R8, R9, R17: each conversion event by itself, the second though the first is another receipt's."""
+    p1, near, void = (
+        bought("p1", march(1, "10:00:00")),
+        received("r1b", march(1, "12:00:00"), "A"),
+        voided("d1", "r1b"),
+    )
+    under(SPRING).given(R1, p1, near, S2).when(void).then(
+        disregarded(void, near), conversion_restated((S2, near), (S2, R1), 1)
+    )
+
+
 def test_r17_what_only_the_voided_receipt_held_falls_to_the_next() -> None:
     """R7, R17: the conversion to the next behaviour in a window; the revenue to nobody."""
     near, void, p4 = (

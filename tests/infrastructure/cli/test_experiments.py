@@ -233,7 +233,8 @@ def test_the_commands(tmp_path: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     assert "A is the winner" in shown.stdout
     assert "2 users received several variants" in shown.stdout
-    ET.parse(tmp_path / "intervals.svg")  # noqa: S314 - our own
+    drawn = ET.parse(tmp_path / "intervals.svg").getroot()  # noqa: S314 - our own
+    assert "A is the winner" in (drawn.findtext("{http://www.w3.org/2000/svg}desc") or "")
     assert json.loads(run(tmp_path, "results", "sale", "--json").stdout)["against"] == "holdout"
     close = run(tmp_path, "winner", "close")
     assert (close.returncode, "fewer than two variants" in close.stdout) == (1, True)

@@ -1,0 +1,102 @@
+"""The table of each conversion event: the figures of the report beside what follows from them, control first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+_EXACT: Final = Decimal("0.0001")
+
+
+@dataclass(frozen=True)
+class VariantRow:
+    """A variant: the report's figures, and what is counted, compared and mature, where that is known."""
+
+    variant: dict[str, Any]
+    recipients: int
+    converted: int
+    rate: float | None
+    counted: dict[str, Any] | None
+    compared: dict[str, Any] | None
+    mature: dict[str, Any] | None
+    is_winner: bool
+    per_recipient: dict[str, str]
+
+
+@dataclass(frozen=True)
+class EventTable:
+    """A conversion event with its variants and the campaign's totals; bars of rates end at `highest`."""
+
+    event: dict[str, Any]
+    rows: list[VariantRow]
+    totals: dict[str, Any]
+    mature: dict[str, Any] | None
+
+    @property
+    def has_comparisons(self) -> bool:
+        """Whether any variant is compared with another."""
+        return any(each.compared for each in self.rows)
+
+    @property
+    def highest(self) -> float:
+        """Where the bars of rates end."""
+        ends = [
+            each.counted["interval"][1] for each in self.rows if each.counted and each.counted["interval"]
+        ]
+        return max([*ends, *(each.rate for each in self.rows if each.rate is not None)], default=0.0)
+
+
+def make_event_tables(report: Mapping[str, Any], results: Mapping[str, Any] | None) -> list[EventTable]:
+    """The tables of all conversion events, out of the JSON of report and results."""
+    return [_make(event, report, results) for event in report["conversion_events"]]
+
+
+def _make(event: dict[str, Any], report: Mapping[str, Any], results: Mapping[str, Any] | None) -> EventTable:
+    index, mature = event["index"], report.get("mature")
+    found = None if results is None else results["conversion_events"][index]
+    counted = {} if found is None else _by_variant(found["variants"])
+    compared = {} if found is None else _by_variant(found["comparisons"])
+    over = {} if mature is None else _by_variant(mature["variants"])
+    winner = results["winner"]["variant_id"] if results is not None and index == 0 else None
+    rows = [
+        VariantRow(
+            variant=each,
+            recipients=each["unique_recipients"],
+            converted=each["conversions"][index],
+            rate=each["conversion_rates"][index],
+            counted=counted.get(each["variant_id"]),
+            compared=compared.get(each["variant_id"]),
+            mature=over[each["variant_id"]]["conversion_events"][index]
+            if each["variant_id"] in over
+            else None,
+            is_winner=each["variant_id"] == winner,
+            per_recipient=revenue_per_recipient(each),
+        )
+        for each in sorted(report["variants"], key=lambda each: not each["control"])
+    ]
+    totals = report["totals"]
+    return EventTable(
+        event,
+        rows,
+        {
+            "recipients": totals["unique_recipients"],
+            "converted": totals["conversions"][index],
+            "rate": totals["conversion_rates"][index],
+        },
+        None if mature is None else mature["totals"][index],
+    )
+
+
+def revenue_per_recipient(figures: Mapping[str, Any]) -> dict[str, str]:
+    """Revenue a recipient, by currency; none without recipients."""
+    people = figures["unique_recipients"]
+    if not people:
+        return {}
+    return {
+        currency: str((Decimal(amount) / people).quantize(_EXACT))
+        for currency, amount in figures["revenue"].items()
+    }
+
+
+def _by_variant(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {each["variant_id"]: each for each in rows}
