@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from infrastructure.web import about, assets, audit_page, campaigns, history, login, results, series
+from infrastructure.web import about, assets, audit_page, campaigns, compare, history, login, results, series
 from infrastructure.web.csrf import SameOrigin
 from infrastructure.web.refusals import handle_refusals
 
@@ -13,5 +13,5 @@ def attach(app: FastAPI) -> None:
     # As the innermost of all, so that what it refuses is counted and logged like any other answer.
     app.user_middleware.append(Middleware(SameOrigin))
     handle_refusals(app)
-    for room in (assets, login, campaigns, results, history, series, about, audit_page):
+    for room in (assets, login, campaigns, results, history, series, about, audit_page, compare):
         app.include_router(room.routes)
