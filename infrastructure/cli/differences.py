@@ -1,15 +1,11 @@
 """`conversions report --diff` for people: which figures changed between two instants, and the changes behind them."""
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from application.queries.differences import FigureChange, ReportDifference, Value
-from domain import money
-from domain.campaigns.conversion_events import LETTERS
+from application.queries.differences import FigureChange, ReportDifference
 from infrastructure.cli.console import columns, new_table, out, say, shown
 from infrastructure.words import changes as words
-from infrastructure.words.changes import NOBODY
-from infrastructure.words.quantities import NO_FIGURE, format_instant, percent, thousands
+from infrastructure.words.quantities import format_instant
 from projections.campaign_report.as_of import Clock
 from projections.campaign_report.changes import Change
 
@@ -48,31 +44,19 @@ def _table(figures: list[FigureChange]) -> "Table":
         variant = (
             "campaign" if above is None else shown(above) + ("  (control group)" if change.control else "")
         )
-        figure = change.figure.replace("_", " ")
         table.add_row(
             variant,
-            figure if change.index is None else f"{figure} {LETTERS[change.index]}",
-            _in_words(change, change.before),
-            _in_words(change, change.after),
-            _in_words(change, change.difference, signed=True),
+            words.name_figure(change),
+            words.state_value(change, change.before),
+            words.state_value(change, change.after),
+            words.state_value(change, change.difference, signed=True),
             style="bold" if above is None else "dim" if change.control else "",
         )
     return table
 
 
-def _in_words(change: FigureChange, value: Value, *, signed: bool = False) -> str:
-    """A value of a figure as people read it."""
-    if value is None:
-        return NO_FIGURE
-    sign = "+" if signed and value > 0 else "-" if value < 0 else ""
-    if isinstance(value, Decimal):
-        return f"{sign}{thousands(money.printed(abs(value), str(change.currency)))} {change.currency}"
-    if change.figure == "conversion_rate":
-        return f"{sign}{abs(value) * 100:.2f} points" if signed else percent(value)
-    return f"{sign}{abs(value):,}"
-
-
 def describe_change(change: Change, controls: set[str]) -> str:
     """A change in words: who, what, and because of which fact."""
-    user = NOBODY if change.user_id is None else f"[bold]{shown(change.user_id)}[/]"
-    return f"{user}: {shown(words.describe_change(change, controls))}"
+    said = words.describe_change(change, controls)
+    who = shown(said.who)
+    return f"{who if said.user is None else f'[bold]{who}[/]'}: {shown(said.text)}"

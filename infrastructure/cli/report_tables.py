@@ -2,11 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from application.queries.reads import Days
-from application.queries.report import AnyReport, CurrentReport, ReportAsOf, ReportOfDays
+from application.queries.report import AnyReport, CurrentReport
 from infrastructure.cli.console import bar, bar_width, columns, out, print_table, revenue, say, shown
 from infrastructure.words.conversion_events import name_with_deadline
 from infrastructure.words.quantities import deadline, format_instant, percent
+from infrastructure.words.reports import describe_scope
 from projections.campaign_report.reading import CampaignReport
 from projections.figures import Figures
 from projections.recipients.reading import EventMature, Mature
@@ -29,8 +29,8 @@ def show(answer: AnyReport) -> None:
         f"\n[bold]{shown(found.name)}[/]  {found.kind} {shown(found.campaign_id)} of {shown(found.app_group)}, "
         f"{found.status}, up to position {found.position}"
     )
-    if about := _about(answer):
-        say(about)
+    if (scope := describe_scope(answer)) is not None:
+        say(shown(scope))
     rows = _rows(found, mature)
     _print_figures(found, rows)
     parts = sum(variant.figures.unique_recipients for variant in found.variants if not variant.control)
@@ -45,23 +45,6 @@ def show(answer: AnyReport) -> None:
             f"[dim]A mature rate counts the recipients whose last window was over at {format_instant(mature.as_of)}. "
             "The others are open: more of them may convert.[/]"
         )
-
-
-def _about(answer: AnyReport) -> str:
-    """Which time or days the figures are of, where they are not those of now."""
-    match answer:
-        case ReportAsOf():
-            said = "what it said" if answer.clock == "recorded" else "what is known now to have been true"
-            return f"As of {format_instant(answer.instant)}: {said}."
-        case ReportOfDays(days=Days(first, None)):
-            days = f"of {first} and later"
-        case ReportOfDays(days=Days(None, last)):
-            days = f"of {last} and earlier"
-        case ReportOfDays(days=Days(first, last)):
-            days = f"from {first} to {last}, both days included"
-        case _:
-            return ""
-    return f"Receipts {days}; days in {shown(answer.time_zone)}."
 
 
 def _rows(found: CampaignReport, mature: Mature | None) -> list[_Row]:

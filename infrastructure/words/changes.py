@@ -1,40 +1,75 @@
-"""What changed a campaign's figures, one change a sentence: what it was, what it is now, and because of which fact."""
+"""What changed a campaign's figures, in words: which figures, and the receipts, conversions and sales behind them."""
 
-from collections.abc import Set as AbstractSet
-from typing import Any
+from dataclasses import dataclass
+from decimal import Decimal
 
+from application.queries.differences import FigureChange, Value
 from domain import money
 from domain.campaigns.conversion_events import LETTERS
 from domain.facts import Fact, type_of
-from domain.journey.decisions import Conversion, Occurrence, Receipt
-from infrastructure.words.quantities import TERMINAL, Writing, thousands
-from projections.campaign_report.changes import Change
-
-NOBODY = "a user whose identity was erased"
+from domain.journey.decisions import Conversion, Occurrence, Receipt, Revenue
+from infrastructure.words.quantities import NO_FIGURE, TERMINAL, Writing, percent, thousands
+from projections.campaign_report.changes import Change, Stands
 
 
-def describe_change(change: Change, controls: AbstractSet[str], writing: Writing = TERMINAL) -> str:
-    """A change in words, without the user: "conversion A recorded: purchase p1 of ..., credited to variant B"."""
-    return _Change(change, controls, writing).describe()
+@dataclass(frozen=True)
+class ChangeInWords:
+    """A change: of which user, None where the identity was erased, and what it was."""
+
+    user: str | None
+    text: str
+
+    @property
+    def who(self) -> str:
+        """The user as a sentence begins with."""
+        return "a user whose identity was erased" if self.user is None else self.user
 
 
-class _Change:
-    """A change, and how it is written."""
+def name_figure(change: FigureChange) -> str:
+    """The figure that changed: "conversion rate B"."""
+    figure = change.figure.replace("_", " ")
+    return figure if change.index is None else f"{figure} {LETTERS[change.index]}"
 
-    def __init__(self, change: Change, controls: AbstractSet[str], writing: Writing) -> None:
+
+def state_value(change: FigureChange, value: Value, *, signed: bool = False) -> str:
+    """A value of a figure as people read it."""
+    if value is None:
+        return NO_FIGURE
+    sign = "+" if signed and value > 0 else "-" if value < 0 else ""
+    if isinstance(value, Decimal):
+        return f"{sign}{thousands(money.printed(abs(value), str(change.currency)))} {change.currency}"
+    if change.figure == "conversion_rate":
+        return f"{sign}{abs(value) * 100:.2f} points" if signed else percent(value)
+    return f"{sign}{abs(value):,}"
+
+
+def describe_change(change: Change, controls: set[str], writing: Writing = TERMINAL) -> ChangeInWords:
+    """A change in words: whose, what, and because of which fact; `controls` are the ids of control groups."""
+    user = None if change.user_id is None else writing.name(change.user_id)
+    return ChangeInWords(user, _Changed(change, controls, writing).text)
+
+
+class _Changed:
+    """A change, and how its parts are written."""
+
+    def __init__(self, change: Change, controls: set[str], writing: Writing) -> None:
         self._change = change
         self._controls = controls
         self._writing = writing
 
-    def describe(self) -> str:
+    @property
+    def text(self) -> str:
+        """What changed, and because of which fact: one that the change is itself about is not named twice."""
         subject, what = self._what()
         because = self._change.because
-        if because is None or because.id == subject.id:
-            return what
-        return f"{what}; because of {self._fact(because)}"
+        return (
+            what
+            if because is None or because.id == subject.id
+            else f"{what}; because of {self._fact(because)}"
+        )
 
     def _what(self) -> tuple[Receipt | Occurrence, str]:
-        """What changed, and the receipt or behaviour that it is about: if that is the cause, it is not named twice."""
+        """The receipt or behaviour that the change is about, and what changed."""
         change = self._change
         state = change.now or change.before
         if isinstance(state, Receipt):
@@ -43,40 +78,43 @@ class _Change:
         if isinstance(state, Conversion):
             subject, name = state.behaviour, f"conversion {LETTERS[change.index or 0]}"
         else:
-            subject = self._purchase()
+            subject = self._sale()
             name = f"revenue of {change.sale} {self._name(subject)}"
         return subject, f"{name} {self._became()}"
 
     def _became(self) -> str:
         """What became of a conversion or of revenue."""
         change = self._change
-        before, now = (self._value(each) for each in (change.before, change.now))
-        was, is_ = (self._credit(each) for each in (change.before, change.now))
+        before, now = self._value(change.before), self._value(change.now)
+        was, is_ = self._credit(change.before), self._credit(change.now)
         if change.verb != "restated":
             return f"{change.verb}: {now or before}, {is_ or was}"
         if was == is_:
             return f"restated from {before} to {now}, {is_}"
         return f"restated from {before}, {was}, to {now}, {is_}"
 
-    def _purchase(self) -> Occurrence:
+    def _sale(self) -> Occurrence:
         if self._change.purchase is None:
             raise ValueError("revenue is of a purchase")
         return self._change.purchase
 
-    def _value(self, state: Any) -> str:  # noqa: ANN401
-        """The behaviour that converts, by its type if that is known, or what a purchase comes to."""
+    def _value(self, state: Stands) -> str:
+        """The behaviour that converts, by its type where that is known, or what a sale comes to."""
         because = self._change.because
-        if state is None:
-            return ""
-        if not isinstance(state, Conversion):
-            currency = str(self._change.currency)
-            return f"{thousands(money.printed(state.net, currency))} {currency}"
-        if because is not None and because.id == state.behaviour.id:
-            return self._fact(because)
-        return self._name(state.behaviour)
+        match state:
+            case Conversion(behaviour=behaviour):
+                is_cause = because is not None and because.id == behaviour.id
+                return self._fact(because) if because is not None and is_cause else self._name(behaviour)
+            case Revenue(net=net):
+                currency = str(self._change.currency)
+                return f"{thousands(money.printed(net, currency))} {currency}"
+            case _:
+                return ""
 
-    def _credit(self, state: Any) -> str:  # noqa: ANN401
-        return "" if state is None else f"credited to {self._variant(state.receipt)}"
+    def _credit(self, state: Stands) -> str:
+        return (
+            f"credited to {self._variant(state.receipt)}" if isinstance(state, Conversion | Revenue) else ""
+        )
 
     def _users(self) -> str:
         """What a receipt did to the counts of unique recipients."""
@@ -89,10 +127,10 @@ class _Change:
         return f"{self._writing.name(named.id)} of {self._writing.instant(named.at)}"
 
     def _fact(self, fact: Fact) -> str:
-        return f"{type_of(fact).replace('_', ' ')} {self._writing.name(fact.id)} of {self._writing.instant(fact.at)}"
+        kind = type_of(fact).replace("_", " ")
+        return f"{kind} {self._writing.name(fact.id)} of {self._writing.instant(fact.at)}"
 
     def _variant(self, receipt: Receipt) -> str:
-        variant = self._writing.name(receipt.variant_id)
-        return (
-            f"the control group ({variant})" if receipt.variant_id in self._controls else f"variant {variant}"
-        )
+        name = self._writing.name(receipt.variant_id)
+        is_control = receipt.variant_id in self._controls
+        return f"the control group ({name})" if is_control else f"variant {name}"

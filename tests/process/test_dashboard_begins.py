@@ -124,4 +124,4 @@ def test_the_demo_opens_its_shop(tmp_path: Path) -> None:
         link = said.wait_for(LINK.pattern)
         assert follow(link) == [(303, "/"), (410, None)]
     with Service(f"sqlite:///{tmp_path / 'shop' / 'conversions.db'}") as service:
-        assert service.ledger.existing_app_group("shop").version
+        assert service.ledger.existing_app_group("demo-shop").version
