@@ -11,7 +11,7 @@ from domain.instants import from_microseconds
 from infrastructure.web.campaign_pages import Head
 from infrastructure.web.formats import NO_FIGURE, Formats
 from infrastructure.web.moments import Moment
-from infrastructure.words.changes import describe_change
+from infrastructure.words.changes import ChangeInWords, describe_change
 from infrastructure.words.quantities import counted
 from projections.campaign_report.changes import Change
 
@@ -49,7 +49,7 @@ class ShownChange:
         return [(variant_id, some[0].control, some) for variant_id, some in groups.items()]
 
     @property
-    def changes(self) -> list[tuple[Change, str]]:
+    def changes(self) -> list[tuple[Change, ChangeInWords]]:
         """The first changes, each as a sentence."""
         controls = {each.variant_id for each in self.found.difference.after.variants if each.control}
         return [
@@ -94,4 +94,6 @@ def find_instants(reads: Reads, first: Moment, last: Moment | None) -> Instants:
             # Position 0 is before the first event.
             return from_microseconds(reads.log.recorded_at(connection, moment.position) or 0)
 
-        return Instants(find("from", first), reads.now() if last is None else find("to", last))
+        # The clock may have been put back since the newest event was recorded: recorded time never runs backwards.
+        now = max(reads.now(), from_microseconds(reads.log.recorded_at(connection, newest) or 0))
+        return Instants(find("from", first), now if last is None else find("to", last))

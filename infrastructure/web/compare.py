@@ -26,7 +26,6 @@ from infrastructure.web.moments import read_moment
 from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
 from infrastructure.web.sessions import Visitor
-from infrastructure.words.changes import NOBODY
 
 T = TypeVar("T")
 
@@ -174,7 +173,6 @@ class _Page:
             choices=_list_choices(today),
             most_listed=_MOST_LISTED,
             figure_names=_FIGURES,
-            nobody=NOBODY,
             **({"error": None, "pair": None, "change": None} | values),
             **self._head.values,
         )
