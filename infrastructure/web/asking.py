@@ -10,7 +10,7 @@ from fastapi import Request
 
 from application.ledger import UnknownCampaign
 from application.queries.campaigns import list_campaigns
-from application.queries.reads import AskedCampaign
+from application.queries.reads import AskedCampaign, NotDraftedYet
 from infrastructure.http import problems
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import State, ask, unquote_id
@@ -60,12 +60,14 @@ class Questions:
         return self.at is None
 
     async def ask(self, question: Callable[[AskedCampaign], T]) -> T:
-        """Answer a question; raises Problem, with the ids that are near, where there is no such campaign."""
+        """Answer a question; raises NotDraftedYet, and Problem, with near ids, where there is no such campaign."""
         try:
             return await ask(
                 self.state,
                 lambda reads: question(AskedCampaign(reads, self.viewer.app_group, self.campaign_id)),
             )
+        except NotDraftedYet:
+            raise
         except UnknownCampaign as error:
             raise await name_near(self.state, self.viewer, self.campaign_id, error) from None
 

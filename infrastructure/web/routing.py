@@ -25,6 +25,7 @@ from infrastructure.web.sessions import Viewer
 Row = Iterable[Any]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?", re.ASCII)
 _UNSAFE_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 
 
@@ -70,8 +71,10 @@ def respond_csv(name: str, position: str | int, rows: Iterable[Row]) -> Response
 
 
 def guard_cell(cell: Any) -> Any:  # noqa: ANN401
-    """A cell that a sheet takes for text: one that would begin a formula gets an apostrophe before it."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    """A cell that a sheet takes for text or a number: one that would begin a formula gets an apostrophe before it."""
+    if not isinstance(cell, str) or not cell.startswith(_FORMULA) or _NUMBER.fullmatch(cell):
+        return cell
+    return f"'{cell}"
 
 
 class PageRoute(APIRoute):
