@@ -4,9 +4,10 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.experiment import means, proportions
-from domain.experiment.incremental import incremental_conversions, incremental_revenue
+from domain.experiment.incremental import caused_by_campaign, incremental_conversions, incremental_revenue
 from domain.experiment.means import Sums
 from domain.experiment.proportions import Interval, Proportion
 from tests.domain.experiment.tables import amounts, sums
@@ -58,3 +59,19 @@ def test_without_recipients_nothing_was_caused_that_could_be_told() -> None:
     assert [incremental_conversions(some, nobody), incremental_conversions(nobody, some)] == [None, None]
     one = sums([Decimal(1)])
     assert [incremental_revenue(one, NOBODY), incremental_revenue(NOBODY, one)] == [None, None]
+
+
+@given(st.lists(any_proportions(), max_size=4), any_proportions())
+def test_what_variants_caused_together_is_the_sum_of_what_each_caused(
+    variants: list[Proportion], control: Proportion
+) -> None:
+    together = caused_by_campaign(variants, control)
+    each = [
+        found for found in (incremental_conversions(one, control) for one in variants) if found is not None
+    ]
+    if together is None:
+        assert not each
+        return
+    assert together.conversions == pytest.approx(sum(found.conversions for found in each), abs=1e-6)
+    assert together.interval.low <= together.conversions + 1e-9
+    assert together.conversions <= together.interval.high + 1e-9
