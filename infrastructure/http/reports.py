@@ -55,7 +55,8 @@ ClockAsked = Annotated[
 
 T = TypeVar("T")
 
-_MOST_DAYS = 3_660
+MOST_DAYS = 3_660
+"""Days of one answer."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,7 @@ async def report_series(
     With `Accept: text/csv`, one row for each figure.
     """
     days = Days(read_day("from", first), read_day("to", last))
-    found = await questions.ask(lambda asked: read_series(asked, clock, days, most_days=_MOST_DAYS))
+    found = await questions.ask(lambda asked: read_series(asked, clock, days, most_days=MOST_DAYS))
     return respond_report(request, found.as_json(), lambda: series_rows(found))
 
 

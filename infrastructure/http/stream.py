@@ -276,7 +276,10 @@ class EventStream(Response):
                     break
                 yield b": heartbeat\n" + (_at(self._position) if self._position > sent else b"\n")
                 sent, beat = self._position, time.monotonic() + HEARTBEAT_SECONDS
-        yield b": the stream ends here\nretry: %d\n%s" % (_RETRY_MILLISECONDS, _at(self._position))
+        yield self._end()
+
+    def _end(self) -> bytes:
+        return b": the stream ends here\nretry: %d\n%s" % (_RETRY_MILLISECONDS, _at(self._position))
 
     async def _may_go_on(self) -> bool:
         """Whether the key or the session may still be used; yes if nobody can say now, because it is asked again."""
@@ -306,6 +309,7 @@ class PositionStream(EventStream):
                     break
                 yield b": heartbeat\n\n"
                 beat = time.monotonic() + HEARTBEAT_SECONDS
+        yield self._end()
 
 
 def _at(position: int) -> bytes:

@@ -9,7 +9,8 @@ from fastapi import Request, Response
 
 from application.queries.about import LedgerState, read_ledger_state
 from infrastructure.http.state import Shared
-from infrastructure.web.rendering import make_formats, render
+from infrastructure.web.asking import read_formats
+from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_json
 from infrastructure.web.sessions import Visitor
 from infrastructure.words.quantities import Sentence, counted
@@ -49,18 +50,17 @@ def _version() -> str:
 async def show_about(request: Request, state: Shared, viewer: Visitor) -> Response:
     """Show the version, the position of the log, and the state of each read model."""
     found = await asyncio.to_thread(read_ledger_state, state.reads(None))
-    told = {"version": _version()} | found.as_json()
+    shown = {"version": _version()} | found.as_json()
     if read_kind(request) is Kind.JSON:
-        return respond_json(request, told)
-    group = state.ledger.existing_app_group(str(viewer.app_group))
-    lines = _describe(told)
+        return respond_json(request, shown)
+    lines = _describe(shown)
     return render(
         request,
         "about.html",
         viewer=viewer,
-        formats=make_formats(request, group.time_zone),
+        formats=await read_formats(request, state, viewer),
         section="about",
-        found=told,
+        found=shown,
         database=_DATABASES.get(found.database, found.database),
         lines=lines,
         unwell=[each for each in lines if each.advice],
@@ -68,10 +68,10 @@ async def show_about(request: Request, state: Shared, viewer: Visitor) -> Respon
     )
 
 
-def _describe(told: dict[str, Any]) -> list[_Line]:
+def _describe(shown: dict[str, Any]) -> list[_Line]:
     lines = [
         _Line(each, _MODELS.get(each["name"], each["name"]), describe_read_model(each), advise(each))
-        for each in told["read_models"]
+        for each in shown["read_models"]
     ]
     return sorted(lines, key=lambda each: WORST_FIRST.index(each.status["state"]))
 

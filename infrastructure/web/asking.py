@@ -1,5 +1,6 @@
-"""Questions of pages: about the campaign of a path, now or at the position of a frozen link."""
+"""Questions of pages: about the campaign of a path."""
 
+import asyncio
 import difflib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from fastapi import Request
 
 from application.ledger import UnknownCampaign
 from application.queries.campaigns import list_campaigns
-from application.queries.reads import AskedCampaign, NotDraftedYet
+from application.queries.reads import AskedCampaign, BadQuestion, NotDraftedYet
 from infrastructure.http import problems
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import State, ask, unquote_id
 from infrastructure.web.failed import Failed
+from infrastructure.web.formats import Formats
 from infrastructure.web.links import campaign_path
+from infrastructure.web.rendering import make_formats
 from infrastructure.web.sessions import Viewer
 
 T = TypeVar("T")
@@ -51,13 +54,6 @@ class Questions:
     state: State
     viewer: Viewer
     campaign_id: str
-    at: str | None = None
-    """The position of a frozen link, or none for a live page."""
-
-    @property
-    def is_live(self) -> bool:
-        """Whether the page shows what is so now."""
-        return self.at is None
 
     async def ask(self, question: Callable[[AskedCampaign], T]) -> T:
         """Answer a question; raises NotDraftedYet, and Problem, with near ids, where there is no such campaign."""
@@ -78,4 +74,16 @@ def open_campaign(request: Request, state: State, viewer: Viewer, step: str) -> 
         campaign_id = unquote_id(step)
     except ValueError:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_campaign", "there is no such campaign") from None
-    return Questions(state, viewer, campaign_id, request.query_params.get("at") or None)
+    if request.query_params.get("at"):
+        raise BadQuestion(
+            "pages show what is so now: leave out at, which is for links to a position",
+            code="bad_question",
+            place="at",
+        )
+    return Questions(state, viewer, campaign_id)
+
+
+async def read_formats(request: Request, state: State, viewer: Viewer) -> Formats:
+    """How the viewer sees figures: in the time zone of the app group; raises UnknownAppGroup."""
+    zone = await asyncio.to_thread(state.definitions.zone, viewer.app_group)
+    return make_formats(request, zone.key)

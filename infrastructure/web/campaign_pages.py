@@ -1,20 +1,18 @@
-"""What the pages of one campaign share: its head, the parameters that links keep, and how sentences are written."""
+"""What the pages of one campaign share: its head, and the parameters that links keep."""
 
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from fastapi import Request
 
 from application.queries.campaigns import campaign_as_json
 from domain.campaigns.campaign import Campaign
-from domain.instants import printed
-from infrastructure.web.asking import Questions
+from infrastructure.web.asking import Questions, read_formats
 from infrastructure.web.formats import Formats
-from infrastructure.web.rendering import make_formats
-from infrastructure.words.quantities import Writing, format_instants_in, isolated
+from infrastructure.web.rendering import writing_of
+from infrastructure.words.quantities import Writing
 
-_KEPT = ("at", "clock", "test", "zone")
+_KEPT = ("clock", "test", "zone")
 
 
 @dataclass(frozen=True)
@@ -39,23 +37,17 @@ class Head:
 
     @property
     def writing(self) -> Writing:
-        """How sentences of the page are written: in its time zone."""
-        return Writing(format_instants_in(self.formats.zone), isolated)
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The time zone of the page."""
-        return self.formats.zone
+        """How sentences of the page are written."""
+        return writing_of(self.formats)
 
 
 async def read_head(request: Request, questions: Questions) -> Head:
     """The head of a campaign's page; raises Problem for an unknown campaign."""
     campaign = await questions.ask(lambda asked: asked.campaign())
-    group = questions.state.ledger.existing_app_group(campaign.app_group)
-    kept = {name: value for name, value in request.query_params.items() if name in _KEPT and value}
-    return Head(campaign, make_formats(request, group.time_zone), kept)
+    formats = await read_formats(request, questions.state, questions.viewer)
+    return Head(campaign, formats, read_kept(request))
 
 
-def freeze_now(questions: Questions, position: int | str) -> str:
-    """The parameter `at` of a frozen link to what is shown now."""
-    return questions.at or f"{position},{printed(questions.state.now())}"
+def read_kept(request: Request, *more: str) -> dict[str, str]:
+    """The parameters that links to the campaign's other pages keep; `more` are those of this page alone."""
+    return {name: value for name, value in request.query_params.items() if name in {*_KEPT, *more} and value}

@@ -16,10 +16,12 @@ from application.queries.headlines import (
     read_headlines,
 )
 from application.queries.reads import BadQuestion, Reads
-from infrastructure.http.state import Shared, State, ask
+from infrastructure.http.state import Shared, ask
+from infrastructure.web.asking import read_formats
+from infrastructure.web.formats import Formats
 from infrastructure.web.links import with_query
-from infrastructure.web.rendering import make_formats, render
-from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
+from infrastructure.web.rendering import render
+from infrastructure.web.routing import Kind, new_routes, read_kind, read_page, respond_csv, respond_json
 from infrastructure.web.sessions import Viewer, Visitor
 
 routes = new_routes()
@@ -59,7 +61,7 @@ _COLUMNS = [
 async def list_campaigns(request: Request, state: Shared, viewer: Visitor) -> Response:
     """List the campaigns of the app group, fifty on a page; as JSON and CSV all of them."""
     wanted, kind = _read_wanted(request), read_kind(request)
-    page = 1 if kind is not Kind.HTML else _read_page(request)
+    page = 1 if kind is not Kind.HTML else read_page(request)
     limit = PAGE if kind is Kind.HTML else _MOST
 
     def question(reads: Reads) -> HeadlinePage:
@@ -70,7 +72,8 @@ async def list_campaigns(request: Request, state: Shared, viewer: Visitor) -> Re
         return respond_json(request, found.as_json())
     if kind is Kind.CSV:
         return respond_csv(f"campaigns-of-{viewer.app_group}", found.position, _rows(found))
-    return _show(request, state, viewer, wanted, page, found)
+    formats = await read_formats(request, state, viewer)
+    return _show(request, viewer, formats, wanted, page, found)
 
 
 @routes.get("/campaigns")
@@ -80,16 +83,15 @@ async def go_to_list(request: Request) -> Response:
 
 
 def _show(
-    request: Request, state: State, viewer: Viewer, wanted: Wanted, page: int, found: HeadlinePage
+    request: Request, viewer: Viewer, formats: Formats, wanted: Wanted, page: int, found: HeadlinePage
 ) -> Response:
-    group = state.ledger.existing_app_group(viewer.app_group)
     rates = [each.primary[1] or 0.0 for each in found.rows if each.primary]
 
     return render(
         request,
         "campaigns.html",
         viewer=viewer,
-        formats=make_formats(request, group.time_zone),
+        formats=formats,
         section="campaigns",
         found=found,
         wanted=wanted,
@@ -137,10 +139,3 @@ def _read_wanted(request: Request) -> Wanted:
         sort=sort,
         descending=given.get("order") == "down",
     )
-
-
-def _read_page(request: Request) -> int:
-    text = request.query_params.get("page") or "1"
-    if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 6 and int(text)):
-        raise BadQuestion("a page is a number from 1", code="bad_question", place="page")
-    return int(text)

@@ -128,21 +128,19 @@ class _Page:
 
     async def _read_pair(self) -> Pair:
         other = _check_other(str(self._other), self._questions.campaign_id)
-        sides = [
-            self._questions,
-            Questions(self._questions.state, self._questions.viewer, other, self._questions.at),
-        ]
+        sides = [self._questions, Questions(self._questions.state, self._questions.viewer, other)]
         first, second, overlap = await asyncio.gather(
             read_side(sides[0]), read_side(sides[1]), try_part(self._questions.ask(read_overlap))
         )
         return Pair([first, second], overlap)
 
     async def _read_change(self) -> ReportDifference:
-        zone, clock = self._head.zone, read_clock(self._given.get("as_of_clock") or "recorded", "as_of_clock")
-        first = read_moment("from", self._given["from"], zone)
-        last = (
-            read_moment("to", text, zone) if (text := self._given.get("to") or self._questions.at) else None
+        zone, clock = (
+            self._head.formats.zone,
+            read_clock(self._given.get("as_of_clock") or "recorded", "as_of_clock"),
         )
+        first = read_moment("from", self._given["from"], zone)
+        last = read_moment("to", text, zone) if (text := self._given.get("to")) else None
         limit = self._read_limit()
 
         def question(asked: AskedCampaign) -> ReportDifference:
@@ -159,14 +157,13 @@ class _Page:
     async def _render(self, **values: Any) -> Response:
         status = values.pop("status", HTTPStatus.OK)
         offered = await try_part(_offer(self._questions))
-        today = self._questions.state.now().astimezone(self._head.zone).date()
+        today = self._questions.state.now().astimezone(self._head.formats.zone).date()
         return render(
             self._request,
             "compare.html",
             viewer=self._questions.viewer,
             status=status,
             tab="compare",
-            at=self._questions.at,
             given={name: self._given.get(name, "") for name in _FIELDS},
             clocks=_CLOCKS,
             offered=[] if isinstance(offered, Failed) else offered,

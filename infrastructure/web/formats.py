@@ -33,11 +33,6 @@ class Formats:
         """The name of the time zone, such as Europe/Berlin."""
         return self.zone.key
 
-    @property
-    def language(self) -> str:
-        """The language tag of the numbers."""
-        return str(self.locale).replace("_", "-")
-
     def number(self, value: float | Decimal | None) -> str:
         """A whole number, or one that is rounded to a whole one."""
         return NO_FIGURE if value is None else format_decimal(round(value), locale=self.locale)
@@ -53,10 +48,6 @@ class Formats:
             if rate is None
             else format_percent(rate, _places("#,##0", places) + "\N{NO-BREAK SPACE}%", self.locale)
         )
-
-    def signed_percent(self, rate: float | None, places: int = 1) -> str:
-        """A rate in percent with its sign; plus or minus infinity for an open end."""
-        return NO_FIGURE if rate is None else _sign(rate) + self.percent(abs(rate), places)
 
     def signed(self, value: float | None) -> str:
         """A whole number with its sign."""

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from fastapi import Request, Response
 
 from application.queries.campaigns import CampaignHistory, read_history
-from application.queries.reads import BadQuestion, StoredEvent
+from application.queries.reads import StoredEvent
 from domain.instants import from_microseconds, printed
 from infrastructure.http.state import Shared
 from infrastructure.web.asking import open_campaign
 from infrastructure.web.campaign_pages import Head, read_head
 from infrastructure.web.rendering import render
-from infrastructure.web.routing import Kind, Row, new_routes, read_kind, respond_csv, respond_json
-from infrastructure.web.sessions import Visitor
+from infrastructure.web.routing import Kind, Row, new_routes, read_kind, read_page, respond_csv, respond_json
+from infrastructure.web.sessions import Viewer, Visitor
 from infrastructure.words.campaign_history import HappenedInWords, describe_history, name_actor
 
 routes = new_routes()
@@ -38,7 +38,7 @@ class _Line(NamedTuple):
 async def show_history(request: Request, state: Shared, viewer: Visitor, step: str) -> Response:
     """Show the events of a campaign, fifty on a page; as JSON and CSV all of them."""
     kind, questions = read_kind(request), open_campaign(request, state, viewer, step)
-    page = _read_page(request) if kind is Kind.HTML else 1
+    page = read_page(request) if kind is Kind.HTML else 1
     found = await questions.ask(lambda asked: read_history(asked, _EVERY))
     if kind is Kind.JSON:
         return respond_json(request, found.as_json())
@@ -57,7 +57,7 @@ def _describe(found: CampaignHistory, head: Head) -> list[_Line]:
     ]
 
 
-def _show(request: Request, viewer: Any, head: Head, lines: Sequence[_Line], page: int) -> Response:  # noqa: ANN401
+def _show(request: Request, viewer: Viewer, head: Head, lines: Sequence[_Line], page: int) -> Response:
     shown = lines[(page - 1) * PAGE : page * PAGE]
     return render(
         request,
@@ -69,7 +69,6 @@ def _show(request: Request, viewer: Any, head: Head, lines: Sequence[_Line], pag
         page=page,
         pages=max(1, -(-len(lines) // PAGE)),
         unchanged=_find_unchanged(lines),
-        at=request.query_params.get("at") or None,
         **head.values,
     )
 
@@ -103,10 +102,3 @@ def _rows(lines: Sequence[_Line]) -> Iterator[Row]:
 
 def _last_position(found: CampaignHistory) -> int:
     return found.events[-1].position if found.events else 0
-
-
-def _read_page(request: Request) -> int:
-    text = request.query_params.get("page") or "1"
-    if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 6 and int(text)):
-        raise BadQuestion("a page is a number from 1", code="bad_question", place="page")
-    return int(text)

@@ -4,7 +4,7 @@ from fastapi import FastAPI, Request, Response
 
 from infrastructure.http import problems
 from infrastructure.web.headers import redirect
-from infrastructure.web.rendering import render
+from infrastructure.web.routing import show_problem
 from infrastructure.web.sessions import START, LoginNeeded, NotAllowed, StartNeeded, is_for_program
 
 
@@ -23,10 +23,4 @@ def handle_refusals(app: FastAPI) -> None:
     async def not_allowed(request: Request, refused: NotAllowed) -> Response:
         if is_for_program(request):
             return problems.respond(refused)
-        return render(
-            request,
-            "not_allowed.html",
-            viewer=refused.viewer,
-            status=refused.status,
-            sentence=refused.detail,
-        )
+        return show_problem(request, refused, refused.viewer)

@@ -18,7 +18,7 @@ from infrastructure.web.formats import NO_FIGURE, Formats, choose_locale
 from infrastructure.web.headers import page_headers
 from infrastructure.web.sessions import Viewer
 from infrastructure.words.conversion_events import state_rule
-from infrastructure.words.quantities import Writing, deadline, format_instants_in
+from infrastructure.words.quantities import Writing, deadline, format_instants_in, isolated
 
 _PACKED_FROM_BYTES = 1_000
 
@@ -35,7 +35,6 @@ def _environment() -> Environment:
     )
     environment.globals |= {
         "asset": asset_url,
-        "path_of": links.path_of,
         "campaign_path": links.campaign_path,
         "user_path": links.user_path,
         "with_query": links.with_query,
@@ -55,8 +54,8 @@ def make_formats(request: Request, time_zone: str = "UTC") -> Formats:
 
 
 def writing_of(formats: Formats) -> Writing:
-    """How sentences are written for a page: instants in the reader's zone."""
-    return Writing(instant=format_instants_in(formats.zone))
+    """How sentences are written for a page: instants in its time zone, and names that cannot turn a sentence."""
+    return Writing(format_instants_in(formats.zone), isolated)
 
 
 def render(
@@ -85,13 +84,12 @@ def render(
         )
     )
     body = text.encode()
-    sent = page_headers(request) | (headers or {})
+    sent = page_headers(request) | {"Vary": "Accept-Language, Accept-Encoding, Cookie"} | (headers or {})
     if status is HTTPStatus.OK:
         tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
         sent["ETag"] = tag
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
-    sent["Vary"] = "Accept-Language, Accept-Encoding, Cookie"
     if len(body) >= _PACKED_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
         body, sent["Content-Encoding"] = gzip.compress(body, 5, mtime=0), "gzip"
     return Response(body, status, headers=sent, media_type="text/html")

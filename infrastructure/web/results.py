@@ -19,16 +19,17 @@ from application.queries.results import ExperimentResults, read_results
 from application.queries.rows import report_rows
 from application.queries.series import read_series
 from domain.campaigns.evidence import DecidingTest
-from domain.instants import printed
-from infrastructure.http.reports import read_day
+from infrastructure.http.reports import MOST_DAYS, read_day
 from infrastructure.http.state import Shared
-from infrastructure.web.asking import Questions, open_campaign, try_part
+from infrastructure.web.asking import Questions, open_campaign, read_formats, try_part
+from infrastructure.web.campaign_pages import read_kept
 from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
 from infrastructure.web.event_tables import make_event_tables, revenue_per_recipient
 from infrastructure.web.failed import Failed
-from infrastructure.web.rendering import make_formats, render, writing_of
+from infrastructure.web.formats import Formats
+from infrastructure.web.rendering import render, writing_of
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
-from infrastructure.web.sessions import Visitor
+from infrastructure.web.sessions import Viewer, Visitor
 from infrastructure.words.results import summarise
 from projections.overlap.reading import Overlap
 from projections.series.reading import Series
@@ -38,7 +39,6 @@ routes = new_routes()
 AnyReport = CurrentReport | ReportOfDays
 
 _NEWEST = 10
-_MOST_DAYS = 3_660
 _MOST_CHANGES = 1_000
 _CLOCKS = {"conversion": "the day of the conversion", "receipt": "the day of the receipt"}
 _TESTS = {
@@ -46,8 +46,6 @@ _TESTS = {
     DecidingTest.SEQUENTIAL: "valid on any day, sequential",
     DecidingTest.FIXED: "one look, on a fixed day",
 }
-KEPT = ("at", "from", "to", "clock", "test", "zone")
-"""The parameters that the links of a campaign's pages keep."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +81,6 @@ def read_asked(given: Mapping[str, str]) -> Asked:
     return Asked(test, clock, Days(first, last))
 
 
-def read_kept(request: Request) -> dict[str, str]:
-    """The parameters that links of the campaign's pages keep."""
-    return {name: value for name, value in request.query_params.items() if name in KEPT and value}
-
-
 @routes.get("/campaigns/{step}")
 async def show_results(request: Request, state: Shared, viewer: Visitor, step: str) -> Response:
     """Show the results of a campaign."""
@@ -103,7 +96,9 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
     if kind is Kind.JSON:
         results = None if isinstance(found, Failed) else found.as_json()
         return respond_json(request, report.as_json() | {"results": results})
-    return _show(request, questions, asked, report, found, await _read_parts(questions, asked))
+    parts = await _read_parts(questions, asked)
+    formats = await read_formats(request, state, viewer)
+    return _show(request, viewer, formats, asked, report, found, parts)
 
 
 @dataclass(frozen=True)
@@ -127,7 +122,7 @@ class _Parts:
 
 async def _read_parts(questions: Questions, asked: Asked) -> _Parts:
     def read_days(campaign: AskedCampaign) -> Series:
-        return read_series(campaign, asked.clock, asked.days, most_days=_MOST_DAYS)
+        return read_series(campaign, asked.clock, asked.days, most_days=MOST_DAYS)
 
     return _Parts(
         *await asyncio.gather(
@@ -142,25 +137,24 @@ async def _read_parts(questions: Questions, asked: Asked) -> _Parts:
 
 def _show(
     request: Request,
-    questions: Questions,
+    viewer: Viewer,
+    formats: Formats,
     asked: Asked,
     report: AnyReport,
     found: ExperimentResults | Failed,
     parts: _Parts,
 ) -> Response:
-    state, shown = questions.state, report.as_json()
-    formats = make_formats(request, state.ledger.existing_app_group(questions.viewer.app_group).time_zone)
+    shown = report.as_json()
     results = None if isinstance(found, Failed) else found.as_json()
     return render(
         request,
         "results.html",
-        viewer=questions.viewer,
+        viewer=viewer,
         formats=formats,
         section="campaigns",
         tab="results",
         channel=report.report.channel,
-        questions=questions,
-        kept=read_kept(request),
+        kept=read_kept(request, "from", "to"),
         asked=asked,
         clocks=_CLOCKS,
         tests=_TESTS,
@@ -175,12 +169,8 @@ def _show(
         totals_per_recipient=revenue_per_recipient(shown["totals"]),
         delays=[] if isinstance(found, Failed) else _count_delays(found),
         parts=parts,
-        frozen_at=f"{shown['position']},{printed(state.now())}",
-        frozen=None,
         received=None if isinstance(parts.received, Failed) else parts.received,
         first_window_end=_find_first_end(parts.received, shown),
-        activity=None,
-        receipt_command="",
     )
 
 

@@ -14,11 +14,11 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from structlog.contextvars import get_contextvars
 
+from application.queries.reads import BadQuestion
 from domain.errors import DomainError
 from infrastructure.http import problems
 from infrastructure.http.answers import respond_tagged
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import unquote_id
 from infrastructure.web.rendering import render
 from infrastructure.web.sessions import Viewer
 
@@ -26,6 +26,7 @@ Row = Iterable[Any]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?", re.ASCII)
+_DIGITS_OF_A_PAGE = 6
 _UNSAFE_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 
 
@@ -43,9 +44,12 @@ def read_kind(request: Request) -> Kind:
     return next((kind for kind in (Kind.JSON, Kind.CSV) if path.endswith(kind.value)), Kind.HTML)
 
 
-def read_step(request: Request, step: str) -> str:
-    """An id that is the last step of a path, without the ending of the page's form; raises ValueError."""
-    return unquote_id(step.removesuffix(read_kind(request).value))
+def read_page(request: Request) -> int:
+    """Which page of a list is asked for, from 1; raises BadQuestion."""
+    text = request.query_params.get("page") or "1"
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_OF_A_PAGE and int(text)):
+        raise BadQuestion("a page is a number from 1", code="bad_question", place="page")
+    return int(text)
 
 
 def respond_json(request: Request, value: dict[str, Any]) -> Response:

@@ -1,21 +1,17 @@
 """The days of a campaign as JSON and CSV; the results page draws them."""
 
-from typing import Final
-
 from fastapi import Request, Response
 
 from application.queries.reads import Days
 from application.queries.rows import series_rows
 from application.queries.series import read_series
-from infrastructure.http.reports import read_day
+from infrastructure.http.reports import MOST_DAYS, read_day
 from infrastructure.http.state import Shared
 from infrastructure.web.asking import open_campaign
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
 from infrastructure.web.sessions import Visitor
 
 routes = new_routes()
-
-_MOST_DAYS: Final = 3_660
 
 
 @routes.get("/campaigns/{step}/series.json")
@@ -26,7 +22,7 @@ async def give_series(request: Request, state: Shared, viewer: Visitor, step: st
     first, last = (read_day(name, given.get(name) or None) for name in ("from", "to"))
     days = Days(first, last)
     clock = given.get("clock") or "conversion"
-    found = await questions.ask(lambda asked: read_series(asked, clock, days, most_days=_MOST_DAYS))
+    found = await questions.ask(lambda asked: read_series(asked, clock, days, most_days=MOST_DAYS))
     if read_kind(request) is Kind.JSON:
         return respond_json(request, found.as_json())
     return respond_csv(f"days-of-{questions.campaign_id}", found.position, series_rows(found))

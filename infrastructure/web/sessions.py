@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, Request
 
@@ -94,7 +94,7 @@ async def find_any_viewer(request: Request) -> Viewer:
             HTTPStatus.UNAUTHORIZED,
             "unauthorized",
             "you are not logged in, or the session is over; log in at /login",
-            headers={"WWW-Authenticate": 'Session realm="conversion-ledger"'},
+            headers={"WWW-Authenticate": 'Session realm="conversion-ledger"'} | _lead_to_login(request),
         )
     raise LoginNeeded(_read_place(request))
 
@@ -150,6 +150,17 @@ def choose_next(text: str) -> str:
         return "/"
     path = text.partition("?")[0].partition("#")[0]
     return "/" if path in {"/login", "/logout", START} or path.startswith("/login/") else text
+
+
+def _lead_to_login(request: Request) -> dict[str, str]:
+    """What makes the script of a page, which asked for a part of it, open the login page."""
+    if "hx-request" not in request.headers:
+        return {}
+    if request.method in {"GET", "HEAD"}:
+        return {"HX-Redirect": login_path(_read_place(request))}
+    shown = urlsplit(request.headers.get("hx-current-url", ""))
+    path = shown.path + (f"?{shown.query}" if shown.query else "")
+    return {"HX-Redirect": login_path(choose_next(path))}
 
 
 def _read_place(request: Request) -> str:

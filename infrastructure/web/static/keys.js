@@ -1,15 +1,8 @@
 // @ts-check
-// Keys, never in fields, and off when the reader wants: ? help, / search, g c campaigns, [ and ] periods, y copies the link.
+// Keys, never in fields, and off when the reader wants: ? help, / search, g c campaigns.
 
 const OFF = "conversions-keys-off";
 let started = "";
-
-/** @param {string} selector */
-function press(selector) {
-  const found = document.querySelector(selector);
-  if (found instanceof HTMLElement) found.click();
-  return found !== null;
-}
 
 function help() {
   const dialog = document.getElementById("keys");
@@ -23,9 +16,6 @@ const ACTIONS = {
     const field = document.querySelector("#word, #find-user");
     if (field instanceof HTMLElement) field.focus();
   },
-  "[": () => press("[data-earlier]"),
-  "]": () => press("[data-later]"),
-  y: () => press("[data-copy]"),
   "g c": () => window.location.assign("/"),
 };
 

@@ -1,27 +1,10 @@
 // @ts-check
-// Says that script runs, copies frozen links, and prints.
+// Says that script runs, and prints.
 
 document.documentElement.classList.add("has-script");
 
-/** @param {string} text */
-function announce(text) {
-  const status = document.getElementById("status");
-  if (status) status.textContent = text;
-}
-
-document.addEventListener("click", async (event) => {
-  const target = event.target instanceof Element ? event.target.closest("[data-copy], [data-print]") : null;
-  if (target instanceof HTMLAnchorElement && target.dataset.copy !== undefined) {
-    event.preventDefault();
-    try {
-      await navigator.clipboard.writeText(target.href);
-      announce("The frozen link is copied.");
-    } catch {
-      window.location.assign(target.href);
-    }
-  } else if (target instanceof HTMLElement && target.dataset.print !== undefined) {
-    window.print();
-  }
+document.addEventListener("click", (event) => {
+  if (event.target instanceof Element && event.target.closest("[data-print]")) window.print();
 });
 
 // What is closed on the screen is open on paper.

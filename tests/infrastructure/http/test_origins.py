@@ -99,12 +99,12 @@ def test_what_is_no_safe_origin_is_refused(origin: str) -> None:
         WebSettings(origin=origin)
 
 
-def test_the_dashboard_is_switched_off_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is on if nobody says anything."""
-    assert HttpSettings().web.is_on
-    monkeypatch.setenv("CONVERSIONS_WEB", "off")
+@pytest.mark.parametrize("pages", ["on", "off"])
+def test_the_environment_switches_the_dashboard(pages: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On and off; its other settings have a prefix of their own."""
+    monkeypatch.setenv("CONVERSIONS_WEB", pages)
     monkeypatch.setenv("CONVERSIONS_WEB_IDLE_HOURS", "2")
-    assert not HttpSettings().web.is_on
+    assert HttpSettings().web.is_on == (pages == "on")
     assert HttpSettings().web.idle_hours == 2
 
 

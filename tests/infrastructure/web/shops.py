@@ -110,9 +110,9 @@ class Shop:
 
     def take(self, *facts: dict[str, Any]) -> str:
         """Send facts that are all accepted; returns the position."""
-        told = self.client.post("/v1/facts", json={"facts": list(facts)}).json()
-        assert told["accepted"] == len(facts), told
-        return str(told["position"])
+        answer = self.client.post("/v1/facts", json={"facts": list(facts)}).json()
+        assert answer["accepted"] == len(facts), answer
+        return str(answer["position"])
 
     def get(self, path: str, status: Any = 200, **params: Any) -> httpx.Response:
         """What the browser is answered."""

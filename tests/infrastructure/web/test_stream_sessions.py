@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -87,3 +88,25 @@ def test_a_key_beside_a_cookie_counts(api: Api) -> None:
     problem(browser.get("/v1/stream", headers=headers), 403, "missing_scope")
     with httpx.Client(base_url=api.url) as nobody:
         problem(nobody.get("/v1/stream"), 401, "unauthorized")
+
+
+def test_a_page_hears_that_the_log_has_moved_and_nothing_more(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Positions that only grow, whatever was recorded, and no decision; the session's end ends it."""
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(stream, "_LEAST_BETWEEN_MOVES", 0.01)
+    browser = api.logged_in(Scope.READ)
+    with following(browser, only="positions") as frames:
+        found = iter(frames)
+        moves: list[Any] = []
+        for number in range(2):
+            take(api.service, [RECEIPT | {"id": f"moved-{number}"}])
+            moves.append(next(found))
+        assert moves[0] < moves[1]
+        assert frames.last_event_id == str(moves[1])
+        assert browser.post("/logout").status_code == 303
+        assert all(isinstance(each, int) for each in found)
+    assert frames.comments[-1] == "the stream ends here"
+    with following(api.logged_in(Scope.READ), only="everything") as refused:
+        assert refused.response.status_code == 400

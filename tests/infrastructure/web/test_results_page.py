@@ -1,0 +1,179 @@
+"""The results of a campaign: what the page says is what report and results say."""
+
+import csv
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from application.queries import results as queries
+from domain.experiment import comparing
+from infrastructure.web import results
+from projections.engine.projection import ProjectionStopped
+from tests.infrastructure.web.shops import OTHER, SALE, Shop, bought, received
+from tests.support.serving import Api, serving
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One server for all tests; each of them has an app group of its own."""
+    with serving(tmp_path_factory.mktemp("results")) as api:
+        yield api
+
+
+@pytest.fixture
+def shop(api: Api) -> Shop:
+    """A shop whose sale was received by four users, one of them twice; two bought."""
+    shop = Shop.open(api, SALE)
+    shop.take(
+        received("u1", "A"),
+        received("u2", "holdout"),
+        received("u3", "B", at="2026-03-05T09:00:00Z"),
+        received("u4", "A"),
+        received("u4", "B", at="2026-03-02T09:00:00Z") | {"id": "second"},
+    )
+    shop.take(bought("u1"), bought("u3", at="2026-03-06T09:00:00Z", fact_id="p3"))
+    return shop
+
+
+def test_as_json_it_is_report_and_results(shop: Shop) -> None:
+    """With the same parameters the same figures."""
+    given = shop.get(shop.of(kind=".json")).json()
+    assert given.pop("results") == shop.client.get("/v1/campaigns/sale/results").json()
+    assert given == shop.client.get("/v1/campaigns/sale/report").json()
+    fixed = shop.get(shop.of(kind=".json"), test="fixed").json()["results"]
+    assert fixed == shop.client.get("/v1/campaigns/sale/results", params={"test": "fixed"}).json()
+    rows = list(csv.DictReader(StringIO(shop.get(shop.of(kind=".csv")).text)))
+    assert [row["value"] for row in rows if (row["figure"], row["variant_id"]) == ("receipts", "")] == ["4"]
+
+
+def test_the_page_has_their_figures(shop: Shop) -> None:
+    """Credited beside caused, counts under rates, and who was left out of the comparison."""
+    page = shop.page(shop.of())
+    for text in (
+        "A (primary): makes a purchase of any product within 3 days of receiving, both ends included",
+        "66.67 % of 3 recipients",
+        "2/3",
+        "40.00 EUR",
+        "Users in several variants: 1.",
+        "too little",
+        "First receipt 1 Mar 2026, 10:00:00 CET",
+    ):
+        assert text in page.text, text
+    assert "in UTC" in shop.page(shop.of(), zone="utc").text
+
+
+def test_of_some_days_it_counts_their_receipts_alone(shop: Shop) -> None:
+    """R20: as `/report?received_from=&received_to=` has them; the test is still of all time, and says so."""
+    days = {"from": "2026-03-05", "to": "2026-03-05"}
+    given = shop.get(shop.of(kind=".json"), **days).json()
+    asked = {"received_from": days["from"], "received_to": days["to"]}
+    expected = shop.client.get("/v1/campaigns/sale/report", params=asked).json()
+    assert {name: given[name] for name in expected} == expected
+    assert "Intervals and tests are of all time." in shop.page(shop.of(), **days).text
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"at": "1"}, "bad_question"),
+        ({"clock": "wall"}, "bad_clock"),
+        ({"test": "t"}, "bad_test"),
+        ({"from": "1.3.2026"}, "bad_date"),
+        ({"from": "2026-03-02", "to": "2026-03-01"}, "bad_date"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused_with_its_place(
+    shop: Shop, asked: dict[str, Any], code: str
+) -> None:
+    """As a page for people, and as a problem for programs."""
+    refused = shop.get(shop.of(kind=".json"), 400, **asked).json()
+    assert (refused["code"], refused["place"]) == (code, next(iter(asked)))
+    page = shop.page(shop.of(), 400, **asked)
+    assert code in page.text
+    assert "Request" in page.text
+
+
+def test_before_the_first_receipt_it_says_what_to_do(api: Api) -> None:
+    """Launched, and a draft; neither is shown a verdict."""
+    shop = Shop.open(api, SALE, OTHER | {"status": "draft"})
+    assert "nobody has received it yet" in shop.page(shop.of()).text
+    draft = shop.page(shop.of(campaign="other")).text
+    assert "This campaign is a draft" in draft
+    assert "without a control group" in draft
+
+
+def test_without_a_conversion_it_says_when_the_first_window_ends(api: Api) -> None:
+    """R6: the shortest deadline after the first receipt."""
+    shop = Shop.open(api, SALE)
+    shop.take(received("u1", "A"))
+    assert "the first window ends at 2 Mar 2026, 10:00:00 CET" in shop.page(shop.of()).text
+
+
+def test_a_part_that_fails_fails_alone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are complete."""
+
+    def stop(*_: object) -> None:
+        raise ProjectionStopped("overlap", 7, "a secret")
+
+    monkeypatch.setattr(results, "read_overlap", stop)
+    monkeypatch.setattr(results, "read_results", stop)
+    page = shop.page(shop.of())
+    assert page.text.count("This part cannot be shown now") == 2
+    assert "projection_stopped" in page.text
+    assert "secret" not in page.text
+    assert "40.00 EUR" in page.text
+    assert shop.get(shop.of(kind=".json")).json()["results"] is None
+
+
+def test_a_campaign_that_is_not_there_offers_those_that_look_like_it(shop: Shop) -> None:
+    """Of the viewer's app group alone."""
+    page = shop.page(shop.of(campaign="sales"), 404)
+    assert page.links["sale"] == shop.of()
+    assert Shop.open(shop.api).page(shop.of(), 404).links.get("sale") is None
+
+
+def test_a_page_that_has_not_changed_is_not_sent_again(shop: Shop) -> None:
+    """By its entity tag; what is sent is packed, and differs by language."""
+    answer = shop.get(shop.of())
+    assert answer.headers["content-encoding"] == "gzip"
+    again = shop.browser.get(shop.of(), headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status_code == 304
+    assert again.headers["vary"] == answer.headers["vary"] == "Accept-Language, Accept-Encoding, Cookie"
+    german = shop.browser.get(shop.of(), headers={"Accept-Language": "de-DE, en;q=0.5"})
+    assert "66,67" in german.text
+
+
+def test_results_of_the_same_counts_are_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else is recorded; and no more of them than the bound."""
+    computed = []
+
+    def count(*asked: Any) -> Any:
+        computed.append(asked)
+        return compute(*asked)
+
+    compute = comparing.results
+    monkeypatch.setattr(queries, "results", count)
+    first = shop.client.get("/v1/campaigns/sale/results", params={"uplift": "0.07"}).json()
+    shop.client.post("/v1/campaigns", json=OTHER).raise_for_status()
+    second = shop.client.get("/v1/campaigns/sale/results", params={"uplift": "0.07"}).json()
+    assert len(computed) == 1
+    assert first["conversion_events"] == second["conversion_events"]
+    monkeypatch.setattr(queries, "_MOST_KEPT", 1)
+    for uplift in ("0.08", "0.09", "0.08"):
+        shop.client.get("/v1/campaigns/sale/results", params={"uplift": uplift}).raise_for_status()
+    assert len(computed) == 4
+
+
+def test_files_of_pages_are_kept_for_ever(api: Api) -> None:
+    """Their URLs name their content; nobody needs to be logged in."""
+    shop = Shop.open(api)
+    page = shop.page("/")
+    urls = [each["src"] for each in page.find(lambda tag, _: tag == "script")]
+    urls += [each["href"] for each in page.find(lambda tag, _: tag == "link")]
+    for url in urls:
+        answer = api.browser().get(str(url))
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+    assert api.browser().get("/static/site.css").status_code == 404
