@@ -139,6 +139,7 @@ def _state(service: Service, settings: HttpSettings, queue: FactQueue) -> State:
         feed=Feed(service.database, service.definitions),
         webhooks=partial(Webhooks, service.database, service.ledger),
         reads=service.reads_waiting,
+        reads_at=partial(service.reads_at, folds=False),
         gauges=partial(describe_ledger, service.database, service.log, clock),
     )
 

@@ -42,6 +42,7 @@ class AnyReportShape(OfCampaignShape):
     kind: str
     status: str
     position: Position
+    recorded_at: Annotated[Instant, Field(description="When the event at `position` was recorded.")]
     revenue_window_seconds: int
     conversion_events: list[ConversionEventShape]
     totals: FiguresShape

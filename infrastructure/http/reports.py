@@ -1,6 +1,5 @@
 """Reports over HTTP: a campaign's figures now, by day, and its overlap with other campaigns."""
 
-import asyncio
 import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from application.queries.frozen import At, refuse_with_at
 from application.queries.overlap import read_overlap
 from application.queries.reads import AskedCampaign, BadQuestion, Days, Instants
 from application.queries.report import (
@@ -30,6 +30,7 @@ from infrastructure.http import report_shapes, schemas
 from infrastructure.http.access import Caller
 from infrastructure.http.answers import CSV, respond_tagged, wants_csv
 from infrastructure.http.campaigns import CampaignId
+from infrastructure.http.frozen import AtAsked, ask_frozen, turn_to_read_log
 from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State, ask
@@ -61,45 +62,52 @@ MOST_DAYS = 3_660
 
 @dataclass(frozen=True)
 class CampaignQuestions:
-    """Asks questions about a campaign of the caller's app group, as `ask` does."""
+    """Asks questions about a campaign of the caller's app group, as `ask` does, or with `at` as `ask_frozen` does."""
 
     state: State
     caller: Caller
     campaign_id: str
     wait_for: str | None = None
+    at: At | None = None
 
     async def ask_log(self, question: Callable[[AskedCampaign], T]) -> T:
         """Answer a question that may read much of the log; raises Problem while too many of these are answered."""
-        try:
-            async with asyncio.timeout(self.state.settings.wait_seconds):
-                await self.state.log_readers.acquire()
-        except TimeoutError:
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "too_busy",
-                "this process answers as many questions about other times as it may; try again later",
-                headers={"Retry-After": "1"},
-            ) from None
-        try:
+        async with turn_to_read_log(self.state):
             return await self.ask(question)
-        finally:
-            self.state.log_readers.release()
 
     async def ask(self, question: Callable[[AskedCampaign], T]) -> T:
         """Answer a question."""
         app_group, campaign_id = self.caller.app_group, self.campaign_id
+        if self.at is not None:
+            return await ask_frozen(
+                self.state,
+                lambda reads: question(AskedCampaign(reads, app_group, campaign_id)),
+                self.at,
+                (app_group, campaign_id),
+            )
         return await ask(
             self.state, lambda reads: question(AskedCampaign(reads, app_group, campaign_id)), self.wait_for
         )
 
 
 async def _make_questions(
-    state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None
+    state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None, at: AtAsked = None
 ) -> CampaignQuestions:
-    return CampaignQuestions(state, caller, campaign_id, wait_for)
+    refuse_with_at(at, wait_for=wait_for)
+    return CampaignQuestions(state, caller, campaign_id, wait_for, at)
 
 
 Questions = Annotated[CampaignQuestions, Depends(_make_questions)]
+
+
+async def _make_questions_of_log(
+    state: Shared, caller: Reader, campaign_id: CampaignId, at: AtAsked = None
+) -> CampaignQuestions:
+    return CampaignQuestions(state, caller, campaign_id, at=at)
+
+
+QuestionsOfLog = Annotated[CampaignQuestions, Depends(_make_questions_of_log)]
+"""Questions that need no read model, and so have nothing to wait for."""
 
 
 def read_time(name: str, text: str) -> datetime:
@@ -152,6 +160,7 @@ async def report_campaign(
     is null if the read model `recipients` is behind or stopped.
     """
     found: AnyReport
+    refuse_with_at(questions.at, as_of=as_of, as_of_clock=as_of_clock)
     if as_of is None and as_of_clock is not None:
         raise _refuse(
             "as_of_clock says how to count as of an instant: add as_of, or leave it out", "as_of_clock"
@@ -202,6 +211,7 @@ async def report_difference(
 
     Each change names the user and the fact that led to it. With `Accept: text/csv`, one row for each figure.
     """
+    refuse_with_at(questions.at, **{"from": first})
     between = Instants(read_time("from", first), read_time("to", last))
     by = read_clock(as_of_clock or "recorded", "as_of_clock")
     found = await questions.ask_log(lambda asked: read_difference(asked, between, by, limit))
