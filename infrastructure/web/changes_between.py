@@ -1,18 +1,21 @@
 """What changed between two times, figures and the facts that changed them, as a page shows it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from application.queries.differences import FigureChange, ReportDifference
-from application.queries.reads import BadQuestion, Instants, Reads
+from application.queries.frozen import At, refuse_beyond_log
+from application.queries.reads import AskedCampaign, Instants, Positions, Reads
+from application.queries.report import read_difference
 from domain import money
-from domain.instants import from_microseconds
+from domain.instants import from_microseconds, microseconds
 from infrastructure.web.campaign_pages import Head
+from infrastructure.web.changes_since import describe_changes
 from infrastructure.web.formats import NO_FIGURE, Formats
 from infrastructure.web.moments import Moment
-from infrastructure.words.changes import ChangeInWords, describe_change
-from infrastructure.words.quantities import counted
+from infrastructure.words.changes import ChangeInWords, state_extent
+from projections.campaign_report.as_of import Clock
 from projections.campaign_report.changes import Change
 
 
@@ -31,14 +34,7 @@ class ShownChange:
     @property
     def sentence(self) -> str:
         """How much changed."""
-        figures, changes = len(self.found.figures()), self.found.difference.changes_total
-        if not changes:
-            return "Nothing changed."
-        verb = "changes" if self.found.clock == "recorded" else "receipts, conversions and purchases"
-        what = f"{changes:,} {verb if changes != 1 else verb.removesuffix('s')}"
-        if self.found.clock != "recorded" and changes == 1:
-            what = "one receipt, conversion or purchase"
-        return f"{counted(figures, 'figure')} changed, by {what}."
+        return state_extent(len(self.found.figures()), self.found.difference.changes_total, self.found.clock)
 
     @property
     def groups(self) -> list[tuple[str | None, bool, list[FigureChange]]]:
@@ -51,11 +47,7 @@ class ShownChange:
     @property
     def changes(self) -> list[tuple[Change, ChangeInWords]]:
         """The first changes, each as a sentence."""
-        controls = {each.variant_id for each in self.found.difference.after.variants if each.control}
-        return [
-            (each, describe_change(each, controls, self.head.writing))
-            for each in self.found.difference.changes
-        ]
+        return describe_changes(self.found, self.head.writing)
 
     def value(self, change: FigureChange, which: str) -> str:
         """`before`, `after` or `difference` of a figure as the reader's locale has it."""
@@ -75,25 +67,57 @@ def _money(f: Formats, amount: Any, currency: str, *, is_signed: bool) -> str:  
     return sign + f.money(money.printed(abs(amount), currency), currency)
 
 
-def find_instants(reads: Reads, first: Moment, last: Moment | None) -> Instants:
-    """The instants of two times; the later one is now where none is given. Raises BadQuestion."""
-    with reads.recorded() as connection:
-        newest = reads.log.last_position(connection)
+def read_change(
+    asked: AskedCampaign, first: Moment, last: Moment | None, clock: Clock, limit: int, at: At | None
+) -> ReportDifference:
+    """What changed between two times; the later one is now, or the position of a frozen link, where none is given.
 
-        def find(name: str, moment: Moment) -> datetime:
-            if moment.position is None:
-                if moment.instant is None:
-                    raise TypeError("a moment has an instant or a position")
-                return moment.instant
-            if moment.position > newest:
-                raise BadQuestion(
-                    "no event has this position yet: it is of another ledger, or was not acknowledged",
-                    code="position_beyond_log",
-                    place=name,
-                )
-            # Position 0 is before the first event.
-            return from_microseconds(reads.log.recorded_at(connection, moment.position) or 0)
+    Raises BadQuestion and NotDraftedYet.
+    """
+    ends = _Ends(asked.reads, at)
+    between = Instants(ends.instant("from", first), ends.last_instant(last))
+    if clock == "occurred":
+        return read_difference(asked, between, clock, limit)
+    positions = Positions(ends.position("from", first), ends.last_position(last))
+    return replace(read_difference(asked, positions, clock, limit), between=between)
 
+
+class _Ends:
+    """The two ends of a comparison, as instants and as positions; the log ends where the page's own position is."""
+
+    def __init__(self, reads: Reads, at: At | None) -> None:
+        self._log = reads.log
+        self._reads = reads
+        with reads.recorded() as connection:
+            self._newest = reads.log.last_position(connection) if at is None else at.position
         # The clock may have been put back since the newest event was recorded: recorded time never runs backwards.
-        now = max(reads.now(), from_microseconds(reads.log.recorded_at(connection, newest) or 0))
-        return Instants(find("from", first), now if last is None else find("to", last))
+        self._now = max(reads.now(), self._recorded_at(self._newest))
+
+    def instant(self, name: str, moment: Moment) -> datetime:
+        """The instant of a time; raises BadQuestion."""
+        if moment.position is None:
+            return moment.whole_instant
+        refuse_beyond_log(moment.position, self._newest, name)
+        return self._recorded_at(moment.position)
+
+    def last_instant(self, moment: Moment | None) -> datetime:
+        """The later instant; raises BadQuestion."""
+        return self._now if moment is None else self.instant("to", moment)
+
+    def position(self, name: str, moment: Moment) -> int:
+        """The position of a time: the last one that had been recorded; raises BadQuestion."""
+        if moment.position is not None:
+            refuse_beyond_log(moment.position, self._newest, name)
+            return moment.position
+        with self._reads.recorded() as connection:
+            found = self._log.last_recorded_at_or_before(connection, microseconds(moment.whole_instant))
+        return min(found, self._newest)
+
+    def last_position(self, moment: Moment | None) -> int:
+        """The later position; raises BadQuestion."""
+        return self._newest if moment is None else self.position("to", moment)
+
+    def _recorded_at(self, position: int) -> datetime:
+        # Position 0 is before the first event.
+        with self._reads.recorded() as connection:
+            return from_microseconds(self._log.recorded_at(connection, position) or 0)

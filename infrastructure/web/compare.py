@@ -1,18 +1,18 @@
 """Two campaigns side by side, or one campaign at two times with the facts that changed its figures."""
 
 import asyncio
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from fastapi import Request, Response
 
 from application.queries.campaigns import list_campaigns
 from application.queries.differences import ReportDifference
 from application.queries.overlap import read_overlap
-from application.queries.reads import AskedCampaign, BadQuestion
-from application.queries.report import MOST_CHANGES, read_clock, read_difference
+from application.queries.reads import BadQuestion
+from application.queries.report import MOST_CHANGES, read_clock
 from domain.errors import DomainError
 from infrastructure.http import problems
 from infrastructure.http.problems import Problem
@@ -20,14 +20,12 @@ from infrastructure.http.state import Shared, ask, check_id
 from infrastructure.web.asking import Questions, open_campaign, try_part
 from infrastructure.web.campaign_pages import Head, read_head
 from infrastructure.web.campaign_pairs import Pair, read_side
-from infrastructure.web.changes_between import ShownChange, find_instants
+from infrastructure.web.changes_between import ShownChange, read_change
 from infrastructure.web.failed import Failed
 from infrastructure.web.moments import read_moment
 from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
 from infrastructure.web.sessions import Visitor
-
-T = TypeVar("T")
 
 routes = new_routes()
 
@@ -128,7 +126,7 @@ class _Page:
 
     async def _read_pair(self) -> Pair:
         other = _check_other(str(self._other), self._questions.campaign_id)
-        sides = [self._questions, Questions(self._questions.state, self._questions.viewer, other)]
+        sides = [self._questions, replace(self._questions, campaign_id=other)]
         first, second, overlap = await asyncio.gather(
             read_side(sides[0]), read_side(sides[1]), try_part(self._questions.ask(read_overlap))
         )
@@ -143,10 +141,9 @@ class _Page:
         last = read_moment("to", text, zone) if (text := self._given.get("to")) else None
         limit = self._read_limit()
 
-        def question(asked: AskedCampaign) -> ReportDifference:
-            return read_difference(asked, find_instants(asked.reads, first, last), clock, limit)
-
-        return await _ask_log(self._questions, question)
+        return await self._questions.ask_log(
+            lambda asked: read_change(asked, first, last, clock, limit, self._questions.at)
+        )
 
     def _read_limit(self) -> int:
         text = self._given.get("limit") or str(_USUAL_CHANGES)
@@ -157,7 +154,7 @@ class _Page:
     async def _render(self, **values: Any) -> Response:
         status = values.pop("status", HTTPStatus.OK)
         offered = await try_part(_offer(self._questions))
-        today = self._questions.state.now().astimezone(self._head.formats.zone).date()
+        today = self._head.shown.instant.astimezone(self._head.formats.zone).date()
         return render(
             self._request,
             "compare.html",
@@ -216,22 +213,3 @@ async def _offer(questions: Questions) -> list[dict[str, Any]]:
         if each.campaign_id != own
     ]
     return sorted(others, key=lambda each: (-each["shared"], each["name"].casefold(), each["campaign_id"]))
-
-
-async def _ask_log(questions: Questions, question: Callable[[AskedCampaign], T]) -> T:
-    """Answer a question that may read much of the log; raises Problem while too many of these are answered."""
-    state = questions.state
-    try:
-        async with asyncio.timeout(state.settings.wait_seconds):
-            await state.log_readers.acquire()
-    except TimeoutError:
-        raise Problem(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "too_busy",
-            "this process answers as many questions about other times as it may; try again later",
-            headers={"Retry-After": "1"},
-        ) from None
-    try:
-        return await questions.ask(question)
-    finally:
-        state.log_readers.release()

@@ -22,6 +22,13 @@ class Moment:
     instant: datetime | None
     position: int | None = None
 
+    @property
+    def whole_instant(self) -> datetime:
+        """The instant of a time that is not a position."""
+        if self.instant is None:
+            raise TypeError("a moment has an instant or a position")
+        return self.instant
+
 
 def read_moment(name: str, text: str, zone: ZoneInfo) -> Moment:
     """Read the time of a parameter; `to` a day means to its end. Raises BadQuestion."""
