@@ -8,7 +8,7 @@ from application.queries.reads import BadQuestion
 from application.reading_instants import read_instant
 from domain.instants import printed
 
-_POSITION = re.compile("[0-9]{1,18}", re.ASCII)
+_POSITION = re.compile("[0-9]{1,19}", re.ASCII)
 
 
 @dataclass(frozen=True)

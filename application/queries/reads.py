@@ -154,6 +154,22 @@ class Instants:
         _refuse_reversed(self.first, self.last, "bad_time", "from")
 
 
+@dataclass(frozen=True)
+class Positions:
+    """After a first position of the log, up to and including a last one; raises BadQuestion where they are reversed."""
+
+    first: int
+    last: int
+
+    def __post_init__(self) -> None:
+        if self.first > self.last:
+            raise BadQuestion(
+                f"position {self.first} comes after {self.last}: the earlier one is to come first",
+                code="bad_position",
+                place="from",
+            )
+
+
 def refuse_clock(clock: str, clocks: Sequence[str], place: str = "clock") -> None:
     """Raise BadQuestion for a clock that is none of these."""
     if clock not in clocks:

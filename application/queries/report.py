@@ -11,7 +11,16 @@ from sqlalchemy.engine import Connection
 
 from application.ledger import UnknownCampaign
 from application.queries.differences import ReportDifference
-from application.queries.reads import AskedCampaign, BadQuestion, Days, Instants, NotDraftedYet, refuse_clock
+from application.queries.frozen import refuse_beyond_log
+from application.queries.reads import (
+    AskedCampaign,
+    BadQuestion,
+    Days,
+    Instants,
+    NotDraftedYet,
+    Positions,
+    refuse_clock,
+)
 from application.queries.rows import Row, report_rows
 from domain.instants import from_microseconds, printed
 from projections.campaign_report import CAMPAIGN_REPORT, occurred, reading
@@ -140,23 +149,43 @@ def read_report_as_of(asked: AskedCampaign, instant: datetime, clock: Clock) -> 
 
 
 def read_difference(
-    asked: AskedCampaign, between: Instants, clock: Clock, limit: int = USUAL_CHANGES
+    asked: AskedCampaign, between: Instants | Positions, clock: Clock, limit: int = USUAL_CHANGES
 ) -> ReportDifference:
-    """What changed between two instants, and the first `limit` changes.
+    """What changed between two instants or positions, and the first `limit` changes.
 
-    Raises UnknownCampaign, NotDraftedYet where the campaign was drafted after the later instant, BadQuestion, and
+    Raises UnknownCampaign, NotDraftedYet where the campaign was drafted after the later one, BadQuestion, and
     UnreadableLog.
     """
     if not 0 <= limit <= MOST_CHANGES:
         raise BadQuestion(f"limit is 0 to {MOST_CHANGES:,}", code="bad_limit", place="limit")
     if clock == "occurred":
+        if isinstance(between, Positions):
+            raise BadQuestion(
+                "positions are of the clock recorded: name instants", code="bad_clock", place="as_of_clock"
+            )
         return ReportDifference(_compare_occurred(asked, between, limit), between, clock)
     with asked.reads.recorded() as connection:
         history = _history(asked, connection)
-        found = history.difference(history.position(between.first), history.position(between.last), limit)
+        positions, instants = _find_ends(asked, history, between)
+        found = history.difference(positions.first, positions.last, limit)
         if found is None:
-            raise _not_drafted_yet(asked, history, between.last)
-        return ReportDifference(found, between, clock)
+            raise _not_drafted_yet(asked, history, instants.last)
+        return ReportDifference(found, instants, clock)
+
+
+def _find_ends(
+    asked: AskedCampaign, history: ReportHistory, between: Instants | Positions
+) -> tuple[Positions, Instants]:
+    """The positions and the instants between which the log is read; raises BadQuestion for one beyond the log."""
+    if isinstance(between, Instants):
+        return Positions(history.position(between.first), history.position(between.last)), between
+    log, connection = asked.reads.log, history.connection
+    newest = log.last_position(connection)
+    refuse_beyond_log(between.first, newest, "from")
+    refuse_beyond_log(between.last, newest, "to")
+    # Position 0 is before the first event.
+    first, last = (log.recorded_at(connection, each) or 0 for each in (between.first, between.last))
+    return between, Instants(from_microseconds(first), from_microseconds(last))
 
 
 def read_report_of_days(asked: AskedCampaign, days: Days) -> ReportOfDays:

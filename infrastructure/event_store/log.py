@@ -142,19 +142,22 @@ class EventLog:
         self,
         connection: Connection,
         stream_ids: Sequence[str],
+        after: int,
         last: int,
         types: Iterable[type[Any]],
         campaign_id: str | None = None,
     ) -> Iterator[Logged]:
-        """The events of these types of several streams up to and including a position, each stream's in order.
+        """The events of these types of several streams between two positions, each stream's in order.
 
-        By choice only those that name a campaign. Raises UnreadableLog.
+        They come after the first position, up to and including the last; by choice only those that name a campaign.
+        Raises UnreadableLog.
         """
         statement = self._of_streams(frozenset(types))
         named = "%" if campaign_id is None else _naming(campaign_id)
         for start in range(0, len(stream_ids), _TOGETHER):
             keys = as_keys([[each] for each in stream_ids[start : start + _TOGETHER]])
-            for logged in read_events(statement.all(connection, keys=keys, last=last, named=named)):
+            rows = statement.all(connection, keys=keys, after=after, last=last, named=named)
+            for logged in read_events(rows):
                 if campaign_id is None or _names(logged, campaign_id):
                     yield logged
 
@@ -183,7 +186,7 @@ class EventLog:
             of_streams = events.c.originator_id.in_(select(wanted.c.stream_id))
             query = select_rows(
                 of_streams,
-                events.c.position <= bindparam("last"),
+                IN_RANGE,
                 of_types(types),
                 events.c.state.like(bindparam("named"), escape="/"),
             )

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, TypeVar
 
@@ -54,22 +55,33 @@ async def _fold_once(state: State, reads: Frozen, key: Key, give_up: float) -> N
     task = state.folding.get(key)
     if task is None:
         task = state.folding[key] = asyncio.create_task(_fold(state, reads, key))
-        task.add_done_callback(lambda _: state.folding.pop(key, None))
+        task.add_done_callback(partial(_forget, state, key))
     await asyncio.wait({task}, timeout=max(0.0, give_up - time.monotonic()))
     if not task.done():
-        raise Problem(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "folding",
-            "the figures at this position are being worked out from the log; send the request again",
-            headers={"Retry-After": "2"},
-        )
+        raise _ask_again()
     await task
+
+
+def _forget(state: State, key: Key, done: asyncio.Task[None]) -> None:
+    """What was folded is kept elsewhere; whoever waited has gone by now, or sees the error himself."""
+    state.folding.pop(key, None)
+    if not done.cancelled():
+        done.exception()
+
+
+def _ask_again() -> Problem:
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "folding",
+        "the figures at this position are being worked out from the log; send the request again",
+        headers={"Retry-After": "2"},
+    )
 
 
 async def _fold(state: State, reads: Frozen, key: Key) -> None:
     def check() -> None:
         if state.ending.is_set():
-            raise asyncio.CancelledError
+            raise _ask_again()
 
     async with turn_to_read_log(state):
         await asyncio.to_thread(reads.fold, key, check)

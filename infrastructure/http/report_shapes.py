@@ -111,7 +111,7 @@ class FigureChangeShape(Shape):
 
 
 class DifferenceShape(OfCampaignShape):
-    """What changed between two instants: figures, and the first of the changes that made them."""
+    """What changed between two instants or positions: figures, and the first of the changes that made them."""
 
     clock: Literal["recorded", "occurred"]
     from_: Annotated[Instant, Field(alias="from")]

@@ -10,9 +10,9 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from application.queries.frozen import At, refuse_with_at
+from application.queries.frozen import At, read_position, refuse_with_at
 from application.queries.overlap import read_overlap
-from application.queries.reads import AskedCampaign, BadQuestion, Days, Instants
+from application.queries.reads import AskedCampaign, BadQuestion, Days, Instants, Positions
 from application.queries.report import (
     MOST_CHANGES,
     USUAL_CHANGES,
@@ -110,6 +110,31 @@ QuestionsOfLog = Annotated[CampaignQuestions, Depends(_make_questions_of_log)]
 """Questions that need no read model, and so have nothing to wait for."""
 
 
+async def _make_questions_of_times(
+    state: Shared,
+    caller: Reader,
+    campaign_id: CampaignId,
+    wait_for: WaitFor = None,
+    at: Annotated[str | None, Query(include_in_schema=False)] = None,
+) -> CampaignQuestions:
+    refuse_with_at(at, **{"from": True})
+    return CampaignQuestions(state, caller, campaign_id, wait_for)
+
+
+QuestionsOfTimes = Annotated[CampaignQuestions, Depends(_make_questions_of_times)]
+"""Questions that name two times of their own, and so take no `at`."""
+
+
+def read_between(first: str, last: str) -> Instants | Positions:
+    """Read two instants or two positions; raises Problem and BadQuestion."""
+    are_positions = {each.isdigit() for each in (first, last)}
+    if are_positions == {True}:
+        return Positions(read_position(first, "from"), read_position(last, "to"))
+    if are_positions == {False}:
+        return Instants(read_time("from", first), read_time("to", last))
+    raise _refuse("from and to are both instants or both positions", "from")
+
+
 def read_time(name: str, text: str) -> datetime:
     """Read the instant of a query parameter; raises Problem."""
     try:
@@ -191,7 +216,7 @@ def _refuse(message: str, place: str) -> BadQuestion:
 
 @routes.get(
     "/diff",
-    summary="Report what changed between two instants",
+    summary="Report what changed between two instants or positions",
     response_class=Response,
     responses=schemas.describe_answers(
         report_shapes.DifferenceShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND
@@ -199,20 +224,23 @@ def _refuse(message: str, place: str) -> BadQuestion:
 )
 async def report_difference(
     request: Request,
-    questions: Questions,
-    first: Annotated[str, Query(alias="from", description=f"The earlier instant: {INSTANT}")],
-    last: Annotated[str, Query(alias="to", description=f"The later instant: {INSTANT}")],
+    questions: QuestionsOfTimes,
+    first: Annotated[
+        str, Query(alias="from", description=f"The earlier instant: {INSTANT} Or the earlier position.")
+    ],
+    last: Annotated[
+        str, Query(alias="to", description=f"The later instant: {INSTANT} Or the later position.")
+    ],
     as_of_clock: ClockAsked = None,
     limit: Annotated[
         int, Query(description=f"Changes in the answer: 0 to {MOST_CHANGES:,}, {USUAL_CHANGES} if left out.")
     ] = USUAL_CHANGES,
 ) -> Response:
-    """Report which figures changed between two instants, and the first changes that made them.
+    """Report which figures changed between two instants, or two positions, and the first changes that made them.
 
     Each change names the user and the fact that led to it. With `Accept: text/csv`, one row for each figure.
     """
-    refuse_with_at(questions.at, **{"from": first})
-    between = Instants(read_time("from", first), read_time("to", last))
+    between = read_between(first, last)
     by = read_clock(as_of_clock or "recorded", "as_of_clock")
     found = await questions.ask_log(lambda asked: read_difference(asked, between, by, limit))
     return respond_report(request, found.as_json(), found.rows)

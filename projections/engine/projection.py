@@ -151,11 +151,12 @@ class Log(Protocol):
         self,
         connection: Connection,
         stream_ids: Sequence[str],
+        after: int,
         last: int,
         types: Iterable[type[Any]],
         campaign_id: str | None = None,
     ) -> Iterable[Logged]:
-        """The events of these types of several streams up to and including a position, each stream's in order.
+        """The events of these types of several streams between two positions, each stream's in order.
 
         By choice only those that name a campaign. Raises UnreadableLog.
         """

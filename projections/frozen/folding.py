@@ -54,36 +54,38 @@ class Then:
 
     def fold_campaign(self) -> FrozenTables:
         """The read models that follow from events of the campaign; raises UnreadableLog."""
-        return self._fold(
-            OF_CAMPAIGN, chain(self.own_events(self.position), self.of_campaign(0, self.position))
-        )
+        events = chain(self.own_events(0, self.position), self.of_campaign(0, self.position))
+        return self._fold(OF_CAMPAIGN, events)
 
     def fold_behaviours(self) -> FrozenTables:
         """The overlap with other campaigns; it holds this campaign's figures alone. Raises UnreadableLog."""
         converted = self._naming(0, self.position, _CONVERSIONS)
         journeys = {logged.stream_id for logged in converted}
-        return self._fold(OF_BEHAVIOURS, self.conversions_of(journeys, self.position))
+        return self._fold(OF_BEHAVIOURS, self.conversions_of(journeys, 0, self.position))
 
-    def own_events(self, last: int) -> Iterable[Logged]:
-        """The events of the campaign itself, up to and including a position."""
-        return self.log.of_stream(self.connection, self.stream, last)
+    def own_events(self, after: int, last: int) -> Iterable[Logged]:
+        """The events of the campaign itself after a position, up to and including another."""
+        found = self.log.of_stream(self.connection, self.stream, last)
+        return (logged for logged in found if logged.position > after)
 
     def of_campaign(self, after: int, last: int) -> Iterable[Logged]:
         """What users did for the campaign after a position, up to and including another."""
         return self._naming(after, last, _OF_USERS)
 
-    def of_users(self, journeys: Iterable[str], last: int) -> Iterable[Logged]:
-        """What these users did for the campaign, up to and including a position."""
-        return self.log.of_streams(self.connection, sorted(journeys), last, _OF_USERS, self.campaign_id)
+    def of_users(self, journeys: Iterable[str], after: int, last: int) -> Iterable[Logged]:
+        """What these users did for the campaign after a position, up to and including another."""
+        return self.log.of_streams(
+            self.connection, sorted(journeys), after, last, _OF_USERS, self.campaign_id
+        )
 
     def converted_between(self, after: int, last: int) -> set[str]:
         """Whose conversions, on whichever campaign, were decided between two positions."""
         found = self.log.between(self.connection, after, last, _CONVERSIONS)
         return {logged.stream_id for logged in found if logged.app_group == self.app_group}
 
-    def conversions_of(self, journeys: Iterable[str], last: int) -> Iterable[Logged]:
-        """All that was decided of these users' conversions, up to and including a position."""
-        return self.log.of_streams(self.connection, sorted(journeys), last, _CONVERSIONS)
+    def conversions_of(self, journeys: Iterable[str], after: int, last: int) -> Iterable[Logged]:
+        """All that was decided of these users' conversions after a position, up to and including another."""
+        return self.log.of_streams(self.connection, sorted(journeys), after, last, _CONVERSIONS)
 
     def _naming(self, after: int, last: int, types: Iterable[type[Any]]) -> Iterable[Logged]:
         return self.log.of_campaign(self.connection, after, last, types, self.app_group, self.campaign_id)

@@ -5,7 +5,7 @@ a campaign are those of all its users: the sums now, less these users' now, and 
 then. Rows of single users are as they are now for all other users.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain, islice
@@ -55,13 +55,16 @@ class Rewinding:
     now: Now
 
     def rewind_campaign(self, *, rows: bool) -> FrozenTables:
-        """The read models that follow from events of the campaign: sums, and `rows` of single users if asked, or if few.
+        """The read models that follow from events of the campaign; raises UnreadableLog.
 
-        Raises UnreadableLog.
+        Sums are always there; rows of single users are there if asked for (`rows`), or if they are few.
         """
         journeys = {logged.stream_id for logged in self.then.of_campaign(self.then.position, self._last)}
-        own = self.then.own_events(self._last)
-        made = self._rewind(chain(own, self.then.of_users(journeys, self._last)))
+
+        def between(after: int, last: int) -> Iterable[Logged]:
+            return chain(self.then.own_events(after, last), self.then.of_users(journeys, after, last))
+
+        made = self._rewind(between)
         made.has_rows = rows or self._count_receipts(made) <= FEW
         with made.writing(self.then.tables_of) as tables:
             for projection, table in self._tables_of_users():
@@ -78,29 +81,22 @@ class Rewinding:
     def rewind_behaviours(self) -> FrozenTables:
         """The overlap: whoever has since converted, on any campaign, is looked at."""
         journeys = self.then.converted_between(self.then.position, self._last)
-        return self._rewind(self.then.conversions_of(journeys, self._last))
+        return self._rewind(lambda after, last: self.then.conversions_of(journeys, after, last))
 
     @property
     def _last(self) -> int:
         return self.now.position
 
-    def _rewind(self, events: Iterable[Logged]) -> FrozenTables:
-        """Fold the campaign's own events and these users', and put the campaign's sums in the place of theirs."""
+    def _rewind(self, between: Callable[[int, int], Iterable[Logged]]) -> FrozenTables:
+        """Fold some events between two positions, and put the campaign's sums in the place of what they give."""
         projections = list(self.now.generations)
-        made, after = FrozenTables(projections, self.then.position), list[Logged]()
-        fold_into(made, projections, self._split(events, after), self.then)
+        made = FrozenTables(projections, self.then.position)
+        fold_into(made, projections, between(0, self.then.position), self.then)
         with made.copy() as copied:
-            fold_into(copied, projections, after, self.then)
+            # Read apart from those before: in a large ledger they are too many to be held until then.
+            fold_into(copied, projections, between(self.then.position, self._last), self.then)
             self._combine(made, copied)
         return made
-
-    def _split(self, events: Iterable[Logged], after: list[Logged]) -> Iterator[Logged]:
-        """The events up to the position, one by one; those after it go to the list."""
-        for logged in events:
-            if logged.position <= self.then.position:
-                yield logged
-            else:
-                after.append(logged)
 
     def _combine(self, made: FrozenTables, copied: FrozenTables) -> None:
         """Put the campaign's sums at the position in the place of those of the users that were looked at."""

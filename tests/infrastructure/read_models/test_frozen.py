@@ -124,13 +124,13 @@ def test_what_was_answered_at_a_position_is_answered_for_ever(plan: Any, kept: b
     ids = [each["id"] for each in campaigns]
     users = sorted({each["user_id"] for each in facts})[:2]
     with tempfile.TemporaryDirectory() as directory, open_ledger(Path(directory), campaigns) as service:
-        told = [listen(service, ids, users)]
+        said_then = [listen(service, ids, users)]
         for number, batch in enumerate(batches):
             take(service, batch)
-            told.append(listen(service, ids, users))
+            said_then.append(listen(service, ids, users))
             change(service, ids[number % len(ids)], number)
         service.projector.catch_up()
-        for said in [*told, *(told if kept else [])]:
+        for said in [*said_then, *(said_then if kept else [])]:
             check(service, said)
 
 
