@@ -10,7 +10,6 @@ from application.queries.campaigns import campaign_as_json
 from application.queries.frozen import At
 from application.queries.reads import AskedCampaign
 from domain.campaigns.campaign import Campaign
-from domain.instants import from_microseconds
 from infrastructure.web.asking import Questions, read_formats, try_part
 from infrastructure.web.changes_since import Since, read_since
 from infrastructure.web.failed import Failed
@@ -86,6 +85,5 @@ def _find_shown(asked: AskedCampaign, at: At | None) -> Shown:
         return Shown(at.position, reads.now())
     with reads.recorded() as connection:
         newest = reads.log.last_position(connection)
-        recorded_at = from_microseconds(reads.log.recorded_at(connection, newest) or 0)
-    # Figures change with the hour at most: with the minute alone, a page that is asked for again is the same.
-    return Shown(newest, max(reads.now().replace(second=0, microsecond=0), recorded_at))
+    # The clock changes figures on the hour alone: without seconds, a page that is asked for again is the same.
+    return Shown(newest, reads.now().replace(second=0, microsecond=0))
