@@ -16,6 +16,7 @@ from fastapi import Depends, Request
 from application.commands.campaigns import Campaigns
 from application.commands.experiments import Experiments
 from application.ledger import Ledger
+from application.queries.arrivals import Arrivals
 from application.queries.assignments import Assignments
 from application.queries.explanation import Explanations
 from application.queries.frozen import At
@@ -60,6 +61,7 @@ class State:
     experiments: Experiments
     explanations: Explanations
     assignments: Assignments
+    arrivals: Arrivals
     feed: Feed
     webhooks: Callable[[str], Webhooks]
     """The webhooks of an app group."""

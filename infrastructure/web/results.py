@@ -21,6 +21,7 @@ from application.queries.series import read_series
 from domain.campaigns.evidence import DecidingTest
 from infrastructure.http.reports import MOST_DAYS, read_day
 from infrastructure.http.state import Shared
+from infrastructure.web.activity import ShownActivity, show_activity
 from infrastructure.web.asking import Questions, open_campaign, try_part
 from infrastructure.web.campaign_pages import Head, read_head, read_kept
 from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
@@ -107,7 +108,8 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
         results = None if isinstance(found, Failed) else found.as_json()
         return respond_json(request, report.as_json() | {"results": results})
     head, parts = await asyncio.gather(read_head(request, questions), _read_parts(questions, asked))
-    return _show(request, viewer, head, asked, report, found, parts)
+    activity = None if questions.at else await show_activity(request, questions, report.as_json())
+    return _show(request, viewer, head, asked, report, found, parts, activity)
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ def _show(
     report: AnyReport,
     found: ExperimentResults | Failed,
     parts: _Parts,
+    activity: ShownActivity | Failed | None,
 ) -> Response:
     stated, live = report.as_json(), head.since is None
     results = None if isinstance(found, Failed) else found.as_json()
@@ -185,6 +188,7 @@ def _show(
         parts=parts,
         received=None if isinstance(parts.received, Failed) else parts.received,
         first_window_end=_find_first_end(parts.received, stated),
+        activity=activity,
     )
 
 

@@ -1,36 +1,54 @@
 // @ts-check
-// Says that script runs, copies frozen links, and prints.
+// Says that script runs, copies, and prints.
 
 document.documentElement.classList.add("has-script");
 
+/** @param {string} text */
+function announce(text) {
+  const status = document.getElementById("announced");
+  if (status) status.textContent = text;
+}
+
 /**
- * Says in the link and to screen readers that it is copied.
- * @param {Element} link
+ * Copies the address of a frozen link, and says so in it; where nothing can be copied, the link is opened.
+ * @param {HTMLAnchorElement} link
  */
-function announce(link) {
+async function copyLink(link) {
+  try {
+    await navigator.clipboard.writeText(link.href);
+  } catch {
+    window.location.assign(link.href);
+    return;
+  }
+  announce("The frozen link is copied.");
   const label = link.querySelector(".with-script");
-  const status = document.getElementById("status");
-  if (!label || !status || label.textContent === "Copied") return;
+  if (!label || label.textContent === "Copied") return;
   const before = label.textContent;
   label.textContent = "Copied";
-  status.textContent = "The frozen link is copied.";
-  setTimeout(() => {
-    label.textContent = before;
-    status.textContent = "";
-  }, 3000);
+  setTimeout(() => { label.textContent = before; }, 3000);
 }
 
 document.addEventListener("click", async (event) => {
-  const target = event.target instanceof Element ? event.target.closest("[data-copy], [data-print]") : null;
-  if (target instanceof HTMLElement && target.dataset.print !== undefined) window.print();
-  if (!(target instanceof HTMLAnchorElement) || target.dataset.copy === undefined) return;
-  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-  event.preventDefault();
+  const target = event.target instanceof Element ? event.target.closest("[data-copy], [data-copy-text], [data-print]") : null;
+  if (!(target instanceof HTMLElement)) return;
+  if (target.dataset.print !== undefined) {
+    window.print();
+    return;
+  }
+  if (target instanceof HTMLAnchorElement) {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    await copyLink(target);
+    return;
+  }
+  const source = document.getElementById(target.dataset.copyText ?? "");
+  if (!source) return;
   try {
-    await navigator.clipboard.writeText(target.href);
-    announce(target);
+    await navigator.clipboard.writeText(source.textContent);
+    announce("Copied.");
   } catch {
-    window.location.assign(target.href);
+    // Without the clipboard the text is selected, so that a key copies it.
+    window.getSelection()?.selectAllChildren(source);
   }
 });
 

@@ -292,4 +292,4 @@ def test_the_link_says_what_it_does_with_and_without_script(shop: Shop) -> None:
     """With script it copies, without script it opens the frozen page."""
     page: Page = shop.page(shop.of())
     assert "Copy frozen link Frozen link" in page.text
-    assert page.find(lambda _, given: given.get("id") == "status" and given.get("role") == "status")
+    assert page.find(lambda _, given: given.get("id") == "announced" and given.get("role") == "status")
