@@ -6,8 +6,10 @@ from starlette.middleware import Middleware
 from infrastructure.web import (
     about,
     assets,
+    audit_page,
     campaigns,
     changing,
+    compare,
     explanations,
     history,
     login,
@@ -45,6 +47,8 @@ def attach(app: FastAPI) -> None:
         history,
         series,
         about,
+        audit_page,
+        compare,
         rejected,
     )
     for room in rooms:
