@@ -49,7 +49,7 @@ def begun(directory: Path, *words: str, **settings: str) -> Iterator[Said]:
         process = subprocess.Popen(
             [*COMMAND, *words],
             cwd=directory,
-            env=environment(directory, {"CONVERSIONS_WEB": "on"} | settings),
+            env=environment(directory, settings),
             stderr=stderr,
             stdout=stderr,
         )
