@@ -132,7 +132,7 @@ def test_the_demo_tells_its_stories(run_demo: Callable[..., tuple[int, str]], tm
     assert "$(BIN)/conversions demo" in (ROOT / "Makefile").read_text(encoding="utf-8")
     status, printed = run_demo(tmp_path, "demo", "--directory", str(tmp_path / "demo"))
     assert status == 0, printed
-    blocks = [block.splitlines() for block in re.split(r"\r?\n\r?\n", printed)]
+    blocks = [block.splitlines() for block in re.split(r"\n\r*\n", printed)]
     campaigns, explained, next_steps = blocks[-6:-3], blocks[-3:-1], blocks[-1]
     assert [block[0].partition(" (")[0] for block in campaigns] == [
         "Spring sale",
