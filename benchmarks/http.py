@@ -66,10 +66,10 @@ def measure(sqlite: Place, server: PostgreSQL, progress: Progress) -> Iterator[T
         ("bare insert, PostgreSQL", server),
         ("bare validation", sqlite),
     ):
-        with place.empty() as url, peer("insert" if "insert" in name else "validate", url) as port:
+        with place.empty() as url, peer("insert" if "insert" in name else "validate", url) as bare:
             for size in SIZES:
                 progress(f"HTTP, {name}: {size} facts a call")
-                found[name, size] = _run(port, "none", size)
+                found[name, size] = _run(bare.port, "none", size)
     for (name, size), result in found.items():
         table.rows.append([f"{name}: {size}", result.calls, result.facts, result.p50, result.p99])
         assert not result.failed, (name, size, result)
@@ -112,5 +112,5 @@ def _serving(url: str, workers: int) -> Iterator[tuple[int, str]]:
         service.campaigns.apply(read_campaigns(campaigns()), stamp())
         with service.database.writing() as connection:
             _, key = keys.create(connection, GROUP, list(Scope), 1)
-    with serving(url, workers) as port:
-        yield port, key
+    with serving(url, workers) as server:
+        yield server.port, key
