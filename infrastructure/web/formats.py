@@ -37,6 +37,10 @@ class Formats:
         """A whole number, or one that is rounded to a whole one."""
         return NO_FIGURE if value is None else _write(round(value), None, self.locale)
 
+    def counted(self, number: int, noun: str) -> str:
+        """A number of things: 1 receipt, 2 receipts."""
+        return f"{self.number(number)} {noun}{'' if number == 1 else 's'}"
+
     def decimal(self, value: float | None, places: int = 2) -> str:
         """A number with so many decimals."""
         return NO_FIGURE if value is None else _write(value, _places("#,##0", places), self.locale)
