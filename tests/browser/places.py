@@ -1,0 +1,51 @@
+"""Every page of the dashboard, by name: what is checked of all pages is checked of these."""
+
+from typing import NamedTuple
+
+from infrastructure.web.links import campaign_path, with_query
+from tests.browser.world import DEMO, EMPTY, HOSTILES, STRANGERS
+from tests.infrastructure.web.shops import HOSTILE
+
+
+class Place(NamedTuple):
+    """A page: who looks at it, its path, and how it is answered."""
+
+    app_group: str | None
+    path: str
+    status: int = 200
+
+
+_SALE = "spring-sale"
+
+PLACES = {
+    "login": Place(None, "/login"),
+    "campaigns": Place(DEMO, "/"),
+    "campaigns-found": Place(DEMO, with_query("/", {"q": "sale", "status": "launched", "sort": "revenue"})),
+    "campaigns-none-fits": Place(DEMO, with_query("/", {"q": "nothing at all"})),
+    "campaigns-empty": Place(EMPTY, "/"),
+    "results": Place(DEMO, campaign_path(_SALE)),
+    "results-of-days": Place(
+        DEMO,
+        with_query(
+            campaign_path(_SALE),
+            {"from": "2026-03-09", "to": "2026-03-15", "clock": "receipt", "zone": "utc"},
+        ),
+    ),
+    "results-of-a-canvas": Place(DEMO, campaign_path("onboarding")),
+    "results-without-control": Place(DEMO, campaign_path("glass-teapot")),
+    "results-without-conversion-events": Place(DEMO, campaign_path("newsletter")),
+    "results-of-one": Place(STRANGERS, campaign_path("strangers")),
+    "history": Place(DEMO, campaign_path(_SALE, "history")),
+    "about": Place(DEMO, "/about"),
+    "not-found": Place(DEMO, campaign_path("spring-sail"), 404),
+    "bad-question": Place(DEMO, with_query(campaign_path(_SALE), {"clock": "cuckoo"}), 400),
+}
+
+HOSTILE_PLACES = {
+    "campaigns": Place(HOSTILES, "/"),
+    "about": Place(HOSTILES, "/about"),
+} | {
+    f"{page or 'results'}-{number}": Place(HOSTILES, campaign_path(text, page))
+    for page in ("", "history")
+    for number, text in enumerate(HOSTILE)
+}
