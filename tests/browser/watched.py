@@ -21,6 +21,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`securitypolicyviolation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
 """
 _FAILED_TO_LOAD = "Failed to load resource"
+_PATIENCE_MS = 120_000  # also on a busy machine
 _LOUD = {"error", "warning"}
 
 
@@ -39,6 +40,7 @@ class Window:
     def open(cls, browser: Browser, origin: str, token: str | None = None, **options: object) -> "Window":
         """Open a window, logged in by the token of a session if one is given."""
         context = browser.new_context(**{"locale": "en-GB", "base_url": origin} | options)  # type: ignore[arg-type] # as Playwright names them
+        context.set_default_timeout(_PATIENCE_MS)
         if token is not None:
             context.add_cookies([{"name": "conversions", "value": token, "url": origin, "httpOnly": True}])
         window = cls(context, origin)
