@@ -15,6 +15,7 @@ from infrastructure.journeys.store import JourneyStore
 from infrastructure.journeys.writer import LedgerWriter
 from infrastructure.migrations import check, migrate
 from infrastructure.read_models.definitions import StoredDefinitions
+from infrastructure.read_models.frozen import FoldedCampaigns, Frozen
 from infrastructure.read_models.reads import CatchingUp, Sources, Waiting
 from infrastructure.read_models.tables import ReadModelTables
 from projections.engine.projector import Projector
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from application.commands.intake import Intake
     from application.queries.assignments import Assignments
     from application.queries.explanation import Explanations
+    from application.queries.frozen import At
     from infrastructure.inbound.earlier_version import Earlier
     from infrastructure.inbound.importing import Import, Rejected
 
@@ -53,6 +55,7 @@ class Service:
         self.journeys = JourneyStore(self.database.dialect)
         self.writer = LedgerWriter(self.database, self.recorder, self.journeys)
         # The read side: read models.
+        self.folded = FoldedCampaigns()
         self.projector = Projector(
             self.database,
             self.log,
@@ -122,12 +125,17 @@ class Service:
         """Reads for HTTP: they wait until the projector has reached a position, by default the newest."""
         return Waiting(self._sources(), wait_for)
 
+    def reads_at(self, at: "At", campaign: tuple[str, str] | None, *, folds: bool = True) -> Frozen:
+        """Reads about a campaign, of an app group, as it was at a position; raises BadQuestion for a bad one."""
+        return Frozen(self._sources(), self.folded, at, campaign, folds=folds)
+
     def _sources(self) -> Sources:
         return Sources(self.database, self.ledger, self.definitions, self.log, self.now)
 
     def close(self) -> None:
         """Wait for what is being recorded, and close the database."""
         self.writer.close()
+        self.folded.close()
         self.ledger.close()
         self.database.close()
 

@@ -5,16 +5,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from infrastructure.database import Database
 from infrastructure.migrations import migrate
 from tests.support.ledgers import databases
 from tests.support.servers import Server, quick
 
-# Shrinking a journey takes minutes: a failing run says so at once, and `HYPOTHESIS_PROFILE=shrink` finds the least.
-settings.register_profile("quick", deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-settings.register_profile("shrink", deadline=None)
+# A busy machine makes worlds slowly, which is no failure. Shrinking a journey takes minutes: a failing run says so at
+# once, and `HYPOTHESIS_PROFILE=shrink` finds the least.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("shrink", _PATIENT)
+settings.register_profile("quick", _PATIENT, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 os.environ["CONVERSIONS_WEB"] = "on"  # it is off by default while pages are missing

@@ -1,6 +1,6 @@
 """Commands about app groups and campaigns: apply a file, launch, stop, archive."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,6 +20,12 @@ class CampaignExists(DomainError):
     """The app group has a campaign of this id already."""
 
     code = "campaign_exists"
+
+
+class CampaignChanged(DomainError):
+    """Somebody else changed the campaign after it was read."""
+
+    code = "campaign_changed"
 
 
 @dataclass(frozen=True)
@@ -73,11 +79,25 @@ class Campaigns:
         )
         return campaign
 
-    def change(self, app_group: str, command: CampaignCommand, stamp: Stamp) -> Campaign:
-        """Change what is stated of a campaign; what is left out stays. Raises UnknownCampaign, or DomainError."""
+    def change(
+        self,
+        app_group: str,
+        command: CampaignCommand,
+        stamp: Stamp,
+        *,
+        read_at: int | None = None,
+        declared: Iterable[str] = (),
+    ) -> Campaign:
+        """Change what is stated of a campaign; what is left out stays. Raises UnknownCampaign, or DomainError.
+
+        `read_at` is the version that the change was made from: if the campaign has another one by now, CampaignChanged
+        is raised. Custom events that are `declared` become known with the change.
+        """
         with self._writer.alone(stamp) as unit:
             group = unit.aggregates.existing_app_group(app_group)
             campaign = unit.aggregates.existing_campaign(app_group, command.id)
+            _refuse_changed(campaign, read_at)
+            group.declare_custom_events(declared)
             change = _apply(group, campaign, command)
             unit.record(app_group, group, campaign)
         log.info("campaign.changed", app_group=app_group, campaign_id=command.id, change=change)
@@ -91,9 +111,16 @@ class Campaigns:
             unit.record(app_group, group)
         return group
 
-    def launch(self, app_group: str, campaign_id: str, stamp: Stamp) -> Campaign:
-        """Launch a draft, or a stopped campaign again."""
-        return self._change(app_group, campaign_id, stamp, Campaign.launch)
+    def launch(
+        self, app_group: str, campaign_id: str, stamp: Stamp, *, read_at: int | None = None
+    ) -> Campaign:
+        """Launch a draft, or a stopped campaign again; raises CampaignChanged if it was read at another version."""
+
+        def decide(campaign: Campaign) -> None:
+            _refuse_changed(campaign, read_at)
+            campaign.launch()
+
+        return self._change(app_group, campaign_id, stamp, decide)
 
     def stop(self, app_group: str, campaign_id: str, stamp: Stamp) -> Campaign:
         """Stop a launched campaign."""
@@ -114,6 +141,11 @@ class Campaigns:
             "campaign.changed", app_group=app_group, campaign_id=campaign_id, status=campaign.status.value
         )
         return campaign
+
+
+def _refuse_changed(campaign: Campaign, read_at: int | None) -> None:
+    if read_at is not None and campaign.version != read_at:
+        raise CampaignChanged(f"somebody else changed {campaign.campaign_id!r} after it was read")
 
 
 def _bring_to(group: AppGroup, command: AppGroupCommand) -> None:

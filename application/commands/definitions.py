@@ -208,6 +208,15 @@ def read_command(kind: type[C], raw: Any) -> C:  # noqa: ANN401
         raise _refusal(error.errors(include_url=False)[0]) from None
 
 
+def find_faults(kind: type[Command], raw: Any) -> list[BadDefinition]:  # noqa: ANN401
+    """Every fault that keeps a mapping from being such a command, each with its place; none where it is one."""
+    try:
+        kind.model_validate(raw)
+    except ValidationError as error:
+        return [_refusal(each) for each in error.errors(include_url=False)]
+    return []
+
+
 def _refusal(first: ErrorDetails) -> BadDefinition:
     steps = [step for step in first["loc"] if step not in _TYPES]
     if "intelligent_selection" in steps[:-1]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from application.ledger import Ledger
+from application.ledger import Aggregates
 from application.ports import Streams
 from domain import money
 from domain.campaigns.campaign import Campaign
@@ -25,7 +25,7 @@ _NO_CURRENCY = "XXX"
 class Explanations:
     """Explains users."""
 
-    def __init__(self, ledger: Ledger, streams: Streams) -> None:
+    def __init__(self, ledger: Aggregates, streams: Streams) -> None:
         self._ledger = ledger
         self._streams = streams
 

@@ -88,7 +88,10 @@ def read_conversions(
     Raises UnknownCampaign, UnknownVariant, and BadQuestion for an unknown letter or a bad `after`.
     """
     index = read_letter(event, asked.definition(), "event")
-    with asked.reads.up_to_date(CONVERSIONS) as (connection, position):
+    with (
+        asked.reads.up_to_date(CONVERSIONS, with_rows=True) as (connection, position),
+        asked.reads.beside(connection) as ledger,
+    ):
         try:
             found = load_conversions(
                 connection,
@@ -99,6 +102,7 @@ def read_conversions(
                 user_id=user_id,
                 after=cut.after,
                 limit=cut.limit + 1,
+                ledger=ledger,
             )
         except BadKey as error:
             raise BadQuestion(str(error), code="bad_cursor", place="after") from None
@@ -118,7 +122,10 @@ def read_recipients(
     Raises UnknownCampaign, and BadQuestion for an unknown letter.
     """
     index = read_letter(converted, asked.definition(), "converted")
-    with asked.reads.up_to_date(RECIPIENTS) as (connection, position):
+    with (
+        asked.reads.up_to_date(RECIPIENTS, with_rows=True) as (connection, position),
+        asked.reads.beside(connection) as ledger,
+    ):
         found = load_recipients(
             connection,
             asked.reads.definitions,
@@ -128,5 +135,6 @@ def read_recipients(
             converted_on=index,
             after=cut.after,
             limit=cut.limit + 1,
+            ledger=ledger,
         )
     return Page("recipients", *asked.key, position, *cut.rows(found))

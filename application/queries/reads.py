@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.engine import Connection
 
-from application.ledger import Ledger, UnknownCampaign
+from application.ledger import Aggregates, UnknownCampaign
 from domain.campaigns.campaign import Campaign
 from domain.campaigns.definition import Definition
 from domain.errors import DomainError
@@ -60,7 +60,7 @@ class Reads(Protocol):
     """
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> Aggregates:
         """Loads app groups and campaigns."""
 
     @property
@@ -82,12 +82,16 @@ class Reads(Protocol):
         """A read transaction over everything recorded; read models may be behind in it."""
 
     def up_to_date(
-        self, *projections: Projection, beside: Sequence[Projection] = ()
+        self, *projections: Projection, beside: Sequence[Projection] = (), with_rows: bool = False
     ) -> AbstractContextManager[ReadModels]:
         """A read transaction in which these read models are at one position, and hold all that was acknowledged.
 
         An answer can do without those that are named `beside`: HTTP does not wait long for them.
+        A question about single users is asked `with_rows`: frozen reads bring them only then.
         """
+
+    def beside(self, models: Connection) -> AbstractContextManager[Connection]:
+        """A read transaction over everything recorded, for a question that reads these read models too."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,22 @@ class Instants:
 
     def __post_init__(self) -> None:
         _refuse_reversed(self.first, self.last, "bad_time", "from")
+
+
+@dataclass(frozen=True)
+class Positions:
+    """After a first position of the log, up to and including a last one; raises BadQuestion where they are reversed."""
+
+    first: int
+    last: int
+
+    def __post_init__(self) -> None:
+        if self.first > self.last:
+            raise BadQuestion(
+                f"position {self.first} comes after {self.last}: the earlier one is to come first",
+                code="bad_position",
+                place="from",
+            )
 
 
 def refuse_clock(clock: str, clocks: Sequence[str], place: str = "clock") -> None:

@@ -161,7 +161,8 @@ def read_results(asked: AskedCampaign, test: DecidingTest, uplift: float = UPLIF
     asked.definition()
     with reads.up_to_date(RECIPIENTS) as (connection, _):
         counted = load_experiment(connection, reads.definitions, *asked.key, reads.now())
-        snapshot = _snapshot(reads, connection, asked.campaign(), counted)
+        with reads.beside(connection) as recorded:
+            snapshot = _snapshot(reads, recorded, asked.campaign(), counted)
     return ExperimentResults(snapshot, _results_of(snapshot.experiment, test, uplift))
 
 

@@ -84,14 +84,14 @@ class JourneySoFar(Aggregate[JourneyEvent]):
         return before, None if after is None else after.at
 
     def facts_in_reign(
-        self, lane: str, receipt: Receipt, window: timedelta, until: datetime | None
+        self, lane: str, since: datetime, window: timedelta, until: datetime | None
     ) -> Iterator[AnyFact]:
-        """The lane's facts inside the receipt's window and before the next receipt takes over, in order."""
-        end = receipt.at + window
+        """The lane's facts inside the window of a receipt and before the next receipt takes over, in order."""
+        end = since + window
         if until is None or end < until:
-            yield from self.history.between(lane, receipt.at, end)
+            yield from self.history.between(lane, since, end)
             return
-        for fact in self.history.between(lane, receipt.at, until):
+        for fact in self.history.between(lane, since, until):
             if fact.at == until:
                 return
             yield fact

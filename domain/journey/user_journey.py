@@ -170,7 +170,7 @@ class UserJourney(JourneySoFar):
         recipients.discount(self, fact)
         receipt = Receipt(fact.id, fact.at, fact.variant_id)
         before_it, until = self.find_reign(fact.campaign_id, receipt)
-        conversions.close_windows(self, fact, before_it)
+        conversions.close_windows(self, fact, before_it, until)
         revenue.move(self, fact, until, loser=receipt, winner=before_it)
 
     def _unbehave(self, fact: Behaviour) -> None:

@@ -1,6 +1,6 @@
 """The event log as projections read it: events of some types by position, counted, or of one campaign or stream."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from domain.journey.decisions import (
     RecipientWithdrawn,
 )
 from infrastructure.database import Database
-from infrastructure.database.dialect import Prepared, constant
+from infrastructure.database.dialect import Prepared, as_keys, constant
 from infrastructure.database.schema import events
 from infrastructure.event_store.codec import TOPICS
 from infrastructure.event_store.reading import (
@@ -46,6 +46,9 @@ _MARKS: list[tuple[type[Any], str, str]] = [
 _PAGE = 20_000
 """Positions that are looked through at once for the events of a campaign."""
 
+_TOGETHER = 500
+"""Streams that one statement names."""
+
 
 class EventLog:
     """Reads events by position, whole pages at a time."""
@@ -53,6 +56,7 @@ class EventLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._prepared: dict[tuple[frozenset[type[Any]], bool], Prepared] = {}
+        self._prepared_of_streams: dict[frozenset[type[Any]], Prepared] = {}
         by_topic = select(events.c.topic, func.count()).where(IN_RANGE).group_by(events.c.topic)
         self._topics = self._prepare(by_topic)
         self._marks = self._prepare(_marked().where(IN_RANGE))
@@ -127,13 +131,35 @@ class EventLog:
             refuse_missing(connection, start, end)
             rows = statement.all(connection, after=start, last=end, app_group=app_group, named=named)
             for logged in read_events(rows):
-                # SQLite's LIKE takes A for a.
-                if getattr(logged.event, "fact", logged.event).campaign_id == campaign_id:
+                if _names(logged, campaign_id):
                     yield logged
 
     def of_stream(self, connection: Connection, stream_id: str, last: int) -> Iterator[Logged]:
         """All events of a stream up to and including a position, in order; raises UnreadableLog."""
         return read_events(self._stream.all(connection, stream_id=stream_id, last=last))
+
+    def of_streams(
+        self,
+        connection: Connection,
+        stream_ids: Sequence[str],
+        after: int,
+        last: int,
+        types: Iterable[type[Any]],
+        campaign_id: str | None = None,
+    ) -> Iterator[Logged]:
+        """The events of these types of several streams between two positions, each stream's in order.
+
+        They come after the first position, up to and including the last; by choice only those that name a campaign.
+        Raises UnreadableLog.
+        """
+        statement = self._of_streams(frozenset(types))
+        named = "%" if campaign_id is None else _naming(campaign_id)
+        for start in range(0, len(stream_ids), _TOGETHER):
+            keys = as_keys([[each] for each in stream_ids[start : start + _TOGETHER]])
+            rows = statement.all(connection, keys=keys, after=after, last=last, named=named)
+            for logged in read_events(rows):
+                if campaign_id is None or _names(logged, campaign_id):
+                    yield logged
 
     def cause(self, connection: Connection, decision: Logged) -> Fact:
         """The fact that led to a decision; itself, where it is a fact. Raises UnreadableLog.
@@ -153,6 +179,20 @@ class EventLog:
     def _prepare(self, query: Select[Any]) -> Prepared:
         return Prepared(query, self._database.dialect.compiler)
 
+    def _of_streams(self, types: frozenset[type[Any]]) -> Prepared:
+        if types not in self._prepared_of_streams:
+            wanted = self._database.dialect.keys("keys", stream_id=str)
+            # IN rather than a join: SQLite would otherwise walk through the whole log.
+            of_streams = events.c.originator_id.in_(select(wanted.c.stream_id))
+            query = select_rows(
+                of_streams,
+                IN_RANGE,
+                of_types(types),
+                events.c.state.like(bindparam("named"), escape="/"),
+            )
+            self._prepared_of_streams[types] = self._prepare(query)
+        return self._prepared_of_streams[types]
+
     def _statement(self, types: Iterable[type[Any]], *, of_campaign: bool = False) -> Prepared:
         key = (frozenset(types), of_campaign)
         if key not in self._prepared:
@@ -162,6 +202,11 @@ class EventLog:
                 query = query.where(OF_APP_GROUP, events.c.state.like(bindparam("named"), escape="/"))
             self._prepared[key] = self._prepare(query)
         return self._prepared[key]
+
+
+def _names(logged: Logged, campaign_id: str) -> bool:
+    """Whether an event that LIKE has found names the campaign: SQLite's LIKE takes A for a."""
+    return bool(getattr(logged.event, "fact", logged.event).campaign_id == campaign_id)
 
 
 def _naming(campaign_id: str) -> str:

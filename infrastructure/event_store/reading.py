@@ -16,6 +16,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    true,
     tuple_,
 )
 
@@ -170,6 +171,11 @@ def select_stream_after(events_after: int) -> Select[Any]:
     stream = events.c.originator_id
     ends = select(stream).where(stream > bindparam("after")).order_by(stream)
     return ends.limit(constant(1)).offset(constant(events_after - 1))
+
+
+def up_to(last: int | None) -> ColumnElement[bool]:
+    """Events up to and including a position; all of them without one."""
+    return true() if last is None else events.c.position <= last
 
 
 def of_types(types: Iterable[type[Any]]) -> ColumnElement[bool]:

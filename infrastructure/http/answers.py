@@ -45,13 +45,13 @@ def respond_tagged(
 
 
 def _drop_positions(value: dict[str, Any], *also: str) -> dict[str, Any]:
-    """A value without positions, its own and those of values in it, nor the hour at which mature rates were judged."""
+    """A value without positions, its own and those of values in it, and without the instants that go with them."""
     return {
         name: _drop_positions(each, *(["as_of"] if name == "mature" else []))
         if isinstance(each, dict)
         else each
         for name, each in value.items()
-        if name not in {"position", *also}
+        if name not in {"position", "recorded_at", *also}
     }
 
 

@@ -45,6 +45,7 @@ from infrastructure.http.session_access import Sessions
 from infrastructure.http.settings import HttpSettings
 from infrastructure.http.state import State
 from infrastructure.http.tracing import describe_span, start_tracing
+from infrastructure.inbound.arrivals import StoredArrivals
 from infrastructure.inbound.queue import FactQueue
 from infrastructure.metrics import describe_ledger
 from infrastructure.outbound.feed import Feed
@@ -136,9 +137,11 @@ def _state(service: Service, settings: HttpSettings, queue: FactQueue) -> State:
         experiments=service.experiments,
         explanations=service.explanations,
         assignments=service.assignments,
+        arrivals=StoredArrivals(service.database),
         feed=Feed(service.database, service.definitions),
         webhooks=partial(Webhooks, service.database, service.ledger),
         reads=service.reads_waiting,
+        reads_at=partial(service.reads_at, folds=False),
         gauges=partial(describe_ledger, service.database, service.log, clock),
     )
 

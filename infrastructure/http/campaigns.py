@@ -17,6 +17,7 @@ from infrastructure.http import list_shapes, schemas
 from infrastructure.http.access import Caller
 from infrastructure.http.answers import respond, respond_tagged
 from infrastructure.http.bodies import read_object
+from infrastructure.http.frozen import AtAsked, ask_frozen
 from infrastructure.http.idempotency import once
 from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
@@ -139,11 +140,17 @@ async def list_campaigns(
     "/v1/campaigns/{campaign_id}",
     summary="Show a campaign",
     response_class=Response,
-    responses=schemas.describe_answers(schemas.CampaignShape, HTTPStatus.NOT_FOUND),
+    responses=schemas.describe_answers(schemas.CampaignShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
-async def show_campaign(request: Request, state: Shared, caller: Reader, campaign_id: CampaignId) -> Response:
+async def show_campaign(
+    request: Request, state: Shared, caller: Reader, campaign_id: CampaignId, at: AtAsked = None
+) -> Response:
     """Show the definition of a campaign."""
-    found = await asyncio.to_thread(state.ledger.existing_campaign, caller.app_group, campaign_id)
+    of = (caller.app_group, campaign_id)
+    if at is None:
+        found = await asyncio.to_thread(state.ledger.existing_campaign, *of)
+    else:
+        found = await ask_frozen(state, lambda reads: reads.ledger.existing_campaign(*of), at, of)
     return respond_tagged(request, queries.campaign_as_filed(found))
 
 

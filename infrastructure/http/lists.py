@@ -13,10 +13,9 @@ from application.queries.lists import Cut, Page, read_conversions, read_recipien
 from application.queries.reads import AskedCampaign
 from infrastructure.http import list_shapes, schemas
 from infrastructure.http.answers import respond
-from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.pages import make_cursor, read_cursor, read_limit
-from infrastructure.http.reports import CampaignQuestions, Questions
-from infrastructure.http.state import Reader, Shared, check_id
+from infrastructure.http.reports import CampaignQuestions, Questions, QuestionsOfLog
+from infrastructure.http.state import check_id
 
 routes = APIRouter(prefix="/v1/campaigns/{campaign_id}", tags=["lists"])
 
@@ -89,14 +88,10 @@ async def list_recipients(
     response_class=Response,
     responses=schemas.describe_answers(list_shapes.HistoryShape, *_REFUSED),
 )
-async def list_history(
-    state: Shared, caller: Reader, campaign_id: CampaignId, cursor: Cursor = None, limit: Limit = None
-) -> Response:
+async def list_history(questions: QuestionsOfLog, cursor: Cursor = None, limit: Limit = None) -> Response:
     """List every change of a campaign's definition, status, weights and winner: when, and who gave the command."""
     most, after = read_limit(limit), read_cursor(cursor, int) or 0
-    page = await CampaignQuestions(state, caller, campaign_id).ask(
-        lambda asked: read_history(asked, most, after)
-    )
+    page = await questions.ask(lambda asked: read_history(asked, most, after))
     return respond(page.as_json() | {"next_cursor": make_cursor(page.after)})
 
 

@@ -8,7 +8,7 @@ from eventsourcing.persistence import PersistenceError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
-from application.commands.campaigns import CampaignExists
+from application.commands.campaigns import CampaignChanged, CampaignExists
 from application.ledger import UnknownAppGroup, UnknownCampaign
 from application.queries.journey import UnknownUser
 from domain.errors import (
@@ -73,6 +73,7 @@ _REFUSALS: Mapping[type[DomainError], HTTPStatus] = {
     UnknownCampaign: HTTPStatus.NOT_FOUND,
     UnknownUser: HTTPStatus.NOT_FOUND,
     UnknownVariant: HTTPStatus.NOT_FOUND,
+    CampaignChanged: HTTPStatus.CONFLICT,
     CampaignExists: HTTPStatus.CONFLICT,
     CampaignIsArchived: HTTPStatus.CONFLICT,
     CampaignIsFixed: HTTPStatus.CONFLICT,

@@ -42,6 +42,7 @@ class AnyReportShape(OfCampaignShape):
     kind: str
     status: str
     position: Position
+    recorded_at: Annotated[Instant, Field(description="When the event at `position` was recorded.")]
     revenue_window_seconds: int
     conversion_events: list[ConversionEventShape]
     totals: FiguresShape
@@ -110,7 +111,7 @@ class FigureChangeShape(Shape):
 
 
 class DifferenceShape(OfCampaignShape):
-    """What changed between two instants: figures, and the first of the changes that made them."""
+    """What changed between two instants or positions: figures, and the first of the changes that made them."""
 
     clock: Literal["recorded", "occurred"]
     from_: Annotated[Instant, Field(alias="from")]

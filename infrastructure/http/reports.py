@@ -1,6 +1,5 @@
 """Reports over HTTP: a campaign's figures now, by day, and its overlap with other campaigns."""
 
-import asyncio
 import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -11,8 +10,9 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from application.queries.frozen import At, read_position, refuse_with_at
 from application.queries.overlap import read_overlap
-from application.queries.reads import AskedCampaign, BadQuestion, Days, Instants
+from application.queries.reads import AskedCampaign, BadQuestion, Days, Instants, Positions
 from application.queries.report import (
     MOST_CHANGES,
     USUAL_CHANGES,
@@ -30,6 +30,7 @@ from infrastructure.http import report_shapes, schemas
 from infrastructure.http.access import Caller
 from infrastructure.http.answers import CSV, respond_tagged, wants_csv
 from infrastructure.http.campaigns import CampaignId
+from infrastructure.http.frozen import AtAsked, ask_frozen, turn_to_read_log
 from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State, ask
@@ -61,45 +62,77 @@ MOST_DAYS = 3_660
 
 @dataclass(frozen=True)
 class CampaignQuestions:
-    """Asks questions about a campaign of the caller's app group, as `ask` does."""
+    """Asks questions about a campaign of the caller's app group, as `ask` does, or with `at` as `ask_frozen` does."""
 
     state: State
     caller: Caller
     campaign_id: str
     wait_for: str | None = None
+    at: At | None = None
 
     async def ask_log(self, question: Callable[[AskedCampaign], T]) -> T:
         """Answer a question that may read much of the log; raises Problem while too many of these are answered."""
-        try:
-            async with asyncio.timeout(self.state.settings.wait_seconds):
-                await self.state.log_readers.acquire()
-        except TimeoutError:
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "too_busy",
-                "this process answers as many questions about other times as it may; try again later",
-                headers={"Retry-After": "1"},
-            ) from None
-        try:
+        async with turn_to_read_log(self.state):
             return await self.ask(question)
-        finally:
-            self.state.log_readers.release()
 
     async def ask(self, question: Callable[[AskedCampaign], T]) -> T:
         """Answer a question."""
         app_group, campaign_id = self.caller.app_group, self.campaign_id
+        if self.at is not None:
+            return await ask_frozen(
+                self.state,
+                lambda reads: question(AskedCampaign(reads, app_group, campaign_id)),
+                self.at,
+                (app_group, campaign_id),
+            )
         return await ask(
             self.state, lambda reads: question(AskedCampaign(reads, app_group, campaign_id)), self.wait_for
         )
 
 
 async def _make_questions(
-    state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None
+    state: Shared, caller: Reader, campaign_id: CampaignId, wait_for: WaitFor = None, at: AtAsked = None
 ) -> CampaignQuestions:
-    return CampaignQuestions(state, caller, campaign_id, wait_for)
+    refuse_with_at(at, wait_for=wait_for)
+    return CampaignQuestions(state, caller, campaign_id, wait_for, at)
 
 
 Questions = Annotated[CampaignQuestions, Depends(_make_questions)]
+
+
+async def _make_questions_of_log(
+    state: Shared, caller: Reader, campaign_id: CampaignId, at: AtAsked = None
+) -> CampaignQuestions:
+    return CampaignQuestions(state, caller, campaign_id, at=at)
+
+
+QuestionsOfLog = Annotated[CampaignQuestions, Depends(_make_questions_of_log)]
+"""Questions that need no read model, and so have nothing to wait for."""
+
+
+async def _make_questions_of_times(
+    state: Shared,
+    caller: Reader,
+    campaign_id: CampaignId,
+    wait_for: WaitFor = None,
+    at: Annotated[str | None, Query(include_in_schema=False)] = None,
+) -> CampaignQuestions:
+    refuse_with_at(at, **{"from": True})
+    return CampaignQuestions(state, caller, campaign_id, wait_for)
+
+
+QuestionsOfTimes = Annotated[CampaignQuestions, Depends(_make_questions_of_times)]
+"""Questions that name two times of their own, and so take no `at`."""
+
+
+def read_between(first: str, last: str) -> Instants | Positions:
+    """Read two instants or two positions; raises Problem and BadQuestion."""
+    are_positions = {each.isdigit() for each in (first, last)}
+    if are_positions == {True}:
+        return Positions(read_position(first, "from"), read_position(last, "to"))
+    if are_positions == {False}:
+        return Instants(read_time("from", first), read_time("to", last))
+    raise _refuse("from and to are both instants or both positions", "from")
 
 
 def read_time(name: str, text: str) -> datetime:
@@ -152,6 +185,7 @@ async def report_campaign(
     is null if the read model `recipients` is behind or stopped.
     """
     found: AnyReport
+    refuse_with_at(questions.at, as_of=as_of, as_of_clock=as_of_clock)
     if as_of is None and as_of_clock is not None:
         raise _refuse(
             "as_of_clock says how to count as of an instant: add as_of, or leave it out", "as_of_clock"
@@ -182,7 +216,7 @@ def _refuse(message: str, place: str) -> BadQuestion:
 
 @routes.get(
     "/diff",
-    summary="Report what changed between two instants",
+    summary="Report what changed between two instants or positions",
     response_class=Response,
     responses=schemas.describe_answers(
         report_shapes.DifferenceShape, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND
@@ -190,19 +224,23 @@ def _refuse(message: str, place: str) -> BadQuestion:
 )
 async def report_difference(
     request: Request,
-    questions: Questions,
-    first: Annotated[str, Query(alias="from", description=f"The earlier instant: {INSTANT}")],
-    last: Annotated[str, Query(alias="to", description=f"The later instant: {INSTANT}")],
+    questions: QuestionsOfTimes,
+    first: Annotated[
+        str, Query(alias="from", description=f"The earlier instant: {INSTANT} Or the earlier position.")
+    ],
+    last: Annotated[
+        str, Query(alias="to", description=f"The later instant: {INSTANT} Or the later position.")
+    ],
     as_of_clock: ClockAsked = None,
     limit: Annotated[
         int, Query(description=f"Changes in the answer: 0 to {MOST_CHANGES:,}, {USUAL_CHANGES} if left out.")
     ] = USUAL_CHANGES,
 ) -> Response:
-    """Report which figures changed between two instants, and the first changes that made them.
+    """Report which figures changed between two instants, or two positions, and the first changes that made them.
 
     Each change names the user and the fact that led to it. With `Accept: text/csv`, one row for each figure.
     """
-    between = Instants(read_time("from", first), read_time("to", last))
+    between = read_between(first, last)
     by = read_clock(as_of_clock or "recorded", "as_of_clock")
     found = await questions.ask_log(lambda asked: read_difference(asked, between, by, limit))
     return respond_report(request, found.as_json(), found.rows)

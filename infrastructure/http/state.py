@@ -16,8 +16,10 @@ from fastapi import Depends, Request
 from application.commands.campaigns import Campaigns
 from application.commands.experiments import Experiments
 from application.ledger import Ledger
+from application.queries.arrivals import Arrivals
 from application.queries.assignments import Assignments
 from application.queries.explanation import Explanations
+from application.queries.frozen import At
 from infrastructure.access.keys import Scope
 from infrastructure.database import Database
 from infrastructure.event_store.log import EventLog
@@ -31,6 +33,7 @@ from infrastructure.inbound.queue import FactQueue
 from infrastructure.outbound.feed import Feed
 from infrastructure.outbound.webhooks.administration import Webhooks
 from infrastructure.read_models.definitions import StoredDefinitions
+from infrastructure.read_models.frozen import Frozen, Key
 from infrastructure.read_models.reads import Behind, Waiting
 
 T = TypeVar("T")
@@ -58,15 +61,21 @@ class State:
     experiments: Experiments
     explanations: Explanations
     assignments: Assignments
+    arrivals: Arrivals
     feed: Feed
     webhooks: Callable[[str], Webhooks]
     """The webhooks of an app group."""
     reads: Callable[[str | None], Waiting]
     """What questions are answered from, once read models hold a position, or everything if it is None."""
+    reads_at: Callable[[At, tuple[str, str] | None], Frozen]
+    """What questions about a campaign, of an app group, are answered from as it was at a position; without one, those
+    about a journey."""
     gauges: Callable[[], list[str]]
     """How the ledger is now, as lines for Prometheus."""
     log_readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_LOG_READERS))
     """Held by each question that reads the log itself, which takes long in a large ledger."""
+    folding: dict[Key, asyncio.Task[None]] = field(default_factory=dict)
+    """What is being folded for frozen reads: whoever needs the same waits for it."""
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     """It is set when the process is about to end. Whoever holds a connection open then closes it."""
 

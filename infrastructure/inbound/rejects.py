@@ -159,6 +159,31 @@ def read_page(
     return [_reject(row) for row in connection.execute(query.order_by(rejects.c.reject_id).limit(limit))]
 
 
+def read_newest(
+    connection: Connection, app_group: str, *, code: str | None = None, limit: int = 100
+) -> list[Reject]:
+    """The rejects of an app group that came last, the newest first."""
+    query = select(rejects).where(rejects.c.app_group == app_group)
+    if code is not None:
+        query = query.where(rejects.c.code == code)
+    return [
+        _reject(row) for row in connection.execute(query.order_by(rejects.c.reject_id.desc()).limit(limit))
+    ]
+
+
+def count_since(connection: Connection, app_group: str, since: int, among: int) -> dict[str, int]:
+    """By code how many of the newest `among` rejects of an app group were rejected since an instant."""
+    newest = (
+        select(rejects.c.code, rejects.c.rejected_at)
+        .where(rejects.c.app_group == app_group)
+        .order_by(rejects.c.reject_id.desc())
+        .limit(among)
+        .subquery()
+    )
+    query = select(newest.c.code, func.count()).where(newest.c.rejected_at >= since).group_by(newest.c.code)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
 def count(connection: Connection, app_group: str | None = None) -> dict[tuple[str, str], int]:
     """How many are kept by source and code, of an app group or of all. It reads every row."""
     columns = (rejects.c.source, rejects.c.code)

@@ -16,6 +16,7 @@ from infrastructure.database import Database
 from infrastructure.database.dialect import Dialect, Prepared, as_keys
 from infrastructure.database.schema import events, identities, journey_facts, journey_lanes, kept_aside
 from infrastructure.event_store.codec import TOPICS, decode
+from infrastructure.event_store.reading import up_to
 
 
 class JourneyEvent(NamedTuple):
@@ -30,9 +31,12 @@ class JourneyEvent(NamedTuple):
 
 
 def read_journey(
-    connection: Connection, app_group: str, user_id: str, after: int, limit: int
+    connection: Connection, app_group: str, user_id: str, after: int, limit: int, last: int | None = None
 ) -> list[JourneyEvent]:
-    """The events of a user's journey after a version, in order; none if the user is unknown."""
+    """The events of a user's journey after a version, in order; none if the user is unknown.
+
+    Up to and including the position `last`, if one is given.
+    """
     of_user = (identities.c.app_group == app_group) & (identities.c.user_id == user_id)
     rows = connection.execute(
         select(
@@ -44,7 +48,7 @@ def read_journey(
             identities.c.journey_id,
         )
         .join_from(identities, events, events.c.originator_id == identities.c.journey_id)
-        .where(of_user, events.c.originator_version > after)
+        .where(of_user, events.c.originator_version > after, up_to(last))
         .order_by(events.c.originator_version)
         .limit(limit)
     ).all()
@@ -81,15 +85,17 @@ def _read_texts(connection: Connection, journey_id: str, events: list[Any]) -> d
 class Streams:
     """The journeys of users, event by event: the application's port `Streams`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, last: int | None = None) -> None:
+        """Up to and including a position, if one is given."""
         self._database = database
+        self._last = last
 
     def read_events(self, app_group: str, user_id: str) -> list[RecordedEvent]:
         """All events of a user's journey in order; none if the user is unknown."""
         query = (
             select(events.c.topic, events.c.state, events.c.recorded_at)
             .join_from(identities, events, events.c.originator_id == identities.c.journey_id)
-            .where((identities.c.app_group == app_group) & (identities.c.user_id == user_id))
+            .where(identities.c.app_group == app_group, identities.c.user_id == user_id, up_to(self._last))
             .order_by(events.c.originator_version)
         )
         with self._database.reading() as connection:

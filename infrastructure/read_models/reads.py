@@ -2,19 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
 from application.ledger import Ledger
-from application.queries.reads import BadQuestion, Histories, ReadModels, StoredEvent
+from application.queries.frozen import read_position, refuse_beyond_log
+from application.queries.reads import Histories, ReadModels, StoredEvent
 from domain.campaigns.campaign import stream_id
 from infrastructure.database import Database
 from infrastructure.database.schema import events
 from infrastructure.event_store.codec import decode
-from infrastructure.event_store.reading import checked, select_rows
+from infrastructure.event_store.reading import checked, select_rows, up_to
 from infrastructure.journeys.reading import read_journey
 from projections.engine import generations
 from projections.engine.projection import Definitions, Log, Projection, ProjectionStopped
@@ -51,6 +52,10 @@ class _Reads:
         """A read transaction over everything recorded; read models may be behind in it."""
         return self._database.reading()
 
+    def beside(self, models: Connection) -> AbstractContextManager[Connection]:
+        """The same transaction: what is recorded and the read models are in one database."""
+        return nullcontext(models)
+
 
 class CatchingUp(_Reads):
     """Reads that bring read models up to date first, in this process."""
@@ -61,7 +66,9 @@ class CatchingUp(_Reads):
         self._catch_up = catch_up
 
     @contextmanager
-    def up_to_date(self, *projections: Projection, beside: Sequence[Projection] = ()) -> Iterator[ReadModels]:
+    def up_to_date(
+        self, *projections: Projection, beside: Sequence[Projection] = (), with_rows: bool = False
+    ) -> Iterator[ReadModels]:
         """Read models at one position, those `beside` too; raises ProjectionStopped.
 
         While others write, one read model may be ahead of another: all are then brought up to date again. After five
@@ -101,7 +108,9 @@ class Waiting(_Reads):
         self._patient_until = time.monotonic() + _PATIENCE_SECONDS
 
     @contextmanager
-    def up_to_date(self, *projections: Projection, beside: Sequence[Projection] = ()) -> Iterator[ReadModels]:
+    def up_to_date(
+        self, *projections: Projection, beside: Sequence[Projection] = (), with_rows: bool = False
+    ) -> Iterator[ReadModels]:
         """Read models at one position; raises Behind, ProjectionStopped, and BadQuestion for a bad `wait_for`."""
         with self.recorded() as connection:
             if self._wanted is None:
@@ -124,17 +133,9 @@ class Waiting(_Reads):
 
 
 def _position(wait_for: str, newest: int) -> int:
-    if not (wait_for.isascii() and wait_for.isdigit() and len(wait_for) < 20):
-        raise BadQuestion(
-            "wait_for is a position as an answer gave it", code="bad_position", place="wait_for"
-        )
-    if int(wait_for) > newest:
-        raise BadQuestion(
-            "no event has this position yet: it is of another ledger, or was not acknowledged",
-            code="position_beyond_log",
-            place="wait_for",
-        )
-    return int(wait_for)
+    position = read_position(wait_for, "wait_for")
+    refuse_beyond_log(position, newest, "wait_for")
+    return position
 
 
 def _common_position(connection: Connection, projections: Sequence[Projection], wanted: int) -> int:
@@ -160,13 +161,17 @@ def _common_position(connection: Connection, projections: Sequence[Projection], 
 class StoredHistories:
     """The events of one user or campaign: the port of the queries."""
 
+    def __init__(self, last: int | None = None) -> None:
+        """Up to and including a position, if one is given."""
+        self._last = last
+
     def of_user(
         self, connection: Connection, app_group: str, user_id: str, after: int, limit: int
     ) -> list[StoredEvent]:
         """The events of a user's journey after a version, in order; none for an unknown user."""
         return [
             StoredEvent(*each[:5], actor=None, free_text=each.free_text)
-            for each in read_journey(connection, app_group, user_id, after, limit)
+            for each in read_journey(connection, app_group, user_id, after, limit, self._last)
         ]
 
     def of_campaign(
@@ -174,8 +179,12 @@ class StoredHistories:
     ) -> list[StoredEvent]:
         """The events of a campaign after a version, in order; none for an unknown campaign. Raises UnreadableLog."""
         at = events.c
-        of_campaign = (at.originator_id == stream_id(app_group, campaign_id), at.originator_version > after)
-        rows = select_rows(*of_campaign).order_by(None).order_by(at.originator_version).limit(limit)
+        wanted = (
+            at.originator_id == stream_id(app_group, campaign_id),
+            at.originator_version > after,
+            up_to(self._last),
+        )
+        rows = select_rows(*wanted).order_by(None).order_by(at.originator_version).limit(limit)
         return [
             StoredEvent(
                 row.position,

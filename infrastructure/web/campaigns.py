@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request, Response
 from starlette.responses import RedirectResponse
 
+from application.ledger import UnknownAppGroup
 from application.queries.headlines import (
     PAGE,
     SORTS,
@@ -22,7 +23,7 @@ from infrastructure.web.formats import Formats
 from infrastructure.web.links import with_query
 from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, read_page, respond_csv, respond_json
-from infrastructure.web.sessions import Viewer, Visitor
+from infrastructure.web.sessions import StartNeeded, Viewer, Visitor
 
 routes = new_routes()
 
@@ -67,7 +68,13 @@ async def list_campaigns(request: Request, state: Shared, viewer: Visitor) -> Re
     def question(reads: Reads) -> HeadlinePage:
         return read_headlines(reads, viewer.app_group, wanted, limit, (page - 1) * limit)
 
-    found = await ask(state, question)
+    try:
+        found = await ask(state, question)
+    except UnknownAppGroup:
+        if kind is Kind.HTML and viewer.may_manage:
+            # A key may be made before its app group.
+            raise StartNeeded from None
+        raise
     if kind is Kind.JSON:
         return respond_json(request, found.as_json())
     if kind is Kind.CSV:

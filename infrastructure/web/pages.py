@@ -3,7 +3,20 @@
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from infrastructure.web import about, assets, campaigns, history, login, results, series
+from infrastructure.web import (
+    about,
+    assets,
+    campaigns,
+    changing,
+    history,
+    login,
+    rejected,
+    results,
+    series,
+    start,
+    theme,
+    wizard,
+)
 from infrastructure.web.csrf import SameOrigin
 from infrastructure.web.refusals import handle_refusals
 
@@ -13,5 +26,20 @@ def attach(app: FastAPI) -> None:
     # As the innermost of all, so that what it refuses is counted and logged like any other answer.
     app.user_middleware.append(Middleware(SameOrigin))
     handle_refusals(app)
-    for room in (assets, login, campaigns, results, history, series, about):
+    # The wizard's /campaigns/new comes before /campaigns/{step}.
+    rooms = (
+        assets,
+        login,
+        theme,
+        start,
+        campaigns,
+        wizard,
+        changing,
+        results,
+        history,
+        series,
+        about,
+        rejected,
+    )
+    for room in rooms:
         app.include_router(room.routes)

@@ -21,6 +21,7 @@ from application.queries.series import read_series
 from domain.campaigns.evidence import DecidingTest
 from infrastructure.http.reports import MOST_DAYS, read_day
 from infrastructure.http.state import Shared
+from infrastructure.web.activity import ShownActivity, show_activity
 from infrastructure.web.asking import Questions, open_campaign, read_formats, try_part
 from infrastructure.web.campaign_pages import read_kept
 from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
@@ -97,8 +98,9 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
         results = None if isinstance(found, Failed) else found.as_json()
         return respond_json(request, report.as_json() | {"results": results})
     parts = await _read_parts(questions, asked)
+    activity = await show_activity(request, questions, report.as_json())
     formats = await read_formats(request, state, viewer)
-    return _show(request, viewer, formats, asked, report, found, parts)
+    return _show(request, viewer, formats, asked, report, found, parts, activity)
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ def _show(
     report: AnyReport,
     found: ExperimentResults | Failed,
     parts: _Parts,
+    activity: ShownActivity | Failed | None,
 ) -> Response:
     shown = report.as_json()
     results = None if isinstance(found, Failed) else found.as_json()
@@ -171,6 +174,7 @@ def _show(
         parts=parts,
         received=None if isinstance(parts.received, Failed) else parts.received,
         first_window_end=_find_first_end(parts.received, shown),
+        activity=activity,
     )
 
 

@@ -144,12 +144,17 @@ def login_path(next_path: str) -> str:
 
 def choose_next(text: str) -> str:
     """The page to go on with after the login: one of ours, by its path; the first page for anything else."""
-    is_plain = len(text) <= _LONGEST_NEXT and all("!" <= each <= "~" for each in text)
-    # A browser reads a backslash as a slash, and what begins with two slashes as another host.
-    if not is_plain or "\\" in text or not text.startswith("/") or text.startswith("//"):
+    if not is_local_path(text):
         return "/"
     path = text.partition("?")[0].partition("#")[0]
     return "/" if path in {"/login", "/logout", START} or path.startswith("/login/") else text
+
+
+def is_local_path(text: str) -> bool:
+    """Whether a text is a path of this service, which may be redirected to."""
+    is_plain = len(text) <= _LONGEST_NEXT and all("!" <= each <= "~" for each in text)
+    # A browser reads a backslash as a slash, and what begins with two slashes as another host.
+    return is_plain and "\\" not in text and text.startswith("/") and not text.startswith("//")
 
 
 def _lead_to_login(request: Request) -> dict[str, str]:

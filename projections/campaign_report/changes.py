@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from domain import money
@@ -16,7 +15,7 @@ from domain.instants import from_microseconds, printed
 from domain.journey import decisions
 from domain.journey.decisions import Conversion, FactDisregarded, Occurrence, Receipt, Revenue
 from projections.engine.projection import Log, Logged
-from projections.engine.tables import users
+from projections.engine.tables import find_users
 
 What = Literal["receipt", "conversion", "revenue"]
 
@@ -161,7 +160,5 @@ def _receipt_of(fact: Any) -> Receipt:  # noqa: ANN401 - a receipt: no other fac
 def with_users(connection: Connection, changes: Iterable[Change]) -> list[Change]:
     """The changes with the users' ids; none where a user's identity was erased."""
     found = list(changes)
-    journeys = sorted({change.journey_id for change in found})
-    query = select(users.c.journey_id, users.c.user_id).where(users.c.journey_id.in_(journeys))
-    user_ids = dict(connection.execute(query).all())
+    user_ids = find_users(connection, (change.journey_id for change in found))
     return [replace(change, user_id=user_ids.get(change.journey_id)) for change in found]

@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Row, Select, Table, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Table, func, select, tuple_
 from sqlalchemy.engine import Connection
 
 from domain.campaigns.conversion_events import LETTERS
@@ -23,12 +23,13 @@ from projections.engine.generations import current
 from projections.engine.projection import Definitions, Tables
 from projections.engine.tables import (
     EXACT,
+    find_journey,
+    find_users,
     read_first_between,
     read_pages,
     read_pages_of_campaign,
     select_user_id,
     stream,
-    users,
 )
 
 
@@ -78,6 +79,9 @@ class ConversionRow:
         }
 
 
+_COLUMNS = [each.name for each in fields(ConversionRow) if each.name != "user_id"]
+
+
 class Wanted(TypedDict, total=False):
     """Which conversions: those on one conversion event, credited to one variant, or of one user."""
 
@@ -94,35 +98,34 @@ def load_conversions(
     *,
     after: str | None = None,
     limit: int,
+    ledger: Connection | None = None,
     **wanted: Unpack[Wanted],
 ) -> list[ConversionRow]:
-    """A page of a campaign's conversions in the order of their keys; raises UnknownCampaign, UnknownVariant, BadKey."""
+    """A page of a campaign's conversions in the order of their keys; raises UnknownCampaign, UnknownVariant, BadKey.
+
+    `ledger` is where users are found, if that is elsewhere.
+    """
     definition, table = definitions.definition(app_group, campaign_id), _table(connection, tables.conversions)
-    query = _with_users(table).where(table.c.stream_id == stream(app_group, campaign_id))
+    ledger = ledger or connection
+    query = select(*(table.c[name] for name in _COLUMNS)).where(
+        table.c.stream_id == stream(app_group, campaign_id)
+    )
     if (conversion_event := wanted.get("conversion_event")) is not None:
         query = query.where(table.c.conversion_event == conversion_event)
     if (variant_id := wanted.get("variant_id")) is not None:
         query = query.where(table.c.variant_id == definition.variant(variant_id))
     if (user_id := wanted.get("user_id")) is not None:
-        query = query.where(table.c.journey_id == _journey(app_group, user_id))
+        query = query.where(table.c.journey_id == find_journey(ledger, app_group, user_id))
     if after is not None:
         query = query.where(_comes_after(table, after))
     query = query.order_by(table.c.journey_id, table.c.conversion_event).limit(limit)
-    return [ConversionRow(*row) for row in connection.execute(query)]
+    rows = connection.execute(query).all()
+    user_ids = find_users(ledger, (row.journey_id for row in rows))
+    return [ConversionRow(row[0], user_ids.get(row[0]), *row[1:]) for row in rows]
 
 
 def _table(connection: Connection, declared: Table) -> Table:
     return current(connection, projection.CONVERSIONS)[declared]
-
-
-def _with_users(table: Table) -> Select[Any]:
-    columns = [(users if each.name == "user_id" else table).c[each.name] for each in fields(ConversionRow)]
-    return select(*columns).select_from(table.outerjoin(users, users.c.journey_id == table.c.journey_id))
-
-
-def _journey(app_group: str, user_id: str) -> Any:  # noqa: ANN401
-    whose = (users.c.app_group == app_group) & (users.c.user_id == user_id)
-    return select(users.c.journey_id).where(whose).scalar_subquery()
 
 
 def _comes_after(table: Table, key: str) -> ColumnElement[bool]:

@@ -147,6 +147,20 @@ class Log(Protocol):
     def of_stream(self, connection: Connection, stream_id: str, last: int) -> Iterable[Logged]:
         """All events of a stream up to and including a position, in order; raises UnreadableLog."""
 
+    def of_streams(
+        self,
+        connection: Connection,
+        stream_ids: Sequence[str],
+        after: int,
+        last: int,
+        types: Iterable[type[Any]],
+        campaign_id: str | None = None,
+    ) -> Iterable[Logged]:
+        """The events of these types of several streams between two positions, each stream's in order.
+
+        By choice only those that name a campaign. Raises UnreadableLog.
+        """
+
     def cause(self, connection: Connection, decision: Logged) -> Fact:
         """The fact that led to a decision; itself, where it is a fact. Raises UnreadableLog."""
 

@@ -5,7 +5,7 @@ whose identity was erased has no row there, and shows as null.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 from functools import cache
@@ -109,6 +109,18 @@ def read_pages(
 def select_user_id(journey_id: Column[Any]) -> Any:  # noqa: ANN401
     """Whose journey it is, null where the identity was erased; looked up row by row, whatever a join would do."""
     return select(users.c.user_id).where(users.c.journey_id == journey_id).scalar_subquery()
+
+
+def find_journey(ledger: Connection, app_group: str, user_id: str) -> str | None:
+    """Find the journey of a user, None for an unknown one; read beside the log."""
+    whose = (users.c.app_group == app_group) & (users.c.user_id == user_id)
+    return ledger.execute(select(users.c.journey_id).where(whose)).scalar()
+
+
+def find_users(ledger: Connection, journeys: Iterable[str]) -> dict[str, str]:
+    """Find whose journeys these are, by journey; read beside the log. Those whose identity was erased are left out."""
+    query = select(users.c.journey_id, users.c.user_id).where(users.c.journey_id.in_(sorted(set(journeys))))
+    return {row.journey_id: row.user_id for row in ledger.execute(query)}
 
 
 def read_pages_of_campaign(

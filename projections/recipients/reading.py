@@ -19,7 +19,14 @@ from domain.campaigns.definition import Definition
 from domain.instants import printed
 from projections.engine.generations import Generation, current
 from projections.engine.projection import Definitions, Tables
-from projections.engine.tables import CAMPAIGN, EXACT, read_pages_of_campaign, stream, users
+from projections.engine.tables import (
+    CAMPAIGN,
+    EXACT,
+    find_journey,
+    find_users,
+    read_pages_of_campaign,
+    stream,
+)
 from projections.recipients import RECIPIENTS, tables
 from projections.recipients.fold import ReceiptKey
 from projections.recipients.maturity import EventMature, Mature, VariantMature, load_mature_rates
@@ -135,35 +142,43 @@ def load_recipients(
     *,
     after: str | None = None,
     limit: int,
+    ledger: Connection | None = None,
     **wanted: Unpack[Wanted],
 ) -> list[RecipientRow]:
-    """A page of the users who received a campaign, in the order of their keys; raises UnknownCampaign."""
+    """A page of the users who received a campaign, in the order of their keys; raises UnknownCampaign.
+
+    `ledger` is where users are found, if that is elsewhere.
+    """
     definition, own = definitions.definition(app_group, campaign_id), current(connection, RECIPIENTS)
-    page = _page(own, app_group, campaign_id, after, wanted).limit(limit).subquery()
+    ledger = ledger or connection
+    rows_wanted = _page(own, stream(app_group, campaign_id), after, wanted)
+    if (user_id := wanted.get("user_id")) is not None:
+        rows_wanted = rows_wanted.where(
+            own[recipients].c.journey_id == find_journey(ledger, app_group, user_id)
+        )
+    page = rows_wanted.limit(limit).subquery()
     of_users: defaultdict[str, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(_on_page(own, page)):
         of_users[row.journey_id].append(row)
-    revenue = _revenue(connection, own, page)
-    return [_recipient(definition, rows, revenue[journey]) for journey, rows in of_users.items()]
+    revenue, user_ids = _revenue(connection, own, page), find_users(ledger, of_users)
+    return [
+        _recipient(definition, rows, user_ids.get(journey), revenue[journey])
+        for journey, rows in of_users.items()
+    ]
 
 
-def _page(
-    own: Generation, app_group: str, campaign_id: str, after: str | None, wanted: Wanted
-) -> Select[Any]:
+def _page(own: Generation, stream_id: str, after: str | None, wanted: Wanted) -> Select[Any]:
     """The journeys on a page; a campaign's own rows only repeat what those of its variants say."""
     at = own[tables.recipients].c
     query = (
         select(at.stream_id, at.journey_id)
-        .where(at.stream_id == stream(app_group, campaign_id), at.variant_id != CAMPAIGN)
+        .where(at.stream_id == stream_id, at.variant_id != CAMPAIGN)
         .group_by(at.stream_id, at.journey_id)
         # By both, or SQLite reads all of the campaign to sort it.
         .order_by(at.stream_id, at.journey_id)
     )
     if after is not None:
         query = query.where(at.journey_id > after)
-    if (user_id := wanted.get("user_id")) is not None:
-        whose = (users.c.app_group == app_group) & (users.c.user_id == user_id)
-        query = query.where(at.journey_id == select(users.c.journey_id).where(whose).scalar_subquery())
     if wanted.get("several_variants"):
         query = query.having(func.count() > 1)
     if (index := wanted.get("converted_on")) is not None:
@@ -174,8 +189,7 @@ def _page(
 def _on_page(own: Generation, page: Subquery) -> Select[Any]:
     table = own[tables.recipients]
     of_page = (table.c.stream_id == page.c.stream_id) & (table.c.journey_id == page.c.journey_id)
-    joined = table.join(page, of_page).outerjoin(users, users.c.journey_id == table.c.journey_id)
-    query = select(table, users.c.user_id).select_from(joined).where(table.c.variant_id != CAMPAIGN)
+    query = select(table).join(page, of_page).where(table.c.variant_id != CAMPAIGN)
     return query.order_by(table.c.journey_id, table.c.variant_id)
 
 
@@ -193,11 +207,13 @@ def _revenue(connection: Connection, own: Generation, page: Subquery) -> default
     return found
 
 
-def _recipient(definition: Definition, rows: Sequence[Row[Any]], revenue: dict[str, Decimal]) -> RecipientRow:
+def _recipient(
+    definition: Definition, rows: Sequence[Row[Any]], user_id: str | None, revenue: dict[str, Decimal]
+) -> RecipientRow:
     receipts = {row.variant_id: row.receipts for row in rows}
     return RecipientRow(
         journey_id=rows[0].journey_id,
-        user_id=rows[0].user_id,
+        user_id=user_id,
         variants=[
             VariantOfUser(variant_id, variant.control, receipts[variant_id])
             for variant_id, variant in definition.variants.items()

@@ -17,7 +17,11 @@ from tests.support.reference import judge, moment
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 @pytest.fixture(params=[1, 4, 1_000], ids=lambda events: f"state every {events}")

@@ -26,7 +26,9 @@ ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Ki
 SPANS = [1, 3, 20_000]
 """Positions a batch of events spans: it may end between a fact and what is decided from it."""
 
-LAW = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAW = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 GIVEN = given(
     plan=plans(),
     zone=st.sampled_from(ZONES),

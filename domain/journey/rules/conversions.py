@@ -37,9 +37,9 @@ def judge(journey: JourneySoFar, behaviour: Behaviour | OrderCorrection, *, upgr
 
 
 def _earlier(journey: JourneySoFar, campaign_id: str, index: int, key: Key) -> bool:
-    """Whether a behaviour before the key converts already: then nothing at or after it can."""
+    """Whether a behaviour at or before the key converts already: then nothing after that can."""
     standing = journey.state.standings[campaign_id].conversions.get(index)
-    return standing is not None and standing.behaviour.key < key
+    return standing is not None and standing.behaviour.key <= key
 
 
 def lose(
@@ -57,7 +57,7 @@ def lose(
                     campaign_id,
                     index,
                     before,
-                    _next(journey, campaign_id, index, before.behaviour.key),
+                    _next(journey, campaign_id, index, before.behaviour.at),
                 )
 
 
@@ -66,24 +66,25 @@ def open_windows(journey: JourneySoFar, fact: Received, receipt: Receipt, until:
     for index, event, deadline in journey.definitions[fact.campaign_id].windows:
         if _earlier(journey, fact.campaign_id, index, (receipt.at, "")):
             continue
-        for behaviour in journey.facts_in_reign(event.lane, receipt, deadline, until):
+        for behaviour in journey.facts_in_reign(event.lane, receipt.at, deadline, until):
             if event.matches(behaviour, upgrade=event.of_upgrades):
                 now = Conversion(Occurrence(behaviour.id, behaviour.at), receipt)
                 _convert(journey, fact.campaign_id, index, now)
                 break
 
 
-def close_windows(journey: JourneySoFar, fact: Received, before_it: Receipt | None) -> None:
-    """A receipt is gone: what it was credited with goes to the one before, or falls back (R17)."""
+def close_windows(
+    journey: JourneySoFar, fact: Received, before_it: Receipt | None, until: datetime | None
+) -> None:
+    """A receipt is gone: what it was credited with goes to the one before, or falls back past its reign (R17)."""
     for index, _, deadline in journey.definitions[fact.campaign_id].windows:
         before = journey.state.standings[fact.campaign_id].conversions.get(index)
         if before is None or before.receipt.id != fact.id:
             continue
         receipt = credit(before_it, before.behaviour.at, deadline)
-        if receipt is None:
-            now = _next(journey, fact.campaign_id, index, before.behaviour.key)
-        else:
-            now = Conversion(before.behaviour, receipt)
+        now = None if receipt is None else Conversion(before.behaviour, receipt)
+        if now is None and until is not None:
+            now = _next(journey, fact.campaign_id, index, until)
         _restate(journey, fact.campaign_id, index, before, now)
 
 
@@ -92,7 +93,7 @@ def _convert(journey: JourneySoFar, campaign_id: str, index: int, now: Conversio
     before = journey.state.standings[campaign_id].conversions.get(index)
     if before is None:
         journey.record(ConversionRecorded(campaign_id, index, now))
-    elif now.behaviour.key <= before.behaviour.key and now != before:
+    elif now.behaviour.key <= before.behaviour.key:
         journey.record(ConversionRestated(campaign_id, index, before, now))
 
 
@@ -105,23 +106,26 @@ def _restate(
         journey.record(ConversionRestated(campaign_id, index, before, now))
 
 
-def _next(journey: JourneySoFar, campaign_id: str, index: int, after: Key) -> Conversion | None:
-    """The earliest behaviour after the key that any window holds; leaps over what lies between windows."""
+def _next(journey: JourneySoFar, campaign_id: str, index: int, since: datetime) -> Conversion | None:
+    """The earliest behaviour since the instant that any window holds; leaps over what lies between windows.
+
+    After a conversion, this may be its own instant: an earlier one there would have been the conversion.
+    """
     _, event, deadline = journey.definitions[campaign_id].windows[index]
     lane = lanes.receipts(campaign_id)
-    while (behaviour := _next_match(journey, event, after)) is not None:
+    while (behaviour := _next_match(journey, event, since)) is not None:
         receipt = credit(journey.latest_receipt(campaign_id, behaviour.at), behaviour.at, deadline)
         if receipt is not None:
             return Conversion(behaviour, receipt)
         following = journey.history.after(lane, (behaviour.at, LAST_ID))
         if following is None:
             return None
-        after = (following.at, "")
+        since = following.at
     return None
 
 
-def _next_match(journey: JourneySoFar, event: ConversionEvent, after: Key) -> Occurrence | None:
-    for fact in journey.history.between(event.lane, after[0]):
-        if fact.key > after and event.matches(fact, upgrade=event.of_upgrades):
+def _next_match(journey: JourneySoFar, event: ConversionEvent, since: datetime) -> Occurrence | None:
+    for fact in journey.history.between(event.lane, since):
+        if event.matches(fact, upgrade=event.of_upgrades):
             return Occurrence(fact.id, fact.at)
     return None

@@ -14,7 +14,7 @@ from domain.facts import AnyFact, Order, OrderCorrection, OrderLine, Purchase, R
 from domain.journey.rules.orders import GivenBack, give_back
 from domain.journey.state import ORDERS_AS_PURCHASES
 
-_PLACE = re.compile(r"[0-9]{1,9}", re.ASCII)
+_PLACE = re.compile(r"#*([0-9]{1,9})", re.ASCII)
 _PLACED = re.compile(r":#*[0-9]+$", re.ASCII)
 _WHOLE = "order"
 """The product that an earlier version named where an order named none."""
@@ -32,7 +32,7 @@ def order_ids(purchase_id: str, product_id: str) -> Iterator[str]:
     rest = purchase_id.removeprefix(ORDERS_AS_PURCHASES)
     named = len(rest) - len(product_id) - 1
     ends = {rest.rfind(":")} if _PLACED.search(rest) else set()
-    if named > 0 and rest.endswith(f":{product_id}"):
+    if rest.endswith(f":{product_id}"):
         ends.add(named)
     yield from (rest[:end] for end in sorted(ends) if end > 0)
 
@@ -75,8 +75,8 @@ def sort_as_ordered(order_id: str, purchases: Iterable[Purchase]) -> list[Purcha
 
     def place(purchase: Purchase) -> tuple[int, int, str]:
         name = purchase.id.removeprefix(prefix)
-        digits = name.lstrip("#")
-        return int(name != purchase.product_id), int(digits) if _PLACE.fullmatch(digits) else 0, name
+        found = _PLACE.fullmatch(name)
+        return int(name != purchase.product_id), int(found[1]) if found else 0, name
 
     return sorted(purchases, key=place)
 
@@ -105,7 +105,7 @@ def _order_of(purchase: Purchase, corrections: Mapping[str, Sequence[OrderCorrec
 
 
 def _own_net(purchase: Purchase, refunds: Mapping[str, Iterable[Refund]]) -> Decimal:
-    return money.net(purchase.amount, (refund.amount for refund in refunds.get(purchase.id, ())))
+    return money.net(purchase.amount, (refund.amount for refund in refunds[purchase.id]))
 
 
 def _correct(
@@ -133,8 +133,8 @@ def nets_after(
     if back.everything:
         return dict.fromkeys(own, Decimal(0))
     nets, amount = {}, back.amount
-    for each, of_line in zip(purchases, back.by_line, strict=True):
-        left = money.net(own[each.id], (of_line,))
+    for place, each in enumerate(purchases):
+        left = money.net(own[each.id], (back.by_line[place],))
         nets[each.id] = money.net(left, (amount,))
         amount = money.net(amount, (left,))
     return nets

@@ -63,8 +63,7 @@ def move(
 ) -> None:
     """A receipt came late, or is gone: in its reign sales go from one receipt to the other (R9, R11, R14)."""
     window = journey.definitions[fact.campaign_id].revenue_window
-    receipt = Receipt(fact.id, fact.at, fact.variant_id)
-    reigned = journey.facts_in_reign(lanes.PURCHASES, receipt, window, until)
+    reigned = journey.facts_in_reign(lanes.PURCHASES, fact.at, window, until)
     nets: dict[str, Decimal] = {}
     for sale in [fact for fact in reigned if isinstance(fact, Sale)]:
         if sale.id not in nets:
@@ -175,9 +174,10 @@ def _restate(
     if sale.currency is None:
         return  # An order that names no money.
     occurrence, is_order = Occurrence(sale.id, sale.at), isinstance(sale, Order)
-    if before is None and now is not None:
-        journey.record(RevenueAttributed(campaign_id, occurrence, sale.currency, now, is_order))
-    elif before is not None and now is None:
+    if before is None:
+        if now is not None:  # pragma: no branch - one of the two always stands
+            journey.record(RevenueAttributed(campaign_id, occurrence, sale.currency, now, is_order))
+    elif now is None:
         journey.record(RevenueWithdrawn(campaign_id, occurrence, sale.currency, before, is_order))
-    elif before is not None and now is not None:  # pragma: no branch - one of the two always stands
+    else:
         journey.record(RevenueRestated(campaign_id, occurrence, sale.currency, before, now, is_order))

@@ -32,6 +32,7 @@ class Change(NamedTuple):
 
 
 _NOBODY = Neighbours(None, None)
+_NO_CHANGE = Change(upgrade=False)
 
 
 def neighbours(journey: JourneySoFar, fact: Fact) -> Neighbours:
@@ -52,8 +53,8 @@ def mark(journey: JourneySoFar, fact: Behaviour, around: Neighbours, *, gone: bo
     """Compare versions again around a report that came, or is gone, and record what changed."""
     reported = reported_version(fact)
     if reported is None:
-        return Change(upgrade=False)
-    report = _report(fact, reported[1])
+        return _NO_CHANGE
+    report = _report(fact)
     upgraded = _upgraded_from(around.before, report)
     if upgraded is not None:
         _record(journey, reported[0], report, None if gone else upgraded)
@@ -84,9 +85,10 @@ def _record(journey: JourneySoFar, app_id: str, report: Report, version: str | N
 
 
 def _report_of(fact: AnyFact | None) -> Report | None:
-    reported = None if fact is None else reported_version(fact)
-    return None if fact is None or reported is None else _report(fact, reported[1])
+    return None if fact is None else _report(fact)
 
 
-def _report(fact: Fact, version: str) -> Report:
+def _report(fact: Fact) -> Report:
+    """The report that a fact is: each of a lane of versions is one."""
+    version: str = fact.app_version  # type: ignore[attr-defined]
     return Report(fact.id, fact.at, version, getattr(fact, "previous_version", None))

@@ -1,6 +1,6 @@
 // @ts-check
 // A live page asks again when the log has moved: not while the tab is hidden, text is selected, a field has the focus,
-// or the reader has paused it.
+// or the reader has paused it. What the log does not hold, such as a rejected fact, is asked for by the clock.
 
 const LEAST_PAUSE_MS = 2000;
 const PAUSED = "conversions-live-paused";
@@ -9,7 +9,7 @@ const PAUSED = "conversions-live-paused";
 let stream = null;
 let moved = false;
 let busy = false;
-let last = 0;
+let last = Date.now();
 
 function isPaused() {
   return sessionStorage.getItem(PAUSED) === "yes";
@@ -25,7 +25,14 @@ function source() {
   return document.querySelector("[data-live]")?.getAttribute("data-live") ?? null;
 }
 
+/** Whether a part of the page is due that moves without the log. */
+function isDue() {
+  const every = document.querySelector("[data-live-every]")?.getAttribute("data-live-every");
+  return every != null && Date.now() - last >= Number(every) * 1000;
+}
+
 async function refresh() {
+  if (isDue()) moved = true;
   if (!moved || busy || isPaused() || isInUse() || Date.now() - last < LEAST_PAUSE_MS || !source()) return;
   moved = false;
   busy = true;
@@ -39,11 +46,19 @@ async function refresh() {
   }
 }
 
+/**
+ * @param {string} selector
+ * @param {string} text
+ */
+function say(selector, text) {
+  const found = document.querySelector(selector);
+  if (found && found.textContent !== text) found.textContent = text;
+}
+
 function show() {
-  const hint = document.querySelector("[data-live-state]");
-  if (hint) hint.textContent = isPaused() ? "Paused" : "Live";
-  const button = document.querySelector("[data-live-pause]");
-  if (button) button.textContent = isPaused() ? "Go on" : "Pause";
+  const waits = moved && !(window.getSelection()?.isCollapsed ?? true);
+  say("[data-live-state]", isPaused() ? "Paused" : waits ? "Waits while text is selected" : "Live");
+  say("[data-live-pause]", isPaused() ? "Go on" : "Pause");
 }
 
 function follow() {
@@ -73,4 +88,4 @@ window.addEventListener("pagehide", () => stream?.close());
 
 show();
 follow();
-setInterval(refresh, 500);
+setInterval(() => { refresh(); show(); }, 500);

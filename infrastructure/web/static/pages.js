@@ -1,10 +1,30 @@
 // @ts-check
-// Says that script runs, and prints.
+// Says that script runs, copies, and prints.
 
 document.documentElement.classList.add("has-script");
 
-document.addEventListener("click", (event) => {
-  if (event.target instanceof Element && event.target.closest("[data-print]")) window.print();
+/** @param {string} text */
+function announce(text) {
+  const status = document.getElementById("status");
+  if (status) status.textContent = text;
+}
+
+document.addEventListener("click", async (event) => {
+  const target = event.target instanceof Element ? event.target.closest("[data-copy-text], [data-print]") : null;
+  if (!(target instanceof HTMLElement)) return;
+  if (target.dataset.print !== undefined) {
+    window.print();
+    return;
+  }
+  const source = document.getElementById(target.dataset.copyText ?? "");
+  if (!source) return;
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    announce("Copied.");
+  } catch {
+    // Without the clipboard the text is selected, so that a key copies it.
+    window.getSelection()?.selectAllChildren(source);
+  }
 });
 
 // What is closed on the screen is open on paper.

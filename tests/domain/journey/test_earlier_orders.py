@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.errors import ConflictingFact
-from domain.facts import Order, OrderLine
+from domain.facts import Order, OrderLine, OrderRefund, Purchase
 from domain.journey.rules import earlier_orders
 from tests.domain.journey_specification import (
     Fields,
@@ -21,6 +21,7 @@ from tests.domain.journey_specification import (
     order_refunded,
     ordered,
     received,
+    refunded,
     revenue_restated,
     revenue_withdrawn,
     under,
@@ -142,6 +143,62 @@ def test_r17_a_voided_purchase_of_an_order_leaves_amounts_to_the_others() -> Non
         revenue_withdrawn(cup, R1, "0"),
         revenue_restated(tea, (R1, "10"), (R1, "0")),
     )
+
+
+def test_r17_nothing_comes_off_a_purchase_that_was_voided() -> None:
+    """R17, R27: a correction that comes after the void acts on the others alone."""
+    tea, cup = OLD[:2]
+    given = under(SPRING).given(R1, tea, cup, voided("d1", cup["id"]))
+    given.when(order_refunded("x2", "o2", amount="3")).then(revenue_restated(tea, (R1, "11"), (R1, "8")))
+
+
+def test_r12_a_refund_of_one_purchase_of_a_corrected_order_is_its_own() -> None:
+    """R12, R27: what the order gives back comes off the others as before."""
+    tea, cup = OLD[:2]
+    given = under(SPRING).given(R1, tea, cup, order_refunded("x2", "o2", line("cup")))
+    given.when(refunded("f1", tea["id"], "2")).then(revenue_restated(tea, (R1, "11"), (R1, "9")))
+
+
+def test_r27_corrections_of_an_order_that_is_known_leave_purchases_that_look_like_its_own() -> None:
+    """R27: those that come later, and those whose other order is the one that is corrected."""
+    alike = bought("order:o2:tea", march(2), "11.00", product_id="tea")
+    given = under(SPRING).given(R1, O2, order_refunded("x2", "o2", amount="5"))
+    given.when(alike).then(earned(alike, R1, "11.00"))
+    placed = bought("order:a:1:1", march(2), "11.00", product_id="1:1")
+    tea = bought("order:a:1:tea", march(2), "3.00", product_id="tea")
+    known = (ordered("a", march(2), line("pot", "5.00")), order_refunded("x3", "a", amount="1"))
+    given = under(SPRING).given(*known, placed, tea, order_refunded("x4", "a:1", amount="5"), R1)
+    revenue = given.outcome().revenue
+    assert revenue["u1", "spring", tea["id"]][3] == 0
+    assert revenue["u1", "spring", placed["id"]][3] == 9
+
+
+def test_r27_as_many_units_come_off_a_purchase_as_were_bought() -> None:
+    """R27: its quantity is its line's."""
+    tea = bought("order:o2:tea", march(2), "9.00", product_id="tea", quantity=3)
+    given = under(SPRING).given(R1, tea)
+    given.when(order_refunded("x2", "o2", line("tea", None, 2))).then(
+        revenue_restated(tea, (R1, "27.00"), (R1, "9.00"))
+    )
+
+
+def test_r27_purchases_lie_as_their_lines_did() -> None:
+    """R27: places are compared as numbers, with `#` before them or not; one that none can be is 0."""
+    names = ["tea", "1234567890", "2", "#9", "#10", "11"]
+    purchases = [_purchase(f"order:o2:{name}") for name in names]
+    assert earlier_orders.sort_as_ordered("o2", reversed(purchases)) == purchases
+
+
+def test_r27_the_nets_of_several_orders_purchases_are_found_at_once() -> None:
+    """R12, R27: of those of no order as well."""
+    known = [_purchase(each) for each in ("p1", "order:o2:tea", "order:o3:tea")]
+    off = {each: [OrderRefund("x2", instant(R1), each, Decimal(3))] for each in ("o2", "o3")}
+    nets = earlier_orders.nets_of_purchases(known, {each.id: [] for each in known}, off)
+    assert nets == {"p1": 11, "order:o2:tea": 8, "order:o3:tea": 8}
+
+
+def _purchase(purchase_id: str) -> Purchase:
+    return Purchase(purchase_id, instant(R1), "tea", Decimal(11), "EUR")
 
 
 def test_r9_a_late_receipt_finds_all_purchases_of_a_corrected_order() -> None:

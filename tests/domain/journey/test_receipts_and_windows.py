@@ -131,7 +131,11 @@ def test_r8_every_campaign_is_judged_by_its_own_windows() -> None:
     short = campaign(OPENS | {"deadline": 60}, campaign_id="short")
     again = campaign(OPENS, campaign_id="again")
     r2, r3 = received("r2", march(1), campaign_id="short"), received("r3", march(2), campaign_id="again")
-    under(SPRING, short, again).given(A1, r2, r3).when(S2).then(converted(S2, r3), converted(S2, A1))
+    other = campaign({"type": "makes_purchase", "deadline": "3d"}, campaign_id="and")
+    r4 = received("r4", march(1), campaign_id="and")
+    under(SPRING, short, again, other).given(A1, r2, r3, r4).when(S2).then(
+        converted(S2, r3), converted(S2, A1)
+    )
 
 
 def test_r8_behaviours_of_every_type_convert_on_their_own_conversion_event() -> None:
@@ -178,9 +182,20 @@ def test_r14_a_late_receipt_converts_a_behaviour_recorded_before_it() -> None:
     journey.when(A1).then(counted("A", A1), counted(None, A1), converted(S2, A1))
 
 
+def test_r14_a_late_receipt_opens_a_window_for_each_conversion_event() -> None:
+    """R6, R8, R14: each by itself, the second whether or not the first converted before the receipt."""
+    events = [OPENS, {"type": "performs_custom_event", "deadline": "3d", "name": "signed_up"}]
+    c2, c6 = performed("c2", march(2)), performed("c6", march(6))
+    given = under(campaign(*events, variants=VARIANTS))
+    given.given(S2, c2).when(A1).then(
+        counted("A", A1), counted(None, A1), converted(S2, A1, 0), converted(c2, A1, 1)
+    )
+    given.given(A1, S2, c6).when(B5).then(counted("B", B5), converted(c6, B5, 1))
+
+
 def test_r14_a_receipt_converts_a_behaviour_of_its_very_instant_that_came_first() -> None:
     """R6, R14: both ends are inside, in whatever order the two arrive; and so is the credit of R9."""
-    at_once, at_a9 = session("s1", march(1)), session("s9", march(9))
+    at_once, at_a9 = session("s1", march(1)), session("0", march(9))
     under(SPRING).given(at_once).when(A1).then(counted("A", A1), counted(None, A1), converted(at_once, A1))
     late = received("b8", march(8), "B")
     under(SPRING).given(late, at_a9).when(A9).then(

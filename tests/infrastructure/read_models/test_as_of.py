@@ -45,7 +45,11 @@ from tests.support.strategies import APP_GROUP, TICK, identity
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-LAWS = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(
+    max_examples=5,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 EVERYTHING = 10_000
 
 Shape = dict[str, Any]

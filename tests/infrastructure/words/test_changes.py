@@ -149,22 +149,22 @@ NO_REPORT = cast(CampaignReport, None)
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (CurrentReport(NO_REPORT, None), None),
-        (ReportAsOf(NO_REPORT, AT, "recorded"), "As of 2026-03-02 10:00:00 UTC: what it said."),
+        (CurrentReport(NO_REPORT, None, AT), None),
+        (ReportAsOf(NO_REPORT, AT, "recorded", AT), "As of 2026-03-02 10:00:00 UTC: what it said."),
         (
-            ReportAsOf(NO_REPORT, AT, "occurred"),
+            ReportAsOf(NO_REPORT, AT, "occurred", AT),
             "As of 2026-03-02 10:00:00 UTC: what is known now to have been true.",
         ),
         (
-            ReportOfDays(NO_REPORT, Days(date(2026, 3, 2), None), "UTC"),
+            ReportOfDays(NO_REPORT, Days(date(2026, 3, 2), None), "UTC", AT),
             "Receipts of 2026-03-02 and later; days in UTC.",
         ),
         (
-            ReportOfDays(NO_REPORT, Days(None, date(2026, 3, 5)), "Europe/Berlin"),
+            ReportOfDays(NO_REPORT, Days(None, date(2026, 3, 5)), "Europe/Berlin", AT),
             "Receipts of 2026-03-05 and earlier; days in Europe/Berlin.",
         ),
         (
-            ReportOfDays(NO_REPORT, Days(date(2026, 3, 2), date(2026, 3, 5)), "UTC"),
+            ReportOfDays(NO_REPORT, Days(date(2026, 3, 2), date(2026, 3, 5)), "UTC", AT),
             "Receipts from 2026-03-02 to 2026-03-05, both days included; days in UTC.",
         ),
     ],

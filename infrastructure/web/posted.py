@@ -1,0 +1,61 @@
+"""The fields that a browser posts."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, Request
+
+from infrastructure.http.bodies import read_body
+from infrastructure.http.problems import Problem
+
+_MOST_BYTES = 1024 * 1024
+_MOST_FIELDS = 10_000
+
+
+@dataclass(frozen=True)
+class Fields:
+    """What was posted: a field may be there several times."""
+
+    values: dict[str, list[str]]
+
+    def one(self, name: str) -> str:
+        """The first value of a field without white space around it; empty where there is none."""
+        return next(iter(self.every(name)), "")
+
+    def every(self, name: str) -> list[str]:
+        """All values of a field, likewise."""
+        return [each.strip() for each in self.values.get(name, [])]
+
+    def whole(self, name: str) -> int | None:
+        """A whole number of 0 or more; None for anything else."""
+        text = self.one(name)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+async def read_fields(request: Request) -> Fields:
+    """Read a posted form; raises Problem for what is none."""
+    body = await read_body(request, _MOST_BYTES)
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError:
+        raise malformed() from None
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        # Browsers end lines with CR LF.
+        values.setdefault(name, []).append(value.replace("\r\n", "\n"))
+    return Fields(values)
+
+
+def malformed() -> Problem:
+    """The problem of a form that none of our pages sends."""
+    return Problem(
+        HTTPStatus.BAD_REQUEST, "malformed", "the form did not arrive as this page sends it; send it again"
+    )
+
+
+Posted = Annotated[Fields, Depends(read_fields)]
+"""The form of a request."""

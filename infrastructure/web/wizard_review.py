@@ -1,0 +1,78 @@
+"""The third step of the wizard: what is to be launched, what launching fixes, and the same campaign as a file."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import yaml
+from fastapi import Response
+
+from application.queries.campaign_files import campaign_as_file
+from application.queries.campaigns import campaign_as_filed
+from infrastructure.web.wizard_create import Meanwhile
+from infrastructure.web.wizard_editing import Editing
+from infrastructure.web.wizard_events import write_revenue_rule_of, write_rule
+from infrastructure.words.quantities import counted, isolated
+
+
+@dataclass(frozen=True)
+class Check:
+    """A line of the checklist. What is not good may still be launched; the sentence says what follows."""
+
+    sentence: str
+    step: int
+    is_good: bool = True
+
+
+def show_review(
+    editing: Editing, status: HTTPStatus = HTTPStatus.OK, meanwhile: Meanwhile | None = None
+) -> Response:
+    """Show the review of a draft."""
+    campaign = editing.campaign
+    return editing.show(
+        "wizard/review.html",
+        status,
+        meanwhile=meanwhile,
+        checks=list_checks(editing),
+        rules=[write_rule(each) for each in campaign.conversion_events],
+        revenue_rule=write_revenue_rule_of(campaign.conversion_events),
+        shares=campaign_as_filed(campaign)["variants"],
+        file=write_file(editing),
+        step=3,
+    )
+
+
+def list_checks(editing: Editing) -> list[Check]:
+    """What is there, and what follows from what is not."""
+    campaign = editing.campaign
+    sent = [each for each in campaign.variants if not each.control]
+    idle = [each.id for each in campaign.variants if not campaign.weights[each.id]]
+    checks = [
+        Check(f"{counted(len(sent), 'variant')} to send.", 1),
+        _check_control(has_control=len(sent) < len(campaign.variants)),
+        _check_events(len(campaign.conversion_events)),
+    ]
+    if idle:
+        said = f"The weight of {', '.join(map(isolated, idle))} is 0, so that no user gets it."
+        checks.append(Check(said, 1, is_good=False))
+    return checks
+
+
+def _check_control(*, has_control: bool) -> Check:
+    if has_control:
+        return Check("There is a control group, with which the campaign is compared.", 1)
+    return Check(
+        "There is no control group, so that nobody can say what the campaign caused.", 1, is_good=False
+    )
+
+
+def _check_events(number: int) -> Check:
+    if not number:
+        return Check("There is no conversion event, so that nobody converts.", 2, is_good=False)
+    return Check(f"{counted(number, 'conversion event')}.", 2)
+
+
+def write_file(editing: Editing) -> str:
+    """The campaign as YAML."""
+    stated = campaign_as_file(editing.group, editing.campaign)
+    text: str = yaml.safe_dump(stated, sort_keys=False, allow_unicode=True, width=100)
+    return text

@@ -1,0 +1,145 @@
+"""What a campaign's page says before there is anything to say: what came in lately, and how to send a receipt."""
+
+import json
+import shlex
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from application.commands.definitions import read_campaigns
+from application.queries.arrivals import read_activity
+from domain.instants import microseconds
+from infrastructure.access.keys import Scope
+from infrastructure.access.operator import stamp
+from infrastructure.http.settings import WebSettings
+from infrastructure.inbound import rejects
+from infrastructure.inbound.arrivals import StoredArrivals
+from infrastructure.inbound.rejects import Refusal
+from infrastructure.web.activity import tell_ago
+from infrastructure.web.links import campaign_path
+from tests.infrastructure.http.test_http import MISSING, SALE, eventually, post
+from tests.infrastructure.web.forms import read_text
+from tests.support.ledgers import GROUP, NOW
+from tests.support.serving import Api, serving
+from tests.support.strategies import APP_GROUP
+
+PAID: dict[str, Any] = {
+    "type": "purchase",
+    "id": "p",
+    "user_id": "u9",
+    "product_id": "x",
+    "price": "1.00",
+    "currency": "EUR",
+    "at": "2026-03-01T10:00:00Z",
+}
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    """A server with a launched campaign that nobody received."""
+    with serving(tmp_path, [SALE], web=WebSettings(pages="on")) as api:
+        yield api
+
+
+def sent_by(command: str) -> tuple[str, dict[str, str], bytes]:
+    """What a shell would make of a curl command: the address, the headers and the body."""
+    words = shlex.split(command)
+    assert words[:2] == ["curl", "-sS"]
+    headers = dict(words[place + 1].split(": ", 1) for place, each in enumerate(words) if each == "-H")
+    return words[2], headers, words[words.index("-d") + 1].encode()
+
+
+@pytest.mark.parametrize(
+    "name", ["spring-sale", 'it\'s "$HOME" `x`', "two\nlines \N{PARTY POPPER}\u202e", "i" * 255]
+)
+def test_the_command_on_the_page_sends_the_first_receipt(api: Api, name: str) -> None:
+    """It names this service, this campaign and a variant that is sent; then the page shows the receipt."""
+    variants = [{"id": "c", "control": True}, {"id": name}]
+    campaign = SALE | {"id": name, "variants": variants}
+    api.service.campaigns.apply(read_campaigns(APP_GROUP | {"campaigns": [campaign]}), stamp())
+    browser = api.logged_in(Scope.READ)
+    url, headers, body = sent_by(read_text(browser.get(campaign_path(name)), "receipt"))
+    assert url == f"{api.url}/v1/facts"
+    assert headers["Authorization"] == "Bearer $KEY"
+    assert json.loads(body)["facts"][0]["variant_id"] == name
+    authorized = headers | {"Authorization": f"Bearer {api.key(Scope.INGEST)}"}
+    taken = httpx.post(url, headers=authorized, content=body)
+    assert taken.json()["accepted"] == 1, taken.text
+    page = browser.get(campaign_path(name))
+    assert "nobody has received it yet" not in page.text
+    assert "the first window ends at" in page.text
+
+
+def test_the_page_says_what_came_in_and_what_was_rejected(api: Api) -> None:
+    """With links to the rejected facts; those of another app group are not counted."""
+    browser, client = api.logged_in(Scope.READ), api.client()
+    waiting = browser.get("/campaigns/sale").text
+    assert "No fact of this app group has been recorded yet" in waiting
+    # A rejected fact does not move the log, so that the page asks by the clock.
+    assert 'data-live-every="5"' in waiting
+    assert "<noscript>Load this page again to see it.</noscript>" in waiting
+    assert post(client, PAID).json()["accepted"] == 1
+    post(client, MISSING, {"type": "what"})
+    with api.service.database.writing() as connection:
+        rejects.keep(connection, "other", "facts", [Refusal("bad_time", "x", "{}")], microseconds(NOW))
+
+    def says_both() -> bool:
+        page = browser.get("/campaigns/sale").text
+        return "recorded just now" in page and "1 as <code>unknown_campaign</code></a>" in page
+
+    eventually(says_both)
+    page = browser.get("/campaigns/sale").text
+    assert 'href="/rejected?code=malformed"' in page
+    assert "bad_time" not in page
+
+
+def test_rejected_facts_have_a_page(api: Api) -> None:
+    """The newest first, of one code or all, escaped; the JSON has the same."""
+    hostile = {"type": "<script>alert(1)</script>"}
+    at = microseconds(NOW)
+    with api.service.database.writing() as connection:
+        for place, code in enumerate(["malformed", "unknown_campaign", "malformed"]):
+            refusal = Refusal(code, f"</td><b>{place}", json.dumps(hostile | {"n": place}))
+            rejects.keep(connection, GROUP, "facts", [refusal], at + place)
+        rejects.keep(connection, "other", "facts", [Refusal("malformed", "theirs", "{}")], at)
+    browser = api.logged_in(Scope.READ)
+    page = browser.get("/rejected", params={"code": "malformed"})
+    assert "<script>alert" not in page.text
+    assert "</td><b>" not in page.text
+    assert "theirs" not in page.text
+    twin = browser.get("/rejected.json").json()["rejected"]
+    assert [each["fact"]["n"] for each in twin] == [2, 1, 0]
+    of_one = browser.get("/rejected.json", params={"code": "malformed"}).json()["rejected"]
+    assert [each["fact"]["n"] for each in of_one] == [2, 0]
+    assert "No fact was rejected as" in browser.get("/rejected", params={"code": "nope"}).text
+
+
+def test_rejected_facts_are_counted_of_the_last_day(api: Api) -> None:
+    """The most first; what is older is left out."""
+    now, day = microseconds(NOW), 86_400_000_000
+    with api.service.database.writing() as connection:
+        for at, code in [(now - day - 1, "old"), (now - day, "b"), (now, "b"), (now, "a")]:
+            rejects.keep(connection, GROUP, "facts", [Refusal(code, "", "{}")], at)
+    found = read_activity(StoredArrivals(api.service.database), GROUP, NOW)
+    assert found.rejected == [("b", 2), ("a", 1)]
+    assert found.last_fact_at is None
+
+
+def test_in_a_long_ledger_only_the_last_events_are_looked_at(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page says how many, because an older fact of the group may be there."""
+    monkeypatch.setattr("infrastructure.web.activity.LOOKED_AT", 1)
+    page = api.logged_in(Scope.READ).get("/campaigns/sale").text
+    assert "is among the ledger's last" in page
+    assert "has been recorded yet" not in page
+
+
+def test_how_long_ago_is_told_in_words() -> None:
+    """In the largest unit that fits."""
+    told = [tell_ago(NOW - timedelta(seconds=each), NOW) for each in (-5, 0, 12, 3_600, 3 * 86_400)]
+    assert told == ["just now", "just now", "12 seconds ago", "1 hour ago", "3 days ago"]
