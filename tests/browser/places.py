@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from infrastructure.web.links import campaign_path, with_query
-from tests.browser.world import DEMO, EMPTY, HOSTILES, STRANGERS
+from tests.browser.world import DEMO, DRAFT, EMPTY, HOSTILES, NOBODY, STRANGERS, UNRECEIVED
 from tests.infrastructure.web.shops import HOSTILE
 
 
@@ -35,6 +35,20 @@ PLACES = {
     "results-without-control": Place(DEMO, campaign_path("glass-teapot")),
     "results-without-conversion-events": Place(DEMO, campaign_path("newsletter")),
     "results-of-one": Place(STRANGERS, campaign_path("strangers")),
+    "results-of-a-draft": Place(DEMO, campaign_path(DRAFT)),
+    "results-of-nobody": Place(DEMO, campaign_path(UNRECEIVED)),
+    "rejected": Place(DEMO, "/rejected"),
+    "new": Place(DEMO, "/campaigns/new"),
+    "clone": Place(DEMO, with_query("/campaigns/new", {"from": _SALE})),
+    "edit-step-1": Place(DEMO, campaign_path(DRAFT, "edit")),
+    "edit-step-2": Place(DEMO, with_query(campaign_path(DRAFT, "edit"), {"step": "2"})),
+    "edit-step-3": Place(DEMO, with_query(campaign_path(DRAFT, "edit"), {"step": "3"})),
+    "edit-launched": Place(DEMO, campaign_path(_SALE, "edit")),
+    "launch": Place(DEMO, campaign_path(DRAFT, "launch")),
+    "stop": Place(DEMO, campaign_path(_SALE, "stop")),
+    "archive": Place(DEMO, campaign_path(_SALE, "archive")),
+    "winner": Place(DEMO, campaign_path(_SALE, "winner")),
+    "start": Place(NOBODY, "/start"),
     "history": Place(DEMO, campaign_path(_SALE, "history")),
     "about": Place(DEMO, "/about"),
     "not-found": Place(DEMO, campaign_path("spring-sail"), 404),
@@ -46,6 +60,6 @@ HOSTILE_PLACES = {
     "about": Place(HOSTILES, "/about"),
 } | {
     f"{page or 'results'}-{number}": Place(HOSTILES, campaign_path(text, page))
-    for page in ("", "history")
+    for page in ("", "history", "edit", "launch", "stop", "archive", "winner")
     for number, text in enumerate(HOSTILE)
 }

@@ -22,6 +22,8 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 _FAILED_TO_LOAD = "Failed to load resource"
 _PATIENCE_MS = 120_000  # also on a busy machine
+_LEFT_BEHIND = {"eventsource", "image", "script", "stylesheet"}
+"""What a page need not have read to its end when it is left."""
 _LOUD = {"error", "warning"}
 
 
@@ -84,8 +86,8 @@ class Window:
         lost = [
             f"failed request: {url} {failure}"
             for kind, url, failure in self._failed
-            # A page that is left closes its stream of positions, and a download is no page.
-            if not (failure == "net::ERR_ABORTED" and (kind == "eventsource" or url in self._downloads))
+            # What the browser itself breaks off: a page is left, or an address turns out to be a download.
+            if not (failure == "net::ERR_ABORTED" and (kind in _LEFT_BEHIND or url in self._downloads))
         ]
         assert not self.wrong + lost, "\n".join(self.wrong + lost)
 

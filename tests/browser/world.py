@@ -15,12 +15,16 @@ from infrastructure.access.keys import Scope
 from infrastructure.access.operator import stamp
 from infrastructure.access.sessions import Lifetimes
 from infrastructure.composition import Service
-from tests.infrastructure.web.shops import HOSTILE, OTHER, bought, received
+from tests.infrastructure.web.shops import HOSTILE, OTHER, SALE, bought, received
 from tests.support.commands import run_process
 from tests.support.ledgers import take
 
 DEMO, STRANGERS, HOSTILES, EMPTY = "demo-shop", "other-shop", "hostile-shop", "empty-shop"
-GROUPS = (DEMO, STRANGERS, HOSTILES, EMPTY)
+NOBODY = "no-shop-yet"
+"""A key's app group that nobody has made yet."""
+GROUPS = (DEMO, STRANGERS, HOSTILES, EMPTY, NOBODY)
+DRAFT, UNRECEIVED = "summer-sale", "autumn-sale"
+"""Campaigns of the demo's app group that nobody has received: one is not launched yet."""
 
 _DAY = 86_400 * 1_000_000
 _LIFETIMES = Lifetimes(idle=_DAY, absolute=_DAY)
@@ -48,6 +52,9 @@ def _fill(directory: Path) -> None:
     shown = run_process(directory, "demo", "--directory", str(directory))
     assert shown.returncode == 0, shown.stderr
     with _opened(directory) as service:
+        for campaign_id, status in ((DRAFT, "draft"), (UNRECEIVED, "launched")):
+            campaign = SALE | {"id": campaign_id, "name": campaign_id.title(), "status": status}
+            service.campaigns.apply(read_campaigns({"app_group": DEMO, "campaigns": [campaign]}), stamp())
         for app_group, campaigns in (
             (STRANGERS, [OTHER | {"id": "strangers", "name": "Strangers only"}]),
             (HOSTILES, [_hostile(text) for text in HOSTILE]),
