@@ -1,6 +1,8 @@
 """Why a user converted on a campaign, or why not, as plain values."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,14 +14,27 @@ from domain.campaigns.campaign import Campaign
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
 from domain.explained_revenue import Correction, CountedSale, Effect, Idle, IdleCorrection, lines_of
-from domain.explanation import Change, Comparison, EventExplanation, Explanation, explain
-from domain.facts import Fact, Order, OrderLine, type_of
+from domain.explanation import Change, Comparison, EventExplanation, Explanation, RecordedEvent, explain
+from domain.facts import Fact, Order, OrderLine, Received, type_of
 from domain.instants import printed
 from domain.journey.decisions import Conversion, Receipt
 from domain.journey.rules.earlier_orders import as_lines
 
 _NO_CURRENCY = "XXX"
 """For money without a known currency: it is printed as it was sent."""
+
+
+@dataclass(frozen=True)
+class ExplainedUser:
+    """All events of a user's journey, and the explanations of the campaigns that were received last.
+
+    `campaigns` are all that the user received, in the same order.
+    """
+
+    user_id: str
+    events: Sequence[RecordedEvent]
+    campaigns: list[str]
+    explanations: list[dict[str, Any]]
 
 
 class Explanations:
@@ -32,11 +47,40 @@ class Explanations:
     def explain(self, app_group: str, campaign_id: str, user_id: str) -> dict[str, Any]:
         """The explanation; raises UnknownCampaign. An unknown user has no receipt."""
         campaign = self._ledger.existing_campaign(app_group, campaign_id)
-        return as_json(
-            campaign,
-            user_id,
-            explain(campaign_id, campaign.definition, self._streams.read_events(app_group, user_id)),
-        )
+        return _explain(campaign, user_id, self._streams.read_events(app_group, user_id))
+
+    def explain_everything(self, app_group: str, user_id: str, most: int) -> ExplainedUser:
+        """The explanations of at most so many campaigns, the one received last first; no events: an unknown user."""
+        events = self._streams.read_events(app_group, user_id)
+        received: dict[str, None] = {}
+        receipts = (each.event for each in events if isinstance(each.event, Received))
+        for fact in sorted(receipts, key=lambda fact: fact.key, reverse=True):
+            received.setdefault(fact.campaign_id)
+        of_campaigns = _sort_by_campaign(events)
+        explanations = [
+            _explain(
+                self._ledger.existing_campaign(app_group, each),
+                user_id,
+                [*of_campaigns[None], *of_campaigns[each]],
+            )
+            for each in list(received)[:most]
+        ]
+        return ExplainedUser(user_id, events, list(received), explanations)
+
+
+def _sort_by_campaign(events: Iterable[RecordedEvent]) -> defaultdict[str | None, list[RecordedEvent]]:
+    """The events of each campaign, and under None those that concern all.
+
+    An explanation compares events of its campaign only with each other, so their order among all others is not needed.
+    """
+    sorted_events = defaultdict[str | None, list[RecordedEvent]](list)
+    for each in events:
+        sorted_events[getattr(each.event, "campaign_id", None)].append(each)
+    return sorted_events
+
+
+def _explain(campaign: Campaign, user_id: str, events: Sequence[RecordedEvent]) -> dict[str, Any]:
+    return as_json(campaign, user_id, explain(campaign.campaign_id, campaign.definition, events))
 
 
 def as_json(campaign: Campaign, user_id: str, explanation: Explanation) -> dict[str, Any]:

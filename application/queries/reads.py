@@ -26,8 +26,8 @@ class ReadModels(NamedTuple):
 class StoredEvent(NamedTuple):
     """An event of a stream; `recorded_at` in microseconds since 1970.
 
-    `actor` is who gave the command; it is read for campaigns only. `free_text` is JSON of a fact's properties or
-    reason, which are kept outside the events.
+    `actor` is who gave the command. `free_text` is JSON of a fact's properties or reason, which are kept outside the
+    events.
     """
 
     position: int

@@ -136,8 +136,8 @@ def read_report(asked: AskedCampaign) -> CurrentReport:
 def read_report_as_of(asked: AskedCampaign, instant: datetime, clock: Clock) -> ReportAsOf:
     """The report as of an instant; raises UnknownCampaign, NotDraftedYet and UnreadableLog."""
     if clock == "occurred":
-        with _known_now(asked) as (history, campaign, position):
-            counts = occurred.count_until(history.connection, *asked.key, instant)
+        with _known_now(asked) as (models, history, campaign, position):
+            counts = occurred.count_until(models, *asked.key, instant)
             recorded_at = _find_instant(asked, history.connection, position)
             return ReportAsOf(campaign.report(counts, position), instant, clock, recorded_at)
     with asked.reads.recorded() as connection:
@@ -209,13 +209,12 @@ def read_report_of_days(asked: AskedCampaign, days: Days) -> ReportOfDays:
 
 
 def _compare_occurred(asked: AskedCampaign, between: Instants, limit: int) -> Difference:
-    with _known_now(asked) as (history, campaign, position):
-        named = (history.connection, *asked.key)
+    ends = (between.first, between.last)
+    with _known_now(asked) as (models, history, campaign, position):
         before, after = (
-            campaign.report(occurred.count_until(*named, instant), position)
-            for instant in (between.first, between.last)
+            campaign.report(occurred.count_until(models, *asked.key, instant), position) for instant in ends
         )
-        changes, total = occurred.find_changes_between(*named, between.first, between.last, limit)
+        changes, total = occurred.find_changes_between(models, history.connection, asked.key, ends, limit)
     return Difference(before, after, changes, total)
 
 
@@ -233,11 +232,14 @@ def _counts(found: Period) -> Counts:
 
 
 @contextmanager
-def _known_now(asked: AskedCampaign) -> Iterator[tuple[ReportHistory, CampaignThen, int]]:
-    """What is known now, in one read transaction: the history, the campaign, and the position."""
-    with asked.reads.up_to_date(*occurred.MODELS, with_rows=True) as (connection, position):
-        history = _history(asked, connection)
-        yield history, _campaign(asked, history, position), position
+def _known_now(asked: AskedCampaign) -> Iterator[tuple[Connection, ReportHistory, CampaignThen, int]]:
+    """What is known now: the read models, the history beside them, the campaign, and the position."""
+    with (
+        asked.reads.up_to_date(*occurred.MODELS, with_rows=True) as (models, position),
+        asked.reads.beside(models) as recorded,
+    ):
+        history = _history(asked, recorded)
+        yield models, history, _campaign(asked, history, position), position
 
 
 def _campaign(asked: AskedCampaign, history: ReportHistory, position: int) -> CampaignThen:

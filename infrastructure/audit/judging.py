@@ -75,11 +75,12 @@ def judge(engine: Engine, span: Range, campaign_id: str | None) -> Judged:
         "SELECT figure, app_group, campaign_id, variant_id, thing, clock, day, number FROM figures"
     ):
         judged.figures[Figure(*key)] = Decimal(number)
-    for *kind, number in engine.rows(
-        "SELECT subject, problem, claim, count(*) FROM differences GROUP BY subject, problem, claim"
+    for app_group, subject, problem, claim, number in engine.rows(
+        "SELECT app_group, subject, problem, claim, count(*) FROM differences "
+        "GROUP BY app_group, subject, problem, claim"
     ):
-        judged.counts[kind[0], kind[1], kind[2]] += number
-    if judged.counts:
+        judged.counted[app_group, subject, problem, claim] += number
+    if judged.counted:
         judged.differences = [_difference(row) for row in engine.rows(_DIFFERENCES)]
     (found,) = engine.rows("SELECT lines, one_half, other_half FROM fingerprint")
     judged.fingerprint = Fingerprint(*map(int, found))

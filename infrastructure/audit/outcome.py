@@ -137,8 +137,16 @@ class Judged:
     """By claim and what."""
     figures: dict[Figure, Decimal] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
-    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    """Differences by subject, problem and claim."""
+    counted: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    """Differences by app group, subject, problem and claim."""
+
+    @property
+    def counts(self) -> Counter[tuple[str, str, str]]:
+        """Differences by subject, problem and claim."""
+        found = Counter[tuple[str, str, str]]()
+        for (_, *kind), number in self.counted.items():
+            found[kind[0], kind[1], kind[2]] += number
+        return found
 
     def add(self, other: "Judged") -> None:
         """Add what was found in another range."""
@@ -147,7 +155,7 @@ class Judged:
         # Not `+=`, which drops entries that are 0.
         self.totals.update(other.totals)
         self.said.update(other.said)
-        self.counts += other.counts
+        self.counted += other.counted
         for difference in other.differences:
             self._keep(difference)
         for figure, number in other.figures.items():
@@ -155,7 +163,7 @@ class Judged:
 
     def note(self, difference: Difference) -> None:
         """Count a difference, and keep it while there is room for its kind."""
-        self.counts[difference.kind] += 1
+        self.counted[difference.app_group, *difference.kind] += 1
         self._keep(difference)
 
     def _keep(self, difference: Difference) -> None:

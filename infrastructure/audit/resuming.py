@@ -19,7 +19,7 @@ class _Stored(msgspec.Struct, frozen=True):
     said: list[tuple[str, str, int]]
     figures: list[tuple[Figure, Decimal]]
     differences: list[Difference]
-    counts: list[tuple[str, str, str, int]]
+    counted: list[tuple[str, str, str, str, int]]
 
 
 class JudgedRanges:
@@ -58,7 +58,7 @@ def _encode(judged: Judged) -> bytes:
             [(*key, number) for key, number in judged.said.items()],
             list(judged.figures.items()),
             judged.differences,
-            [(*key, number) for key, number in judged.counts.items()],
+            [(*key, number) for key, number in judged.counted.items()],
         )
     )
 
@@ -75,5 +75,7 @@ def _read(file: Path) -> Judged | None:
         Counter({(claim, what): number for claim, what, number in found.said}),
         dict(found.figures),
         found.differences,
-        Counter({(subject, problem, claim): number for subject, problem, claim, number in found.counts}),
+        Counter(
+            {(group, what, problem, claim): number for group, what, problem, claim, number in found.counted}
+        ),
     )

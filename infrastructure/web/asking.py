@@ -1,9 +1,9 @@
-"""Questions of pages: about the campaign of a path."""
+"""Questions of pages: about the campaign of a path, as it is now or was at the position of a frozen link."""
 
 import asyncio
 import difflib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -11,8 +11,10 @@ from fastapi import Request
 
 from application.ledger import UnknownCampaign
 from application.queries.campaigns import list_campaigns
-from application.queries.reads import AskedCampaign, BadQuestion
+from application.queries.frozen import At, read_at
+from application.queries.reads import AskedCampaign, BadQuestion, NotDraftedYet
 from infrastructure.http import problems
+from infrastructure.http.frozen import ask_frozen, turn_to_read_log
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import State, ask, unquote_id
 from infrastructure.web.failed import Failed
@@ -54,31 +56,52 @@ class Questions:
     state: State
     viewer: Viewer
     campaign_id: str
+    at: At | None = None
+    """The position of a frozen link, or None for a page of what is so now."""
+
+    @property
+    def live(self) -> "Questions":
+        """The same questions about what is so now."""
+        return replace(self, at=None)
+
+    async def ask_log(self, question: Callable[[AskedCampaign], T]) -> T:
+        """Answer a question that may read much of the log; raises Problem while too many of these are answered."""
+        async with turn_to_read_log(self.state):
+            return await self.ask(question)
 
     async def ask(self, question: Callable[[AskedCampaign], T]) -> T:
-        """Answer a question; raises Problem, with the ids that are near, where there is no such campaign."""
+        """Answer a question; raises NotDraftedYet, and Problem, with near ids, where there is no such campaign."""
+        of = (self.viewer.app_group, self.campaign_id)
         try:
-            return await ask(
-                self.state,
-                lambda reads: question(AskedCampaign(reads, self.viewer.app_group, self.campaign_id)),
+            if self.at is None:
+                return await ask(self.state, lambda reads: question(AskedCampaign(reads, *of)))
+            return await ask_frozen(
+                self.state, lambda reads: question(AskedCampaign(reads, *of)), self.at, of
             )
+        except NotDraftedYet:
+            raise
         except UnknownCampaign as error:
             raise await name_near(self.state, self.viewer, self.campaign_id, error) from None
 
 
 def open_campaign(request: Request, state: State, viewer: Viewer, step: str) -> Questions:
-    """The questions of a campaign's page, whose id is a step of the path; raises Problem."""
+    """The questions of a campaign's page, whose id is a step of the path; raises Problem and BadQuestion."""
     try:
         campaign_id = unquote_id(step)
     except ValueError:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_campaign", "there is no such campaign") from None
+    at = request.query_params.get("at")
+    return Questions(state, viewer, campaign_id, read_at(at) if at else None)
+
+
+def refuse_position(request: Request) -> None:
+    """Refuse `at`, which pages do not answer; raises BadQuestion."""
     if request.query_params.get("at"):
         raise BadQuestion(
             "pages show what is so now: leave out at, which is for links to a position",
             code="bad_question",
             place="at",
         )
-    return Questions(state, viewer, campaign_id)
 
 
 async def read_formats(request: Request, state: State, viewer: Viewer) -> Formats:

@@ -1,27 +1,48 @@
-"""What the pages of one campaign share: its head, and the parameters that links keep."""
+"""What the pages of one campaign share: its head, the position that they show, and the parameters that links keep."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from fastapi import Request
 
 from application.queries.campaigns import campaign_as_json
+from application.queries.frozen import At
+from application.queries.reads import AskedCampaign
 from domain.campaigns.campaign import Campaign
-from infrastructure.web.asking import Questions, read_formats
+from infrastructure.web.asking import Questions, read_formats, try_part
+from infrastructure.web.changes_since import Since, read_since
+from infrastructure.web.failed import Failed
 from infrastructure.web.formats import Formats
 from infrastructure.web.rendering import writing_of
 from infrastructure.words.quantities import Writing
 
-_KEPT = ("clock", "test", "zone")
+_KEPT = ("at", "clock", "test", "zone")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a page shows: what was recorded up to a position, judged as of an instant."""
+
+    position: int
+    instant: datetime
+
+    @property
+    def link(self) -> str:
+        """The parameter `at` of a frozen link to it."""
+        return str(At(self.position, self.instant))
 
 
 @dataclass(frozen=True)
 class Head:
-    """The campaign that a page is about, and the page's formats."""
+    """The campaign that a page is about, the page's formats, and what it shows."""
 
     campaign: Campaign
     formats: Formats
     kept: dict[str, str]
+    shown: Shown
+    since: Since | Failed | None
+    """What has changed since a frozen link was made, None on a page of what is so now."""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -33,6 +54,9 @@ class Head:
             "channel": report["channel"],
             "formats": self.formats,
             "kept": self.kept,
+            "shown": self.shown,
+            "since": self.since,
+            "writing": self.writing,
         }
 
     @property
@@ -42,12 +66,24 @@ class Head:
 
 
 async def read_head(request: Request, questions: Questions) -> Head:
-    """The head of a campaign's page; raises Problem for an unknown campaign."""
-    campaign = await questions.ask(lambda asked: asked.campaign())
+    """The head of a campaign's page; raises Problem for an unknown campaign, and NotDraftedYet."""
+    at = questions.at
+    campaign, shown = await questions.ask(lambda asked: (asked.campaign(), _find_shown(asked, at)))
     formats = await read_formats(request, questions.state, questions.viewer)
-    return Head(campaign, formats, read_kept(request))
+    since = None if at is None else await try_part(read_since(questions.live, at, campaign.version))
+    return Head(campaign, formats, read_kept(request), shown, since)
 
 
 def read_kept(request: Request, *more: str) -> dict[str, str]:
     """The parameters that links to the campaign's other pages keep; `more` are those of this page alone."""
     return {name: value for name, value in request.query_params.items() if name in {*_KEPT, *more} and value}
+
+
+def _find_shown(asked: AskedCampaign, at: At | None) -> Shown:
+    reads = asked.reads
+    if at is not None:
+        return Shown(at.position, reads.now())
+    with reads.recorded() as connection:
+        newest = reads.log.last_position(connection)
+    # The clock changes figures on the hour alone: without seconds, a page that is asked for again is the same.
+    return Shown(newest, reads.now().replace(second=0, microsecond=0))

@@ -9,6 +9,8 @@ from infrastructure.pictures.bars import Step, Weight, funnel, rate_bar, small_b
 from infrastructure.pictures.formatting import POINTS
 from infrastructure.pictures.histogram import histogram
 from infrastructure.pictures.intervals import Estimate, intervals
+from infrastructure.pictures.journey import journey
+from infrastructure.pictures.journey_facts import Behaviour, Density, Lane
 from infrastructure.pictures.picture import Picture
 from infrastructure.pictures.series import Figure, Mark, series
 from infrastructure.pictures.svg import Drawn
@@ -107,5 +109,16 @@ class Draw:
         hours = event["deadline_seconds"] / 3_600
         drawn = histogram(
             [(float(each), count) for each, count in delays.items()], hours, locale=self._locale
+        )
+        return self._place(drawn)
+
+    def journey(self, lanes: Sequence[Lane], behaviours: Sequence[Behaviour], density: str) -> Drawn:
+        """What a user did, and a lane for each campaign; conversions are joined to what caused them."""
+        drawn = journey(
+            lanes,
+            behaviours,
+            zone=self.formats.zone,
+            density=Density.FULL if density == Density.FULL else Density.COMPACT,
+            locale=self._locale,
         )
         return self._place(drawn)

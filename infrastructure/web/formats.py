@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -87,6 +87,11 @@ class Formats:
         return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
             at.astimezone(UTC).isoformat(), at.astimezone(UTC).replace(tzinfo=None).isoformat(" "), text
         )
+
+    @staticmethod
+    def later(value: str | datetime | int, seconds: int) -> datetime:
+        """The instant so many seconds after another."""
+        return read_instant(value) + timedelta(seconds=seconds)
 
     def day(self, value: date | str) -> str:
         """A day."""

@@ -45,7 +45,8 @@ async def show_history(request: Request, state: Shared, viewer: Visitor, step: s
     head = await read_head(request, questions)
     lines = _describe(found, head)
     if kind is Kind.CSV:
-        return respond_csv(f"history-of-{questions.campaign_id}", _last_position(found), _rows(lines))
+        position = _last_position(found) if questions.at is None else questions.at.position
+        return respond_csv(f"history-of-{questions.campaign_id}", position, _rows(lines))
     return _show(request, viewer, head, lines, page)
 
 

@@ -6,15 +6,20 @@ from starlette.middleware import Middleware
 from infrastructure.web import (
     about,
     assets,
+    audit_page,
     campaigns,
     changing,
+    compare,
+    explanations,
     history,
     login,
+    people,
     rejected,
     results,
     series,
     start,
     theme,
+    users,
     wizard,
 )
 from infrastructure.web.csrf import SameOrigin
@@ -36,9 +41,14 @@ def attach(app: FastAPI) -> None:
         wizard,
         changing,
         results,
+        people,
+        explanations,
+        users,
         history,
         series,
         about,
+        audit_page,
+        compare,
         rejected,
     )
     for room in rooms:

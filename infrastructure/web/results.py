@@ -3,14 +3,14 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import Request, Response
 
 from application.queries.campaigns import CampaignHistory, read_history
-from application.queries.lists import Cut, Page, read_conversions
+from application.queries.lists import Page, read_newest_conversions
 from application.queries.overlap import read_overlap
 from application.queries.reads import AskedCampaign, BadQuestion, Days
 from application.queries.receipts import read_first_and_last_receipt
@@ -22,13 +22,12 @@ from domain.campaigns.evidence import DecidingTest
 from infrastructure.http.reports import MOST_DAYS, read_day
 from infrastructure.http.state import Shared
 from infrastructure.web.activity import ShownActivity, show_activity
-from infrastructure.web.asking import Questions, open_campaign, read_formats, try_part
-from infrastructure.web.campaign_pages import read_kept
+from infrastructure.web.asking import Questions, open_campaign, try_part
+from infrastructure.web.campaign_pages import Head, read_head, read_kept
 from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
 from infrastructure.web.event_tables import make_event_tables, revenue_per_recipient
 from infrastructure.web.failed import Failed
-from infrastructure.web.formats import Formats
-from infrastructure.web.rendering import render, writing_of
+from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
 from infrastructure.web.sessions import Viewer, Visitor
 from infrastructure.words.results import summarise
@@ -61,6 +60,17 @@ class Asked:
     def is_of_days(self) -> bool:
         """Whether the figures are of the receipts of some days alone."""
         return self.days.first is not None or self.days.last is not None
+
+    def name_period(self, direction: int) -> dict[str, str] | None:
+        """The parameters of the period before or after this one, as long as it; None where it has not both ends."""
+        first, last = self.days.first, self.days.last
+        if first is None or last is None:
+            return None
+        try:
+            moved = direction * (last - first + timedelta(days=1))
+            return {"from": (first + moved).isoformat(), "to": (last + moved).isoformat()}
+        except OverflowError:
+            return None
 
     def read_report(self, campaign: AskedCampaign) -> AnyReport:
         """The report that is asked for."""
@@ -97,10 +107,9 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
     if kind is Kind.JSON:
         results = None if isinstance(found, Failed) else found.as_json()
         return respond_json(request, report.as_json() | {"results": results})
-    parts = await _read_parts(questions, asked)
-    activity = await show_activity(request, questions, report.as_json())
-    formats = await read_formats(request, state, viewer)
-    return _show(request, viewer, formats, asked, report, found, parts, activity)
+    head, parts = await asyncio.gather(read_head(request, questions), _read_parts(questions, asked))
+    activity = None if questions.at else await show_activity(request, questions, report.as_json())
+    return _show(request, viewer, head, asked, report, found, parts, activity)
 
 
 @dataclass(frozen=True)
@@ -130,7 +139,7 @@ async def _read_parts(questions: Questions, asked: Asked) -> _Parts:
         *await asyncio.gather(
             try_part(questions.ask(read_days)),
             try_part(questions.ask(read_overlap)),
-            try_part(questions.ask(lambda campaign: read_conversions(campaign, Cut(_NEWEST)))),
+            try_part(questions.ask(lambda campaign: read_newest_conversions(campaign, _NEWEST))),
             try_part(questions.ask(lambda campaign: read_history(campaign, _MOST_CHANGES))),
             try_part(questions.ask(read_first_and_last_receipt)),
         )
@@ -140,20 +149,25 @@ async def _read_parts(questions: Questions, asked: Asked) -> _Parts:
 def _show(
     request: Request,
     viewer: Viewer,
-    formats: Formats,
+    head: Head,
     asked: Asked,
     report: AnyReport,
     found: ExperimentResults | Failed,
     parts: _Parts,
     activity: ShownActivity | Failed | None,
 ) -> Response:
-    shown = report.as_json()
+    stated, live = report.as_json(), head.since is None
     results = None if isinstance(found, Failed) else found.as_json()
     return render(
         request,
         "results.html",
         viewer=viewer,
-        formats=formats,
+        formats=head.formats,
+        shown=replace(head.shown, position=report.report.position) if live else head.shown,
+        since=head.since,
+        writing=head.writing,
+        earlier=asked.name_period(-1),
+        later=asked.name_period(1),
         section="campaigns",
         tab="results",
         channel=report.report.channel,
@@ -161,19 +175,19 @@ def _show(
         asked=asked,
         clocks=_CLOCKS,
         tests=_TESTS,
-        report=shown,
+        report=stated,
         results=results,
         failed=found if isinstance(found, Failed) else None,
-        summary=summarise(results, shown, writing=writing_of(formats)),
+        summary=summarise(results, stated, writing=head.writing),
         caused=results["conversion_events"][0]["caused"]
         if results and results["conversion_events"]
         else None,
-        tables=make_event_tables(shown, results),
-        totals_per_recipient=revenue_per_recipient(shown["totals"]),
+        tables=make_event_tables(stated, results),
+        totals_per_recipient=revenue_per_recipient(stated["totals"]),
         delays=[] if isinstance(found, Failed) else _count_delays(found),
         parts=parts,
         received=None if isinstance(parts.received, Failed) else parts.received,
-        first_window_end=_find_first_end(parts.received, shown),
+        first_window_end=_find_first_end(parts.received, stated),
         activity=activity,
     )
 

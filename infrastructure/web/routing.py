@@ -24,6 +24,8 @@ from infrastructure.web.sessions import Viewer
 
 Row = Iterable[Any]
 
+CSV = "text/csv; charset=utf-8; header=present"
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?", re.ASCII)
 _DIGITS_OF_A_PAGE = 6
@@ -62,16 +64,17 @@ def respond_csv(name: str, position: str | int, rows: Iterable[Row]) -> Response
     text = StringIO()
     writer = csv.writer(text)
     writer.writerows([guard_cell(cell) for cell in row] for row in rows)
+    return Response(text.getvalue(), media_type=CSV, headers=csv_headers(name, position))
+
+
+def csv_headers(name: str, position: str | int) -> dict[str, str]:
+    """The headers of a table as CSV, whose file is named after the page and the position."""
     file = f"{_UNSAFE_IN_A_NAME.sub('-', name)[:80].strip('-.') or 'table'}-at-{position}.csv"
-    return Response(
-        text.getvalue(),
-        media_type="text/csv; charset=utf-8; header=present",
-        headers={
-            "Content-Disposition": f'attachment; filename="{file}"',
-            "Cache-Control": "private, no-cache",
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
+    return {
+        "Content-Disposition": f'attachment; filename="{file}"',
+        "Cache-Control": "private, no-cache",
+        "X-Content-Type-Options": "nosniff",
+    }
 
 
 def guard_cell(cell: Any) -> Any:  # noqa: ANN401

@@ -104,7 +104,7 @@ class Editing:
 
 async def open_editing(request: Request, state: State, viewer: Viewer, step: str) -> Editing:
     """The campaign of a path, as it is now; raises Problem where there is none."""
-    questions = open_campaign(request, state, viewer, step)
+    questions = open_campaign(request, state, viewer, step).live
     campaign = await questions.ask(lambda asked: asked.campaign())
     group = await asyncio.to_thread(state.ledger.existing_app_group, campaign.app_group)
     return Editing(request, state, viewer, group, campaign)

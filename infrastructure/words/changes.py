@@ -8,7 +8,8 @@ from domain import money
 from domain.campaigns.conversion_events import LETTERS
 from domain.facts import Fact, type_of
 from domain.journey.decisions import Conversion, Occurrence, Receipt, Revenue
-from infrastructure.words.quantities import NO_FIGURE, TERMINAL, Writing, percent, thousands
+from infrastructure.words.quantities import NO_FIGURE, TERMINAL, Writing, counted, percent, thousands
+from projections.campaign_report.as_of import Clock
 from projections.campaign_report.changes import Change, Stands
 
 
@@ -41,6 +42,19 @@ def state_value(change: FigureChange, value: Value, *, signed: bool = False) -> 
     if change.figure == "conversion_rate":
         return f"{sign}{abs(value) * 100:.2f} points" if signed else percent(value)
     return f"{sign}{abs(value):,}"
+
+
+def state_extent(figures: int, changes: int, clock: Clock) -> str:
+    """How much changed between two times, as a sentence."""
+    if not changes:
+        return "Nothing changed."
+    if clock == "recorded":
+        by = counted(changes, "change")
+    elif changes == 1:
+        by = "one receipt, conversion or purchase"
+    else:
+        by = f"{changes:,} receipts, conversions and purchases"
+    return f"{counted(figures, 'figure')} changed, by {by}."
 
 
 def describe_change(change: Change, controls: set[str], writing: Writing = TERMINAL) -> ChangeInWords:

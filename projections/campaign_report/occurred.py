@@ -44,16 +44,23 @@ def count_until(connection: Connection, app_group: str, campaign_id: str, instan
 
 
 def find_changes_between(
-    connection: Connection, app_group: str, campaign_id: str, after: datetime, until: datetime, limit: int
+    models: Connection,
+    recorded: Connection,
+    named: tuple[str, str],
+    between: tuple[datetime, datetime],
+    limit: int,
 ) -> tuple[list[Change], int]:
-    """The first receipts, conversions and purchases after an instant, up to and including another; and how many."""
+    """The first receipts, conversions and purchases after an instant, up to and including another; and how many.
+
+    They are read from the read models, and their users' ids from what was recorded.
+    """
     total, found = 0, list[Change]()
     for read, change_of in _KINDS:
-        rows, count = read(connection, app_group, campaign_id, (after, until), limit)
+        rows, count = read(models, *named, between, limit)
         total += count
         found += map(change_of, rows)
     first = nsmallest(limit, found, key=lambda change: (change.at, change.journey_id))
-    return with_users(connection, first), total
+    return with_users(recorded, first), total
 
 
 def _receipt(row: Row[Any]) -> Change:

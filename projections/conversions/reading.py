@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Row, Table, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Table, false, func, or_, select, tuple_
 from sqlalchemy.engine import Connection
 
 from domain.campaigns.conversion_events import LETTERS
@@ -83,11 +83,16 @@ _COLUMNS = [each.name for each in fields(ConversionRow) if each.name != "user_id
 
 
 class Wanted(TypedDict, total=False):
-    """Which conversions: those on one conversion event, credited to one variant, or of one user."""
+    """Which conversions: on one conversion event, credited to one variant or any but control, of one user.
+
+    `received` are spans of instants: the receipt that a conversion is credited to lies in one of them.
+    """
 
     conversion_event: int | None
     variant_id: str | None
+    without_control: bool
     user_id: str | None
+    received: Sequence[tuple[datetime, datetime]] | None
 
 
 def load_conversions(
@@ -97,42 +102,76 @@ def load_conversions(
     campaign_id: str,
     *,
     after: str | None = None,
+    before: str | None = None,
     limit: int,
     ledger: Connection | None = None,
     **wanted: Unpack[Wanted],
 ) -> list[ConversionRow]:
-    """A page of a campaign's conversions in the order of their keys; raises UnknownCampaign, UnknownVariant, BadKey.
+    """A page of a campaign's conversions in the order of their keys; the last ones before a key.
 
-    `ledger` is where users are found, if that is elsewhere.
+    `ledger` is where users are found, if that is elsewhere. Raises UnknownCampaign, UnknownVariant, BadKey.
     """
     definition, table = definitions.definition(app_group, campaign_id), _table(connection, tables.conversions)
     ledger = ledger or connection
-    query = select(*(table.c[name] for name in _COLUMNS)).where(
-        table.c.stream_id == stream(app_group, campaign_id)
-    )
+    query = _select_of_campaign(table, app_group, campaign_id)
     if (conversion_event := wanted.get("conversion_event")) is not None:
         query = query.where(table.c.conversion_event == conversion_event)
     if (variant_id := wanted.get("variant_id")) is not None:
         query = query.where(table.c.variant_id == definition.variant(variant_id))
     if (user_id := wanted.get("user_id")) is not None:
         query = query.where(table.c.journey_id == find_journey(ledger, app_group, user_id))
+    if wanted.get("without_control"):
+        query = query.where(~table.c.control)
+    if (spans := wanted.get("received")) is not None:
+        at = table.c.received_at
+        query = query.where(or_(false(), *((at >= start) & (at < end) for start, end in spans)))
+    key = (table.c.journey_id, table.c.conversion_event)
     if after is not None:
-        query = query.where(_comes_after(table, after))
-    query = query.order_by(table.c.journey_id, table.c.conversion_event).limit(limit)
-    rows = connection.execute(query).all()
-    user_ids = find_users(ledger, (row.journey_id for row in rows))
-    return [ConversionRow(row[0], user_ids.get(row[0]), *row[1:]) for row in rows]
+        query = query.where(tuple_(*key) > _read_key(after))
+    if before is not None:
+        query = query.where(tuple_(*key) < _read_key(before))
+    query = query.order_by(*(each.desc() if before is not None else each for each in key)).limit(limit)
+    found = _find_rows(connection, ledger, query)
+    return found[::-1] if before is not None else found
+
+
+def load_newest_conversions(
+    connection: Connection,
+    app_group: str,
+    campaign_id: str,
+    limit: int,
+    *,
+    ledger: Connection | None = None,
+) -> list[ConversionRow]:
+    """The conversions of a campaign that were decided last, the newest first; control is included."""
+    table = _table(connection, tables.conversions)
+    # The whole of an index, or a database sorts all that a long import decided at once.
+    order = (table.c.stream_id, table.c.decided_at, table.c.journey_id, table.c.conversion_event)
+    query = _select_of_campaign(table, app_group, campaign_id)
+    query = query.order_by(*(each.desc() for each in order)).limit(limit)
+    return _find_rows(connection, ledger or connection, query)
 
 
 def _table(connection: Connection, declared: Table) -> Table:
     return current(connection, projection.CONVERSIONS)[declared]
 
 
-def _comes_after(table: Table, key: str) -> ColumnElement[bool]:
+def _select_of_campaign(table: Table, app_group: str, campaign_id: str) -> Select[Any]:
+    columns = (table.c[name] for name in _COLUMNS)
+    return select(*columns).where(table.c.stream_id == stream(app_group, campaign_id))
+
+
+def _find_rows(connection: Connection, ledger: Connection, query: Select[Any]) -> list[ConversionRow]:
+    rows = connection.execute(query).all()
+    user_ids = find_users(ledger, (row.journey_id for row in rows))
+    return [ConversionRow(row[0], user_ids.get(row[0]), *row[1:]) for row in rows]
+
+
+def _read_key(key: str) -> ColumnElement[Any]:
     journey_id, _, conversion_event = key.rpartition(".")
     if conversion_event not in {str(index) for index in range(len(LETTERS))}:
         raise BadKey(f"no conversion has the key {key!r}")
-    return tuple_(table.c.journey_id, table.c.conversion_event) > tuple_(journey_id, int(conversion_event))
+    return tuple_(journey_id, int(conversion_event))
 
 
 def count_conversions_until(

@@ -3,10 +3,11 @@
 Rows that a BI tool can read.
 
 Rows are kept apart by the campaign's stream, which is short: several ids of 255 characters would be more than a row of
-an index holds in PostgreSQL. They have one index, the primary key: whoever reads a campaign reads its rows in order.
+an index holds in PostgreSQL. Whoever reads a campaign reads its rows in the order of the primary key; only the newest
+conversions have an index of their own, which grows at its end.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyConstraint, Table, Text
 
 from projections.engine.tables import ExactDecimal, Id, Instant, read_models
 
@@ -29,6 +30,7 @@ conversions = Table(
     Column("restated", Boolean, nullable=False),
     Column("decided_at", Instant, nullable=False),
     PrimaryKeyConstraint("stream_id", "journey_id", "conversion_event"),
+    Index("conversions_by_decision", "stream_id", "decided_at", "journey_id", "conversion_event"),
     sqlite_with_rowid=False,
 )
 """`window_ends_at` is inside the window (R6). `recorded_at` is when the ledger first said so, `decided_at` when it said

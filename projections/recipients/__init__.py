@@ -4,8 +4,8 @@ From these rows follow mature rates, which leave out those whose windows are ope
 receipt with exact unique recipients. Experiments (R21) are counted from its sums over users of exactly one variant.
 
 tables.py: what it owns. fold.py: what events say. changes.py, one_variant.py, writing.py: what that makes of
-the tables. reading.py: the list of users, and all rows for exports. maturity.py: mature rates. periods.py, days.py:
-reports over days.
+the tables. choosing.py, reading.py: the list of users, and all rows for exports. maturity.py: mature rates. periods.py,
+days.py: reports over days.
 """
 
 from collections.abc import Callable

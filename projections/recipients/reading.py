@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypedDict, Unpack
+from typing import Any, NamedTuple, Unpack
 
-from sqlalchemy import Select, Subquery, case, func, select, tuple_
+from sqlalchemy import Select, Subquery, func, select, tuple_
 from sqlalchemy.engine import Connection, Row
 
 from domain import money
@@ -28,6 +28,7 @@ from projections.engine.tables import (
     stream,
 )
 from projections.recipients import RECIPIENTS, tables
+from projections.recipients.choosing import FLAGS, Wanted, choose_recipients
 from projections.recipients.fold import ReceiptKey
 from projections.recipients.maturity import EventMature, Mature, VariantMature, load_mature_rates
 from projections.recipients.periods import (
@@ -38,26 +39,31 @@ from projections.recipients.periods import (
     find_receipts_between,
     load_period,
 )
-from projections.recipients.tables import recipient_receipts, recipient_revenue, recipients
+from projections.recipients.tables import (
+    experiment_several_variants,
+    recipient_receipts,
+    recipient_revenue,
+    recipients,
+)
 
 __all__ = [
     "EventMature",
     "Mature",
     "Period",
     "RecipientRow",
+    "SeveralVariants",
     "Until",
     "VariantMature",
     "VariantOfUser",
     "VariantPeriod",
     "Wanted",
     "count_receipts_until",
+    "count_several_variants",
     "find_receipts_between",
     "load_mature_rates",
     "load_period",
     "load_recipients",
 ]
-
-_FLAGS = [f"converted_{letter.lower()}" for letter in LETTERS]
 
 
 @dataclass(frozen=True)
@@ -126,14 +132,6 @@ class RecipientRow:
         }
 
 
-class Wanted(TypedDict, total=False):
-    """Which recipients: one user, those of several variants (control counts), those who converted on an event."""
-
-    user_id: str | None
-    several_variants: bool
-    converted_on: int | None
-
-
 def load_recipients(
     connection: Connection,
     definitions: Definitions,
@@ -141,22 +139,23 @@ def load_recipients(
     campaign_id: str,
     *,
     after: str | None = None,
+    before: str | None = None,
     limit: int,
     ledger: Connection | None = None,
     **wanted: Unpack[Wanted],
 ) -> list[RecipientRow]:
-    """A page of the users who received a campaign, in the order of their keys; raises UnknownCampaign.
+    """A page of the users who received a campaign, in the order of their keys; the last ones before a key.
 
-    `ledger` is where users are found, if that is elsewhere.
+    It looks at users until the page is full, so that a filter which few users fit looks at most of the campaign: about
+    a second for a million of them. `ledger` is where users are found, if that is elsewhere. Raises UnknownCampaign and
+    UnknownVariant.
     """
     definition, own = definitions.definition(app_group, campaign_id), current(connection, RECIPIENTS)
+    chosen = choose_recipients(connection, own, definition, stream(app_group, campaign_id), wanted)
     ledger = ledger or connection
-    rows_wanted = _page(own, stream(app_group, campaign_id), after, wanted)
     if (user_id := wanted.get("user_id")) is not None:
-        rows_wanted = rows_wanted.where(
-            own[recipients].c.journey_id == find_journey(ledger, app_group, user_id)
-        )
-    page = rows_wanted.limit(limit).subquery()
+        chosen = chosen.where(own[recipients].c.journey_id == find_journey(ledger, app_group, user_id))
+    page = _cut(own, chosen, after, before).limit(limit).subquery()
     of_users: defaultdict[str, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(_on_page(own, page)):
         of_users[row.journey_id].append(row)
@@ -167,22 +166,16 @@ def load_recipients(
     ]
 
 
-def _page(own: Generation, stream_id: str, after: str | None, wanted: Wanted) -> Select[Any]:
-    """The journeys on a page; a campaign's own rows only repeat what those of its variants say."""
+def _cut(own: Generation, chosen: Select[Any], after: str | None, before: str | None) -> Select[Any]:
+    """The journeys after a key, or from the last one before a key back."""
     at = own[tables.recipients].c
-    query = (
-        select(at.stream_id, at.journey_id)
-        .where(at.stream_id == stream_id, at.variant_id != CAMPAIGN)
-        .group_by(at.stream_id, at.journey_id)
-        # By both, or SQLite reads all of the campaign to sort it.
-        .order_by(at.stream_id, at.journey_id)
-    )
+    # By both, or SQLite reads all of the campaign to sort it.
+    key = (at.stream_id, at.journey_id)
+    query = chosen.order_by(*(each.desc() if before is not None else each for each in key))
     if after is not None:
         query = query.where(at.journey_id > after)
-    if wanted.get("several_variants"):
-        query = query.having(func.count() > 1)
-    if (index := wanted.get("converted_on")) is not None:
-        query = query.having(func.max(case((at[_FLAGS[index]], 1), else_=0)) == 1)
+    if before is not None:
+        query = query.where(at.journey_id < before)
     return query
 
 
@@ -221,13 +214,28 @@ def _recipient(
         ],
         first=min((row.first_received_at, row.first_receipt_id) for row in rows),
         last=max((row.last_received_at, row.last_receipt_id) for row in rows),
-        credited=[_find_credited(rows, flag) for _, flag in zip(definition.windows, _FLAGS, strict=False)],
+        credited=[_find_credited(rows, flag) for _, flag in zip(definition.windows, FLAGS, strict=False)],
         revenue=revenue,
     )
 
 
 def _find_credited(rows: Iterable[Row[Any]], flag: str) -> str | None:
     return next((row.variant_id for row in rows if getattr(row, flag)), None)
+
+
+class SeveralVariants(NamedTuple):
+    """How many users received several variants; and how many of these received control."""
+
+    users: int
+    with_control: int
+
+
+def count_several_variants(connection: Connection, app_group: str, campaign_id: str) -> SeveralVariants:
+    """Count the users who received several variants, control counting as one."""
+    at = current(connection, RECIPIENTS)[experiment_several_variants].c
+    query = select(at.control, at.users).where(at.stream_id == stream(app_group, campaign_id))
+    counts = {bool(row.control): int(row.users) for row in connection.execute(query)}
+    return SeveralVariants(sum(counts.values()), counts.get(True, 0))
 
 
 Earned = Mapping[str, Decimal]

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser import world
 from tests.browser.watched import Window
 from tests.support.begun import begun
+
+# As long as it takes on a busy machine: what is expected comes in a moment on another.
+expect.set_options(timeout=60_000)
 
 _LISTENING = r"Listening at (http://\S+);"
 

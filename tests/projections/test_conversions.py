@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import column, delete, inspect, select, table, text, update
+from sqlalchemy.event import listen
 
 from application.ledger import UnknownCampaign
 from domain.errors import UnknownVariant
@@ -19,6 +20,7 @@ from projections.conversions.reading import (
     ConversionRow,
     count_conversions_until,
     load_conversions,
+    load_newest_conversions,
     sum_revenue_until,
 )
 from projections.engine import generations
@@ -227,6 +229,66 @@ def paged(service: Service, limit: int, **asked: Any) -> list[ConversionRow]:
         assert len(page) <= limit
         found += page
     return found
+
+
+@on_both
+def test_pages_go_back_and_filters_leave_out_control_and_other_days(tmp_path: Path) -> None:
+    """R9, R20: the days are those of the receipts that conversions are credited to."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        for number, variant in enumerate(["A", "B", "holdout"], 1):
+            user = f"u{number}"
+            take(service, [received(number, variant, user), bought(4, user=user), opened(number, user)])
+        everything = read(service)
+        assert len(everything) == 6
+        back: list[ConversionRow] = []
+        while page := read(service, limit=2, before=back[0].key if back else "~.0"):
+            back = page + back
+        assert back == everything
+        assert read(service, without_control=True) == [row for row in everything if not row.control]
+        second, third = datetime(2024, 3, 2, tzinfo=UTC), datetime(2024, 3, 3, tzinfo=UTC)
+        of_day = [row for row in everything if second <= row.received_at < third]
+        assert len(of_day) == 2
+        assert read(service, received=[(second, third)]) == of_day
+        assert read(service, received=[(third, third)]) == read(service, received=[]) == []
+
+
+@on_both
+def test_r14_the_newest_conversions_are_those_that_were_decided_last(tmp_path: Path) -> None:
+    """R14: one that was decided again is new, whenever it was first recorded; an index finds them."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        for user in ("u1", "u2", "u3"):
+            take(service, [received(1, user=user), bought(3, user=user)])
+        take(service, [bought(2, user="u1")])
+        everything = read(service)
+        newest = newest_of(service, 2)
+        assert [(row.user_id, row.restated) for row in newest] == [("u1", True), ("u3", False)]
+        assert newest_of(service, 9) == sorted(
+            everything, key=lambda row: (row.decided_at, row.key), reverse=True
+        )
+
+
+def newest_of(service: Service, limit: int) -> list[ConversionRow]:
+    """The newest conversions of the campaign."""
+    service.projector.catch_up(CONVERSIONS)
+    with service.database.reading() as connection:
+        return load_newest_conversions(connection, GROUP, "spring", limit)
+
+
+def test_the_newest_conversions_are_read_from_the_end_of_an_index(tmp_path: Path) -> None:
+    """However many a campaign has, and however many were decided at one instant: nothing is sorted."""
+    with open_ledger(tmp_path, [SPRING]) as service:
+        take(service, [received(1), bought(2)])
+        service.projector.catch_up(CONVERSIONS)
+        statements: list[tuple[str, Any]] = []
+        with service.database.reading() as connection:
+            listen(connection, "before_cursor_execute", lambda *each: statements.append((each[2], each[3])))
+            assert len(load_newest_conversions(connection, GROUP, "spring", 5)) == 1
+            # The last statement finds the users.
+            statement, values = statements[-2]
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+        steps = " ".join(str(row[-1]) for row in plan)
+        assert "conversions_by_decision" in steps
+        assert "TEMP B-TREE" not in steps
 
 
 def test_r9_a_conversion_as_json_has_letters_and_instants(tmp_path: Path) -> None:

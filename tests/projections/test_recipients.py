@@ -1,5 +1,6 @@
 """What is read of recipients, by example: lists with filters and pages, mature rates and periods as JSON has them."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import Any
 import pytest
 
 from application.ledger import UnknownCampaign
+from application.queries.report import read_report
 from infrastructure.composition import Service
 from projections.engine import projector
-from projections.recipients import RECIPIENTS, reading
-from tests.support.ledgers import GROUP, open_ledger, take
+from projections.recipients import RECIPIENTS, choosing, reading
+from tests.support.ledgers import GROUP, ask_about, open_ledger, take
 
 on_both = pytest.mark.usefixtures("each_database")
 """Where what is asked of the database is written differently for the other, or compares, sorts or adds up."""
@@ -129,6 +131,91 @@ def test_filters_find_a_user_those_of_several_variants_and_those_who_converted(t
         assert users(converted_on=0) == {"u1", "u3"}
         assert users(converted_on=1) == set()
         assert users(converted_on=0, several_variants=True, user_id="u1") == set()
+
+
+@pytest.fixture(params=[True, False])
+def many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether so many have received it lately that nobody looks them up one by one."""
+    if request.param:
+        monkeypatch.setattr(choosing, "_FEW", 0)
+    return bool(request.param)
+
+
+FILTERS: list[tuple[dict[str, Any], Callable[[reading.RecipientRow], bool]]] = [
+    ({"variant_id": "A"}, lambda row: "A" in ids(row)),
+    ({"variant_id": "holdout"}, lambda row: "holdout" in ids(row)),
+    ({"without_control": True}, lambda row: ids(row) != {"holdout"}),
+    ({"without_control": True, "variant_id": "holdout"}, lambda _: False),
+    ({"several_variants": True, "variant_id": "holdout"}, lambda row: ids(row) == {"A", "holdout"}),
+    ({"several_variants": True, "without_control": True}, lambda row: ids(row) == {"A", "holdout"}),
+    ({"converted_on": 0, "variant_id": "A"}, lambda row: row.credited[0] == "A"),
+    ({"converted_on": 0, "without_control": True}, lambda row: row.credited[0] == "A"),
+    ({"not_converted_on": 0}, lambda row: row.credited[0] is None),
+    ({"not_converted_on": 0, "variant_id": "A"}, lambda row: "A" in ids(row) and row.credited[0] != "A"),
+    ({"not_converted_on": 0, "converted_on": 0}, lambda _: False),
+    ({"not_converted_on": 0, "several_variants": True}, lambda _: False),
+    ({"open_on": 0, "as_of": instant(7, 9)}, lambda row: row.user_id in {"u4", "u5"}),
+    ({"open_on": 0, "as_of": instant(8, 9, 59)}, lambda row: row.user_id == "u5"),
+    ({"open_on": 0, "as_of": instant(8, 10)}, lambda _: False),
+    ({"open_on": 0, "as_of": instant(8), "variant_id": "A"}, lambda row: row.user_id == "u5"),
+    ({"open_on": 0, "as_of": instant(20)}, lambda _: False),
+    ({"received": [(instant(1), instant(2))]}, lambda row: row.user_id != "u5"),
+    ({"received": [(instant(4), instant(5))], "variant_id": "A"}, lambda row: row.user_id == "u4"),
+    ({"received": [(instant(4), instant(5))], "variant_id": "holdout"}, lambda _: False),
+    ({"received": [(instant(1), instant(1, 1)), (instant(5), instant(6))]}, lambda row: row.user_id == "u5"),
+    ({"received": []}, lambda _: False),
+]
+
+
+def ids(row: reading.RecipientRow) -> set[str]:
+    """The variants that a user received."""
+    return {each.variant_id for each in row.variants}
+
+
+@on_both
+@pytest.mark.usefixtures("many")
+def test_each_filter_finds_those_whom_it_describes_forwards_and_backwards(tmp_path: Path) -> None:
+    """R5, R6, R9: with a variant what is credited to it counts; a window is judged at the full hour, as mature rates."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A"), bought(2), received("A", user="u2"), received("holdout", user="u3")])
+        take(service, [received("holdout", user="u4"), bought(2, user="u4"), received("A", 4, user="u4")])
+        take(service, [received("A", 5, user="u5"), received("holdout", user="u6"), bought(2, user="u6")])
+        everyone = listed(service)
+        assert len(everyone) == 6
+        for wanted, fits in FILTERS:
+            found = listed(service, **wanted)
+            assert [row.key for row in found] == [row.key for row in everyone if fits(row)], wanted
+            assert pages_back(service, wanted) == found, wanted
+
+
+def pages_back(service: Service, wanted: dict[str, Any]) -> list[reading.RecipientRow]:
+    """All rows by pages of one row, from the last one back."""
+    found: list[reading.RecipientRow] = []
+    # No character of a key comes after it.
+    while page := listed(service, before=found[0].key if found else "~", limit=1, **wanted):
+        found = page + found
+    return found
+
+
+def test_r18_lists_are_as_long_as_the_figures_of_the_report(tmp_path: Path) -> None:
+    """R9, R18: for each variant, and for the campaign without control; and so are those whose windows are open."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A"), bought(2), received("A", user="u2"), received("holdout", user="u3")])
+        take(service, [received("holdout", user="u4"), bought(2, user="u4"), received("A", 4, user="u4")])
+        told, rates = read_report(ask_about(service, "spring")).as_json(), mature(service, instant(6))
+        wanted = [({"without_control": True}, told["totals"], rates.totals)]
+        wanted += [
+            ({"variant_id": each["variant_id"]}, each, of.conversion_events)
+            for each, of in zip(told["variants"], rates.variants, strict=True)
+        ]
+        for of, figures, events in wanted:
+            assert len(listed(service, **of)) == figures["unique_recipients"]
+            for event in events:
+                index = event.index
+                assert len(listed(service, converted_on=index, **of)) == figures["conversions"][index]
+                assert len(listed(service, open_on=index, as_of=instant(6), **of)) == event.open
+        with service.database.reading() as connection:
+            assert reading.count_several_variants(connection, GROUP, "spring") == (1, 1)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 20_000])

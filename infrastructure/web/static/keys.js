@@ -1,8 +1,14 @@
 // @ts-check
-// Keys, never in fields, and off when the reader wants: ? help, / search, g c campaigns.
+// Keys, never in fields, and off when the reader wants: ? help, / search, g c campaigns, [ and ] periods, y copies the link.
 
 const OFF = "conversions-keys-off";
 let started = "";
+
+/** @param {string} selector */
+function press(selector) {
+  const found = document.querySelector(selector);
+  if (found instanceof HTMLElement) found.click();
+}
 
 function help() {
   const dialog = document.getElementById("keys");
@@ -16,6 +22,9 @@ const ACTIONS = {
     const field = document.querySelector("#word, #find-user");
     if (field instanceof HTMLElement) field.focus();
   },
+  "[": () => press("[data-earlier]"),
+  "]": () => press("[data-later]"),
+  y: () => press("[data-copy]"),
   "g c": () => window.location.assign("/"),
 };
 

@@ -87,8 +87,34 @@ class Row:
         return {"key": self.key}
 
 
-@pytest.mark.parametrize(("rows", "after"), [(0, None), (1, None), (2, None), (3, "1")])
-def test_a_page_says_where_the_next_one_begins(rows: int, after: str | None) -> None:
+def page_of(keys: str, cut: Cut) -> tuple[str, str | None, str | None]:
+    """The rows of a page, and where the one before and the next one begin."""
+    page = cut.page("rows", UNREAD, 7, [Row(key) for key in keys])
+    return "".join(row["key"] for row in page.rows), page.before, page.after
+
+
+@pytest.mark.parametrize(
+    ("keys", "page"),
+    [("", ("", None, None)), ("ab", ("ab", None, None)), ("abc", ("ab", None, "b"))],
+)
+def test_a_page_says_where_the_next_one_begins(keys: str, page: Any) -> None:
     """A list reads one row more than it shows."""
-    found, further = Cut(limit=2).rows([Row(str(number)) for number in range(rows)])
-    assert (len(found), further) == (min(rows, 2), after)
+    assert page_of(keys, Cut(limit=2)) == page
+
+
+@pytest.mark.parametrize(
+    ("keys", "page"),
+    [("", ("", None, None)), ("yz", ("yz", "y", None)), ("yz!", ("yz", "y", "z"))],
+)
+def test_a_later_page_says_where_the_one_before_it_ends(keys: str, page: Any) -> None:
+    """An empty one, whose rows are gone, has no neighbours: the list begins again."""
+    assert page_of(keys, Cut(2, after="x")) == page
+
+
+@pytest.mark.parametrize(
+    ("keys", "page"),
+    [("", ("", None, None)), ("vw", ("vw", None, "w")), ("uvw", ("vw", "v", "w"))],
+)
+def test_going_back_a_list_reads_one_row_more_at_its_beginning(keys: str, page: Any) -> None:
+    """The page that it came from is always after it."""
+    assert page_of(keys, Cut(2, before="x")) == page

@@ -241,6 +241,34 @@ def test_recipients_are_listed_by_pages_and_filters(shop: Tenant) -> None:
     assert shop.get("/recipients", user_id="u3")["recipients"][0]["variants"][0]["control"] is True
 
 
+def test_lists_take_the_filters_of_the_pages(shop: Tenant) -> None:
+    """R6, R9, R20: variants, control left out, not converted, open windows, and days of receipts."""
+    shop.take(PURCHASE | {"id": "p3", "user_id": "u3"})
+    shop.take(RECEIPT | {"id": "r10", "user_id": "u4", "at": "2026-03-04T23:30:00Z"})
+    shop.take(RECEIPT | {"id": "r11", "user_id": "u5", "at": shop.service.now().isoformat()})
+
+    def who(path: str, **wanted: Any) -> list[str]:
+        rows = shop.get(path, **wanted)[path.strip("/")]
+        return sorted(each["user_id"] for each in rows)
+
+    assert who("/recipients", variant_id="A") == ["u1", "u4", "u5"]
+    assert who("/recipients", without_control=True) == ["u1", "u2", "u4", "u5"]
+    assert who("/recipients", not_converted="a", variant_id="A") == ["u4", "u5"]
+    assert who("/recipients", open="A") == ["u5"]
+    assert who("/recipients", received_from="2026-03-04", received_to="2026-03-04") == ["u4"]
+    assert who("/recipients", received_from="2026-03-05", received_to="2026-03-05") == []
+    assert who("/conversions", without_control=True) == ["u1"]
+    assert who("/conversions", received_from="2026-03-01", received_to="2026-03-01") == ["u1", "u3"]
+    assert who("/conversions", received_from="2026-03-02") == []
+    shop.refused("/recipients", 400, "bad_conversion_event", open="D")
+    shop.refused("/recipients", 404, "unknown_variant", variant_id="Z")
+    refused = shop.refused(
+        "/conversions", 400, "bad_date", received_from="2026-03-02", received_to="2026-03-01"
+    )
+    assert refused["place"] == "received_from"
+    assert shop.refused("/recipients", 400, "bad_date", received_to="yesterday")["place"] == "received_to"
+
+
 def test_overlap_comes_whole_or_by_pages(shop: Tenant) -> None:
     """R9: the campaigns that share most come first; one may be asked for alone."""
     for other in ("x", "y", "z"):

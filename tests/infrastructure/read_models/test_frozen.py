@@ -17,7 +17,14 @@ from application.queries.campaigns import campaign_as_json, read_history
 from application.queries.explanation import Explanations
 from application.queries.frozen import At
 from application.queries.journey import UnknownUser, read_journey
-from application.queries.lists import Cut, read_conversions, read_recipients
+from application.queries.lists import (
+    Cut,
+    WantedRecipients,
+    read_conversions,
+    read_newest_conversions,
+    read_recipients,
+    read_several_variants,
+)
 from application.queries.overlap import read_overlap
 from application.queries.reads import AskedCampaign, Days
 from application.queries.report import read_report, read_report_of_days
@@ -44,6 +51,7 @@ pytestmark = pytest.mark.usefixtures("each_database")
 LAWS = settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 EVERYTHING = Cut(10_000)
+SEVERAL = WantedRecipients(several_variants=True, without_control=True)
 
 QUESTIONS: dict[str, Callable[[AskedCampaign], Any]] = {
     "report": lambda asked: read_report(asked).as_json(),
@@ -53,6 +61,9 @@ QUESTIONS: dict[str, Callable[[AskedCampaign], Any]] = {
     "series by receipt": lambda asked: read_series(asked, "receipt").as_json(),
     "conversions": lambda asked: read_conversions(asked, EVERYTHING).as_json(),
     "recipients": lambda asked: read_recipients(asked, EVERYTHING).as_json(),
+    "recipients of several variants": lambda asked: read_recipients(asked, EVERYTHING, SEVERAL).as_json(),
+    "several variants": lambda asked: list(read_several_variants(asked)),
+    "newest conversions": lambda asked: read_newest_conversions(asked, 1_000).as_json(),
     "overlap": lambda asked: read_overlap(asked).as_json(),
     "campaign": lambda asked: campaign_as_json(asked.campaign()),
     "history": lambda asked: read_history(asked, 1_000).as_json(),

@@ -46,6 +46,8 @@ OTHER: dict[str, Any] = {
     "conversion_events": [{"type": "makes_purchase", "deadline": "7d"}],
 }
 
+_VOID = {"meta", "link", "input", "br", "img", "hr"}
+_HEADINGS = {"h1", "h2", "h3", "h4"}
 _NUMBERS = itertools.count()
 _LIFETIMES = Lifetimes(idle=3_600_000_000, absolute=3_600_000_000)
 
@@ -138,8 +140,13 @@ class Page(HTMLParser):
         super().__init__()
         self.parts: list[str] = []
         self.links: dict[str, str] = {}
+        self.all_links: list[tuple[str, str]] = []
         self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.sentences: list[str] = []
+        self.inside: list[str] = []
+        self.headings: list[tuple[str, str | None, str]] = []
         self._link: str | None = None
+        self._begun: tuple[str, str | None, int] | None = None
 
     @classmethod
     def read(cls, html: str) -> "Page":
@@ -159,20 +166,47 @@ class Page(HTMLParser):
         """The text, with single spaces."""
         return " ".join(" ".join(self.parts).split())
 
+    @property
+    def raw(self) -> str:
+        """The text as it is."""
+        return "".join(self.parts)
+
+    def find_sentences(self) -> str:
+        """The text of paragraphs and list items: sentences of ours, in which ids of others stand."""
+        return " ".join(self.sentences)
+
     def find(self, wanted: Callable[[str, dict[str, str | None]], bool]) -> list[dict[str, str | None]]:
         """The attributes of the elements that are wanted."""
         return [attributes for tag, attributes in self.elements if wanted(tag, attributes)]
 
+    def find_text(self, tag: str, element_id: str | None) -> str | None:
+        """The text of the first element of a kind, with an id if one is given; None where there is none."""
+        return next(
+            (text for kind, id_, text in self.headings if kind == tag and element_id in {None, id_}), None
+        )
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.inside.append(tag)
+        if tag in _HEADINGS:
+            self._begun = (tag, dict(attrs).get("id"), len(self.parts))
         if tag == "a":
             self._link = dict(attrs).get("href")
 
     def handle_endtag(self, tag: str) -> None:
+        while self.inside and self.inside.pop() != tag:
+            pass
         if tag == "a":
             self._link = None
+        if tag in _HEADINGS and self._begun:
+            kind, id_, begin = self._begun
+            self.headings.append((kind, id_, " ".join("".join(self.parts[begin:]).split())))
 
     def handle_data(self, data: str) -> None:
         self.parts.append(data)
+        if "bdi" not in self.inside and not {"title", "pre", "option"} & set(self.inside):
+            self.sentences.append(data)
         if self._link is not None:
             self.links[" ".join(data.split())] = self._link
+            self.all_links.append((" ".join(data.split()), self._link))

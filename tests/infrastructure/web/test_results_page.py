@@ -77,7 +77,7 @@ def test_of_some_days_it_counts_their_receipts_alone(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
-        ({"at": "1"}, "bad_question"),
+        ({"at": "x"}, "bad_position"),
         ({"clock": "wall"}, "bad_clock"),
         ({"test": "t"}, "bad_test"),
         ({"from": "1.3.2026"}, "bad_date"),

@@ -1,0 +1,80 @@
+"""Why a user converted on a campaign, or why not: the same answer wherever somebody asks."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import Request, Response
+
+from application.queries.explanation import ExplainedUser
+from application.queries.users import find_near_users
+from infrastructure.http.problems import Problem
+from infrastructure.http.state import Shared, State, ask, unquote_id
+from infrastructure.web.asking import Questions, open_campaign, refuse_position
+from infrastructure.web.campaign_pages import read_head
+from infrastructure.web.rendering import render
+from infrastructure.web.routing import Kind, new_routes, read_kind, respond_json
+from infrastructure.web.sessions import Viewer, Visitor
+from infrastructure.words.explanation import put_in_words
+
+routes = new_routes()
+
+MOST_CAMPAIGNS: Final = 50
+"""So many campaigns are explained on the page of a user."""
+MOST_ROWS: Final = 100
+"""A page names so many receipts, purchases and so on of a user and a campaign; as JSON it has all."""
+
+
+async def explain(questions: Questions, user_id: str) -> dict[str, Any]:
+    """The explanation of a user and a campaign; raises Problem for an unknown campaign."""
+    # The head of the page has found the campaign, or offered those that are near.
+    await questions.ask(lambda asked: asked.definition())
+    state, group = questions.state, questions.viewer.app_group
+    return await asyncio.to_thread(state.explanations.explain, group, questions.campaign_id, user_id)
+
+
+async def explain_everything(state: State, viewer: Viewer, user_id: str) -> ExplainedUser:
+    """The journey of a user, and the explanations of the campaigns that the user received last."""
+    of = (viewer.app_group, user_id, MOST_CAMPAIGNS)
+    return await asyncio.to_thread(state.explanations.explain_everything, *of)
+
+
+@routes.get("/campaigns/{step}/users/{user}")
+async def show_explanation(
+    request: Request, state: Shared, viewer: Visitor, step: str, user: str
+) -> Response:
+    """Show why a user converted on a campaign, or why not."""
+    refuse_position(request)
+    questions, user_id = open_campaign(request, state, viewer, step), read_user(request, user)
+    explained = await explain(questions, user_id)
+    if read_kind(request) is Kind.JSON:
+        return respond_json(request, explained)
+    head, near = await read_head(request, questions), []
+    if not explained["known"]:
+        near = await ask(state, lambda reads: find_near_users(reads, viewer.app_group, user_id))
+    return render(
+        request,
+        "explanation.html",
+        viewer=viewer,
+        tab="people",
+        user_id=user_id,
+        explained=explained,
+        said=put_in_words(explained, head.writing),
+        most_rows=MOST_ROWS,
+        of_user=read_kept_of_user(request),
+        near=near,
+        **head.values,
+    )
+
+
+def read_kept_of_user(request: Request) -> dict[str, str]:
+    """The parameters that links to a user's page keep: its clock is another than that of results."""
+    return {name: value for name, value in request.query_params.items() if name == "zone" and value}
+
+
+def read_user(request: Request, step: str) -> str:
+    """The user's id in the last step of a path; raises Problem."""
+    try:
+        return unquote_id(step.removesuffix(read_kind(request).value))
+    except ValueError:
+        raise Problem(HTTPStatus.NOT_FOUND, "unknown_user", "there is no such user") from None

@@ -1,0 +1,249 @@
+"""The people of a campaign: lists with filters and pages, each person with an explanation, and sheets of them all."""
+
+import csv
+import re
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from sqlalchemy import delete
+
+from application.queries import lists
+from infrastructure.database.schema import identities
+from infrastructure.http.pages import make_cursor
+from infrastructure.web import people
+from infrastructure.web.links import user_path, with_query
+from tests.infrastructure.web.shops import HOSTILE, OTHER, SALE, Page, Shop, bought, received
+from tests.support.serving import Api, serving
+
+PEOPLE = ("u1", "A"), ("u2", "B"), ("u3", "holdout"), ("u4", "A"), ("u4", "B")
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One server for all tests; each of them has an app group of its own."""
+    with serving(tmp_path_factory.mktemp("people")) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def filled(api: Api) -> Shop:
+    """A shop whose campaign has four recipients, one of them of two variants, and three conversions."""
+    shop = Shop.open(api, SALE)
+    shop.take(*(received(user, variant) | {"id": f"r-{user}-{variant}"} for user, variant in PEOPLE))
+    shop.take(bought("u1"), bought("u3", "5.00"), bought("u4", "7.50"))
+    return shop
+
+
+def users(page: Page) -> list[str]:
+    """The users of a list, each of whom is a link to an explanation."""
+    return sorted(
+        text for text, link in page.links.items() if re.fullmatch(r"/campaigns/sale/users/u[0-9]+", link)
+    )
+
+
+def rows(shop: Shop, **given: str) -> list[dict[str, str]]:
+    """The rows of the sheet."""
+    return list(csv.DictReader(StringIO(shop.get(shop.of("people", ".csv"), **given).text)))
+
+
+FILTERS: list[tuple[dict[str, str], list[str], str]] = [
+    ({}, ["u1", "u2", "u3", "u4"], "4 recipients"),
+    ({"variant": "A"}, ["u1", "u4"], "2 recipients"),
+    ({"without_control": "true"}, ["u1", "u2", "u4"], "3 recipients"),
+    ({"several_variants": "true"}, ["u4"], "1 recipient"),
+    ({"converted": "A"}, ["u1", "u3", "u4"], "3 recipients"),
+    ({"converted": "a", "without_control": "true"}, ["u1", "u4"], "2 recipients"),
+    ({"not_converted": "A"}, ["u2"], "1 recipient"),
+    ({"not_converted": "B", "variant": "holdout"}, ["u3"], "1 recipient"),
+    ({"open": "A"}, [], "Recipients"),
+    ({"open": "A", "without_control": "true"}, [], "0 recipients"),
+    ({"user_id": "u2"}, ["u2"], "Recipients"),
+    (
+        {"from": "2026-03-01", "to": "2026-03-01", "without_control": "true"},
+        ["u1", "u2", "u4"],
+        "3 recipients",
+    ),
+    ({"from": "2026-03-02"}, [], "Recipients"),
+    ({"list": "conversions"}, ["u1", "u3", "u4"], "3 conversions"),
+    ({"list": "conversions", "event": "A", "without_control": "true"}, ["u1", "u4"], "2 conversions"),
+    ({"list": "conversions", "event": "B"}, [], "0 conversions"),
+    ({"list": "conversions", "variant": "holdout"}, ["u3"], "1 conversion"),
+    ({"list": "conversions", "to": "2026-02-28"}, [], "0 conversions"),
+]
+
+
+@pytest.mark.parametrize(("given", "expected", "counted"), FILTERS)
+def test_page_sheet_and_json_have_the_same_people(
+    filled: Shop, given: dict[str, str], expected: list[str], counted: str
+) -> None:
+    """Each filter in the address; the heading counts them where a figure of the campaign says how many there are."""
+    page = filled.page(filled.of("people"), **given)
+    assert users(page) == expected
+    assert page.find_text("h2", "list") == counted
+    name = given.get("list", "recipients")
+    told = filled.get(filled.of("people", ".json"), **given).json()
+    assert sorted(each["user_id"] for each in told[name]) == expected
+    assert sorted(row["user_id"] for row in rows(filled, **given)) == expected
+
+
+def test_a_count_of_the_results_is_as_many_rows(filled: Shop) -> None:
+    """Every count is a link to its rows: as many as it says."""
+    results = filled.page(filled.of())
+    links = {link: text for text, link in results.all_links if "/people" in link and text.isdigit()}
+    assert len(links) >= 8
+    for link, text in links.items():
+        given = {name: value[0] for name, value in parse_qs(urlsplit(link).query).items()}
+        assert len(rows(filled, **given)) == int(text), link
+
+
+def test_the_json_is_what_the_api_answers(filled: Shop) -> None:
+    """The same rows, with cursors both ways."""
+    given = filled.get(filled.of("people", ".json"), list="conversions").json()
+    assert given.pop("previous_cursor") is None
+    assert given == filled.client.get("/v1/campaigns/sale/conversions").json()
+
+
+def test_sums_of_a_sheet_are_those_of_the_report(filled: Shop) -> None:
+    """Each currency is a column; the variant of each conversion too. The position is in the file's name."""
+    answer = filled.get(filled.of("people", ".csv"))
+    found = list(csv.DictReader(StringIO(answer.text)))
+    told = filled.client.get("/v1/campaigns/sale/report").json()
+    control = next(each for each in told["variants"] if each["control"])
+    revenue = float(told["totals"]["revenue"]["EUR"]) + float(control["revenue"]["EUR"])
+    assert sum(float(row["revenue_EUR"] or 0) for row in found) == revenue
+    assert sorted(row["converted_a"] for row in found)[1:] == ["A", "B", "holdout"]
+    assert {row["user_id"]: row["variants"] for row in found}["u4"] == "A x 1; B x 1"
+    disposition = answer.headers["content-disposition"]
+    assert disposition == f'attachment; filename="recipients-of-sale-at-{told["position"]}.csv"'
+
+
+def test_a_list_has_pages_forwards_and_back(filled: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filters stay in the links; the way back leads to the same pages; a sheet has all of them."""
+    monkeypatch.setattr(people, "PAGE", 1)
+    monkeypatch.setattr(lists, "PAGE_ROWS", 1)
+    link, forwards, seen = with_query(filled.of("people"), {"without_control": "true"}), [], []
+    while True:
+        page = filled.page(link)
+        forwards.append(users(page))
+        seen.append(page)
+        if "Further" not in page.links:
+            break
+        link = page.links["Further"]
+        assert "without_control=true" in link
+    assert sorted(user for each in forwards for user in each) == ["u1", "u2", "u4"]
+    back, page = [forwards[-1]], seen[-1]
+    while "Earlier" in page.links:
+        page = filled.page(page.links["Earlier"])
+        back.append(users(page))
+    assert back == forwards[::-1]
+    assert "Earlier" not in seen[0].links
+    assert len(rows(filled)) == 4
+
+
+def test_a_filter_that_makes_no_sense_shows_the_form_again(filled: Shop) -> None:
+    """422, with what was typed, and a link to the field that is at fault; a program gets the problem."""
+    cases = [
+        ({"from": "2026-03-02", "to": "2026-03-01"}, "from", "bad_date"),
+        ({"to": "soon"}, "to", "bad_date"),
+        ({"converted": "D", "user_id": "u7"}, "converted", "bad_conversion_event"),
+        ({"variant": "Z"}, "variant", "unknown_variant"),
+        ({"several_variants": "perhaps"}, "several_variants", "bad_question"),
+    ]
+    for given, place, code in cases:
+        page = filled.page(filled.of("people"), 422, **given)
+        assert code in page.text
+        assert page.find(lambda tag, has: tag == "a" and has.get("href") == f"#filter-{place}")  # noqa: B023
+        assert page.find(lambda _, has: has.get("id") == f"filter-{place}")  # noqa: B023
+        values = {has.get("name"): has.get("value") for has in page.find(lambda tag, _: tag == "input")}
+        assert values["user_id"] == given.get("user_id", "")
+        refused = filled.get(filled.of("people", ".json"), 404 if place == "variant" else 400, **given)
+        assert refused.json()["code"] == code
+    for given in ({"list": "others"}, {"after": "!"}, {"list": "conversions", "before": "WzFd"}):
+        assert filled.page(filled.of("people"), 422, **given).find_text("h2", None) is not None
+
+
+def test_nobody_fits_is_said_with_what_to_do_next(api: Api, filled: Shop) -> None:
+    """A draft, a filter, a user who is not in the list, and rows that are gone are different things."""
+    draft = Shop.open(api, SALE | {"status": "draft"})
+    assert "nobody can receive it yet" in draft.page(draft.of("people")).text
+    page = filled.page(filled.of("people"), user_id="nobody")
+    assert page.links["See why"] == filled.of() + user_path("nobody")
+    assert page.links["look for ids like it"] == "/users?id=nobody"
+    assert filled.page(filled.of("people"), open="B").links["Show all"].startswith(filled.of("people"))
+    gone = filled.get(filled.of("people", ".json")).json()
+    last = filled.page(filled.of("people"), after=make_last(gone))
+    assert "There are no rows here any more" in last.text
+
+
+def make_last(page: dict[str, Any]) -> str:
+    """A cursor after the last row of a page of recipients."""
+    return str(make_cursor(page["recipients"][-1]["journey_id"]))
+
+
+def test_an_erased_person_is_shown_as_such(api: Api) -> None:
+    """R23: the row stays, and names and leads to nobody."""
+    shop = Shop.open(api, SALE)
+    shop.take(received("zoe-77", "A") | {"id": "r1"}, bought("zoe-77"))
+    with api.service.database.writing() as connection:
+        connection.execute(delete(identities).where(identities.c.app_group == shop.app_group))
+    for name in ("recipients", "conversions"):
+        page = shop.page(shop.of("people"), list=name)
+        assert "erased person" in page.text
+        assert "zoe-77" not in page.text
+        assert rows(shop, list=name)[0]["user_id"] == ""
+    assert "erased person" in shop.page(shop.of()).text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_ids_are_only_text(api: Api, text: str) -> None:
+    """Of a campaign, a variant, a user and facts: shown as they are, and each link leads where it should."""
+    campaign = SALE | {"id": text, "name": text, "variants": [{"id": text, "name": text}]}
+    shop = Shop.open(api, campaign)
+    shop.take(received(text, text, text) | {"id": text}, bought(text, fact_id="p" + text[:254]))
+    for name in ("recipients", "conversions"):
+        page = shop.page(shop.of("people", campaign=text), list=name, user_id=text, variant=text)
+        assert not page.find(lambda tag, has: tag == "script" and "alert" in str(has))
+        link = next(link for _, link in page.all_links if link.startswith(shop.of(campaign=text) + "/users/"))
+        assert "Converted" in shop.page(link).text
+        told = shop.get(shop.of("people", ".json", campaign=text), list=name).json()
+        assert [each["user_id"] for each in told[name]] == [text]
+        answer = shop.get(shop.of("people", ".csv", campaign=text), list=name)
+        assert re.fullmatch(r'attachment; filename="[A-Za-z0-9._-]+"', answer.headers["content-disposition"])
+        [row] = csv.DictReader(StringIO(answer.text))
+        assert row["user_id"] == text
+
+
+def test_a_user_id_that_begins_a_formula_is_guarded(api: Api) -> None:
+    """A sheet takes it for text; so it does a column of its own."""
+    shop = Shop.open(api, OTHER)
+    shop.take(received("=1+1", "only", "other"))
+    [row] = csv.DictReader(StringIO(shop.get(shop.of("people", ".csv", campaign="other")).text))
+    assert row["user_id"] == "'=1+1"
+
+
+def test_another_app_groups_people_are_not_there(api: Api, filled: Shop) -> None:
+    """404 for the page and its twins, whatever they ask for."""
+    other = Shop.open(api)
+    for kind in ("", ".json", ".csv"):
+        assert "there is no campaign" in other.get(filled.of("people", kind), 404, variant="Q").text.lower()
+
+
+def test_the_results_name_the_newest_conversions(api: Api) -> None:
+    """R14: the one that was decided last is the first, and what was decided again says so."""
+    shop = Shop.open(api, SALE)
+    shop.take(received("u1", "A"), received("u2", "A"), bought("u1", at="2026-03-03T09:00:00Z"))
+    shop.take(bought("u2"))
+    shop.take(bought("u1", fact_id="p0"))
+    newest = shop.page(shop.of()).text.partition("Newest conversions")[2]
+    assert newest.index("u1") < newest.index("decided again") < newest.index("u2")
+
+
+@pytest.mark.parametrize(
+    "path", ["/users/u1", "/users", "/campaigns/sale/people", "/campaigns/sale/users/u1"]
+)
+def test_a_position_is_refused_where_a_page_shows_what_is_so_now(filled: Shop, path: str) -> None:
+    """Ignoring `at` would show other figures than the link promised."""
+    assert "leave out at" in Page.read(filled.get(path, 400, at="1").text).text
