@@ -42,13 +42,13 @@ def client_of(site: Site, app_group: str, kind: str = "manage") -> httpx.Client:
 
 def crawl(client: httpx.Client, start: str = "/") -> Iterator[Found]:
     """Every kind of address that can be reached by links and forms from a page."""
-    waiting, seen, shapes = deque([(start, "")]), {start}, Counter[tuple[object, ...]]()
+    waiting, seen, shapes = deque([(start, "")]), {start}, Counter[tuple[str, str]]()
     while waiting:
         path, on = waiting.popleft()
-        shape = _shape(path)
-        if shapes[shape] >= _OF_A_SHAPE:
+        new = [each for each in _shapes(path) if shapes[each] < _OF_A_SHAPE]
+        if not new:
             continue
-        shapes[shape] += 1
+        shapes.update(new)
         assert shapes.total() <= _MOST, "more shapes of addresses than a dashboard can have"
         answer, sent = _ask(client, path)
         kind = answer.headers.get("content-type", "").partition(";")[0]
@@ -59,11 +59,13 @@ def crawl(client: httpx.Client, start: str = "/") -> Iterator[Found]:
                 waiting.append((link, path))
 
 
-def _shape(path: str) -> tuple[object, ...]:
+def _shapes(path: str) -> Iterator[tuple[str, str]]:
+    """What an address shows that another need not: its route without parameters, or with each of its own."""
     parts = urlsplit(path)
-    if parts.path.startswith("/static/"):
-        return (parts.path,)
-    return route_of(parts.path) or parts.path, *sorted({name for name, _ in parse_qsl(parts.query)})
+    is_file = parts.path.startswith("/static/")
+    route = parts.path if is_file else route_of(parts.path) or parts.path
+    for name in {name for name, _ in parse_qsl(parts.query)} or {""}:
+        yield route, name
 
 
 def _ask(client: httpx.Client, path: str) -> tuple[httpx.Response, int]:

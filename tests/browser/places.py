@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from infrastructure.web.links import campaign_path, with_query
+from infrastructure.web.links import campaign_path, user_path, with_query
 from tests.browser.world import DEMO, DRAFT, EMPTY, HOSTILES, NOBODY, STRANGERS, UNRECEIVED
 from tests.infrastructure.web.shops import HOSTILE
 
@@ -49,17 +49,52 @@ PLACES = {
     "archive": Place(DEMO, campaign_path(_SALE, "archive")),
     "winner": Place(DEMO, campaign_path(_SALE, "winner")),
     "start": Place(NOBODY, "/start"),
+    "results-frozen": Place(DEMO, with_query(campaign_path(_SALE), {"at": "100000"})),
+    "people": Place(DEMO, campaign_path(_SALE, "people")),
+    "people-filtered": Place(
+        DEMO,
+        with_query(campaign_path(_SALE, "people"), {"variant": "B", "not_converted": "A", "user_id": ""}),
+    ),
+    "people-conversions": Place(
+        DEMO, with_query(campaign_path(_SALE, "people"), {"list": "conversions", "event": "B"})
+    ),
+    "explanation": Place(DEMO, campaign_path(_SALE) + user_path("customer-06002")),
+    "explanation-of-nobody": Place(DEMO, campaign_path(_SALE) + user_path("customer-6002")),
+    "user": Place(DEMO, user_path("customer-06001")),
+    "user-in-full": Place(DEMO, with_query(user_path("customer-06001"), {"density": "full"})),
+    "user-as-json": Place(DEMO, with_query(user_path("customer-06001"), {"density": "json"})),
+    "user-not-found": Place(DEMO, with_query("/users", {"id": "customer-6002"}), 404),
+    "compare": Place(DEMO, campaign_path(_SALE, "compare")),
+    "compare-two": Place(DEMO, with_query(campaign_path(_SALE, "compare"), {"with": "glass-teapot"})),
+    "compare-times": Place(
+        DEMO, with_query(campaign_path(_SALE, "compare"), {"from": "2026-03-11", "as_of_clock": "occurred"})
+    ),
+    "audit": Place(DEMO, "/audit"),
     "history": Place(DEMO, campaign_path(_SALE, "history")),
     "about": Place(DEMO, "/about"),
     "not-found": Place(DEMO, campaign_path("spring-sail"), 404),
     "bad-question": Place(DEMO, with_query(campaign_path(_SALE), {"clock": "cuckoo"}), 400),
 }
 
-HOSTILE_PLACES = {
-    "campaigns": Place(HOSTILES, "/"),
-    "about": Place(HOSTILES, "/about"),
-} | {
-    f"{page or 'results'}-{number}": Place(HOSTILES, campaign_path(text, page))
-    for page in ("", "history", "edit", "launch", "stop", "archive", "winner")
-    for number, text in enumerate(HOSTILE)
-}
+HOSTILE_PLACES = (
+    {
+        "campaigns": Place(HOSTILES, "/"),
+        "about": Place(HOSTILES, "/about"),
+    }
+    | {
+        f"{page or 'results'}-{number}": Place(HOSTILES, campaign_path(text, page))
+        for page in ("", "people", "compare", "history", "edit", "launch", "stop", "archive", "winner")
+        for number, text in enumerate(HOSTILE)
+    }
+    | {
+        f"{name}-{number}": Place(HOSTILES, path)
+        for number, text in enumerate(HOSTILE)
+        for name, path in (
+            ("explanation", campaign_path(text) + user_path(text)),
+            ("user", with_query(user_path(text), {"density": "full"})),
+            ("user-as-json", with_query(user_path(text), {"density": "json"})),
+            ("conversions", with_query(campaign_path(text, "people"), {"list": "conversions"})),
+            ("compare-two", with_query(campaign_path(text, "compare"), {"with": HOSTILE[number - 1]})),
+        )
+    }
+)

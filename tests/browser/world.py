@@ -67,6 +67,8 @@ def _fill(directory: Path) -> None:
             taken = take(service, [received(text, text, text), bought(text, fact_id=text)], HOSTILES)
             assert taken.answers == [ACCEPTED] * 2
         service.projector.catch_up()
+    audited = run_process(directory, "audit")
+    assert audited.returncode == 0, audited.stderr
 
 
 def _hostile(text: str) -> dict[str, Any]:
