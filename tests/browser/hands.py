@@ -1,6 +1,6 @@
 """How somebody uses a page: with a mouse, or with the keyboard alone."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -16,6 +16,9 @@ class Hands(Protocol):
     def write(self, what: Locator, text: str) -> None:
         """Write into a field, in place of what is there."""
 
+    def pick(self, what: Locator, label: str) -> None:
+        """Pick what a list offers."""
+
 
 class Mouse:
     """Points and clicks."""
@@ -25,6 +28,9 @@ class Mouse:
 
     def write(self, what: Locator, text: str) -> None:
         what.fill(text)
+
+    def pick(self, what: Locator, label: str) -> None:
+        what.select_option(label=label)
 
 
 class Keyboard:
@@ -42,10 +48,25 @@ class Keyboard:
             self._keys.press("Enter")
 
     def write(self, what: Locator, text: str) -> None:
+        if what.get_attribute("type") == "date":
+            self._write_date(what, text)
+            return
         self._go_to(what)
         self._keys.press("ControlOrMeta+A")
         self._keys.press("Delete")
         self._keys.type(text)
+
+    def pick(self, what: Locator, label: str) -> None:
+        self._go_to(what)
+        self._keys.type(label)
+        expect(what.locator("option:checked")).to_have_text(label)
+
+    def _write_date(self, what: Locator, text: str) -> None:
+        # British windows: the day comes first.
+        year, month, day = text.split("-")
+        self._go_to(what)
+        self._keys.type(day + month + year)
+        expect(what).to_have_value(text)
 
     def _choose(self, what: Locator) -> None:
         # One of a group is reached with Tab, the others of it with arrows.
@@ -77,3 +98,17 @@ def _is_focus_seen(page: Page) -> bool:
         }"""
     )
     return found
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "mouse": {},
+    "no script": {"java_script_enabled": False},
+    "keyboard": {},
+    "phone in the dark": {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark"},
+}
+"""The ways in which pages are walked through (walk 6), each with what a window is opened with."""
+
+
+def hands_of(way: str, page: Page) -> Hands:
+    """Who walks a way."""
+    return Keyboard(page) if way == "keyboard" else Mouse()

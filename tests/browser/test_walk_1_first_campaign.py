@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.hands import Hands, Keyboard, Mouse
+from tests.browser.hands import WAYS, Hands, hands_of
 from tests.browser.reading import table_of, whole
 from tests.browser.watched import Window
 from tests.support.begun import LINK, begun
@@ -79,16 +79,16 @@ def bought(fact_id: str, day: int) -> dict[str, Any]:
     return fact("purchase", fact_id, day, product_id="tea", price="20.00", currency="EUR")
 
 
-@pytest.mark.parametrize("way", ["script", "no script", "keyboard"])
+@pytest.mark.parametrize("way", ["mouse", "no script", "keyboard"])
 def test_from_nothing_to_a_conversion(browser: Browser, tmp_path: Path, way: str) -> None:
     """The first link, the app group, the wizard, the line that sends a receipt, and the conversion; R7, R9, R14."""
     curl = shutil.which("curl")
     assert curl is not None, "the page gives a line of curl"
     with begun(tmp_path, "serve", "--port", "0") as said:
         link = said.wait_for(LINK.pattern)
-        window = Window.open(browser, link[1], java_script_enabled=way != "no script")
+        window = Window.open(browser, link[1], **WAYS[way])
         page = window.page
-        hands: Hands = Keyboard(page) if way == "keyboard" else Mouse()
+        hands = hands_of(way, page)
         try:
             page.goto(link[0])
             key = make_app_group(page, hands)
