@@ -25,6 +25,7 @@ INTERFACES = [
 ]
 """Rooms whose tests are about an interface: `make test` runs them on SQLite, `make test-all` on PostgreSQL too."""
 _PROCESSES = (
+    HERE / "browser",
     HERE / "process",
     HERE / "benchmarks",
     HERE / "infrastructure" / "serving",
