@@ -192,3 +192,12 @@ def test_files_of_pages_are_kept_for_ever(api: Api) -> None:
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
     assert api.browser().get("/static/site.css").status_code == 404
+
+
+def test_days_without_receipts_change_what_is_said_of_the_campaign_in_nothing(shop: Shop) -> None:
+    """Its first sentence is of all receipts, and the page says that nobody received it then."""
+    said = shop.page(shop.of()).sentences[0]
+    page = shop.page(shop.of(), **{"from": "2020-01-01", "to": "2020-01-02"})
+    assert said in page.sentences
+    assert "nobody received the campaign then" in page.text
+    assert "nobody has received it yet" not in page.text
