@@ -62,10 +62,10 @@ class Keyboard:
         expect(what.locator("option:checked")).to_have_text(label)
 
     def _write_date(self, what: Locator, text: str) -> None:
-        # British windows: the day comes first.
+        # Chromium itself is American in Debian: the month comes first.
         year, month, day = text.split("-")
         self._go_to(what)
-        self._keys.type(day + month + year)
+        self._keys.type(month + day + year)
         expect(what).to_have_value(text)
 
     def _choose(self, what: Locator) -> None:

@@ -18,7 +18,7 @@ def test_two_campaigns_side_by_side(site: Site, open_window: Open, way: str) -> 
     hands = hands_of(way, page)
     hands.press(page.get_by_role("link", name="Spring sale"))
     hands.press(page.get_by_role("link", name="Compare", exact=True))
-    hands.pick(page.get_by_label("Other campaign"), "The glass teapot is back (glass-teapot)")
+    hands.pick(page.get_by_label("Other campaign", exact=True), "The glass teapot is back (glass-teapot)")
     hands.press(page.get_by_role("button", name="Compare").first)
     expect(page.locator("#pair")).to_have_text("Spring sale and The glass teapot is back")
     rows = {row["Figure"]: row for row in read_table(page.locator("table.pair"))}

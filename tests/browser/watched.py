@@ -22,8 +22,6 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 _FAILED_TO_LOAD = "Failed to load resource"
 _PATIENCE_MS = 120_000  # also on a busy machine
-_LEFT_BEHIND = {"eventsource", "image", "script", "stylesheet"}
-"""What a page need not have read to its end when it is left."""
 _LOUD = {"error", "warning"}
 
 
@@ -87,7 +85,10 @@ class Window:
             f"failed request: {url} {failure}"
             for kind, url, failure in self._failed
             # What the browser itself breaks off: a page is left, or an address turns out to be a download.
-            if not (failure == "net::ERR_ABORTED" and (kind in _LEFT_BEHIND or url in self._downloads))
+            if not (
+                failure == "net::ERR_ABORTED"
+                and (kind == "eventsource" or "/static/" in url or url in self._downloads)
+            )
         ]
         assert not self.wrong + lost, "\n".join(self.wrong + lost)
 
