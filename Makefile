@@ -27,7 +27,7 @@ setup: $(RUNTIME) ## build .venv; the command is then .venv/bin/conversions
 
 dev: $(DEV) ## build .venv with what tests and checks need
 
-demo: $(RUNTIME) ## a month of a small shop: import, reports, three explanations
+demo: $(RUNTIME) ## a month of a small shop: what three campaigns did, and why two users count as they do
 	@$(BIN)/conversions demo
 
 test: check ## check everything, and test all but what test-all adds

@@ -22,6 +22,7 @@ from benchmarks import (
     growth,
     http,
     intake,
+    pages,
     postgresql,
     rebuild,
     selection_simulations,
@@ -37,17 +38,18 @@ from infrastructure.settings import read_settings
 
 
 class Size(NamedTuple):
-    """How many facts to import, how often, on top of how many; in stores of how many to rebuild; how many to audit."""
+    """How many facts to import, how often, on top of how many; to rebuild; to audit; and to show in pages."""
 
     facts: int
     runs: int
     stores: Sequence[int]
     rebuilt: Sequence[int]
     audited: Sequence[int]
+    shown: int
 
 
 SIZES = {
-    "default": Size(50_000, 2, (1_000, 250_000), (280_000,), (500_000,)),
+    "default": Size(50_000, 2, (1_000, 250_000), (280_000,), (500_000,), 300_000),
     # A million events and a bit more, three and ten million; and ten million facts.
     "full": Size(
         1_000_000,
@@ -55,6 +57,7 @@ SIZES = {
         (1_000, 1_000_000, 10_000_000),
         (560_000, 1_680_000, 5_600_000, 10_000_000),
         (1_000_000, 5_000_000, 10_000_000, 20_000_000),
+        10_000_000,
     ),
 }
 ASKED_FACTS_A_SECOND = 10_000
@@ -75,6 +78,7 @@ class Part(StrEnum):
     EXPERIMENTS = "experiments"
     SELECTION = "selection"
     START = "start"
+    WEB = "web"
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,10 @@ def _start(bench: Bench) -> Iterator[Table]:
     yield from start.measure(bench.progress)
 
 
+def _web(bench: Bench) -> Iterator[Table]:
+    yield from pages.measure(bench.size.shown, SQLITE, bench.postgresql, bench.progress)
+
+
 _PARTS: dict[Part, Callable[[Bench], Iterator[Table]]] = {
     Part.INTAKE: _intake,
     Part.STOCK: _stock,
@@ -199,6 +207,7 @@ _PARTS: dict[Part, Callable[[Bench], Iterator[Table]]] = {
     Part.EXPERIMENTS: _experiments,
     Part.SELECTION: _selection,
     Part.START: _start,
+    Part.WEB: _web,
 }
 _ON_POSTGRESQL = {*Part} - {Part.INTAKE, Part.STOCK, Part.FLAT, Part.EXPERIMENTS, Part.SELECTION, Part.START}
 

@@ -3,21 +3,14 @@
 The load generator, the server, its projector and the database share the machine's cores.
 """
 
-import json
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any, NamedTuple
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from application.commands.definitions import read_campaigns
 from benchmarks.crowd import campaigns
 from benchmarks.http_load import Asked
+from benchmarks.http_runs import peer, send, serving
 from benchmarks.places import Place, PostgreSQL
 from benchmarks.reads import quantile
 from benchmarks.results import Ask, Progress, Table
@@ -33,7 +26,6 @@ CONNECTIONS = {1: 64, 100: 8, 1_000: 4}
 ASKED_FACTS, ASKED_SHARE, ASKED_CALLS = 6_000, 0.2, 1_000
 ASKED_P99, ASKED_REPORT = 100, 20
 _WARM_UP = 1.0
-_COMMAND = Path(sys.executable).with_name("conversions")
 
 
 class Result(NamedTuple):
@@ -74,10 +66,10 @@ def measure(sqlite: Place, server: PostgreSQL, progress: Progress) -> Iterator[T
         ("bare insert, PostgreSQL", server),
         ("bare validation", sqlite),
     ):
-        with place.empty() as url, _peer("insert" if "insert" in name else "validate", url) as port:
+        with place.empty() as url, peer("insert" if "insert" in name else "validate", url) as bare:
             for size in SIZES:
                 progress(f"HTTP, {name}: {size} facts a call")
-                found[name, size] = _run(port, "none", size)
+                found[name, size] = _run(bare.port, "none", size)
     for (name, size), result in found.items():
         table.rows.append([f"{name}: {size}", result.calls, result.facts, result.p50, result.p99])
         assert not result.failed, (name, size, result)
@@ -108,17 +100,10 @@ _first = iter(range(0, 1_000_000_000, 2_000_000))
 def _run(port: int, key: str, size: int, rate: float = 0.0) -> Result:
     path = "/v1/facts" if size else "/v1/campaigns/sale-00/report"
     connections = CONNECTIONS.get(size, 4) if not rate else 64
-    _sent(Asked(port, path, key, size, connections, _WARM_UP, next(_first) % 8_000_000, rate))
-    told = _sent(Asked(port, path, key, size, connections, SECONDS, next(_first) % 8_000_000, rate))
-    taken, calls = told["milliseconds"], told["calls"] / told["seconds"]
-    return Result(calls, calls * size, quantile(taken, 0.5), quantile(taken, 0.99), told["failed"])
-
-
-def _sent(asked: Asked) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.http_load", json.dumps(asdict(asked))]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    send(Asked(port, path, key, size, connections, _WARM_UP, next(_first) % 8_000_000, rate))
+    told = send(Asked(port, path, key, size, connections, SECONDS, next(_first) % 8_000_000, rate))
+    taken, calls = told.milliseconds, told.calls / told.seconds
+    return Result(calls, calls * size, quantile(taken, 0.5), quantile(taken, 0.99), told.failed)
 
 
 @contextmanager
@@ -127,38 +112,5 @@ def _serving(url: str, workers: int) -> Iterator[tuple[int, str]]:
         service.campaigns.apply(read_campaigns(campaigns()), stamp())
         with service.database.writing() as connection:
             _, key = keys.create(connection, GROUP, list(Scope), 1)
-    port = _free_port()
-    options = ["--port", str(port), "--workers", str(workers), "--database", url]
-    with _process([str(_COMMAND), "serve", *options], port):
-        yield port, key
-
-
-@contextmanager
-def _peer(kind: str, url: str) -> Iterator[int]:
-    port = _free_port()
-    with _process([sys.executable, "-m", "benchmarks.http_peers", kind, url, str(port)], port):
-        yield port
-
-
-@contextmanager
-def _process(command: list[str], port: int) -> Iterator[None]:
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603
-    try:
-        while True:
-            assert process.poll() is None, command
-            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz"):
-                break
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                if "http_peers" in " ".join(command):
-                    break
-            time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    with serving(url, workers) as server:
+        yield server.port, key

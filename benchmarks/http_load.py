@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 
 from application.commands.facts import read_fact
@@ -19,7 +19,10 @@ from benchmarks.garbage import less_collection
 
 @dataclass(frozen=True)
 class Asked:
-    """What to send where: calls of so many facts (0: a GET of the path), `rate` calls a second or as many as go."""
+    """What to send where: calls of so many facts (0: a GET of the path), `rate` calls a second or as many as go.
+
+    Without a key, `headers` say who asks.
+    """
 
     port: int
     path: str
@@ -29,21 +32,26 @@ class Asked:
     seconds: float
     first: int
     rate: float = 0.0
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Told:
-    """What was answered: calls, those that were not 200, seconds, and the milliseconds of each call."""
+    """What was answered: calls, those that were not 200, seconds, milliseconds of each call, bytes of all bodies."""
 
     calls: int
     failed: int
     seconds: float
     milliseconds: list[float]
+    bytes: int = 0
 
 
 def requests(asked: Asked) -> Iterator[bytes]:
     """The calls, each with facts of its own."""
-    head = f"Host: x\r\nAuthorization: Bearer {asked.key}\r\n"
+    headers = {"Host": f"127.0.0.1:{asked.port}"} | asked.headers
+    if asked.key:
+        headers["Authorization"] = f"Bearer {asked.key}"
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     if not asked.facts:
         while True:
             yield f"GET {asked.path} HTTP/1.1\r\n{head}\r\n".encode()
@@ -84,20 +92,23 @@ class Load:
                 due = started + number / self._asked.rate
                 await asyncio.sleep(max(due - time.perf_counter(), 0))
             writer.write(self._requests[number])
-            status = await _answered(reader)
+            status, size = await _answered(reader)
             self._told.milliseconds.append(1e3 * (time.perf_counter() - due))
             self._told.calls += 1
             self._told.failed += status != b"200"
+            self._told.bytes += size
         writer.close()
 
 
-async def _answered(reader: asyncio.StreamReader) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
+async def _answered(reader: asyncio.StreamReader) -> tuple[bytes, int]:
+    """The status, and the bytes of the body."""
+    head, size = await reader.readuntil(b"\r\n\r\n"), 0
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":
-            await reader.readexactly(int(value))
-    return head[9:12]
+            size = int(value)
+            await reader.readexactly(size)
+    return head[9:12], size
 
 
 if __name__ == "__main__":

@@ -19,14 +19,13 @@ settings.register_profile("shrink", _PATIENT)
 settings.register_profile("quick", _PATIENT, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
-os.environ["CONVERSIONS_WEB"] = "on"  # it is off by default while pages are missing
-
 HERE = Path(__file__).parent
 INTERFACES = [
     HERE / "infrastructure" / room for room in ("archive", "audit", "cli", "export", "http", "outbound")
 ]
 """Rooms whose tests are about an interface: `make test` runs them on SQLite, `make test-all` on PostgreSQL too."""
 _PROCESSES = (
+    HERE / "browser",
     HERE / "process",
     HERE / "benchmarks",
     HERE / "infrastructure" / "serving",

@@ -31,7 +31,7 @@ from domain.experiment.winner import SIGNIFICANCE, Periods
 from domain.instants import from_microseconds, microseconds, printed
 from projections.experiments.counted import Experiment as Counted
 from projections.experiments.counted import load_experiment, load_experiment_at
-from projections.experiments.weights import Period, count_shared, keep_closed, load_weights, stratify
+from projections.experiments.weights import Stratum, count_shared, keep_closed, load_weights, stratify
 from projections.recipients import RECIPIENTS
 
 
@@ -259,9 +259,11 @@ def _snapshot(reads: Reads, connection: Connection, campaign: Campaign, found: C
         )
         for each in found.variants
     ]
-    events = list(enumerate(campaign.conversion_events))
-    counts = [_by_period(found, periods, index) for index, _ in events]
-    over = [_by_period(keep_closed(found, event.deadline), periods, index) for index, event in events]
+    deadlines = [event.deadline for event in campaign.conversion_events]
+    strata = stratify(found, periods)
+    closed = {each: stratify(keep_closed(found, each), periods) for each in set(deadlines)}
+    counts = [_count_event(strata, index) for index, _ in enumerate(deadlines)]
+    over = [_count_event(closed[deadline], index) for index, deadline in enumerate(deadlines)]
     return ExperimentSnapshot(
         campaign,
         found.position,
@@ -271,13 +273,13 @@ def _snapshot(reads: Reads, connection: Connection, campaign: Campaign, found: C
     )
 
 
-def _by_period(found: Counted, periods: Sequence[Period], index: int) -> Periods:
+def _count_event(strata: Sequence[Stratum], index: int) -> Periods:
     return [
         [
             Count(name, counted.recipients, counted.converted[index])
             for name, counted in stratum.variants.items()
         ]
-        for stratum in stratify(found, periods)
+        for stratum in strata
     ]
 
 

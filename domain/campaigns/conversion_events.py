@@ -50,7 +50,8 @@ class _Base(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
     def stated(self) -> dict[str, Any]:
         """Type, filter and deadline as plain values, also where the filter lets everything pass."""
-        names = [field.name for field in msgspec.structs.fields(self) if field.name != "deadline_seconds"]
+        # Not `msgspec.structs.fields`, which reads all annotations again: in a list of campaigns that is half the time.
+        names = [name for name in self.__struct_fields__ if name != "deadline_seconds"]
         values = ((name, getattr(self, name)) for name in names)
         filters = {name: list(value) if isinstance(value, tuple) else value for name, value in values}
         return {"type": self.__struct_config__.tag, **filters, "deadline_seconds": self.deadline_seconds}

@@ -114,7 +114,7 @@ COMMANDS = {
     "A first look": {
         "demo": (
             "demo:demo",
-            "Import a month of a small shop's life, and show its reports and three explanations, or its dashboard.",
+            "Import a month of a small shop's life, and show what three campaigns did, or open its dashboard.",
         ),
     },
 }

@@ -1,6 +1,7 @@
 """`conversions demo`: a month of a small shop's life, imported and reported."""
 
 import json
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,11 @@ import typer
 from application.commands.definitions import read_campaigns
 from application.queries.reads import AskedCampaign
 from application.queries.report import read_report
+from domain.campaigns.evidence import DecidingTest
 from domain.instants import microseconds
 from infrastructure.access import login_links
 from infrastructure.access.operator import stamp
-from infrastructure.cli import explaining, report_tables
+from infrastructure.cli import explaining
 from infrastructure.cli.console import Bar, err, out, say
 from infrastructure.cli.importing import Watching, print_totals
 from infrastructure.cli.opening import catch_up, reads_of
@@ -24,6 +26,8 @@ from infrastructure.demo import shop
 from infrastructure.http.settings import HttpSettings
 
 _GROUP = str(shop.CAMPAIGNS["app_group"])
+_SHOWN = ("spring-sale", "onboarding", "win-back")
+"""The campaigns whose outcome is printed: with a control group, without one, and with too little."""
 _WEEK = 7 * 24 * 3_600 * 1_000_000
 """Microseconds for which the demo's own key is valid."""
 
@@ -44,7 +48,7 @@ def demo(
     ] = False,
     port: PortOption = None,
 ) -> None:
-    """Import a month of a small shop's life, and show its reports and three explanations, or its dashboard."""
+    """Import a month of a small shop's life, and show what three campaigns did, or open its dashboard."""
     settings = _read_settings(port) if serve else None
     directory = Path(tempfile.mkdtemp(prefix="conversions-demo-")) if directory is None else directory
     directory.mkdir(parents=True, exist_ok=True)
@@ -84,9 +88,14 @@ def _import_shop(service: Service, directory: Path) -> None:
 
 
 def _show_shop(service: Service) -> None:
-    for campaign in shop.CAMPAIGNS["campaigns"]:
-        report_tables.show(read_report(AskedCampaign(reads_of(service), _GROUP, campaign["id"])))
-    for campaign_id, user_id in (shop.CONVERTED, shop.NOT_CONVERTED, shop.GIVEN_BACK):
+    # Imported here: scipy, behind these modules, takes long to load.
+    from application.queries.results import read_results  # noqa: PLC0415
+    from infrastructure.cli import outcome_tables  # noqa: PLC0415
+
+    for campaign_id in _SHOWN:
+        asked = AskedCampaign(reads_of(service), _GROUP, campaign_id)
+        outcome_tables.show(read_report(asked), read_results(asked, DecidingTest.ANYTIME))
+    for campaign_id, user_id in (shop.CONVERTED, shop.NOT_CONVERTED):
         explaining.show(service.explanations.explain(_GROUP, campaign_id, user_id))
 
 
@@ -96,15 +105,19 @@ def _invite(service: Service) -> str:
 
 
 def _where_next(directory: Path, url: str) -> None:
-    campaign_id, user_id = shop.CONVERTED
-    say(f"\nThe ledger, its campaigns and its facts are in {directory}. Where to go next:")
+    (campaign_id, _), (_, user_id) = shop.CONVERTED, shop.GIVEN_BACK
+    say(f"\nThe ledger, its campaigns and its facts are in {directory}. To see it in a browser:")
+    off = "" if read_http_settings().web.is_on else "CONVERSIONS_WEB=on "
+    _print_command(f"{off}.venv/bin/conversions demo --serve --directory {shlex.quote(str(directory))}")
+    say("In the terminal:")
     for command in (
-        f".venv/bin/conversions demo --serve --directory {directory}      # the same shop in the dashboard",
-        f"export CONVERSIONS_DATABASE_URL={url}",
-        f".venv/bin/conversions report {campaign_id} --json",
-        f".venv/bin/conversions explain {campaign_id} {user_id}",
-        f".venv/bin/conversions import {directory / 'facts.jsonl'}      # again: all are duplicates",
-        ".venv/bin/conversions verify",
+        f"export CONVERSIONS_DATABASE_URL={shlex.quote(url)}",
+        f".venv/bin/conversions results {campaign_id}      # all of its figures",
+        f".venv/bin/conversions explain {campaign_id} {user_id}      # an order that was given back",
         ".venv/bin/conversions --help",
     ):
-        out.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
+        _print_command(command)
+
+
+def _print_command(command: str) -> None:
+    out.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)

@@ -24,8 +24,8 @@ class WebSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CONVERSIONS_WEB_", populate_by_name=True)
 
-    pages: Annotated[Literal["on", "off"], Field(validation_alias="CONVERSIONS_WEB")] = "off"
-    """Whether there is a dashboard. It is off by default while pages are missing: some links lead nowhere yet."""
+    pages: Annotated[Literal["on", "off"], Field(validation_alias="CONVERSIONS_WEB")] = "on"
+    """Whether there is a dashboard."""
     origin: Annotated[str | None, AfterValidator(lambda text: text and _check_origin(text))] = None
     """Where browsers find the dashboard if a proxy with TLS is before it: https://conversions.example.com."""
     idle_hours: Annotated[float, Field(gt=0)] = 12.0

@@ -12,7 +12,6 @@ from application.queries.frozen import At
 from application.queries.journey import JourneyPage, read_journey
 from application.queries.reads import Reads
 from infrastructure.http import schemas
-from infrastructure.http.access import Caller
 from infrastructure.http.answers import respond, respond_tagged
 from infrastructure.http.campaigns import CampaignId
 from infrastructure.http.frozen import AtAsked, ask_frozen
@@ -41,14 +40,14 @@ async def explain_user(
     at: AtAsked = None,
 ) -> Response:
     """Say for each conversion event whether the user converted, and why; or why not, by the nearest behaviour."""
-    return respond_tagged(request, await explain(state, caller, campaign_id, user_id, at))
+    return respond_tagged(request, await explain(state, caller.app_group, campaign_id, user_id, at))
 
 
 async def explain(
-    state: State, caller: Caller, campaign_id: str, user_id: str, at: At | None = None
+    state: State, app_group: str, campaign_id: str, user_id: str, at: At | None = None
 ) -> dict[str, Any]:
     """The explanation of a user, now or as it was at a position; raises Problem and UnknownCampaign."""
-    of = (caller.app_group, campaign_id)
+    of = (app_group, campaign_id)
     if at is None:
         return await asyncio.to_thread(state.explanations.explain, *of, user_id)
     return await ask_frozen(

@@ -217,7 +217,7 @@ def _entries(behaviours: Sequence[Behaviour], lanes: Sequence[Lane]) -> Iterator
     if any(lane.receipts for lane in lanes):
         yield (
             join(*[_sample("p-band")] * any(not each.is_open for each in windows), stroke),
-            "receipt, its window",
+            "receipt, window",
         )
     if any(each.is_open for each in windows):
         lines = element("path", class_="p-hatch", d="M-5 14 1 4M0 14 6 4")

@@ -12,7 +12,7 @@ from fastapi import Request
 from application.ledger import UnknownCampaign
 from application.queries.campaigns import list_campaigns
 from application.queries.frozen import At, read_at
-from application.queries.reads import AskedCampaign, BadQuestion, NotDraftedYet
+from application.queries.reads import AskedCampaign, NotDraftedYet, Reads
 from infrastructure.http import problems
 from infrastructure.http.frozen import ask_frozen, turn_to_read_log
 from infrastructure.http.problems import Problem
@@ -90,18 +90,18 @@ def open_campaign(request: Request, state: State, viewer: Viewer, step: str) -> 
         campaign_id = unquote_id(step)
     except ValueError:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_campaign", "there is no such campaign") from None
+    return Questions(state, viewer, campaign_id, read_frozen(request))
+
+
+def read_frozen(request: Request) -> At | None:
+    """The position of a frozen link, or None for a page of what is so now; raises BadQuestion and BadTime."""
     at = request.query_params.get("at")
-    return Questions(state, viewer, campaign_id, read_at(at) if at else None)
+    return read_at(at) if at else None
 
 
-def refuse_position(request: Request) -> None:
-    """Refuse `at`, which pages do not answer; raises BadQuestion."""
-    if request.query_params.get("at"):
-        raise BadQuestion(
-            "pages show what is so now: leave out at, which is for links to a position",
-            code="bad_question",
-            place="at",
-        )
+async def ask_at(state: State, question: Callable[[Reads], T], at: At | None) -> T:
+    """Answer a question about no single campaign, as it is now or was at a position; raises Problem."""
+    return await ask(state, question) if at is None else await ask_frozen(state, question, at, None)
 
 
 async def read_formats(request: Request, state: State, viewer: Viewer) -> Formats:

@@ -8,7 +8,7 @@ from fastapi import Request
 
 from application.queries.campaigns import campaign_as_json
 from application.queries.frozen import At
-from application.queries.reads import AskedCampaign
+from application.queries.reads import Reads
 from domain.campaigns.campaign import Campaign
 from infrastructure.web.asking import Questions, read_formats, try_part
 from infrastructure.web.changes_since import Since, read_since
@@ -68,7 +68,7 @@ class Head:
 async def read_head(request: Request, questions: Questions) -> Head:
     """The head of a campaign's page; raises Problem for an unknown campaign, and NotDraftedYet."""
     at = questions.at
-    campaign, shown = await questions.ask(lambda asked: (asked.campaign(), _find_shown(asked, at)))
+    campaign, shown = await questions.ask(lambda asked: (asked.campaign(), find_shown(asked.reads, at)))
     formats = await read_formats(request, questions.state, questions.viewer)
     since = None if at is None else await try_part(read_since(questions.live, at, campaign.version))
     return Head(campaign, formats, read_kept(request), shown, since)
@@ -79,8 +79,8 @@ def read_kept(request: Request, *more: str) -> dict[str, str]:
     return {name: value for name, value in request.query_params.items() if name in {*_KEPT, *more} and value}
 
 
-def _find_shown(asked: AskedCampaign, at: At | None) -> Shown:
-    reads = asked.reads
+def find_shown(reads: Reads, at: At | None) -> Shown:
+    """What a page shows that is asked for now, or at a position."""
     if at is not None:
         return Shown(at.position, reads.now())
     with reads.recorded() as connection:

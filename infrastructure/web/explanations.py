@@ -6,11 +6,14 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 
-from application.queries.explanation import ExplainedUser
+from application.queries.explanation import ExplainedUser, Explanations
+from application.queries.frozen import At
 from application.queries.users import find_near_users
+from infrastructure.http import users
+from infrastructure.http.frozen import ask_frozen
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Shared, State, ask, unquote_id
-from infrastructure.web.asking import Questions, open_campaign, refuse_position
+from infrastructure.web.asking import Questions, open_campaign
 from infrastructure.web.campaign_pages import read_head
 from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_json
@@ -29,14 +32,18 @@ async def explain(questions: Questions, user_id: str) -> dict[str, Any]:
     """The explanation of a user and a campaign; raises Problem for an unknown campaign."""
     # The head of the page has found the campaign, or offered those that are near.
     await questions.ask(lambda asked: asked.definition())
-    state, group = questions.state, questions.viewer.app_group
-    return await asyncio.to_thread(state.explanations.explain, group, questions.campaign_id, user_id)
+    of = (questions.viewer.app_group, questions.campaign_id, user_id)
+    return await users.explain(questions.state, *of, questions.at)
 
 
-async def explain_everything(state: State, viewer: Viewer, user_id: str) -> ExplainedUser:
-    """The journey of a user, and the explanations of the campaigns that the user received last."""
+async def explain_everything(state: State, viewer: Viewer, user_id: str, at: At | None) -> ExplainedUser:
+    """The journey of a user, and the explanations of the campaigns that the user received last; raises Problem."""
     of = (viewer.app_group, user_id, MOST_CAMPAIGNS)
-    return await asyncio.to_thread(state.explanations.explain_everything, *of)
+    if at is None:
+        return await asyncio.to_thread(state.explanations.explain_everything, *of)
+    return await ask_frozen(
+        state, lambda reads: Explanations(reads.ledger, reads.streams).explain_everything(*of), at, None
+    )
 
 
 @routes.get("/campaigns/{step}/users/{user}")
@@ -44,13 +51,13 @@ async def show_explanation(
     request: Request, state: Shared, viewer: Visitor, step: str, user: str
 ) -> Response:
     """Show why a user converted on a campaign, or why not."""
-    refuse_position(request)
     questions, user_id = open_campaign(request, state, viewer, step), read_user(request, user)
     explained = await explain(questions, user_id)
     if read_kind(request) is Kind.JSON:
         return respond_json(request, explained)
     head, near = await read_head(request, questions), []
-    if not explained["known"]:
+    # Ids that came later would not have been offered then.
+    if not explained["known"] and questions.at is None:
         near = await ask(state, lambda reads: find_near_users(reads, viewer.app_group, user_id))
     return render(
         request,
@@ -69,7 +76,7 @@ async def show_explanation(
 
 def read_kept_of_user(request: Request) -> dict[str, str]:
     """The parameters that links to a user's page keep: its clock is another than that of results."""
-    return {name: value for name, value in request.query_params.items() if name == "zone" and value}
+    return {name: value for name, value in request.query_params.items() if name in {"at", "zone"} and value}
 
 
 def read_user(request: Request, step: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ from infrastructure.http.pages import make_cursor, read_cursor
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Shared
 from infrastructure.web.asking import Questions, open_campaign, try_part
-from infrastructure.web.campaign_pages import read_head
+from infrastructure.web.campaign_pages import Head, read_head
 from infrastructure.web.failed import Failed
 from infrastructure.web.people_counts import read_counts
 from infrastructure.web.people_filters import read_days, read_text, read_wish
@@ -187,8 +187,15 @@ async def _show(request: Request, questions: Questions) -> Response:
         counts=counts,
         hope=lambda event: name_conversion_event(event, head.writing),
         isolated=isolated,
-        **head.values,
+        **_show_position(head, page).values,
     )
+
+
+def _show_position(head: Head, page: Page | None) -> Head:
+    """A frozen link of a live page names the position of its list."""
+    if page is None or head.since is not None:
+        return head
+    return replace(head, shown=replace(head.shown, position=page.position))
 
 
 def _try_to_read(given: Mapping[str, str]) -> tuple[_Asked, Problem | None]:

@@ -107,9 +107,24 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
     if kind is Kind.JSON:
         results = None if isinstance(found, Failed) else found.as_json()
         return respond_json(request, report.as_json() | {"results": results})
+    whole = await questions.ask(read_report) if asked.is_of_days else report
     head, parts = await asyncio.gather(read_head(request, questions), _read_parts(questions, asked))
-    activity = None if questions.at else await show_activity(request, questions, report.as_json())
-    return _show(request, viewer, head, asked, report, found, parts, activity)
+    activity = None if questions.at else await show_activity(request, questions, whole.as_json())
+    return _show(request, viewer, head, asked, _Figures(report, whole, found), parts, activity)
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """What the page is about: the report that is asked for, the one of all receipts, and the results of these."""
+
+    report: AnyReport
+    whole: AnyReport
+    results: ExperimentResults | Failed
+
+    @property
+    def is_received(self) -> bool:
+        """Whether anybody has received the campaign."""
+        return any(each["receipts"] for each in self.whole.as_json()["variants"])
 
 
 @dataclass(frozen=True)
@@ -151,11 +166,11 @@ def _show(
     viewer: Viewer,
     head: Head,
     asked: Asked,
-    report: AnyReport,
-    found: ExperimentResults | Failed,
+    figures: _Figures,
     parts: _Parts,
     activity: ShownActivity | Failed | None,
 ) -> Response:
+    report, found = figures.report, figures.results
     stated, live = report.as_json(), head.since is None
     results = None if isinstance(found, Failed) else found.as_json()
     return render(
@@ -178,7 +193,8 @@ def _show(
         report=stated,
         results=results,
         failed=found if isinstance(found, Failed) else None,
-        summary=summarise(results, stated, writing=head.writing),
+        summary=summarise(results, figures.whole.as_json(), writing=head.writing),
+        is_received=figures.is_received,
         caused=results["conversion_events"][0]["caused"]
         if results and results["conversion_events"]
         else None,

@@ -8,18 +8,21 @@ import orjson
 from fastapi import Request, Response
 
 from application.queries.explanation import ExplainedUser
+from application.queries.frozen import At
 from application.queries.journey import JourneyPage, read_journey
 from application.queries.reads import BadQuestion, Reads, StoredEvent
 from application.queries.users import find_near_users, is_known_user
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Shared, State, ask, check_id
-from infrastructure.web.asking import refuse_position
+from infrastructure.web.asking import ask_at, read_frozen, try_part
+from infrastructure.web.campaign_pages import Shown, find_shown
 from infrastructure.web.explanations import (
     MOST_CAMPAIGNS,
     explain_everything,
     read_kept_of_user,
     read_user,
 )
+from infrastructure.web.failed import Failed
 from infrastructure.web.headers import redirect
 from infrastructure.web.lanes import list_behaviours, make_lane
 from infrastructure.web.links import user_path, with_query
@@ -39,6 +42,8 @@ MOST_SORTED: Final = 5_000
 
 MOST_JSON_BYTES: Final = 500_000
 """Longer JSON is not printed on the page. It packs to a tenth at least."""
+MOST_LATER: Final = 1_000
+"""A frozen page counts so many events that were recorded later."""
 MOST_SALES: Final = 3
 """A campaign's card names so many purchases; all of them are a link away."""
 
@@ -54,6 +59,7 @@ class _Asked:
     density: str
     clock: str
     page: int
+    at: At | None
 
 
 @dataclass(frozen=True)
@@ -74,48 +80,69 @@ class _Events:
 @routes.get("/users")
 async def find_user(request: Request, state: Shared, viewer: Visitor) -> Response:
     """Lead to a user's page by id; offer ids that are near where there is no such user."""
-    refuse_position(request)
-    text = request.query_params.get("id", "")
+    # A position that makes no sense is refused here, before it is in another address.
+    at, text = read_frozen(request), request.query_params.get("id", "")
     try:
         check_id(text)
     except ValueError as error:
         raise BadQuestion(str(error), code="malformed", place="id") from None
     group = viewer.app_group
     if not text:
-        return _offer(request, viewer, "", [], HTTPStatus.OK)
+        return _offer(request, viewer, at, "", [], HTTPStatus.OK)
     if await ask(state, lambda reads: is_known_user(reads, group, text)):
         return redirect(request, with_query(user_path(text), read_kept_of_user(request)))
     near = await ask(state, lambda reads: find_near_users(reads, group, text))
-    return _offer(request, viewer, text, near, HTTPStatus.NOT_FOUND)
+    return _offer(request, viewer, at, text, near, HTTPStatus.NOT_FOUND)
 
 
-def _offer(request: Request, viewer: Viewer, text: str, near: list[str], status: HTTPStatus) -> Response:
-    return render(request, "users.html", viewer=viewer, section="users", status=status, text=text, near=near)
+def _offer(
+    request: Request, viewer: Viewer, at: At | None, text: str, near: list[str], status: HTTPStatus
+) -> Response:
+    return render(
+        request,
+        "users.html",
+        viewer=viewer,
+        section="users",
+        status=status,
+        at=at,
+        text=text,
+        near=near,
+        kept=read_kept_of_user(request),
+    )
 
 
 @routes.get("/users/{user}")
 async def show_user(request: Request, state: Shared, viewer: Visitor, user: str) -> Response:
     """Show the journey of a user."""
-    refuse_position(request)
     user_id, asked, kind = read_user(request, user), _read_asked(request), read_kind(request)
-    explained = await explain_everything(state, viewer, user_id)
+    explained = await explain_everything(state, viewer, user_id, asked.at)
     if not explained.events:
-        return await _refuse_unknown(request, state, viewer, user_id)
+        return await _refuse_unknown(request, state, viewer, user_id, asked.at)
     events = await _read_events(state, viewer, explained, asked)
-    value = _as_json(explained, events)
     if kind is Kind.JSON:
-        return respond_json(request, value)
-    return _show(request, state, viewer, explained, events, asked, value)
+        return respond_json(request, _as_json(explained, events))
+    shown = await ask_at(state, lambda reads: find_shown(reads, asked.at), asked.at)
+    later = await try_part(_count_later(state, viewer, explained)) if asked.at else None
+    return _show(request, state, viewer, explained, events, asked, shown, later)
 
 
-async def _refuse_unknown(request: Request, state: State, viewer: Viewer, user_id: str) -> Response:
+async def _count_later(state: State, viewer: Viewer, explained: ExplainedUser) -> int:
+    """How many events of the user were recorded later; no more than `MOST_LATER` are counted."""
+    of = (viewer.app_group, explained.user_id, MOST_LATER, len(explained.events))
+    return len((await ask(state, lambda reads: read_journey(reads, *of))).events)
+
+
+async def _refuse_unknown(
+    request: Request, state: State, viewer: Viewer, user_id: str, at: At | None
+) -> Response:
     near = await ask(state, lambda reads: find_near_users(reads, viewer.app_group, user_id))
     if read_kind(request) is Kind.HTML:
-        return _offer(request, viewer, user_id, near, HTTPStatus.NOT_FOUND)
+        return _offer(request, viewer, at, user_id, near, HTTPStatus.NOT_FOUND)
     raise Problem(
         HTTPStatus.NOT_FOUND,
         "unknown_user",
-        "no fact of this user was ever recorded",
+        "no fact of this user was "
+        + ("ever recorded" if at is None else f"recorded up to position {at.position}"),
         near=[(each, user_path(each)) for each in near],
     )
 
@@ -131,7 +158,7 @@ async def _read_events(state: State, viewer: Viewer, explained: ExplainedUser, a
         return read_journey(reads, viewer.app_group, explained.user_id, *cut)
 
     page = (
-        await ask(state, question)
+        await ask_at(state, question, asked.at)
         if begin < total
         else JourneyPage(viewer.app_group, explained.user_id, [], None)
     )
@@ -161,7 +188,8 @@ def _show(
     explained: ExplainedUser,
     events: _Events,
     asked: _Asked,
-    value: dict[str, Any],
+    shown: Shown,
+    later: int | Failed | None,
 ) -> Response:
     formats = make_formats(request, state.ledger.existing_app_group(viewer.app_group).time_zone)
     writing = writing_of(formats)
@@ -175,18 +203,21 @@ def _show(
         explained=[(each, put_in_words(each, writing)) for each in explained.explanations],
         campaigns=explained.campaigns,
         further=explained.campaigns[MOST_CAMPAIGNS:],
-        lanes=[make_lane(each, state.now()) for each in explained.explanations],
+        lanes=[make_lane(each, shown.instant) for each in explained.explanations],
         behaviours=list(list_behaviours(explained.events)),
         events=events,
         lines=[_Line.of(each, writing) for each in events.page.events],
         asked=asked,
+        shown=shown,
+        later=later,
+        most_later=MOST_LATER,
         densities=_DENSITIES,
         clocks=_CLOCKS,
         most_sorted=MOST_SORTED,
         kept=read_kept_of_user(request),
         orders=_ORDERS,
         most_sales=MOST_SALES,
-        json=_print_json(value) if asked.density == "json" else None,
+        json=_print_json(_as_json(explained, events)) if asked.density == "json" else None,
     )
 
 
@@ -222,11 +253,11 @@ class _Line:
 
 
 def _read_asked(request: Request) -> _Asked:
-    """Read the parameters of a user's page; raises BadQuestion."""
+    """Read the parameters of a user's page; raises BadQuestion and BadTime."""
     given = request.query_params
     density, clock = given.get("density") or "compact", given.get("clock") or "occurred"
     if density not in _DENSITIES:
         raise BadQuestion(f"density is {', '.join(_DENSITIES)}", code="bad_question", place="density")
     if clock not in _CLOCKS:
         raise BadQuestion(f"{clock!r} is no clock: occurred or recorded", code="bad_clock", place="clock")
-    return _Asked(density, clock, read_page(request))
+    return _Asked(density, clock, read_page(request), read_frozen(request))

@@ -191,10 +191,10 @@ def count_days(outcome: Outcome, variant: dict[str, Any], more: int) -> int | No
 def _warn_of_open(outcome: Outcome) -> Iterator[Warning]:
     if not outcome.open or outcome.primary is None:
         return
-    verb = "may still convert: their windows are" if outcome.open > 1 else "may still convert: the window is"
+    noun, verb = ("windows", "are") if outcome.open > 1 else ("window", "is")
     yield Warning(
         "open_windows",
-        f"{outcome.open:,} of {counted(outcome.recipients, 'recipient')} {verb} open.",
+        f"The {noun} of {outcome.open:,} of {counted(outcome.recipients, 'recipient')} {verb} still open.",
         [
             *(
                 f"{_upper(outcome.name(each))}: {each['open']:,} of {each['recipients']:,}."

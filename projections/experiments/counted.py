@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, func, select
 from sqlalchemy.engine import Connection, Row
 
 from domain.campaigns.conversion_events import LETTERS
@@ -216,12 +216,21 @@ class _Reader:
 
     def mature(self, as_of: datetime) -> defaultdict[tuple[str, int], list[int]]:
         """By variant and conversion event: recipients whose window is over, and how many of them converted."""
+        at = self.tables[recipient_hours].c
+        # Summed by the database: there is a row for each hour, and reading them all would be half of a results page.
+        query = (
+            select(
+                at.variant_id,
+                at.conversion_event,
+                func.sum(at.of_one_variant),
+                func.sum(at.of_one_variant_converted),
+            )
+            .where(at.stream_id == stream(self.app_group, self.campaign_id), at.hour <= as_of)
+            .group_by(at.variant_id, at.conversion_event)
+        )
         found: defaultdict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
-        for row in self.rows(recipient_hours):
-            if row.hour <= as_of:
-                counts = found[row.variant_id, row.conversion_event]
-                counts[0] += row.of_one_variant
-                counts[1] += row.of_one_variant_converted
+        for variant_id, index, recipients, converted in self.connection.execute(query):
+            found[variant_id, index] = [int(recipients), int(converted)]
         return found
 
     def revenue(self) -> defaultdict[str, list[Row[Any]]]:

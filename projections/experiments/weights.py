@@ -153,6 +153,8 @@ def _hours(
 
 def _place(periods: Sequence[Period], hour: datetime) -> tuple[int, int]:
     """The periods in force at an hour's start and at its end: two, where weights changed within."""
+    if len(periods) == 1:
+        return 0, 0
     before = bisect_right(periods, hour, key=_since) - 1
     after = bisect_left(periods, hour + _HOUR, key=_since) - 1
     return max(before, 0), max(after, 0)

@@ -5,10 +5,12 @@ import re
 import shlex
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.infrastructure.cli.test_terminal import run_on_a_terminal
 from tests.support.commands import COMMAND, ROOT, environment, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -116,11 +118,27 @@ def test_the_service_answers_as_the_readme_calls_it(ledger: Path, printed: dict[
     assert report["totals"]["receipts"] == 2
 
 
+def run_in_a_pipe(directory: Path, *arguments: str) -> tuple[int, str]:
+    """The exit status of a command, and what it prints where nobody looks."""
+    done = run(directory, *arguments)
+    return done.returncode, done.stdout
+
+
 @pytest.mark.process
 @pytest.mark.slow
-def test_the_demo_tells_its_stories(tmp_path: Path) -> None:
-    """`make demo` runs this command."""
+@pytest.mark.parametrize("run_demo", [run_in_a_pipe, run_on_a_terminal])
+def test_the_demo_tells_its_stories(run_demo: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    """`make demo` runs this command: three campaigns in ten lines each, two explanations, and where to go next."""
     assert "$(BIN)/conversions demo" in (ROOT / "Makefile").read_text(encoding="utf-8")
-    done = run(tmp_path, "demo", "--directory", str(tmp_path / "demo"))
-    assert done.returncode == 0, done.stderr
-    assert "customer-06001" in done.stdout
+    status, printed = run_demo(tmp_path, "demo", "--directory", str(tmp_path / "demo"))
+    assert status == 0, printed
+    blocks = [block.splitlines() for block in re.split(r"\n\r*\n", printed)]
+    campaigns, explained, next_steps = blocks[-6:-3], blocks[-3:-1], blocks[-1]
+    assert [block[0].partition(" (")[0] for block in campaigns] == [
+        "Spring sale",
+        "Onboarding",
+        "We miss you",
+    ]
+    assert all(len(block) <= 10 for block in campaigns), campaigns
+    assert [block[0].split()[0] for block in explained] == ["customer-06001", "customer-06002"]
+    assert f"conversions demo --serve --directory {tmp_path / 'demo'}" in "".join(next_steps)

@@ -18,7 +18,9 @@ from infrastructure.pictures.journey_facts import (
     Receipt,
     Window,
 )
-from tests.infrastructure.pictures.drawn import bare, inline, of_class, share, texts
+from infrastructure.pictures.lettering import measure
+from infrastructure.pictures.picture import PHONE
+from tests.infrastructure.pictures.drawn import bare, inline, of_class, share, texts, words
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FIRST = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -127,6 +129,17 @@ def test_each_kind_of_behaviour_has_a_shape_of_its_own_and_a_name(density: Densi
     assert len({path.attrib["d"] for each in signs for path in each.iter("path")}) == 6
     assert set(Kind) <= set(texts(root))
     assert all(f"{kind}: 1" in picture.description for kind in Kind)
+
+
+def test_what_the_signs_mean_stands_apart_on_a_phone() -> None:
+    """Two on a line: between the words of the first and the sign of the second there is room."""
+    facts = [Behaviour(FIRST, kind, "words") for kind in Kind]
+    lane = _spring_sale()._replace(receipts=[_receipt(9, ("A", 3, False)), _receipt(16, ("A", 3, True))])
+    root = inline(journey([lane], facts, zone=BERLIN))
+    entries = [each for each in of_class(root, "p-note") if each.get("dx") == "16"]
+    assert {"receipt, window", "window still open", "money given back"} <= {words(each) for each in entries}
+    for each in entries:
+        assert 16 + measure(words(each), 13) + 10 <= PHONE / 2 - 6, words(each)
 
 
 def test_what_was_voided_is_hollow_and_named() -> None:

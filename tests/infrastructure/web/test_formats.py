@@ -34,6 +34,16 @@ def test_numbers_are_the_readers() -> None:
     }
 
 
+def test_one_thing_is_not_many() -> None:
+    """What is counted has its plural, and its number the reader's separators."""
+    assert [ENGLISH.counted(number, "receipt") for number in (0, 1, 2)] == [
+        "0 receipts",
+        "1 receipt",
+        "2 receipts",
+    ]
+    assert GERMAN.counted(1_200, "user") == "1.200 users"
+
+
 def test_an_instant_is_in_the_zone_with_utc_beside_it() -> None:
     """In summer and in winter."""
     written = ENGLISH.instant(datetime(2026, 7, 1, 12, tzinfo=UTC))

@@ -7,10 +7,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sqlalchemy import delete
 
+from infrastructure.database.schema import identities
 from infrastructure.http.problems import Problem
-from infrastructure.web import campaign_pages
-from infrastructure.web.links import with_query
+from infrastructure.web import campaign_pages, users
+from infrastructure.web.links import user_path, with_query
 from tests.infrastructure.web.shops import HOSTILE, OTHER, SALE, Page, Shop, bought, received
 from tests.support.serving import Api, serving
 
@@ -31,7 +33,34 @@ ASKED += [
         {"from": "2026-01-01", "as_of_clock": "occurred", "to": "2026-04-01"},
     )
 ]
-"""Every page and twin that takes a position."""
+ASKED += [
+    ("people", kind, asked)
+    for kind in ("", ".json", ".csv")
+    for asked in (
+        {},
+        {"list": "conversions"},
+        {"converted": "A", "without_control": "true"},
+        {"not_converted": "A"},
+        {"open": "A"},
+        {"from": "2026-03-01", "to": "2026-03-01"},
+        {"user_id": "u1"},
+    )
+]
+ASKED += [(f"users/{user}", kind, {}) for user in ("u1", "u2", "u4") for kind in ("", ".json")]
+"""Every page and twin of a campaign that takes a position."""
+
+JOURNEYS: list[tuple[str, dict[str, str]]] = [
+    (kind, asked)
+    for kind, asked in (
+        ("", {}),
+        ("", {"density": "full"}),
+        ("", {"density": "json"}),
+        ("", {"clock": "recorded"}),
+        (".json", {}),
+        (".json", {"clock": "recorded"}),
+    )
+]
+"""Everything of a user that takes a position."""
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +143,7 @@ def test_what_is_frozen_stays_as_it_is_to_the_byte(shop: Shop) -> None:
     come_late(shop)
     for asked, was, now in zip(ASKED, before, read_all(), strict=True):
         assert was == now, asked
+    assert "u4" not in str(before[ASKED.index(("people", "", {}))])
     names = [name for _, name in before if name]
     position = at.partition(",")[0]
     assert names
@@ -123,11 +153,15 @@ def test_what_is_frozen_stays_as_it_is_to_the_byte(shop: Shop) -> None:
 def test_the_frozen_twins_are_the_live_ones_of_that_time(shop: Shop) -> None:
     """What a page showed live is what its frozen link shows."""
     at = read_at(freeze(shop))
-    paths = [shop.of(page, kind) for page in ("", "series", "history") for kind in (".json", ".csv")]
+    paths = [
+        shop.of(page, kind) for page in ("", "series", "history", "people") for kind in (".json", ".csv")
+    ]
+    paths += [shop.of("users/u1", ".json"), user_path("u1", ".json")]
     live = [shop.get(path).content for path in paths]
     come_late(shop)
     assert [shop.get(path, at=at).content for path in paths] == live
-    assert [shop.get(path).content for path in paths] != live
+    for path, was in zip(paths, live, strict=True):
+        assert shop.get(path).content != was, path
 
 
 def test_a_frozen_page_says_so_and_leads_back_to_live(shop: Shop) -> None:
@@ -140,10 +174,128 @@ def test_a_frozen_page_says_so_and_leads_back_to_live(shop: Shop) -> None:
     assert "Nothing of this campaign has changed since." in page.text
     assert page.links["Show it live"] == with_query(shop.of(), {"zone": "utc"})
     assert not page.find(lambda _, given: "data-live" in given)
-    for name in ("History", "Compare", "CSV", "JSON"):
+    for name in ("People", "History", "Compare", "CSV", "JSON", "Explain a user", "u1"):
         assert read_at(page.links[name]) == read_at(link)
     assert freeze(shop, link) == link
     assert "Frozen" not in shop.page(shop.of()).text.replace("frozen", "").replace("Frozen link", "")
+
+
+def test_every_link_to_people_keeps_the_position(shop: Shop) -> None:
+    """From the results by a list, an explanation and a journey, and back; only the live page leaves it."""
+    at = read_at(freeze(shop))
+    pages = [shop.of(), shop.of("people"), shop.of("users/u1"), "/users/u1", shop.of("compare")]
+    for path in pages:
+        page = shop.page(path, at=at, **({"with": "other"} if path.endswith("compare") else {}))
+        found = [(text, link) for text, link in page.all_links if "/people" in link or "users/" in link]
+        assert found, path
+        for text, link in found:
+            assert text == "Show it live" or read_at(link) == at, (path, link)
+    form = shop.page(shop.of("people"), at=at).find(lambda _, given: given.get("name") == "at")
+    assert [each.get("value") for each in form] == [at]
+    assert read_at(shop.page(shop.of("people"), at=at, user_id="u9").links["look for ids like it"]) == at
+
+
+def test_each_page_of_people_has_a_frozen_link_of_its_own(shop: Shop) -> None:
+    """A list keeps its filters, and a journey how much it shows."""
+    for path, asked in (
+        (shop.of("people"), {"list": "conversions", "variant": "A"}),
+        (shop.of("users/u1"), {}),
+        ("/users/u1", {"density": "full"}),
+    ):
+        link = freeze(shop, path, **asked)
+        assert {name: value[0] for name, value in parse_qs(urlsplit(link).query).items()} == {
+            "at": read_at(link),
+            **asked,
+        }
+        assert "Frozen at position" in shop.page(link).text
+        assert shop.page(link).links["Show it live"] == with_query(path, asked)
+        assert freeze(shop, link) == link
+
+
+def test_a_frozen_journey_stays_as_it_is_and_counts_what_came_later(shop: Shop) -> None:
+    """Facts about a day before it are not in it; open windows are judged as of the link."""
+    at = read_at(freeze(shop))
+
+    def read_all() -> list[str]:
+        answers = [(kind, shop.get(user_path("u1", kind), at=at, **asked)) for kind, asked in JOURNEYS]
+        return [answer.text if kind else without_notice(answer.text) for kind, answer in answers]
+
+    before = read_all()
+    assert "Nothing more of this user was recorded since." in shop.page("/users/u1", at=at).text
+    shop.take(
+        {"type": "session_started", "id": "s", "user_id": "u1", "app_id": "ios", "at": "2026-03-01T10:00:00Z"}
+    )
+    assert read_all() == before
+    added = len(shop.get("/users/u1.json").json()["events"]) - len(
+        shop.get("/users/u1.json", at=at).json()["events"]
+    )
+    assert added == 2
+    assert "Since then: 2 events more of this user." in shop.page("/users/u1", at=at).text
+    assert shop.page("/users/u1", at=at, page="2").links["Show it live"] == "/users/u1"
+
+
+def test_windows_are_open_in_a_frozen_journey_as_of_its_instant(shop: Shop) -> None:
+    """u2 has not bought, and the window of A ends three days after the receipt."""
+    position = read_at(freeze(shop)).partition(",")[0]
+    for instant, is_open in (("2026-03-02T00:00:00Z", True), ("2026-03-09T00:00:00Z", False)):
+        at = f"{position},{instant}"
+        assert ("still open" in shop.page("/users/u2", at=at).text) is is_open
+        found = shop.get(shop.of("people", ".json"), at=at, open="A", variant="B").json()["recipients"]
+        assert [each["user_id"] for each in found] == ["u2"] * is_open
+
+
+def test_who_came_later_was_not_there(shop: Shop) -> None:
+    """The list has no row, an explanation no receipt, and there is no journey; an id leads to what was so then."""
+    at = read_at(freeze(shop))
+    come_late(shop)
+    assert "is not in this list" in shop.page(shop.of("people"), at=at, user_id="u4").text
+    explained = shop.get(shop.of("users/u4", ".json"), at=at).json()
+    assert (explained["known"], explained["receipts"]) == (False, [])
+    page = shop.page("/users/u4", 404, at=at)
+    assert f"was recorded in this app group up to position {at.partition(',')[0]}." in page.text
+    assert shop.page(page.links["Show it live"]).find_text("h1", None) == "User u4"
+    assert "up to position" in shop.get("/users/u4.json", 404, at=at).json()["detail"]
+    answer = shop.browser.get("/users", params={"id": "u1", "at": at})
+    assert answer.headers["location"] == with_query("/users/u1", {"at": at})
+    assert read_at(shop.page("/users", 404, id="U1", at=at).links["u1"]) == at
+
+
+def test_the_name_of_an_erased_person_is_gone_from_a_frozen_page(shop: Shop) -> None:
+    """R23: the row stays, and leads to nobody; with the name there is no journey, as if nobody had it."""
+    at = read_at(freeze(shop))
+    pages = [(shop.of("people"), {}), (shop.of("people"), {"list": "conversions"}), (shop.of(), {})]
+    assert all("u1" in shop.page(path, at=at, **asked).links for path, asked in pages)
+    with shop.api.service.database.writing() as connection:
+        of_group = identities.c.app_group == shop.app_group
+        connection.execute(delete(identities).where(of_group, identities.c.user_id == "u1"))
+    for path, asked in pages:
+        page = shop.page(path, at=at, **asked)
+        assert "erased person" in page.text
+        assert "u1" not in page.links
+    assert shop.get(shop.of("users/u1", ".json"), at=at).json()["receipts"] == []
+    assert shop.get("/users/u1.json", 404, at=at).json()["code"] == "unknown_user"
+
+
+def test_what_was_recorded_later_of_a_user_may_fail_alone(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frozen journey is there without it."""
+    at = read_at(freeze(shop))
+
+    async def fail(*_: object) -> None:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_busy", "too many others ask")
+
+    monkeypatch.setattr(users, "_count_later", fail)
+    page = shop.page("/users/u1", at=at)
+    assert "What has changed since is not known now: too many others ask" in page.text
+    assert "Spring sale" in page.links
+
+
+@pytest.mark.parametrize("at", ["x", "1,", "9" * 18])
+def test_a_journey_at_no_position_is_refused(shop: Shop, at: str) -> None:
+    """With the place, for people and for programs."""
+    assert shop.get("/users/u1.json", 400, at=at).json()["place"] == "at"
+    assert "Bad Request" in shop.page("/users/u1", 400, at=at).text
 
 
 def test_it_says_what_has_changed_since_and_by_which_facts(shop: Shop) -> None:
@@ -244,9 +396,9 @@ def test_what_has_changed_since_may_fail_alone(shop: Shop, monkeypatch: pytest.M
 )
 def test_a_link_that_makes_no_sense_is_refused(shop: Shop, at: str, status: int, code: str) -> None:
     """On every page, for people and for programs."""
-    for page in ("", "history", "compare"):
+    for page in ("", "history", "compare", "people", "users/u1"):
         assert code in shop.page(shop.of(page), status, at=at).text
-    for page in ("", "series", "history"):
+    for page in ("", "series", "history", "people", "users/u1"):
         assert shop.get(shop.of(page, ".json"), status, at=at).json()["code"] == code
 
 

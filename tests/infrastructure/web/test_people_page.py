@@ -239,11 +239,3 @@ def test_the_results_name_the_newest_conversions(api: Api) -> None:
     shop.take(bought("u1", fact_id="p0"))
     newest = shop.page(shop.of()).text.partition("Newest conversions")[2]
     assert newest.index("u1") < newest.index("decided again") < newest.index("u2")
-
-
-@pytest.mark.parametrize(
-    "path", ["/users/u1", "/users", "/campaigns/sale/people", "/campaigns/sale/users/u1"]
-)
-def test_a_position_is_refused_where_a_page_shows_what_is_so_now(filled: Shop, path: str) -> None:
-    """Ignoring `at` would show other figures than the link promised."""
-    assert "leave out at" in Page.read(filled.get(path, 400, at="1").text).text

@@ -111,6 +111,21 @@ def test_without_a_conversion_it_says_when_the_first_window_ends(api: Api) -> No
     assert "the first window ends at 2 Mar 2026, 10:00:00 CET" in shop.page(shop.of()).text
 
 
+def test_one_thing_is_not_many(api: Api) -> None:
+    """What a campaign of one recipient counts, and a control group of nobody and of one."""
+    shop = Shop.open(api, SALE, OTHER)
+    shop.take(received("u1", "A"), bought("u1"))
+    said = shop.page(shop.of()).text
+    assert "1 receipt; the control group has no users" in said
+    assert "of 1 recipient" in said
+    assert "1 recipients" not in said
+    assert "A: 0 of 1 conversion (0.00\u00a0%) count for another campaign too." in shop.get(shop.of()).text
+    shop.take(received("u2", "holdout"), received("u1", "only", "other"))
+    said = shop.page(shop.of()).text
+    assert "the control group has 1 user more" in said
+    assert "A: 1 of 1 conversion (100.00\u00a0%) counts for another campaign too." in shop.get(shop.of()).text
+
+
 def test_a_part_that_fails_fails_alone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are complete."""
 
@@ -177,3 +192,12 @@ def test_files_of_pages_are_kept_for_ever(api: Api) -> None:
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
     assert api.browser().get("/static/site.css").status_code == 404
+
+
+def test_days_without_receipts_change_what_is_said_of_the_campaign_in_nothing(shop: Shop) -> None:
+    """Its first sentence is of all receipts, and the page says that nobody received it then."""
+    said = shop.page(shop.of()).sentences[0]
+    page = shop.page(shop.of(), **{"from": "2020-01-01", "to": "2020-01-02"})
+    assert said in page.sentences
+    assert "nobody received the campaign then" in page.text
+    assert "nobody has received it yet" not in page.text

@@ -425,12 +425,17 @@ def test_too_little_is_said_for_each_figure_with_what_is_lacking() -> None:
 def test_open_windows_are_a_doubt_with_their_variants() -> None:
     (doubt,) = summarise(*ask(of("A", 3000, 450, open=1000), holdout(2000, 195, open=1))).warnings
     assert doubt.code == "open_windows"
-    assert doubt.sentence == "1,001 of 5,000 recipients may still convert: their windows are open."
+    assert doubt.sentence == "The windows of 1,001 of 5,000 recipients are still open."
     assert doubt.details[:3] == [
         "A: 1,000 of 3,000.",
         "The control group: 1 of 2,000.",
         "A window lasts 3 days from the receipt.",
     ]
+
+
+def test_one_open_window_is_one() -> None:
+    (doubt,) = summarise(*ask(of("A", 3000, 450, open=1), holdout(2000, 195))).warnings
+    assert doubt.sentence == "The window of 1 of 5,000 recipients is still open."
 
 
 def test_variants_without_recipients_are_a_doubt() -> None:
