@@ -56,10 +56,11 @@ class Camera:
         """Keep a picture of the page, down to the end of the last element that is to be in it."""
         self._page.mouse.move(0, 0)
         self._page.evaluate("document.activeElement?.blur()")
-        found = self._page.locator(last or "body > footer").first.bounding_box()
+        last = last or "body > footer"
+        found = self._page.locator(last).first.bounding_box()
         if found is None:
             raise SystemExit(f"{name}: the page has no {last}")
-        height = found["y"] + found["height"] + self._page.evaluate("scrollY") + (24 if last else 0)
+        height = found["y"] + found["height"] + self._page.evaluate("scrollY")
         taken = self._session.send(
             "Page.captureScreenshot",
             {
@@ -87,7 +88,9 @@ def main() -> None:
         own = os.environ | {"CONVERSIONS_LOG_LEVEL": "error", "CONVERSIONS_WEB": "on"}
         own |= {"CONVERSIONS_DATABASE_URL": f"sqlite:///{directory}/conversions.db"}
         browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox"], env=os.environ | {"LANGUAGE": "en_GB"}
+            executable_path=chromium,
+            args=["--no-sandbox", "--lang=en-GB"],
+            env=os.environ | {"LANGUAGE": "en_GB"},
         )
         with _serve(Path(directory), own) as link:
             page = browser.new_page(
@@ -142,7 +145,7 @@ def _take_what_is_there(camera: Camera) -> None:
     camera.open(f"{SALE}/users/customer-06002")
     camera.take("explanation")
     camera.open("/users/customer-06001")
-    camera.take("journey", "section:has(#events) tbody tr:nth-child(5)")
+    camera.take("journey", "section:nth-of-type(2)")
     camera.open(f"{SALE}/compare?with=win-back")
     camera.take("compare", "table.pair tbody tr:nth-child(10)")
     camera.open("/about")
@@ -173,14 +176,14 @@ def _take_wizard(camera: Camera) -> None:
     for number, weight in enumerate(("45", "45", "10"), 1):
         page.get_by_role("group", name=f"Variant {number}").get_by_label("Weight").fill(weight)
     page.get_by_role("button", name="Draw the shares again").or_(page.locator("#channel")).first.click()
-    page.locator("#shares").get_by_text("(10.0 %)").wait_for()
+    page.locator("#shares").get_by_text("(10.0 %)").first.wait_for()
     camera.take("wizard-1")
     page.get_by_role("button", name="Save and go on").last.click()
     page.get_by_role("button", name="Makes a purchase").click()
     page.get_by_role("radiogroup", name="Deadline of A").get_by_label("3 days").check()
     page.get_by_role("button", name="Opens app").click()
     page.get_by_role("radiogroup", name="Deadline of B").get_by_label("7 days").check()
-    page.locator("#rules-said").get_by_text("within 7 days").wait_for()
+    page.locator("#rules-said").get_by_text("within 7 days").first.wait_for()
     camera.take("wizard-2")
     page.get_by_role("button", name="Save and go on").last.click()
     page.get_by_role("heading", name="Step 3").wait_for()
