@@ -18,7 +18,7 @@ from infrastructure.access.operator import stamp
 from infrastructure.cli import explaining
 from infrastructure.cli.console import Bar, err, out, say
 from infrastructure.cli.importing import Watching, print_totals
-from infrastructure.cli.opening import reads_of
+from infrastructure.cli.opening import catch_up, reads_of
 from infrastructure.cli.options import bad_option
 from infrastructure.cli.serving import PortOption, read_http_settings, run_service
 from infrastructure.composition import Service
@@ -57,6 +57,9 @@ def demo(
         _import_shop(service, directory)
         if settings is None:
             _show_shop(service)
+        else:
+            # The first pages would wait for them.
+            catch_up(service)
         link = None if settings is None else _invite(service)
     if settings is None:
         _where_next(directory, url)

@@ -111,7 +111,7 @@ def _list_details(event: dict[str, Any], writing: Writing) -> Iterator[Sentence]
     for change in event["restatements"]:
         before, now = (_describe_conversion(change[name], writing) for name in ("before", "now"))
         decided = writing.instant(change["recorded_at"])
-        yield Sentence(f"Decided again on {decided}: from {before} to {now}.", "dim")
+        yield Sentence(f"Decided again on {decided}. Before: {before}. Now: {now}.", "dim")
 
 
 def _explain_verdict(event: dict[str, Any], writing: Writing) -> str:

@@ -100,8 +100,8 @@ def test_what_was_decided_again_is_said_with_the_decision_before() -> None:
     ).conversion_events
     assert found.details == [
         Sentence(
-            "Decided again on 2026-04-01 00:03:00 UTC: from s3 of 2026-03-03 09:00:00 UTC, credited to variant A "
-            "to s2 of 2026-03-01 08:00:00 UTC, credited to the control group (holdout).",
+            "Decided again on 2026-04-01 00:03:00 UTC. Before: s3 of 2026-03-03 09:00:00 UTC, credited to variant A. "
+            "Now: s2 of 2026-03-01 08:00:00 UTC, credited to the control group (holdout).",
             "dim",
         )
     ]
