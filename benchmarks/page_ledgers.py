@@ -82,10 +82,16 @@ def fill_with_campaigns(url: str) -> str:
 
 
 def find_largest(url: str, app_group: str) -> str:
-    """The id of the campaign that most users have received."""
+    """The id of the campaign with a variant A and a control group that most users have received."""
     with Service(url) as service, service.database.reading() as connection:
         reports = load_reports(connection, app_group)
-    return max(reports, key=lambda each: each.totals.unique_recipients).campaign_id
+    compared = [
+        each
+        for each in reports
+        if any(variant.variant_id == "A" for variant in each.variants)
+        and any(variant.control for variant in each.variants)
+    ]
+    return max(compared, key=lambda each: each.totals.unique_recipients).campaign_id
 
 
 def _fill(url: str, campaigns: dict[str, Any], facts: Iterable[Fact]) -> str:
