@@ -61,8 +61,9 @@ mutants: $(DEV) ## change each rule of journeys a little and see that a test fai
 soak: $(DEV) ## simulate the test that decides over its full grid, about 5 minutes on two cores
 	@$(BIN)/python -m benchmarks.soak
 
-pictures: $(RUNTIME) ## draw the pictures of the README anew
+pictures: $(DEV) ## make the pictures of the documents again; those of the dashboard need Chromium
 	@$(BIN)/python docs/pictures/make.py
+	@$(BIN)/python docs/pictures/screens.py
 
 api: $(RUNTIME) ## write docs/api.md anew
 	@$(BIN)/python -m infrastructure.http.reference > docs/api.md

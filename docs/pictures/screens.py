@@ -176,7 +176,7 @@ def _take_wizard(camera: Camera) -> None:
     for number, weight in enumerate(("45", "45", "10"), 1):
         page.get_by_role("group", name=f"Variant {number}").get_by_label("Weight").fill(weight)
     page.get_by_role("button", name="Draw the shares again").or_(page.locator("#channel")).first.click()
-    page.locator("#shares").get_by_text("(10.0 %)").first.wait_for()
+    page.locator("#shares").get_by_text("10 (10.0 %)", exact=True).wait_for()
     camera.take("wizard-1")
     page.get_by_role("button", name="Save and go on").last.click()
     page.get_by_role("button", name="Makes a purchase").click()
