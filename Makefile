@@ -37,8 +37,8 @@ test: check ## check everything, and test all but what test-all adds
 	@$(BIN)/python -m pytest $(SPREAD) tests --ignore=tests/domain -m "not ($(ADDED))"
 
 test-all: export SPARK_TESTS := required
-test-all: test ## the same, then processes that are killed, clients, Spark, and interfaces on PostgreSQL too
-	@echo "Testing processes, clients, Spark, and interfaces on PostgreSQL"
+test-all: test ## the same, then pages in a browser, killed processes, clients, Spark, interfaces on PostgreSQL
+	@echo "Testing pages in a browser, processes, clients, Spark, and interfaces on PostgreSQL"
 	@$(BIN)/python -m pytest $(SPREAD) tests -m "$(ADDED)"
 
 check: $(DEV) ## lint, format, types, imports between rooms
