@@ -41,7 +41,9 @@ async def name_near(state: State, viewer: Viewer, campaign_id: str, error: Unkno
     """The problem of an unknown campaign, with the ids that look like it."""
     known = [
         each.campaign_id
-        for each in (await ask(state, lambda reads: list_campaigns(reads, viewer.app_group))).campaigns
+        for each in (
+            await ask(state, viewer.app_group, lambda reads: list_campaigns(reads, viewer.app_group))
+        ).campaigns
     ]
     near = difflib.get_close_matches(campaign_id[:255], known, n=3, cutoff=0.5)
     return Problem(
@@ -74,9 +76,9 @@ class Questions:
         of = (self.viewer.app_group, self.campaign_id)
         try:
             if self.at is None:
-                return await ask(self.state, lambda reads: question(AskedCampaign(reads, *of)))
+                return await ask(self.state, of[0], lambda reads: question(AskedCampaign(reads, *of)))
             return await ask_frozen(
-                self.state, lambda reads: question(AskedCampaign(reads, *of)), self.at, of
+                self.state, of[0], lambda reads: question(AskedCampaign(reads, *of)), self.at, of[1]
             )
         except NotDraftedYet:
             raise
@@ -99,9 +101,11 @@ def read_frozen(request: Request) -> At | None:
     return read_at(at) if at else None
 
 
-async def ask_at(state: State, question: Callable[[Reads], T], at: At | None) -> T:
+async def ask_at(state: State, app_group: str, question: Callable[[Reads], T], at: At | None) -> T:
     """Answer a question about no single campaign, as it is now or was at a position; raises Problem."""
-    return await ask(state, question) if at is None else await ask_frozen(state, question, at, None)
+    if at is None:
+        return await ask(state, app_group, question)
+    return await ask_frozen(state, app_group, question, at)
 
 
 async def read_formats(request: Request, state: State, viewer: Viewer) -> Formats:
