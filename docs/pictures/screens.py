@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -55,12 +54,12 @@ class Camera:
     def take(self, name: str, last: str | None = None) -> None:
         """Keep a picture of the page, down to the end of the last element that is to be in it."""
         self._page.mouse.move(0, 0)
-        self._page.evaluate("document.activeElement?.blur()")
+        self._page.evaluate("document.activeElement?.blur(); scrollTo(0, 0)")
         last = last or "body > footer"
         found = self._page.locator(last).first.bounding_box()
         if found is None:
             raise SystemExit(f"{name}: the page has no {last}")
-        height = found["y"] + found["height"] + self._page.evaluate("scrollY")
+        height = found["y"] + found["height"]
         taken = self._session.send(
             "Page.captureScreenshot",
             {
@@ -126,7 +125,7 @@ def _serve(directory: Path, own: Settings) -> Iterator[str]:
             raise SystemExit("the demo was not served")
         yield found[0]
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait()
 
 

@@ -20,6 +20,8 @@ class VariantRow:
     compared: dict[str, Any] | None
     mature: dict[str, Any] | None
     is_winner: bool
+    """By the test, now."""
+    is_declared: bool
     per_recipient: dict[str, str]
 
 
@@ -57,7 +59,8 @@ def _make(event: dict[str, Any], report: Mapping[str, Any], results: Mapping[str
     counted = {} if found is None else _by_variant(found["variants"])
     compared = {} if found is None else _by_variant(found["comparisons"])
     over = {} if mature is None else _by_variant(mature["variants"])
-    winner = results["winner"]["variant_id"] if results is not None and index == 0 else None
+    decided = results["winner"] if results is not None and index == 0 else {}
+    declared = (decided.get("declared") or {}).get("variant_id")
     rows = [
         VariantRow(
             variant=each,
@@ -69,7 +72,8 @@ def _make(event: dict[str, Any], report: Mapping[str, Any], results: Mapping[str
             mature=over[each["variant_id"]]["conversion_events"][index]
             if each["variant_id"] in over
             else None,
-            is_winner=each["variant_id"] == winner,
+            is_winner=each["variant_id"] == decided.get("variant_id"),
+            is_declared=each["variant_id"] == declared,
             per_recipient=revenue_per_recipient(each),
         )
         for each in sorted(report["variants"], key=lambda each: not each["control"])

@@ -19,7 +19,7 @@ from domain.errors import DomainError
 from infrastructure.http import problems
 from infrastructure.http.answers import respond_tagged
 from infrastructure.http.problems import Problem
-from infrastructure.web.rendering import render
+from infrastructure.web.rendering import Drawn, render
 from infrastructure.web.sessions import Viewer
 
 Row = Iterable[Any]
@@ -92,7 +92,7 @@ class PageRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                return await handle(request)
+                return await _draw(await handle(request))
             except (Problem, DomainError, HTTPException, RequestValidationError, *problems.FAILURES) as error:
                 problem = _as_problem(error)
                 if read_kind(request) is not Kind.HTML:
@@ -100,6 +100,12 @@ class PageRoute(APIRoute):
                 return show_problem(request, problem, getattr(request.state, "viewer", None))
 
         return answer
+
+
+async def _draw(response: Response) -> Response:
+    if isinstance(response, Drawn):
+        await response.draw()
+    return response
 
 
 def new_routes() -> APIRouter:

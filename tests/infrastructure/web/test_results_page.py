@@ -201,3 +201,19 @@ def test_days_without_receipts_change_what_is_said_of_the_campaign_in_nothing(sh
     assert said in page.sentences
     assert "nobody received the campaign then" in page.text
     assert "nobody has received it yet" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [("stop", "Nobody has received this campaign, and it is stopped."), ("archive", "and it is archived.")],
+)
+def test_a_campaign_that_ended_before_anybody_received_it_asks_for_no_receipt(
+    api: Api, step: str, said: str
+) -> None:
+    """It says how it is, and does not ask every few seconds."""
+    shop = Shop.open(api, SALE)
+    shop.client.post(f"/v1/campaigns/sale/{step}")
+    page = shop.page(shop.of())
+    assert said in page.text
+    assert "Send a receipt" not in page.text
+    assert not any("data-live-every" in attributes for _, attributes in page.elements)

@@ -115,7 +115,7 @@ def test_r17_a_fact_that_a_void_names_would_match() -> None:
     assert event.details[0] == Sentence(
         "session started s2 (ios) of 2026-03-02 09:00:00 UTC would match, but void d1 names it.", "dim"
     )
-    assert event.details[1].text.endswith("credited to variant A to no conversion.")
+    assert event.details[1].text.endswith("credited to variant A. Now: no conversion.")
     assert found.disregarded == [
         "session_started s2 of 2026-03-02 09:00:00 UTC is disregarded: void d1 names it."
     ]
