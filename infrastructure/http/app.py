@@ -45,6 +45,7 @@ from infrastructure.http.session_access import Sessions
 from infrastructure.http.settings import HttpSettings
 from infrastructure.http.state import State
 from infrastructure.http.tracing import describe_span, start_tracing
+from infrastructure.http.turns import Turns
 from infrastructure.inbound.arrivals import StoredArrivals
 from infrastructure.inbound.queue import FactQueue
 from infrastructure.metrics import describe_ledger
@@ -142,6 +143,7 @@ def _state(service: Service, settings: HttpSettings, queue: FactQueue) -> State:
         webhooks=partial(Webhooks, service.database, service.ledger),
         reads=service.reads_waiting,
         reads_at=partial(service.reads_at, folds=False),
+        turns=Turns(settings.wait_seconds),
         gauges=partial(describe_ledger, service.database, service.log, clock),
     )
 

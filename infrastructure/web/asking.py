@@ -38,7 +38,9 @@ async def try_part(part: Awaitable[T]) -> T | Failed:
 
 async def name_near(state: State, viewer: Viewer, campaign_id: str, error: UnknownCampaign) -> Problem:
     """The problem of an unknown campaign, with the ids that look like it."""
-    near = await ask(state, lambda reads: find_near_campaigns(reads, viewer.app_group, campaign_id))
+    near = await ask(
+        state, viewer.app_group, lambda reads: find_near_campaigns(reads, viewer.app_group, campaign_id)
+    )
     return Problem(
         HTTPStatus.NOT_FOUND, error.code, error.message, near=[(each, campaign_path(each)) for each in near]
     )
@@ -69,9 +71,9 @@ class Questions:
         of = (self.viewer.app_group, self.campaign_id)
         try:
             if self.at is None:
-                return await ask(self.state, lambda reads: question(AskedCampaign(reads, *of)))
+                return await ask(self.state, of[0], lambda reads: question(AskedCampaign(reads, *of)))
             return await ask_frozen(
-                self.state, lambda reads: question(AskedCampaign(reads, *of)), self.at, of
+                self.state, of[0], lambda reads: question(AskedCampaign(reads, *of)), self.at, of[1]
             )
         except NotDraftedYet:
             raise
@@ -94,9 +96,11 @@ def read_frozen(request: Request) -> At | None:
     return read_at(at) if at else None
 
 
-async def ask_at(state: State, question: Callable[[Reads], T], at: At | None) -> T:
+async def ask_at(state: State, app_group: str, question: Callable[[Reads], T], at: At | None) -> T:
     """Answer a question about no single campaign, as it is now or was at a position; raises Problem."""
-    return await ask(state, question) if at is None else await ask_frozen(state, question, at, None)
+    if at is None:
+        return await ask(state, app_group, question)
+    return await ask_frozen(state, app_group, question, at)
 
 
 async def read_formats(request: Request, state: State, viewer: Viewer) -> Formats:

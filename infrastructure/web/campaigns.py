@@ -70,7 +70,7 @@ async def list_campaigns(request: Request, state: Shared, viewer: Visitor) -> Re
         return read_headlines(reads, viewer.app_group, wanted, limit, (page - 1) * limit)
 
     try:
-        found = await ask(state, question)
+        found = await ask(state, viewer.app_group, question)
     except UnknownAppGroup:
         if kind is Kind.HTML and viewer.may_manage:
             # A key may be made before its app group.

@@ -1,6 +1,5 @@
 """Why a user converted on a campaign, or why not: the same answer wherever somebody asks."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -40,9 +39,12 @@ async def explain_everything(state: State, viewer: Viewer, user_id: str, at: At 
     """The journey of a user, and the explanations of the campaigns that the user received last; raises Problem."""
     of = (viewer.app_group, user_id, MOST_CAMPAIGNS)
     if at is None:
-        return await asyncio.to_thread(state.explanations.explain_everything, *of)
+        return await state.turns.run(viewer.app_group, lambda: state.explanations.explain_everything(*of))
     return await ask_frozen(
-        state, lambda reads: Explanations(reads.ledger, reads.streams).explain_everything(*of), at, None
+        state,
+        viewer.app_group,
+        lambda reads: Explanations(reads.ledger, reads.streams).explain_everything(*of),
+        at,
     )
 
 
@@ -58,7 +60,9 @@ async def show_explanation(
     head, near = await read_head(request, questions), []
     # Ids that came later would not have been offered then.
     if not explained["known"] and questions.at is None:
-        near = await ask(state, lambda reads: find_near_users(reads, viewer.app_group, user_id))
+        near = await ask(
+            state, viewer.app_group, lambda reads: find_near_users(reads, viewer.app_group, user_id)
+        )
     return render(
         request,
         "explanation.html",

@@ -89,9 +89,9 @@ async def find_user(request: Request, state: Shared, viewer: Visitor) -> Respons
     group = viewer.app_group
     if not text:
         return _offer(request, viewer, at, "", [], HTTPStatus.OK)
-    if await ask(state, lambda reads: is_known_user(reads, group, text)):
+    if await ask(state, group, lambda reads: is_known_user(reads, group, text)):
         return redirect(request, with_query(user_path(text), read_kept_of_user(request)))
-    near = await ask(state, lambda reads: find_near_users(reads, group, text))
+    near = await ask(state, group, lambda reads: find_near_users(reads, group, text))
     return _offer(request, viewer, at, text, near, HTTPStatus.NOT_FOUND)
 
 
@@ -121,7 +121,7 @@ async def show_user(request: Request, state: Shared, viewer: Visitor, user: str)
     events = await _read_events(state, viewer, explained, asked)
     if kind is Kind.JSON:
         return respond_json(request, _as_json(explained, events))
-    shown = await ask_at(state, lambda reads: find_shown(reads, asked.at), asked.at)
+    shown = await ask_at(state, viewer.app_group, lambda reads: find_shown(reads, asked.at), asked.at)
     later = await try_part(_count_later(state, viewer, explained)) if asked.at else None
     return _show(request, state, viewer, explained, events, asked, shown, later)
 
@@ -129,13 +129,13 @@ async def show_user(request: Request, state: Shared, viewer: Visitor, user: str)
 async def _count_later(state: State, viewer: Viewer, explained: ExplainedUser) -> int:
     """How many events of the user were recorded later; no more than `MOST_LATER` are counted."""
     of = (viewer.app_group, explained.user_id, MOST_LATER, len(explained.events))
-    return len((await ask(state, lambda reads: read_journey(reads, *of))).events)
+    return len((await ask(state, viewer.app_group, lambda reads: read_journey(reads, *of))).events)
 
 
 async def _refuse_unknown(
     request: Request, state: State, viewer: Viewer, user_id: str, at: At | None
 ) -> Response:
-    near = await ask(state, lambda reads: find_near_users(reads, viewer.app_group, user_id))
+    near = await ask(state, viewer.app_group, lambda reads: find_near_users(reads, viewer.app_group, user_id))
     if read_kind(request) is Kind.HTML:
         return _offer(request, viewer, at, user_id, near, HTTPStatus.NOT_FOUND)
     raise Problem(
@@ -158,7 +158,7 @@ async def _read_events(state: State, viewer: Viewer, explained: ExplainedUser, a
         return read_journey(reads, viewer.app_group, explained.user_id, *cut)
 
     page = (
-        await ask_at(state, question, asked.at)
+        await ask_at(state, viewer.app_group, question, asked.at)
         if begin < total
         else JourneyPage(viewer.app_group, explained.user_id, [], None)
     )

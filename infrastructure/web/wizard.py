@@ -316,7 +316,7 @@ async def _show_events(
 
 
 async def _ask_events(state: State, app_group: str) -> list[KnownEvent]:
-    return await ask(state, lambda reads: list_known_events(reads, app_group))
+    return await ask(state, app_group, lambda reads: list_known_events(reads, app_group))
 
 
 def _status(faults: Faults | None, meanwhile: Meanwhile | None) -> HTTPStatus:

@@ -76,7 +76,7 @@ def describe_several_variants(health: dict[str, Any]) -> str | None:
     if not number:
         return None
     control = f", {with_control:,} of them control" if with_control else ""
-    return f"{counted(number, 'user')} received several variants{control}, and {_be(number)} left out."
+    return f"{counted(number, 'user')} received several variants{control}, and {_be(number)} left out of the comparison."
 
 
 def name_empty(variants: Sequence[dict[str, Any]], writing: Writing = TERMINAL) -> str:
@@ -122,7 +122,7 @@ def _warn_of_several_variants(outcome: Outcome) -> Iterator[Warning]:
             "several_variants",
             said,
             [
-                "The report counts them, so its figures may be higher than those that are compared.",
+                "The report counts them, so its rates differ from those that are compared.",
                 "If they are many, the sender does not keep each user in one variant.",
             ],
         )

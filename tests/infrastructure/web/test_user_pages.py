@@ -73,7 +73,7 @@ def test_an_explanation_has_receipts_with_windows_revenue_refunds_and_restatemen
     for sentence in (
         "Purchase p1 (tea) of 2026-03-02 11:00:00 CET lies in the window of receipt r-sale-bob",
         "Decided again on",
-        "from p2 of 2026-03-03 11:00:00 CET, credited to variant A. Now: ",
+        "Before: p2 of 2026-03-03 11:00:00 CET, credited to variant A. Now: p1 of 2026-03-02 11:00:00 CET",
         "1 Mar 2026, 10:00:00 CET A r-sale-bob 4 Mar 2026, 10:00:00 CET 2 Mar 2026, 10:00:00 CET",
         "Revenue: 15.00 EUR after 1 refund on 20.00, purchase p2",
         "Refund x1 of 2026-03-09 11:00:00 CET gave back 5.00 EUR.",
