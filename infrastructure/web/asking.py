@@ -1,7 +1,6 @@
 """Questions of pages: about the campaign of a path, as it is now or was at the position of a frozen link."""
 
 import asyncio
-import difflib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -10,7 +9,7 @@ from typing import TypeVar
 from fastapi import Request
 
 from application.ledger import UnknownCampaign
-from application.queries.campaigns import list_campaigns
+from application.queries.campaigns import find_near_campaigns
 from application.queries.frozen import At, read_at
 from application.queries.reads import AskedCampaign, NotDraftedYet, Reads
 from infrastructure.http import problems
@@ -39,13 +38,9 @@ async def try_part(part: Awaitable[T]) -> T | Failed:
 
 async def name_near(state: State, viewer: Viewer, campaign_id: str, error: UnknownCampaign) -> Problem:
     """The problem of an unknown campaign, with the ids that look like it."""
-    known = [
-        each.campaign_id
-        for each in (
-            await ask(state, viewer.app_group, lambda reads: list_campaigns(reads, viewer.app_group))
-        ).campaigns
-    ]
-    near = difflib.get_close_matches(campaign_id[:255], known, n=3, cutoff=0.5)
+    near = await ask(
+        state, viewer.app_group, lambda reads: find_near_campaigns(reads, viewer.app_group, campaign_id)
+    )
     return Problem(
         HTTPStatus.NOT_FOUND, error.code, error.message, near=[(each, campaign_path(each)) for each in near]
     )
