@@ -9,9 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from application.commands.definitions import read_campaigns
-from application.queries.arrivals import read_activity
+from application.queries.arrivals import count_rejected_lately, find_last_fact_at
 from domain.instants import microseconds
 from infrastructure.access.keys import Scope
 from infrastructure.access.operator import stamp
@@ -36,6 +37,12 @@ PAID: dict[str, Any] = {
     "currency": "EUR",
     "at": "2026-03-01T10:00:00Z",
 }
+
+
+def receipt_of(user: str, at: str = "2026-03-01T09:00:00Z", **more: Any) -> dict[str, Any]:
+    """A receipt of the campaign."""
+    receipt = {"type": "received", "id": f"r-{user}", "user_id": user, "campaign_id": "sale"}
+    return receipt | {"variant_id": "A", "at": at} | more
 
 
 @pytest.fixture
@@ -124,9 +131,58 @@ def test_rejected_facts_are_counted_of_the_last_day(api: Api) -> None:
     with api.service.database.writing() as connection:
         for at, code in [(now - day - 1, "old"), (now - day, "b"), (now, "b"), (now, "a")]:
             rejects.keep(connection, GROUP, "facts", [Refusal(code, "", "{}")], at)
-    found = read_activity(StoredArrivals(api.service.database), GROUP, NOW)
-    assert found.rejected == [("b", 2), ("a", 1)]
-    assert found.last_fact_at is None
+    arrivals = StoredArrivals(api.service.database)
+    found = count_rejected_lately(arrivals, GROUP, NOW)
+    assert found.codes == [("b", 2), ("a", 1)]
+    assert (found.number, found.has_more) == (3, False)
+    assert find_last_fact_at(arrivals, GROUP) is None
+
+
+def reject(api: Api, app_group: str, *codes: str) -> None:
+    """Keep facts as rejected now."""
+    with api.service.database.writing() as connection:
+        refused = [Refusal(code, "", "{}") for code in codes]
+        rejects.keep(connection, app_group, "facts", refused, microseconds(api.service.now()))
+
+
+def test_rejected_facts_are_said_wherever_figures_are(api: Api) -> None:
+    """On the results also after the first receipt, on the list and on About; not on frozen pages, nor theirs."""
+    browser, client = api.logged_in(Scope.READ), api.client()
+    position = post(client, receipt_of("u1")).json()["position"]
+    reject(api, "other", "theirs")
+    for path in ("/", "/campaigns/sale", "/about"):
+        assert "The ledger rejected" not in browser.get(path).text
+    assert 'href="/rejected"' in browser.get("/about").text
+    reject(api, GROUP, "malformed", "bad_time", "malformed", "bad_value", "unknown_app")
+    for path in ("/", "/campaigns/sale", "/campaigns/sale?from=2020-01-01&to=2020-01-02", "/about"):
+        page = browser.get(path).text
+        assert page.count("The ledger rejected 5 facts of this app group in the last day") == 1, path
+        assert 'href="/rejected?code=malformed">2 as <code>malformed</code>' in page
+        assert "theirs" not in page
+    assert "The ledger rejected" not in browser.get("/campaigns/sale", params={"at": position}).text
+
+
+def test_of_very_many_rejected_facts_some_are_counted(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page says that there may be more."""
+    monkeypatch.setattr("application.queries.arrivals.LOOKED_AT", 2)
+    reject(api, GROUP, "malformed", "malformed", "malformed")
+    assert "The ledger rejected 2 facts or more of" in api.logged_in(Scope.READ).get("/").text
+
+
+def test_where_rejected_facts_cannot_be_counted_the_page_has_the_rest(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figures are shown all the same."""
+
+    def fail(*_: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+
+    browser = api.logged_in(Scope.READ)
+    monkeypatch.setattr(rejects, "count_since", fail)
+    for path in ("/", "/campaigns/sale"):
+        page = browser.get(path)
+        assert page.status_code == 200
+        assert "This part cannot be shown now" in page.text
 
 
 def test_in_a_long_ledger_only_the_last_events_are_looked_at(
