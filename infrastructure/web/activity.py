@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from babel.dates import format_timedelta
@@ -16,6 +16,8 @@ from infrastructure.web.failed import Failed
 from infrastructure.web.sessions import Viewer
 
 _LONGEST_ID = 255
+_EARLIER = timedelta(hours=1)
+"""So long before now the example is received, so that what the user does some minutes later is not in the future."""
 
 
 async def count_rejected(state: State, viewer: Viewer) -> RejectedLately | Failed:
@@ -66,7 +68,7 @@ def write_receipt_command(request: Request, report: dict[str, Any], now: datetim
         "user_id": "user-1",
         "campaign_id": campaign_id,
         "variant_id": variant,
-        "at": now,
+        "at": now - _EARLIER,
     }
     return write_curl(request, receipt)
 

@@ -28,6 +28,7 @@ from infrastructure.web.campaign_pages import Head, read_head, read_kept
 from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
 from infrastructure.web.event_tables import make_event_tables, revenue_per_recipient
 from infrastructure.web.failed import Failed
+from infrastructure.web.next_fact import NextFact, show_next_fact
 from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
 from infrastructure.web.sessions import Viewer, Visitor
@@ -114,8 +115,19 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
         _read_parts(questions, asked),
         _count_rejected(questions, report.report.status),
     )
-    activity = None if questions.at else await show_activity(request, questions, whole.as_json())
-    return _show(request, viewer, head, asked, _Figures(report, whole, found), parts, activity, rejected)
+    activity = following = None
+    if questions.at is None:
+        activity = await show_activity(request, questions, whole.as_json())
+        following = await show_next_fact(request, questions, whole.as_json())
+    return _show(
+        request,
+        viewer,
+        head,
+        asked,
+        _Figures(report, whole, found),
+        parts,
+        _Lately(activity, rejected, following),
+    )
 
 
 async def _count_rejected(questions: Questions, status: str) -> RejectedLately | Failed | None:
@@ -123,6 +135,15 @@ async def _count_rejected(questions: Questions, status: str) -> RejectedLately |
     if questions.at is not None or status not in {"launched", "stopped"}:
         return None
     return await count_rejected(questions.state, questions.viewer)
+
+
+@dataclass(frozen=True)
+class _Lately:
+    """What came in, what was rejected, and what to send next; each is None where nobody asks."""
+
+    activity: ShownActivity | Failed | None
+    rejected: RejectedLately | Failed | None
+    next_fact: NextFact | Failed | None
 
 
 @dataclass(frozen=True)
@@ -180,8 +201,7 @@ def _show(
     asked: Asked,
     figures: _Figures,
     parts: _Parts,
-    activity: ShownActivity | Failed | None,
-    rejected: RejectedLately | Failed | None,
+    lately: _Lately,
 ) -> Response:
     report, found = figures.report, figures.results
     stated, live = report.as_json(), head.since is None
@@ -217,8 +237,9 @@ def _show(
         parts=parts,
         received=None if isinstance(parts.received, Failed) else parts.received,
         first_window_end=_find_first_end(parts.received, stated),
-        activity=activity,
-        rejected=rejected,
+        activity=lately.activity,
+        rejected=lately.rejected,
+        next_fact=lately.next_fact,
     )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from application.commands.definitions import read_campaigns
 from application.queries.arrivals import count_rejected_lately, find_last_fact_at
-from domain.instants import microseconds
+from domain.instants import microseconds, printed
 from infrastructure.access.keys import Scope
 from infrastructure.access.operator import stamp
 from infrastructure.http.settings import WebSettings
@@ -79,6 +79,78 @@ def test_the_command_on_the_page_sends_the_first_receipt(api: Api, name: str) ->
     page = browser.get(campaign_path(name))
     assert "nobody has received it yet" not in page.text
     assert "the first window ends at" in page.text
+
+
+def send(api: Api, command: str, scope: Scope, app_group: str = GROUP) -> dict[str, Any]:
+    """Do what a shell does with the command, with a key in the place of the variable."""
+    url, headers, body = sent_by(command)
+    method = "PATCH" if "-X PATCH" in command else "POST"
+    authorized = headers | {"Authorization": f"Bearer {api.key(scope, app_group=app_group)}"}
+    answer = httpx.request(method, url, headers=authorized, content=body)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "makes_purchase", "deadline": "3d"},
+        {"type": "makes_purchase", "deadline": "30s", "product_id": "tea's"},
+        {"type": "starts_session", "deadline": "1d"},
+        {"type": "upgrades_app", "deadline": "1d", "app_ids": ["ios"]},
+        {"type": "performs_custom_event", "deadline": "1d", "name": "signed up"},
+        None,
+    ],
+)
+def test_after_the_first_receipt_the_page_gives_the_command_that_converts(
+    api: Api, event: dict[str, Any] | None
+) -> None:
+    """It is of the same user, some minutes later and not in the future; after the conversion it is gone."""
+    campaign = {"id": "trial", "variants": SALE["variants"], "conversion_events": [event] if event else []}
+    group = APP_GROUP | {"default_currency": "JPY", "custom_events": ["signed up"], "campaigns": [campaign]}
+    api.service.campaigns.apply(read_campaigns(group | {"apps": ["ios"]}), stamp())
+    browser = api.logged_in(Scope.READ)
+    before = browser.get("/campaigns/trial")
+    assert 'id="next-fact"' not in before.text
+    assert send(api, read_text(before, "receipt"), Scope.INGEST)["accepted"] == 1
+    page = browser.get("/campaigns/trial")
+    assert "<bdi>user-1</bdi>" in page.text
+    command = read_text(page, "next-fact")
+    assert ("JPY" in command) == (event is None or event["type"] == "makes_purchase")
+    taken = send(api, command, Scope.INGEST)
+    assert taken["accepted"] == 1, taken
+    after = browser.get("/campaigns/trial")
+    assert 'id="next-fact"' not in after.text
+    totals = browser.get("/campaigns/trial.json").json()["totals"]
+    assert totals["conversions"] == ([1] if event else [])
+    assert bool(totals["revenue"]) == ("JPY" in command)
+
+
+def test_without_an_app_the_page_gives_the_command_that_adds_one(api: Api) -> None:
+    """Before the one that opens it; both are taken."""
+    campaign = SALE | {"conversion_events": [{"type": "starts_session", "deadline": "1d"}]}
+    api.service.campaigns.apply(
+        read_campaigns({"app_group": "appless", "campaigns": [campaign | {"status": "launched"}]}), stamp()
+    )
+    assert post(api.client(app_group="appless"), receipt_of("u1")).json()["accepted"] == 1
+    browser = api.logged_in(Scope.READ, app_group="appless")
+    page = browser.get("/campaigns/sale")
+    assert send(api, read_text(page, "add-app"), Scope.MANAGE, "appless")["apps"] == ["ios"]
+    assert 'id="add-app"' not in browser.get("/campaigns/sale").text
+    assert send(api, read_text(page, "next-fact"), Scope.INGEST, "appless")["accepted"] == 1
+    assert browser.get("/campaigns/sale.json").json()["totals"]["conversions"] == [1]
+
+
+def test_a_receipt_of_this_moment_has_its_behaviour_at_once(api: Api) -> None:
+    """A purchase some minutes later would be in the future, and one of many receipts is made up by nobody."""
+    now = api.service.now()
+    post(api.client(), receipt_of("u1", at=printed(now)))
+    browser = api.logged_in(Scope.READ)
+    command = read_text(browser.get("/campaigns/sale"), "next-fact")
+    assert json.loads(sent_by(command)[2])["facts"][0]["at"] == printed(now)
+    post(api.client(), *[receipt_of(f"v{each}") for each in range(10)])
+    assert 'id="next-fact"' not in browser.get("/campaigns/sale").text
 
 
 def test_the_page_says_what_came_in_and_what_was_rejected(api: Api) -> None:
