@@ -76,7 +76,8 @@ def describe_several_variants(health: dict[str, Any]) -> str | None:
     if not number:
         return None
     control = f", {with_control:,} of them control" if with_control else ""
-    return f"{counted(number, 'user')} received several variants{control}, and {_be(number)} left out of the comparison."
+    users = counted(number, "user")
+    return f"{users} received several variants{control}, and {_be(number)} left out of the comparison."
 
 
 def name_empty(variants: Sequence[dict[str, Any]], writing: Writing = TERMINAL) -> str:
