@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
 from domain.instants import full_hour
+from projections.conversions.reading import select_converted
 from projections.engine.generations import Generation
 from projections.engine.tables import CAMPAIGN
 from projections.recipients.days import Span
@@ -28,7 +29,8 @@ _FEW = 10_000
 class Wanted(TypedDict, total=False):
     """Which recipients. Conversion events are named by index; an open window is one that is not over at `as_of`.
 
-    `received` are spans of instants in which the user has a receipt.
+    `received` are spans of instants in which the user has a receipt; conversions are then those that are credited to
+    receipts in these spans, as the report of the same days counts them.
     """
 
     user_id: str | None
@@ -61,17 +63,25 @@ def choose_recipients(
         query = query.having(func.count() > 1).having(_is_any(asked))
     if not wanted.get("several_variants"):
         query = query.where(asked)
+    spans = wanted.get("received")
+
+    def has_converted(index: int) -> ColumnElement[bool]:
+        if spans is None:
+            return _is_any(asked & at[FLAGS[index]])
+        found = select_converted(connection, stream_id, index, spans).c
+        return exists().where(found.journey_id == at.journey_id, _of_variants(found, definition, wanted))
+
     if (index := wanted.get("converted_on")) is not None:
-        query = query.having(_is_any(asked & at[FLAGS[index]]))
+        query = query.having(has_converted(index))
     if (index := wanted.get("not_converted_on")) is not None:
-        query = query.having(~_is_any(asked & at[FLAGS[index]]))
+        query = query.having(~has_converted(index))
     if (index := wanted.get("open_on")) is not None:
         since = _open_since(definition, index, wanted["as_of"])
         query = query.having(_is_any(asked & (at.last_received_at >= since)))
         recent = own[recipient_receipts].c.received_at >= since
         if _are_few(connection, own, stream_id, recent):
             query = query.where(at.journey_id.in_(_select_users(own, stream_id, recent)))
-    if (spans := wanted.get("received")) is not None:
+    if spans is not None:
         query = query.where(_has_receipt(connection, own, stream_id, definition, wanted, spans))
     return query
 
