@@ -445,3 +445,13 @@ def test_the_link_says_what_it_does_with_and_without_script(shop: Shop) -> None:
     page: Page = shop.page(shop.of())
     assert "Copy frozen link Frozen link" in page.text
     assert page.find(lambda _, given: given.get("id") == "announced" and given.get("role") == "status")
+
+
+@pytest.mark.parametrize("page", ["", "/people", "/history", "/compare"])
+def test_an_instant_that_not_every_zone_has_is_refused(shop: Shop, page: str) -> None:
+    """The last day of all, of which zones east of Greenwich lack some hours."""
+    shop.client.patch("/v1/app-group", json={"time_zone": "Europe/Berlin"})
+    position = shop.get(shop.of(kind=".json")).json()["position"]
+    refused = shop.get(shop.of() + page, at=f"{position},9999-12-31T23:59:59Z", status=400)
+    assert "of the years 2 to 9998" in refused.text
+    assert shop.get(shop.of() + page, at=f"{position},9998-12-31T00:00:00Z").status_code == 200
