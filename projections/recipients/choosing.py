@@ -65,16 +65,18 @@ def choose_recipients(
         query = query.where(asked)
     spans = wanted.get("received")
 
-    def has_converted(index: int) -> ColumnElement[bool]:
+    def keep(index: int, *, has_converted: bool) -> Select[Any]:
         if spans is None:
-            return _is_any(asked & at[FLAGS[index]])
+            did = _is_any(asked & at[FLAGS[index]])
+            return query.having(did if has_converted else ~did)
         found = select_converted(connection, stream_id, index, spans).c
-        return exists().where(found.journey_id == at.journey_id, _of_variants(found, definition, wanted))
+        did = exists().where(found.journey_id == at.journey_id, _of_variants(found, definition, wanted))
+        return query.where(did if has_converted else ~did)
 
     if (index := wanted.get("converted_on")) is not None:
-        query = query.having(has_converted(index))
+        query = keep(index, has_converted=True)
     if (index := wanted.get("not_converted_on")) is not None:
-        query = query.having(~has_converted(index))
+        query = keep(index, has_converted=False)
     if (index := wanted.get("open_on")) is not None:
         since = _open_since(definition, index, wanted["as_of"])
         query = query.having(_is_any(asked & (at.last_received_at >= since)))
@@ -133,6 +135,8 @@ def _has_receipt(
     asked = _of_variants(at, definition, wanted)
     if _are_few(connection, own, stream_id, inside):
         return of.journey_id.in_(_select_users(own, stream_id, asked & inside))
-    # As a case, or SQLite takes the index by instant, and reads all receipts of the spans for each user.
-    is_inside = case((inside, 1), else_=0) == 1
-    return exists().where(at.stream_id == of.stream_id, at.journey_id == of.journey_id, asked, is_inside)
+    if connection.dialect.name == "sqlite":
+        # As a case, or it takes the index by instant, and reads all receipts of the spans for each user. PostgreSQL
+        # expects hardly any from a case, and sorts all users for each page.
+        inside = case((inside, 1), else_=0) == 1
+    return exists().where(at.stream_id == of.stream_id, at.journey_id == of.journey_id, asked, inside)

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
+from http import HTTPStatus
 from io import StringIO
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,6 +16,8 @@ from sqlalchemy import delete
 from application.queries import lists
 from infrastructure.database.schema import identities
 from infrastructure.http.pages import make_cursor
+from infrastructure.http.problems import Problem
+from infrastructure.http.turns import Turns
 from infrastructure.web import people
 from infrastructure.web.links import user_path, with_query
 from tests.infrastructure.web.shops import HOSTILE, OTHER, SALE, Page, Shop, bought, received
@@ -194,6 +197,23 @@ def test_the_days_tell_apart_what_the_same_people_did(returning: Shop) -> None:
     page = returning.page(returning.of("people"), not_converted="A", without_control="true", **second)
     assert users(page) == ["u1", "u3"]
     assert page.find_text("h2", "list") == "2 recipients"
+
+
+@pytest.mark.parametrize("name", ["recipients", "conversions"])
+def test_a_sheet_waits_for_a_turn_of_its_app_group(
+    filled: Shop, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As any other question does, so that the sheets of one app group leave threads to others."""
+    turns: list[str] = []
+
+    async def refuse(_: Turns, app_group: str, __: object) -> None:
+        turns.append(app_group)
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_busy", "later")
+
+    monkeypatch.setattr(Turns, "run", refuse)
+    answer = filled.get(filled.of("people", ".csv"), list=name, status=503)
+    assert turns == [filled.app_group]
+    assert "later" in answer.text
 
 
 def test_a_list_has_pages_forwards_and_back(filled: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
