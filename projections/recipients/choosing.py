@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
 from domain.instants import full_hour
+from projections.conversions.reading import select_converted
 from projections.engine.generations import Generation
 from projections.engine.tables import CAMPAIGN
 from projections.recipients.days import Span
@@ -28,7 +29,8 @@ _FEW = 10_000
 class Wanted(TypedDict, total=False):
     """Which recipients. Conversion events are named by index; an open window is one that is not over at `as_of`.
 
-    `received` are spans of instants in which the user has a receipt.
+    `received` are spans of instants in which the user has a receipt; conversions are then those that are credited to
+    receipts in these spans, as the report of the same days counts them.
     """
 
     user_id: str | None
@@ -61,17 +63,27 @@ def choose_recipients(
         query = query.having(func.count() > 1).having(_is_any(asked))
     if not wanted.get("several_variants"):
         query = query.where(asked)
+    spans = wanted.get("received")
+
+    def keep(index: int, *, has_converted: bool) -> Select[Any]:
+        if spans is None:
+            did = _is_any(asked & at[FLAGS[index]])
+            return query.having(did if has_converted else ~did)
+        found = select_converted(connection, stream_id, index, spans).c
+        did = exists().where(found.journey_id == at.journey_id, _of_variants(found, definition, wanted))
+        return query.where(did if has_converted else ~did)
+
     if (index := wanted.get("converted_on")) is not None:
-        query = query.having(_is_any(asked & at[FLAGS[index]]))
+        query = keep(index, has_converted=True)
     if (index := wanted.get("not_converted_on")) is not None:
-        query = query.having(~_is_any(asked & at[FLAGS[index]]))
+        query = keep(index, has_converted=False)
     if (index := wanted.get("open_on")) is not None:
         since = _open_since(definition, index, wanted["as_of"])
         query = query.having(_is_any(asked & (at.last_received_at >= since)))
         recent = own[recipient_receipts].c.received_at >= since
         if _are_few(connection, own, stream_id, recent):
             query = query.where(at.journey_id.in_(_select_users(own, stream_id, recent)))
-    if (spans := wanted.get("received")) is not None:
+    if spans is not None:
         query = query.where(_has_receipt(connection, own, stream_id, definition, wanted, spans))
     return query
 
@@ -123,6 +135,8 @@ def _has_receipt(
     asked = _of_variants(at, definition, wanted)
     if _are_few(connection, own, stream_id, inside):
         return of.journey_id.in_(_select_users(own, stream_id, asked & inside))
-    # As a case, or SQLite takes the index by instant, and reads all receipts of the spans for each user.
-    is_inside = case((inside, 1), else_=0) == 1
-    return exists().where(at.stream_id == of.stream_id, at.journey_id == of.journey_id, asked, is_inside)
+    if connection.dialect.name == "sqlite":
+        # As a case, or it takes the index by instant, and reads all receipts of the spans for each user. PostgreSQL
+        # expects hardly any from a case, and sorts all users for each page.
+        inside = case((inside, 1), else_=0) == 1
+    return exists().where(at.stream_id == of.stream_id, at.journey_id == of.journey_id, asked, inside)

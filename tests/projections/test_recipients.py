@@ -13,6 +13,7 @@ from sqlalchemy import event
 from application.ledger import UnknownCampaign
 from application.queries.report import read_report
 from infrastructure.composition import Service
+from projections.conversions import CONVERSIONS
 from projections.engine import projector
 from projections.recipients import RECIPIENTS, choosing, reading
 from tests.support.ledgers import GROUP, ask_about, open_ledger, take
@@ -57,6 +58,7 @@ def void(fact_id: str, user: str = "u1") -> dict[str, Any]:
 def listed(service: Service, **wanted: Any) -> list[reading.RecipientRow]:
     """A page of recipients, everything acknowledged being in them."""
     service.projector.catch_up(RECIPIENTS)
+    service.projector.catch_up(CONVERSIONS)
     with service.database.reading() as connection:
         known = service.definitions
         return reading.load_recipients(connection, known, GROUP, "spring", **({"limit": 10} | wanted))
@@ -166,6 +168,19 @@ FILTERS: list[tuple[dict[str, Any], Callable[[reading.RecipientRow], bool]]] = [
     ({"received": [(instant(4), instant(5))], "variant_id": "holdout"}, lambda _: False),
     ({"received": [(instant(1), instant(1, 1)), (instant(5), instant(6))]}, lambda row: row.user_id == "u5"),
     ({"received": []}, lambda _: False),
+    (
+        {"received": [(instant(1), instant(2))], "converted_on": 0},
+        lambda row: row.user_id in {"u1", "u4", "u6"},
+    ),
+    (
+        {"received": [(instant(1), instant(2))], "converted_on": 0, "variant_id": "A"},
+        lambda row: row.user_id == "u1",
+    ),
+    ({"received": [(instant(4), instant(6))], "converted_on": 0}, lambda _: False),
+    (
+        {"received": [(instant(4), instant(6))], "not_converted_on": 0},
+        lambda row: row.user_id in {"u4", "u5"},
+    ),
 ]
 
 
@@ -196,6 +211,7 @@ def test_sqlite_reads_receipts_of_a_period_once_or_those_of_one_user(tmp_path: P
     with open_ledger(tmp_path, [CAMPAIGN]) as service:
         take(service, [received("A")])
         service.projector.catch_up(RECIPIENTS)
+        service.projector.catch_up(CONVERSIONS)
         with service.database.reading() as connection:
             statements: list[tuple[str, Any]] = []
 
