@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from application.queries.arrivals import RejectedLately
 from application.queries.campaigns import CampaignHistory, read_history
 from application.queries.lists import Page, read_newest_conversions
 from application.queries.overlap import read_overlap
@@ -21,12 +22,13 @@ from application.queries.series import read_series
 from domain.campaigns.evidence import DecidingTest
 from infrastructure.http.reports import MOST_DAYS, read_day
 from infrastructure.http.state import Shared
-from infrastructure.web.activity import ShownActivity, show_activity
+from infrastructure.web.activity import ShownActivity, count_rejected, show_activity
 from infrastructure.web.asking import Questions, open_campaign, try_part
 from infrastructure.web.campaign_pages import Head, read_head, read_kept
 from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
 from infrastructure.web.event_tables import make_event_tables, make_revenue_rows, revenue_per_recipient
 from infrastructure.web.failed import Failed
+from infrastructure.web.next_fact import NextFact, show_next_fact
 from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
 from infrastructure.web.sessions import Viewer, Visitor
@@ -115,9 +117,40 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
         results = None if isinstance(found, Failed) else found.as_json()
         return respond_json(request, report.as_json() | {"results": results})
     whole = await questions.ask(read_report) if asked.is_of_days else report
-    head, parts = await asyncio.gather(read_head(request, questions), _read_parts(questions, asked))
-    activity = None if questions.at else await show_activity(request, questions, whole.as_json())
-    return _show(request, viewer, head, asked, _Figures(report, whole, found), parts, activity)
+    head, parts, rejected = await asyncio.gather(
+        read_head(request, questions),
+        _read_parts(questions, asked),
+        _count_rejected(questions, report.report.status),
+    )
+    activity = following = None
+    if questions.at is None:
+        activity = await show_activity(request, questions, whole.as_json())
+        following = await show_next_fact(request, questions, whole.as_json())
+    return _show(
+        request,
+        viewer,
+        head,
+        asked,
+        _Figures(report, whole, found),
+        parts,
+        _Lately(activity, rejected, following),
+    )
+
+
+async def _count_rejected(questions: Questions, status: str) -> RejectedLately | Failed | None:
+    """What was rejected lately; None where it changes nothing: of a draft, of an archived one, and of the past."""
+    if questions.at is not None or status not in {"launched", "stopped"}:
+        return None
+    return await count_rejected(questions.state, questions.viewer)
+
+
+@dataclass(frozen=True)
+class _Lately:
+    """What came in, what was rejected, and what to send next; each is None where nobody asks."""
+
+    activity: ShownActivity | Failed | None
+    rejected: RejectedLately | Failed | None
+    next_fact: NextFact | Failed | None
 
 
 @dataclass(frozen=True)
@@ -175,7 +208,7 @@ def _show(
     asked: Asked,
     figures: _Figures,
     parts: _Parts,
-    activity: ShownActivity | Failed | None,
+    lately: _Lately,
 ) -> Response:
     report, found = figures.report, figures.results
     stated, live = report.as_json(), head.since is None
@@ -213,7 +246,9 @@ def _show(
         parts=parts,
         received=None if isinstance(parts.received, Failed) else parts.received,
         first_window_end=_find_first_end(parts.received, stated),
-        activity=activity,
+        activity=lately.activity,
+        rejected=lately.rejected,
+        next_fact=lately.next_fact,
     )
 
 
