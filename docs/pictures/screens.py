@@ -27,8 +27,8 @@ FROZEN_AT = "2026-04-01T07:00:00Z"
 """The frozen page is judged as of this instant, so that its picture is the same on every day."""
 
 LATE = (
-    {"type": "purchase", "id": "p-910001", "user_id": "customer-06002", "at": "2026-03-12T18:00:00Z"},
-    {"type": "purchase", "id": "p-910002", "user_id": "customer-06001", "at": "2026-03-11T18:00:00Z"},
+    {"type": "purchase", "id": "p-910001", "user_id": "customer-04104", "at": "2026-03-12T18:00:00Z"},
+    {"type": "purchase", "id": "p-910002", "user_id": "customer-04062", "at": "2026-03-11T18:00:00Z"},
 )
 """Facts that arrive after the link was copied: one makes a conversion, one changes what another is credited with."""
 BOUGHT = {"product_id": "sencha-100", "price": "10.90", "currency": "EUR"}

@@ -26,7 +26,7 @@ from infrastructure.web.activity import ShownActivity, count_rejected, show_acti
 from infrastructure.web.asking import Questions, open_campaign, try_part
 from infrastructure.web.campaign_pages import Head, read_head, read_kept
 from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
-from infrastructure.web.event_tables import make_event_tables, revenue_per_recipient
+from infrastructure.web.event_tables import make_event_tables, make_revenue_rows, revenue_per_recipient
 from infrastructure.web.failed import Failed
 from infrastructure.web.next_fact import NextFact, show_next_fact
 from infrastructure.web.rendering import render
@@ -62,6 +62,12 @@ class Asked:
     def is_of_days(self) -> bool:
         """Whether the figures are of the receipts of some days alone."""
         return self.days.first is not None or self.days.last is not None
+
+    @property
+    def days_in_a_name(self) -> str:
+        """The days, as the name of a file has them; nothing for all of them."""
+        first, last = self.days.first, self.days.last
+        return f"{f'-from-{first}' if first else ''}{f'-to-{last}' if last else ''}"
 
     def name_period(self, direction: int) -> dict[str, str] | None:
         """The parameters of the period before or after this one, as long as it; None where it has not both ends."""
@@ -101,7 +107,8 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
     questions = open_campaign(request, state, viewer, step.removesuffix(kind.value))
     if kind is Kind.CSV:
         report = await questions.ask(asked.read_report)
-        return respond_csv(questions.campaign_id, report.report.position, report_rows(report.report))
+        name = f"{questions.campaign_id}{asked.days_in_a_name}"
+        return respond_csv(name, report.report.position, report_rows(report.report))
     report, found = await asyncio.gather(
         questions.ask(asked.read_report),
         try_part(questions.ask(lambda campaign: read_results(campaign, asked.test))),
@@ -229,9 +236,11 @@ def _show(
         summary=summarise(results, figures.whole.as_json(), writing=head.writing),
         is_received=figures.is_received,
         caused=results["conversion_events"][0]["caused"]
-        if results and results["conversion_events"]
+        if results and results["conversion_events"] and not asked.is_of_days
         else None,
-        tables=make_event_tables(stated, results),
+        # What is tested is of all time: beside the figures of some days it would contradict them.
+        tables=make_event_tables(stated, None if asked.is_of_days else results),
+        revenue=make_revenue_rows(None if asked.is_of_days else results),
         totals_per_recipient=revenue_per_recipient(stated["totals"]),
         delays=[] if isinstance(found, Failed) else _count_delays(found),
         parts=parts,

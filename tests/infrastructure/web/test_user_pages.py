@@ -14,8 +14,8 @@ from tests.infrastructure.web.shops import HOSTILE, OTHER, SALE, Page, Shop, bou
 from tests.support.serving import Api, serving
 
 LATE = (
-    "The nearest is purchase p1 (tea) of 2026-03-05 11:00:00 CET, which came after the window of receipt "
-    "r-sale-ann, 2026-03-01 10:00:00 CET to 2026-03-04 10:00:00 CET."
+    "The nearest is purchase p1 (tea) of 2026-03-05 11:00:00 CET, 1 day 1 hour after the window of receipt "
+    "r-sale-ann ended (2026-03-01 10:00:00 CET to 2026-03-04 10:00:00 CET)."
 )
 
 

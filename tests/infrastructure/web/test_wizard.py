@@ -623,3 +623,10 @@ def test_others_are_answered_while_a_page_is_drawn(api: Api, browser: httpx.Clie
         assert "The campaign has 101 variants" in open_step(browser, "drawn", 1).text
     assert others == [200]
     assert drawn_by[0].startswith("answering")
+
+
+def test_a_form_of_another_kind_is_refused(browser: httpx.Client) -> None:
+    """Its fields would be read as none at all."""
+    for sent in ({"files": {"id": (None, "x")}}, {"json": {"id": "x"}}):
+        answer = browser.post("/campaigns/new", **sent)
+        assert (answer.status_code, "malformed" in answer.text) == (400, True)
