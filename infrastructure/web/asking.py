@@ -15,10 +15,10 @@ from application.queries.reads import AskedCampaign, NotDraftedYet, Reads
 from infrastructure.http import problems
 from infrastructure.http.frozen import ask_frozen, turn_to_read_log
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import State, ask, unquote_id
+from infrastructure.http.state import State, ask
 from infrastructure.web.failed import Failed
 from infrastructure.web.formats import Formats
-from infrastructure.web.links import campaign_path
+from infrastructure.web.links import campaign_path, read_step
 from infrastructure.web.rendering import make_formats
 from infrastructure.web.sessions import Viewer
 
@@ -84,7 +84,7 @@ class Questions:
 def open_campaign(request: Request, state: State, viewer: Viewer, step: str) -> Questions:
     """The questions of a campaign's page, whose id is a step of the path; raises Problem and BadQuestion."""
     try:
-        campaign_id = unquote_id(step)
+        campaign_id = read_step(step)
     except ValueError:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_campaign", "there is no such campaign") from None
     return Questions(state, viewer, campaign_id, read_frozen(request))

@@ -40,12 +40,39 @@ class EventTable:
         return any(each.compared for each in self.rows)
 
     @property
+    def compared_conversions(self) -> int:
+        """Conversions of variants that are compared with control: of users of exactly one variant."""
+        return sum(
+            each.counted["converted"] for each in self.rows if each.counted and not each.variant["control"]
+        )
+
+    @property
     def highest(self) -> float:
         """Where the bars of rates end."""
         ends = [
             each.counted["interval"][1] for each in self.rows if each.counted and each.counted["interval"]
         ]
         return max([*ends, *(each.rate for each in self.rows if each.rate is not None)], default=0.0)
+
+
+@dataclass(frozen=True)
+class RevenueRow:
+    """Revenue a recipient of a variant in a currency, of users of exactly one variant, and what it caused."""
+
+    currency: str
+    mean: dict[str, Any]
+    compared: dict[str, Any] | None
+
+
+def make_revenue_rows(results: Mapping[str, Any] | None) -> list[RevenueRow]:
+    """Revenue that is compared, by currency, out of the JSON of the results; none where nothing is compared."""
+    rows: list[RevenueRow] = []
+    for found in [] if results is None else results["revenue"]:
+        compared = _by_variant(found["comparisons"])
+        if compared:
+            means = sorted(found["variants"], key=lambda each: each["variant_id"] in compared)
+            rows += [RevenueRow(found["currency"], each, compared.get(each["variant_id"])) for each in means]
+    return rows
 
 
 def make_event_tables(report: Mapping[str, Any], results: Mapping[str, Any] | None) -> list[EventTable]:

@@ -11,9 +11,10 @@ from application.queries.users import find_near_users
 from infrastructure.http import users
 from infrastructure.http.frozen import ask_frozen
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Shared, State, ask, unquote_id
+from infrastructure.http.state import Shared, State, ask
 from infrastructure.web.asking import Questions, open_campaign
 from infrastructure.web.campaign_pages import read_head
+from infrastructure.web.links import read_step
 from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_json
 from infrastructure.web.sessions import Viewer, Visitor
@@ -86,6 +87,6 @@ def read_kept_of_user(request: Request) -> dict[str, str]:
 def read_user(request: Request, step: str) -> str:
     """The user's id in the last step of a path; raises Problem."""
     try:
-        return unquote_id(step.removesuffix(read_kind(request).value))
+        return read_step(step.removesuffix(read_kind(request).value))
     except ValueError:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_user", "there is no such user") from None

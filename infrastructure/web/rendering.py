@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.types import Receive, Scope, Send
 
+from infrastructure.http.state import get_state
 from infrastructure.web import links
 from infrastructure.web.assets import asset_url
 from infrastructure.web.drawing import Draw
@@ -65,19 +66,30 @@ class Drawn(Response):
     """A page that another thread draws, because a big one would hold up whoever asks something else meanwhile."""
 
     def __init__(
-        self, request: Request, write: Callable[[], str], status: HTTPStatus, headers: Mapping[str, str]
+        self,
+        request: Request,
+        write: Callable[[], str],
+        status: HTTPStatus,
+        headers: Mapping[str, str],
+        turn_of: str = "",
     ) -> None:
+        """`turn_of` is the app group whose turn it takes, so that the pages of one do not take all threads."""
         super().__init__(b"", status, headers, media_type="text/html")
         del self.headers["content-length"]
         self._request = request
         self._write = write
+        self._turn_of = turn_of
         self._is_drawn = False
 
     async def draw(self) -> None:
-        """Draw the page, unless it is drawn already."""
-        if not self._is_drawn:
+        """Draw the page, unless it is drawn already; raises Problem (503) if its turn does not come."""
+        if self._is_drawn:
+            return
+        if self._turn_of:
+            await get_state(self._request).turns.run(self._turn_of, self._draw)
+        else:
             await asyncio.to_thread(self._draw)
-            self._is_drawn = True
+        self._is_drawn = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the page."""
@@ -129,7 +141,9 @@ def render(
         )
 
     sent = page_headers(request) | {"Vary": "Accept-Language, Accept-Encoding, Cookie"} | (headers or {})
-    return Drawn(request, write, status, sent)
+    # A page that says what is wrong waits for nobody.
+    turn_of = viewer.app_group if viewer is not None and status is HTTPStatus.OK else ""
+    return Drawn(request, write, status, sent, turn_of)
 
 
 def _read_address(request: Request) -> links.Address:

@@ -1,6 +1,8 @@
 """The wizard as a browser without script meets it: every step, every refusal, and two people at once."""
 
 import html
+import json
+import shlex
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -244,6 +246,27 @@ def test_a_custom_event_is_picked_from_those_known_or_declared(api: Api, browser
         "quite_new",
     ]
     assert "quite_new" in api.service.ledger.existing_app_group(GROUP).custom_events
+
+
+def test_the_review_says_that_an_event_waits_for_an_app(api: Api) -> None:
+    """With the command that adds one, which is taken; then the review is content."""
+    asked = [
+        {"type": kind, "deadline": "1d"} for kind in ("starts_session", "makes_purchase", "upgrades_app")
+    ]
+    stated = {"id": "waits", "status": "draft", "conversion_events": asked}
+    stated["variants"] = [{"id": "A"}, {"id": "holdout", "control": True}]
+    api.service.campaigns.apply(read_campaigns({"app_group": "no-apps", "campaigns": [stated]}), stamp())
+    browser = api.logged_in(app_group="no-apps")
+    assert step_form(browser, "waits", 2).values("deadline-0") == ["1d"]
+    page = open_step(browser, "waits", 3)
+    assert "Conversion events A and C cannot happen yet: the app group has no app" in page.text
+    assert "receipt for each of its users too" in page.text
+    command = shlex.split(read_text(page, "add-app"))
+    assert command[command.index("-X") + 1] == "PATCH"
+    assert command[2] == f"{api.url}/v1/app-group"
+    body = json.loads(command[command.index("-d") + 1])
+    api.client(app_group="no-apps").patch("/v1/app-group", json=body).raise_for_status()
+    assert "cannot happen yet" not in open_step(browser, "waits", 3).text
 
 
 def test_there_are_at_most_four_conversion_events(api: Api, browser: httpx.Client) -> None:
@@ -600,3 +623,10 @@ def test_others_are_answered_while_a_page_is_drawn(api: Api, browser: httpx.Clie
         assert "The campaign has 101 variants" in open_step(browser, "drawn", 1).text
     assert others == [200]
     assert drawn_by[0].startswith("answering")
+
+
+def test_a_form_of_another_kind_is_refused(browser: httpx.Client) -> None:
+    """Its fields would be read as none at all."""
+    for sent in ({"files": {"id": (None, "x")}}, {"json": {"id": "x"}}):
+        answer = browser.post("/campaigns/new", **sent)
+        assert (answer.status_code, "malformed" in answer.text) == (400, True)
