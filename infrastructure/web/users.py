@@ -31,7 +31,13 @@ from infrastructure.web.routing import Kind, new_routes, read_kind, read_page, r
 from infrastructure.web.sessions import Viewer, Visitor
 from infrastructure.words.campaign_history import name_actor
 from infrastructure.words.explanation import put_in_words
-from infrastructure.words.journey import describe_journey_event, find_instant, is_fact, name_kind
+from infrastructure.words.journey import (
+    describe_journey_event,
+    find_instant,
+    find_replaced,
+    is_fact,
+    name_kind,
+)
 from infrastructure.words.quantities import Writing
 
 routes = new_routes()
@@ -193,6 +199,7 @@ def _show(
 ) -> Response:
     formats = make_formats(request, state.ledger.existing_app_group(viewer.app_group).time_zone)
     writing = writing_of(formats)
+    replaced = find_replaced(each.event for each in explained.events)
     return render(
         request,
         "journey.html",
@@ -206,7 +213,7 @@ def _show(
         lanes=[make_lane(each, shown.instant) for each in explained.explanations],
         behaviours=list(list_behaviours(explained.events)),
         events=events,
-        lines=[_Line.of(each, writing) for each in events.page.events],
+        lines=[_Line.of(each, writing, replaced) for each in events.page.events],
         asked=asked,
         shown=shown,
         later=later,
@@ -237,9 +244,11 @@ class _Line:
     sentence: str
     happened: Any
     actor: str
+    is_replaced: bool
+    """Whether it is a decision that a later one replaced."""
 
     @classmethod
-    def of(cls, stored: StoredEvent, writing: Writing) -> "_Line":
+    def of(cls, stored: StoredEvent, writing: Writing, replaced: set[int]) -> "_Line":
         """In the words of a page."""
         event = stored.event
         return cls(
@@ -249,6 +258,7 @@ class _Line:
             describe_journey_event(event, writing),
             find_instant(event),
             name_actor(stored.actor),
+            stored.version in replaced,
         )
 
 

@@ -117,6 +117,14 @@ def test_a_journey_has_every_event_in_the_order_of_either_clock(api: Api) -> Non
         )
     key_id = shop.client.headers["Authorization"].split("_")[1]
     assert f"key {key_id}" in said
+    assert "replaced by a later decision" not in said
+    shop.take(bought("ann", fact_id="earlier", at="2026-03-02T10:00:00Z"))
+    said = shop.page("/users/ann").text
+    # Both decisions on the conversion are listed, and the older one says so.
+    assert said.count("replaced by a later decision") == 1
+    assert said.index("replaced by a later decision") < said.index(
+        "The user converted on A of sale: first-sent"
+    )
     assert f"{events[-1]['position']}" in said
 
 
