@@ -37,8 +37,8 @@ test: check ## check everything, and test all but what test-all adds
 	@$(BIN)/python -m pytest $(SPREAD) tests --ignore=tests/domain -m "not ($(ADDED))"
 
 test-all: export SPARK_TESTS := required
-test-all: test ## the same, then processes that are killed, clients, Spark, and interfaces on PostgreSQL too
-	@echo "Testing processes, clients, Spark, and interfaces on PostgreSQL"
+test-all: test ## the same, then pages in a browser, killed processes, clients, Spark, interfaces on PostgreSQL
+	@echo "Testing pages in a browser, processes, clients, Spark, and interfaces on PostgreSQL"
 	@$(BIN)/python -m pytest $(SPREAD) tests -m "$(ADDED)"
 
 check: $(DEV) ## lint, format, types, imports between rooms
@@ -61,8 +61,9 @@ mutants: $(DEV) ## change each rule of journeys a little and see that a test fai
 soak: $(DEV) ## simulate the test that decides over its full grid, about 5 minutes on two cores
 	@$(BIN)/python -m benchmarks.soak
 
-pictures: $(RUNTIME) ## draw the pictures of the README anew
+pictures: $(DEV) ## make the pictures of the documents again; those of the dashboard need Chromium
 	@$(BIN)/python docs/pictures/make.py
+	@$(BIN)/python docs/pictures/screens.py
 
 api: $(RUNTIME) ## write docs/api.md anew
 	@$(BIN)/python -m infrastructure.http.reference > docs/api.md

@@ -46,19 +46,30 @@ class Arrivals(Protocol):
         """The newest rejected facts, of one code or of all."""
 
 
-@dataclass(frozen=True)
-class Activity:
-    """What came in lately. Rejected facts are those of the last day, by code, the most first."""
-
-    last_fact_at: datetime | None
-    rejected: list[tuple[str, int]]
-
-
-def read_activity(arrivals: Arrivals, app_group: str, now: datetime) -> Activity:
-    """What came in lately for an app group."""
+def find_last_fact_at(arrivals: Arrivals, app_group: str) -> datetime | None:
+    """When the last fact of an app group was recorded; None if none is among the last events of the ledger."""
     last = arrivals.find_last_fact(app_group, LOOKED_AT)
+    return None if last is None else from_microseconds(last)
+
+
+@dataclass(frozen=True)
+class RejectedLately:
+    """How many facts of an app group were rejected in the last day, by code, the most first."""
+
+    codes: list[tuple[str, int]]
+
+    @property
+    def number(self) -> int:
+        """How many were counted."""
+        return sum(number for _, number in self.codes)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there may be more of them than were counted."""
+        return self.number >= LOOKED_AT
+
+
+def count_rejected_lately(arrivals: Arrivals, app_group: str, now: datetime) -> RejectedLately:
+    """Count the facts of an app group that were rejected in the last day."""
     counted = arrivals.count_rejected(app_group, microseconds(now - LATELY), LOOKED_AT)
-    return Activity(
-        None if last is None else from_microseconds(last),
-        sorted(counted.items(), key=lambda each: (-each[1], each[0])),
-    )
+    return RejectedLately(sorted(counted.items(), key=lambda each: (-each[1], each[0])))

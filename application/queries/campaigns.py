@@ -1,6 +1,8 @@
 """App groups, and campaigns: a list with headline figures, one as it is defined, and the history of its definition."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -16,6 +18,11 @@ from projections.campaign_report.reading import CampaignReport, event_as_json, l
 
 _EVERY = 1_000_000
 """More campaigns than an app group has."""
+_COMPARED = 500
+"""Ids that are compared with one that nobody knows: those around it in the order of ids."""
+_LETTERS = 48
+"""Letters of each that are compared, because the time grows with their square."""
+_LIKE = 0.5
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,17 @@ def list_campaigns(
         position, found = load_page_of_reports(connection, app_group, after=after, limit=limit + 1)
     further = found[limit - 1].campaign_id if len(found) > limit else None
     return CampaignPage(app_group, position, found[:limit], further)
+
+
+def find_near_campaigns(reads: Reads, app_group: str, text: str, limit: int = 3) -> list[str]:
+    """Ids of campaigns that look like a text; raises UnknownAppGroup."""
+    known = sorted(reads.ledger.existing_app_group(app_group).campaigns)
+    place = max(0, bisect_left(known, text) - _COMPARED // 2)
+    by_letters: dict[str, list[str]] = {}
+    for each in known[place : place + _COMPARED]:
+        by_letters.setdefault(each[:_LETTERS], []).append(each)
+    near = get_close_matches(text[:_LETTERS], by_letters, n=limit, cutoff=_LIKE)
+    return [each for letters in near for each in by_letters[letters]][:limit]
 
 
 def campaign_as_json(campaign: Campaign) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from application.queries.reads import BadQuestion
 from application.reading_instants import read_instant
 from domain.instants import printed
 
+_EARLIEST, _LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 _POSITION = re.compile("[0-9]{1,19}", re.ASCII)
 
 
@@ -26,7 +27,14 @@ class At:
 def read_at(text: str) -> At:
     """Read `POSITION` or `POSITION,INSTANT`; raises BadQuestion and BadTime."""
     position, comma, instant = text.partition(",")
-    return At(read_position(position, "at"), read_instant(instant) if comma else None)
+    asked = At(read_position(position, "at"), read_instant(instant) if comma else None)
+    if asked.instant is not None and not _EARLIEST <= asked.instant <= _LATEST:
+        raise BadQuestion(
+            "the instant of at is of the years 2 to 9998: every time zone has it, and windows end after it",
+            code="bad_time",
+            place="at",
+        )
+    return asked
 
 
 def read_position(text: str, place: str) -> int:

@@ -1,6 +1,7 @@
 """The list of an app group's campaigns for people: headline figures, what each caused, sorted and filtered."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -56,6 +57,8 @@ class HeadlinePage:
     rows: list[Headline]
     matching: int
     campaigns: int
+    currency: str | None = None
+    """The currency whose revenue the list is sorted by, if it is."""
 
     def as_json(self) -> dict[str, Any]:
         """As the list has it in JSON."""
@@ -87,9 +90,9 @@ SORTS: Mapping[str, Callable[[CampaignReport], Any]] = {
     "recipients": lambda each: each.totals.unique_recipients,
     "conversions": lambda each: next(iter(each.totals.conversions), _NOTHING),
     "rate": lambda each: _or_nothing(next(iter(each.totals.conversion_rates), None)),
-    "revenue": lambda each: sorted(each.totals.revenue.values(), reverse=True) or [Decimal(-1)],
+    "revenue": lambda each: each.campaign_id,
 }
-"""By what the list can be sorted."""
+"""By what the list can be sorted; revenue is sorted in one currency (`_sort_by_revenue`)."""
 
 STATUSES = ("draft", "launched", "stopped", "archived")
 KINDS = ("campaign", "canvas")
@@ -103,16 +106,25 @@ def read_headlines(
     reads.ledger.existing_app_group(app_group)
     with reads.up_to_date(CAMPAIGN_REPORT, RECIPIENTS) as (connection, position):
         every = load_reports(connection, app_group)
-        matching = sorted(
-            (each for each in every if _is_wanted(each, wanted)),
-            key=SORTS[wanted.sort],
-            reverse=wanted.descending,
-        )
+        matching = [each for each in every if _is_wanted(each, wanted)]
+        currency = _find_usual_currency(matching) if wanted.sort == "revenue" else None
+        by = SORTS[wanted.sort] if currency is None else _in_currency(currency)
+        matching.sort(key=by, reverse=wanted.descending)
         shown = matching[skip : skip + limit]
         with_control = [each for each in shown if _control(each) is not None]
         rates = load_primary_rates(connection, app_group, [each.campaign_id for each in with_control])
     rows = [Headline(each, _caused(each, rates)) for each in shown]
-    return HeadlinePage(app_group, position, rows, len(matching), len(every))
+    return HeadlinePage(app_group, position, rows, len(matching), len(every), currency)
+
+
+def _find_usual_currency(reports: Iterable[CampaignReport]) -> str | None:
+    """The currency in which most campaigns have revenue: amounts of different ones cannot be compared."""
+    found = Counter(currency for each in reports for currency in each.totals.revenue)
+    return min(found, key=lambda currency: (-found[currency], currency), default=None)
+
+
+def _in_currency(currency: str) -> Callable[[CampaignReport], Any]:
+    return lambda each: each.totals.revenue.get(currency, Decimal(-1))
 
 
 def _caused(report: CampaignReport, rates: Mapping[str, Mapping[str, Any]]) -> IncrementalConversions | None:

@@ -116,7 +116,8 @@ class WantedRecipients:
     """Which recipients: of one variant or of any but control, of several variants, or one user.
 
     Letters name the conversion events that they converted on, did not convert on, or whose window is still open. With
-    a variant, a conversion is one that is credited to it. On one of the `days` they have a receipt.
+    a variant, a conversion is one that is credited to it. On one of the `days` they have a receipt; conversions and
+    revenue are then those that are credited to receipts of these days, as in the report of the days.
     """
 
     user_id: str | None = None
@@ -127,6 +128,11 @@ class WantedRecipients:
     not_converted: str | None = None
     open: str | None = None
     days: Days = ALL_DAYS
+
+    @property
+    def models(self) -> tuple[Projection, ...]:
+        """What is read for them."""
+        return (RECIPIENTS,) if self.days == ALL_DAYS else (RECIPIENTS, CONVERSIONS)
 
 
 ALL_CONVERSIONS = WantedConversions()
@@ -174,7 +180,7 @@ def read_newest_conversions(asked: AskedCampaign, limit: int) -> Page:
 
 def read_recipients(asked: AskedCampaign, cut: Cut, wanted: WantedRecipients = ALL_RECIPIENTS) -> Page:
     """A page of recipients; raises UnknownCampaign, UnknownVariant, and BadQuestion for a letter."""
-    with _read_rows(asked, RECIPIENTS) as (place, position):
+    with _read_rows(asked, *wanted.models) as (place, position):
         found = _load_recipients(asked, place, cut, wanted)
     return cut.page("recipients", asked, position, found)
 
@@ -183,7 +189,7 @@ def read_every_recipient(
     asked: AskedCampaign, wanted: WantedRecipients, take: Callable[[Iterator[RecipientRow]], object]
 ) -> int:
     """Give all recipients of a list to `take`, of whom one page is in memory at a time; returns their position."""
-    with _read_rows(asked, RECIPIENTS) as (place, position):
+    with _read_rows(asked, *wanted.models) as (place, position):
         take(_turn_pages(lambda cut: _load_recipients(asked, place, cut, wanted)))
     return position
 
@@ -196,9 +202,9 @@ class _Place(NamedTuple):
 
 
 @contextmanager
-def _read_rows(asked: AskedCampaign, model: Projection) -> Iterator[tuple[_Place, int]]:
+def _read_rows(asked: AskedCampaign, *models: Projection) -> Iterator[tuple[_Place, int]]:
     with (
-        asked.reads.up_to_date(model, with_rows=True) as (connection, position),
+        asked.reads.up_to_date(*models, with_rows=True) as (connection, position),
         asked.reads.beside(connection) as ledger,
     ):
         yield _Place(connection, ledger), position

@@ -3,6 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -167,7 +168,7 @@ def read_results(asked: AskedCampaign, test: DecidingTest, uplift: float = UPLIF
 
 
 _MOST_KEPT = 1_000
-_kept: OrderedDict[bytes, Results] = OrderedDict()
+_kept: OrderedDict[bytes, Future[Results]] = OrderedDict()
 _keeping = Lock()
 
 
@@ -175,18 +176,25 @@ def _results_of(experiment: Experiment, test: DecidingTest, uplift: float) -> Re
     """The results of an experiment, which follow from its counts alone: those of the same counts are kept.
 
     Intervals that are valid on any day take a tenth of a second, and a campaign whose windows are over never changes.
+    Whoever asks for the same while they are computed waits for them.
     """
     key = hashlib.sha256(repr((experiment, test, uplift)).encode()).digest()
     with _keeping:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    found = results(experiment, test, uplift)
-    with _keeping:
-        _kept[key] = found
+        is_first = key not in _kept
+        found = _kept.setdefault(key, Future())
+        _kept.move_to_end(key)
         while len(_kept) > _MOST_KEPT:
             _kept.popitem(last=False)
-    return found
+    if is_first:
+        try:
+            found.set_result(results(experiment, test, uplift))
+        except BaseException as error:
+            # Whoever waits learns it, and whoever asks next tries again.
+            with _keeping:
+                _kept.pop(key, None)
+            found.set_exception(error)
+            raise
+    return found.result()
 
 
 def declare_winner(experiments: Experiments, found: ExperimentResults, stamp: Stamp) -> ExperimentResults:

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,8 +27,8 @@ FROZEN_AT = "2026-04-01T07:00:00Z"
 """The frozen page is judged as of this instant, so that its picture is the same on every day."""
 
 LATE = (
-    {"type": "purchase", "id": "p-910001", "user_id": "customer-06002", "at": "2026-03-12T18:00:00Z"},
-    {"type": "purchase", "id": "p-910002", "user_id": "customer-06001", "at": "2026-03-11T18:00:00Z"},
+    {"type": "purchase", "id": "p-910001", "user_id": "customer-04104", "at": "2026-03-12T18:00:00Z"},
+    {"type": "purchase", "id": "p-910002", "user_id": "customer-04062", "at": "2026-03-11T18:00:00Z"},
 )
 """Facts that arrive after the link was copied: one makes a conversion, one changes what another is credited with."""
 BOUGHT = {"product_id": "sencha-100", "price": "10.90", "currency": "EUR"}
@@ -55,12 +54,12 @@ class Camera:
     def take(self, name: str, last: str | None = None) -> None:
         """Keep a picture of the page, down to the end of the last element that is to be in it."""
         self._page.mouse.move(0, 0)
-        self._page.evaluate("document.activeElement?.blur()")
+        self._page.evaluate("document.activeElement?.blur(); scrollTo(0, 0)")
         last = last or "body > footer"
         found = self._page.locator(last).first.bounding_box()
         if found is None:
             raise SystemExit(f"{name}: the page has no {last}")
-        height = found["y"] + found["height"] + self._page.evaluate("scrollY")
+        height = found["y"] + found["height"]
         taken = self._session.send(
             "Page.captureScreenshot",
             {
@@ -126,7 +125,7 @@ def _serve(directory: Path, own: Settings) -> Iterator[str]:
             raise SystemExit("the demo was not served")
         yield found[0]
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait()
 
 
@@ -176,7 +175,7 @@ def _take_wizard(camera: Camera) -> None:
     for number, weight in enumerate(("45", "45", "10"), 1):
         page.get_by_role("group", name=f"Variant {number}").get_by_label("Weight").fill(weight)
     page.get_by_role("button", name="Draw the shares again").or_(page.locator("#channel")).first.click()
-    page.locator("#shares").get_by_text("(10.0 %)").first.wait_for()
+    page.locator("#shares").get_by_text("10 (10.0 %)", exact=True).wait_for()
     camera.take("wizard-1")
     page.get_by_role("button", name="Save and go on").last.click()
     page.get_by_role("button", name="Makes a purchase").click()

@@ -15,7 +15,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import Match
 from structlog.contextvars import bound_contextvars
 
 from domain.errors import DomainError
@@ -45,6 +45,7 @@ from infrastructure.http.session_access import Sessions
 from infrastructure.http.settings import HttpSettings
 from infrastructure.http.state import State
 from infrastructure.http.tracing import describe_span, start_tracing
+from infrastructure.http.turns import Turns
 from infrastructure.inbound.arrivals import StoredArrivals
 from infrastructure.inbound.queue import FactQueue
 from infrastructure.metrics import describe_ledger
@@ -55,6 +56,8 @@ log = structlog.get_logger()
 
 VERSION = "1"
 _THREADS = 40
+
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
@@ -77,6 +80,7 @@ _ROOMS = (
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+AnswerProblem = Callable[[Request, Problem], Awaitable[Response]]
 
 
 def create(
@@ -142,6 +146,7 @@ def _state(service: Service, settings: HttpSettings, queue: FactQueue) -> State:
         webhooks=partial(Webhooks, service.database, service.ledger),
         reads=service.reads_waiting,
         reads_at=partial(service.reads_at, folds=False),
+        turns=Turns(settings.wait_seconds),
         gauges=partial(describe_ledger, service.database, service.log, clock),
     )
 
@@ -156,20 +161,30 @@ def _describe(app: FastAPI) -> None:
         return described[0]
 
 
+async def _respond(_request: Request, problem: Problem) -> Response:
+    return problems.respond(problem)
+
+
+async def _answer(request: Request, problem: Problem) -> Response:
+    answer: AnswerProblem = request.app.state.answer_problem
+    return await answer(request, problem)
+
+
 def _handle_problems(app: FastAPI) -> None:
-    """Answer every failure of a request with problem details."""
+    """Answer every failure of a request with problem details, or as the state's `answer_problem` does."""
+    app.state.answer_problem = _respond
 
     @app.exception_handler(Problem)
-    async def problem(_request: Request, error: Problem) -> Response:
-        return problems.respond(error)
+    async def problem(request: Request, error: Problem) -> Response:
+        return await _answer(request, error)
 
     @app.exception_handler(DomainError)
-    async def refused(_request: Request, error: DomainError) -> Response:
-        return problems.respond(problems.from_refusal(error))
+    async def refused(request: Request, error: DomainError) -> Response:
+        return await _answer(request, problems.from_refusal(error))
 
-    async def failed(_request: Request, error: Exception) -> Response:
+    async def failed(request: Request, error: Exception) -> Response:
         log.error("request.failed", error=type(error).__name__)
-        return problems.respond(problems.from_failure(error))
+        return await _answer(request, problems.from_failure(error))
 
     for kind in problems.FAILURES:
         app.add_exception_handler(kind, failed)
@@ -179,20 +194,24 @@ def _handle_problems(app: FastAPI) -> None:
         status, headers = HTTPStatus(error.status_code), dict(error.headers or {})
         code = status.phrase.lower().replace(" ", "_")
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = ", ".join(_find_methods(app, request.scope["path"]))
-        return problems.respond(Problem(status, code, str(error.detail), headers=headers))
+            headers["Allow"] = ", ".join(_find_methods(app, request.scope))
+        return await _answer(request, Problem(status, code, str(error.detail), headers=headers))
 
     @app.exception_handler(RequestValidationError)
-    async def malformed(_request: Request, error: RequestValidationError) -> Response:
+    async def malformed(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"][1:])
-        return problems.respond(Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=place))
+        return await _answer(request, Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=place))
 
 
-def _find_methods(app: FastAPI, path: str) -> list[str]:
+def _find_methods(app: FastAPI, scope: Scope) -> list[str]:
     """The methods of a path; each of them is a route of its own."""
-    routes = [route for route in app.routes if isinstance(route, Route) and route.path_regex.match(path)]
-    return sorted({method for route in routes for method in route.methods or ()})
+    return [each for each in _METHODS if has_route(app, {**scope, "method": each})]
+
+
+def has_route(app: FastAPI, scope: Scope) -> bool:
+    """Whether there is a route for a path and a method."""
+    return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
 
 
 _UNFORESEEN = Problem(
@@ -240,10 +259,28 @@ class Outside:
                 log.exception("request.failed")
                 if status:
                     raise
-                await problems.respond(_UNFORESEEN)(scope, receive, send_on)
+                await _answer_unforeseen(scope, receive, send_on)
             finally:
                 _count(scope, status, time.perf_counter() - started)
                 describe_span(span, scope["method"], _find_route(scope), status)
+
+
+async def _answer_unforeseen(scope: Scope, receive: Receive, send: Send) -> None:
+    begun = False
+
+    async def send_on(message: MutableMapping[str, Any]) -> None:
+        nonlocal begun
+        begun = True
+        await send(message)
+
+    try:
+        response = await _answer(Request(scope), _UNFORESEEN)
+        await response(scope, receive, send_on)
+    except Exception:
+        if begun:
+            raise
+        # What made the page fail may make the page of its failure fail, too.
+        await problems.respond(_UNFORESEEN)(scope, receive, send)
 
 
 def _read_trace(scope: Scope) -> dict[str, str]:

@@ -132,7 +132,11 @@ async def list_campaigns(
 ) -> Response:
     """List campaigns by id, with their headline figures."""
     most, after = read_limit(limit), read_cursor(cursor, str)
-    page = await ask(state, lambda reads: queries.list_campaigns(reads, caller.app_group, most, after))
+    page = await ask(
+        state,
+        caller.app_group,
+        lambda reads: queries.list_campaigns(reads, caller.app_group, most, after),
+    )
     return respond(page.as_json() | {"next_cursor": make_cursor(page.after)})
 
 
@@ -150,7 +154,9 @@ async def show_campaign(
     if at is None:
         found = await asyncio.to_thread(state.ledger.existing_campaign, *of)
     else:
-        found = await ask_frozen(state, lambda reads: reads.ledger.existing_campaign(*of), at, of)
+        found = await ask_frozen(
+            state, of[0], lambda reads: reads.ledger.existing_campaign(*of), at, campaign_id
+        )
     return respond_tagged(request, queries.campaign_as_filed(found))
 
 

@@ -34,18 +34,19 @@ AtAsked = Annotated[At | None, Depends(_read_at)]
 
 
 async def ask_frozen(
-    state: State, question: Callable[[Frozen], T], at: At, campaign: tuple[str, str] | None
+    state: State, app_group: str, question: Callable[[Frozen], T], at: At, campaign_id: str | None = None
 ) -> T:
-    """Answer a question about a campaign, of an app group, as it was at a position.
+    """Answer a question about a campaign or a user of an app group as it was at a position.
 
     What is folded for it once is kept, so that a question that comes too early can be sent again. Raises Problem (503)
     if folding takes too long or has to wait too long for its turn, and BadQuestion for a bad `at`.
     """
     give_up = time.monotonic() + state.settings.wait_seconds
+    campaign = None if campaign_id is None else (app_group, campaign_id)
     reads = await asyncio.to_thread(state.reads_at, at, campaign)
     while True:
         try:
-            return await asyncio.to_thread(question, reads)
+            return await state.turns.run(app_group, partial(question, reads))
         except NotFolded as missing:
             await _fold_once(state, reads, missing.key, give_up)
 

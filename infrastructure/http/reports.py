@@ -81,12 +81,16 @@ class CampaignQuestions:
         if self.at is not None:
             return await ask_frozen(
                 self.state,
+                app_group,
                 lambda reads: question(AskedCampaign(reads, app_group, campaign_id)),
                 self.at,
-                (app_group, campaign_id),
+                campaign_id,
             )
         return await ask(
-            self.state, lambda reads: question(AskedCampaign(reads, app_group, campaign_id)), self.wait_for
+            self.state,
+            app_group,
+            lambda reads: question(AskedCampaign(reads, app_group, campaign_id)),
+            self.wait_for,
         )
 
 

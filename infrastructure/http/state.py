@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from itertools import chain, repeat
 from typing import Annotated, TypeVar, cast
@@ -28,6 +29,7 @@ from infrastructure.http.idempotency_store import IdempotencyKeys
 from infrastructure.http.problems import Problem
 from infrastructure.http.session_access import Sessions
 from infrastructure.http.settings import HttpSettings
+from infrastructure.http.turns import Turns
 from infrastructure.inbound.earlier_version import Earlier
 from infrastructure.inbound.queue import FactQueue
 from infrastructure.outbound.feed import Feed
@@ -72,6 +74,8 @@ class State:
     about a journey."""
     gauges: Callable[[], list[str]]
     """How the ledger is now, as lines for Prometheus."""
+    turns: Turns
+    """When a question of an app group may hold a thread."""
     log_readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_LOG_READERS))
     """Held by each question that reads the log itself, which takes long in a large ledger."""
     folding: dict[Key, asyncio.Task[None]] = field(default_factory=dict)
@@ -108,8 +112,10 @@ _LOOK_SECONDS = (0.002, 0.005, 0.01)
 _LATER_SECONDS = 0.02
 
 
-async def ask(state: State, question: Callable[[Waiting], T], wait_for: str | None = None) -> T:
-    """Answer a question once its read models hold every event up to a position, by default the newest.
+async def ask(
+    state: State, app_group: str, question: Callable[[Waiting], T], wait_for: str | None = None
+) -> T:
+    """Answer a question of an app group once its read models hold every event up to a position, by default the newest.
 
     The question is asked again until they do; no thread is held between two attempts. Raises Problem (503) if that
     takes too long, and BadQuestion for a bad `wait_for`.
@@ -118,7 +124,7 @@ async def ask(state: State, question: Callable[[Waiting], T], wait_for: str | No
     reads = state.reads(wait_for)
     for pause in chain(_LOOK_SECONDS, repeat(_LATER_SECONDS)):
         try:
-            return await asyncio.to_thread(question, reads)
+            return await state.turns.run(app_group, partial(question, reads))
         except Behind as behind:
             if time.monotonic() + pause > give_up:
                 raise Problem(

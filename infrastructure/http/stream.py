@@ -27,7 +27,10 @@ log = structlog.get_logger()
 routes = APIRouter(tags=["stream"])
 
 HEARTBEAT_SECONDS = 15.0
-"""How often a stream sends a comment and its position, and checks that its key, or its session, may still be used."""
+"""How often a stream sends a comment and its position, and checks that its key may still be used."""
+
+LOOK_SECONDS = 2.0
+"""How often a stream checks that its session goes on: whoever logged out, or whose key was revoked, sees no more."""
 
 WRITE_SECONDS = 20.0
 """How long a client may take to read what was sent; after that its connection is closed."""
@@ -230,6 +233,7 @@ class EventStream(Response):
         self._hub = hub
         self._wanted = wanted
         self._position = begin
+        self._look_at = 0.0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Stream until the client goes or the process ends. HEAD gets the headers only, and takes no place."""
@@ -258,7 +262,7 @@ class EventStream(Response):
     async def _parts(self) -> AsyncIterator[bytes]:
         sent = self._position
         yield b"retry: %d\n%s" % (_RETRY_MILLISECONDS, _at(sent))
-        beat = time.monotonic() + HEARTBEAT_SECONDS
+        beat = self._begin_to_look() + HEARTBEAT_SECONDS
         while not self._state.ending.is_set():
             try:
                 page, parts = await self._hub.page(self._wanted, self._position)
@@ -270,10 +274,10 @@ class EventStream(Response):
             self._position = page.position
             sent = page.events[-1].position if page.events else sent
             if page.position >= page.newest:
-                await self._hub.wait_beyond(page.position, beat - time.monotonic())
+                await self._hub.wait_beyond(page.position, min(beat, self._look_at) - time.monotonic())
+            if not await self._may_go_on():
+                break
             if time.monotonic() >= beat:
-                if not await self._may_go_on():
-                    break
                 yield b": heartbeat\n" + (_at(self._position) if self._position > sent else b"\n")
                 sent, beat = self._position, time.monotonic() + HEARTBEAT_SECONDS
         yield self._end()
@@ -281,8 +285,22 @@ class EventStream(Response):
     def _end(self) -> bytes:
         return b": the stream ends here\nretry: %d\n%s" % (_RETRY_MILLISECONDS, _at(self._position))
 
+    def _begin_to_look(self) -> float:
+        """Set when the key or the session is looked at next; returns the time now."""
+        now = time.monotonic()
+        # To look at a key is a call of that key, of which it has so many a second.
+        is_of_key = "authorization" in self._request.headers
+        self._look_at = now + (HEARTBEAT_SECONDS if is_of_key else min(LOOK_SECONDS, HEARTBEAT_SECONDS))
+        return now
+
     async def _may_go_on(self) -> bool:
-        """Whether the key or the session may still be used; yes if nobody can say now, because it is asked again."""
+        """Whether the key or the session may still be used, as far as it is time to look again.
+
+        Yes if nobody can say now, because it is asked again.
+        """
+        if time.monotonic() < self._look_at:
+            return True
+        self._begin_to_look()
         try:
             await _find_follower(self._request, self._state)
         except Problem as problem:
@@ -297,16 +315,16 @@ class PositionStream(EventStream):
 
     async def _parts(self) -> AsyncIterator[bytes]:
         yield b"retry: %d\n%s" % (_RETRY_MILLISECONDS, _at(self._position))
-        beat = time.monotonic() + HEARTBEAT_SECONDS
+        beat = self._begin_to_look() + HEARTBEAT_SECONDS
         while not self._state.ending.is_set():
-            await self._hub.wait_beyond(self._position, beat - time.monotonic())
+            await self._hub.wait_beyond(self._position, min(beat, self._look_at) - time.monotonic())
             if self._hub.newest > self._position:
                 self._position = self._hub.newest
                 yield b"event: moved\nid: %d\ndata: %d\n\n" % (self._position, self._position)
                 await _run_until_first(_LEAST_BETWEEN_MOVES, self._state.ending.wait())
+            if not await self._may_go_on():
+                break
             if time.monotonic() >= beat:
-                if not await self._may_go_on():
-                    break
                 yield b": heartbeat\n\n"
                 beat = time.monotonic() + HEARTBEAT_SECONDS
         yield self._end()

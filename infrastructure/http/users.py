@@ -1,6 +1,5 @@
 """Users over HTTP: why a user converted or not, and everything in the user's journey."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -49,9 +48,13 @@ async def explain(
     """The explanation of a user, now or as it was at a position; raises Problem and UnknownCampaign."""
     of = (app_group, campaign_id)
     if at is None:
-        return await asyncio.to_thread(state.explanations.explain, *of, user_id)
+        return await state.turns.run(app_group, lambda: state.explanations.explain(*of, user_id))
     return await ask_frozen(
-        state, lambda reads: Explanations(reads.ledger, reads.streams).explain(*of, user_id), at, of
+        state,
+        app_group,
+        lambda reads: Explanations(reads.ledger, reads.streams).explain(*of, user_id),
+        at,
+        campaign_id,
     )
 
 
@@ -76,7 +79,7 @@ async def tell_journey(
         return read_journey(reads, caller.app_group, user_id, most, after)
 
     if at is None:
-        page = await ask(state, question)
+        page = await ask(state, caller.app_group, question)
     else:
-        page = await ask_frozen(state, question, at, None)
+        page = await ask_frozen(state, caller.app_group, question, at)
     return respond(page.as_json() | {"next_cursor": make_cursor(page.after)})

@@ -68,15 +68,15 @@ def _steps(least: float) -> Iterator[float]:
         power += 1
 
 
-def draw(axis: Axis, label: Label, top: float, bottom: float) -> Drawn:
-    """Lines at the ticks, the one at zero heavier, and their labels below."""
-    return join(*_ticks(axis, label, top, bottom))
+def draw(axis: Axis, label: Label, top: float, bottom: float, dashes: str | None = None) -> Drawn:
+    """Lines at the ticks, the one at zero heavier, and their labels below; `dashes` leave room for what is written."""
+    return join(*_ticks(axis, label, top, bottom, dashes))
 
 
-def _ticks(axis: Axis, label: Label, top: float, bottom: float) -> Iterator[Drawn]:
+def _ticks(axis: Axis, label: Label, top: float, bottom: float, dashes: str | None) -> Iterator[Drawn]:
     for value in axis.ticks:
         at = axis.at(value)
-        yield rule("p-zero" if value == 0 else "p-grid", at, at, top, bottom)
+        yield rule("p-zero" if value == 0 else "p-grid", at, at, top, bottom, dashes)
     for value in axis.ticks:
         yield text(
             label(value, axis.step),

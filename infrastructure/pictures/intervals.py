@@ -55,6 +55,16 @@ class _Chart(NamedTuple):
         """The height of a row."""
         return self.line + 15
 
+    @property
+    def top(self) -> int:
+        """Where what is written in a row ends, and what is drawn begins."""
+        return self.line - 9
+
+    @property
+    def dashes(self) -> str:
+        """Lines across all rows, but for what is written in them."""
+        return f"{self.row + 2 - self.top} {self.top - 2}"
+
 
 def intervals(
     title: str,
@@ -75,7 +85,7 @@ def intervals(
     chart = _lay_out(_Chart(axis, unit, locale, _decimals(rows, unit), room, _LINE), rows)
     bottom = chart.row * len(rows) + 4
     drawn = [
-        axes.draw(axis, label, 20, bottom),
+        axes.draw(axis, label, chart.top, bottom, chart.dashes),
         *(_row(chart, each, place) for place, each in enumerate(rows)),
     ]
     described = [f"{isolate(each.name)}{_standing(each)}: {_write(chart, each)}." for each in rows]
@@ -91,7 +101,7 @@ def _limit(unit: Unit, farthest: float | None) -> float:
 
 
 def _lay_out(chart: _Chart, rows: Sequence[Estimate]) -> _Chart:
-    widest = max((measure(_write(chart, each), _LETTERS) for each in rows), default=0.0)
+    widest = max((measure(_write(chart, each) + _mark(each), _LETTERS) for each in rows), default=0.0)
     return chart if widest + _LEAST_LABEL <= chart.room else chart._replace(line=_LOWER_LINE)
 
 
@@ -142,9 +152,13 @@ def _standing(row: Estimate) -> str:
     return " (control)" * row.is_control + ", winner" * row.is_winner
 
 
+def _mark(row: Estimate) -> str:
+    return " \N{BLACK STAR} winner" * row.is_winner + " (control)" * row.is_control
+
+
 def _row(chart: _Chart, row: Estimate, place: int) -> Drawn:
     written = _write(chart, row)
-    mark = " \N{BLACK STAR} winner" * row.is_winner + " (control)" * row.is_control
+    mark = _mark(row)
     is_beside = chart.line == _LINE
     room = chart.room - measure(mark, _LETTERS) - is_beside * (measure(written, _LETTERS) + _LETTERS)
     words = join(named(row.name, room, _LETTERS), element("tspan", mark, class_="p-mark") if mark else "")

@@ -57,11 +57,13 @@ def bar(kind: str, start: float, end: float, y: float, height: float) -> Drawn:
     )
 
 
-def rule(kind: str, start: float, end: float, y: float, y_end: float | None = None) -> Drawn:
+def rule(
+    kind: str, start: float, end: float, y: float, y_end: float | None = None, dashes: str | None = None
+) -> Drawn:
     """A line between two places across: level, unless it ends at another height."""
-    return element(
-        "line", class_=kind, x1=across(start), x2=across(end), y1=y, y2=y if y_end is None else y_end
-    )
+    y_end = y if y_end is None else y_end
+    x1, x2 = across(start), across(end)
+    return element("line", class_=kind, x1=x1, x2=x2, y1=y, y2=y_end, stroke_dasharray=dashes)
 
 
 def sign(kind: str, shape: str, share: float, y: float, *content: str) -> Drawn:

@@ -9,6 +9,7 @@ from fastapi import Request, Response
 
 from application.queries.about import LedgerState, read_ledger_state
 from infrastructure.http.state import Shared
+from infrastructure.web.activity import count_rejected
 from infrastructure.web.asking import read_formats
 from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_json
@@ -59,6 +60,7 @@ async def show_about(request: Request, state: Shared, viewer: Visitor) -> Respon
         "about.html",
         viewer=viewer,
         formats=await read_formats(request, state, viewer),
+        rejected=await count_rejected(state, viewer),
         section="about",
         found=shown,
         database=_DATABASES.get(found.database, found.database),

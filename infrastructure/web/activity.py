@@ -2,18 +2,28 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from babel.dates import format_timedelta
 from fastapi import Request
 
-from application.queries.arrivals import LOOKED_AT, read_activity
+from application.queries.arrivals import LOOKED_AT, RejectedLately, count_rejected_lately, find_last_fact_at
+from infrastructure.http.state import State
 from infrastructure.web.asking import Questions, try_part
 from infrastructure.web.curl import write_curl
 from infrastructure.web.failed import Failed
+from infrastructure.web.sessions import Viewer
 
 _LONGEST_ID = 255
+_EARLIER = timedelta(hours=1)
+"""So long before now the example is received, so that what the user does some minutes later is not in the future."""
+
+
+async def count_rejected(state: State, viewer: Viewer) -> RejectedLately | Failed:
+    """What the ledger rejected of the viewer's app group in the last day, or why that cannot be said."""
+    counting = asyncio.to_thread(count_rejected_lately, state.arrivals, viewer.app_group, state.now())
+    return await try_part(counting)
 
 
 @dataclass(frozen=True)
@@ -22,7 +32,6 @@ class ShownActivity:
 
     last_fact_at: datetime | None
     ago: str
-    rejected: list[tuple[str, int]]
     receipt_command: str
     saw_all: bool
     """Whether all events of the ledger were looked at, and not only the last ones."""
@@ -40,12 +49,10 @@ async def show_activity(
 
 async def _read(request: Request, questions: Questions, report: dict[str, Any]) -> ShownActivity:
     state, now = questions.state, questions.state.now()
-    found = await asyncio.to_thread(read_activity, state.arrivals, questions.viewer.app_group, now)
-    last = found.last_fact_at
+    last = await asyncio.to_thread(find_last_fact_at, state.arrivals, questions.viewer.app_group)
     return ShownActivity(
         last,
         "" if last is None else tell_ago(last, now),
-        found.rejected,
         write_receipt_command(request, report, now),
         int(report["position"]) <= LOOKED_AT,
     )
@@ -61,7 +68,7 @@ def write_receipt_command(request: Request, report: dict[str, Any], now: datetim
         "user_id": "user-1",
         "campaign_id": campaign_id,
         "variant_id": variant,
-        "at": now,
+        "at": now - _EARLIER,
     }
     return write_curl(request, receipt)
 

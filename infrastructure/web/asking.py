@@ -1,7 +1,6 @@
 """Questions of pages: about the campaign of a path, as it is now or was at the position of a frozen link."""
 
 import asyncio
-import difflib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -10,16 +9,16 @@ from typing import TypeVar
 from fastapi import Request
 
 from application.ledger import UnknownCampaign
-from application.queries.campaigns import list_campaigns
+from application.queries.campaigns import find_near_campaigns
 from application.queries.frozen import At, read_at
 from application.queries.reads import AskedCampaign, NotDraftedYet, Reads
 from infrastructure.http import problems
 from infrastructure.http.frozen import ask_frozen, turn_to_read_log
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import State, ask, unquote_id
+from infrastructure.http.state import State, ask
 from infrastructure.web.failed import Failed
 from infrastructure.web.formats import Formats
-from infrastructure.web.links import campaign_path
+from infrastructure.web.links import campaign_path, read_step
 from infrastructure.web.rendering import make_formats
 from infrastructure.web.sessions import Viewer
 
@@ -39,11 +38,9 @@ async def try_part(part: Awaitable[T]) -> T | Failed:
 
 async def name_near(state: State, viewer: Viewer, campaign_id: str, error: UnknownCampaign) -> Problem:
     """The problem of an unknown campaign, with the ids that look like it."""
-    known = [
-        each.campaign_id
-        for each in (await ask(state, lambda reads: list_campaigns(reads, viewer.app_group))).campaigns
-    ]
-    near = difflib.get_close_matches(campaign_id[:255], known, n=3, cutoff=0.5)
+    near = await ask(
+        state, viewer.app_group, lambda reads: find_near_campaigns(reads, viewer.app_group, campaign_id)
+    )
     return Problem(
         HTTPStatus.NOT_FOUND, error.code, error.message, near=[(each, campaign_path(each)) for each in near]
     )
@@ -74,9 +71,9 @@ class Questions:
         of = (self.viewer.app_group, self.campaign_id)
         try:
             if self.at is None:
-                return await ask(self.state, lambda reads: question(AskedCampaign(reads, *of)))
+                return await ask(self.state, of[0], lambda reads: question(AskedCampaign(reads, *of)))
             return await ask_frozen(
-                self.state, lambda reads: question(AskedCampaign(reads, *of)), self.at, of
+                self.state, of[0], lambda reads: question(AskedCampaign(reads, *of)), self.at, of[1]
             )
         except NotDraftedYet:
             raise
@@ -87,7 +84,7 @@ class Questions:
 def open_campaign(request: Request, state: State, viewer: Viewer, step: str) -> Questions:
     """The questions of a campaign's page, whose id is a step of the path; raises Problem and BadQuestion."""
     try:
-        campaign_id = unquote_id(step)
+        campaign_id = read_step(step)
     except ValueError:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_campaign", "there is no such campaign") from None
     return Questions(state, viewer, campaign_id, read_frozen(request))
@@ -99,9 +96,11 @@ def read_frozen(request: Request) -> At | None:
     return read_at(at) if at else None
 
 
-async def ask_at(state: State, question: Callable[[Reads], T], at: At | None) -> T:
+async def ask_at(state: State, app_group: str, question: Callable[[Reads], T], at: At | None) -> T:
     """Answer a question about no single campaign, as it is now or was at a position; raises Problem."""
-    return await ask(state, question) if at is None else await ask_frozen(state, question, at, None)
+    if at is None:
+        return await ask(state, app_group, question)
+    return await ask_frozen(state, app_group, question, at)
 
 
 async def read_formats(request: Request, state: State, viewer: Viewer) -> Formats:

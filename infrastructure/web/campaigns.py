@@ -1,5 +1,6 @@
 """The list of campaigns: the first page that people see."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ from fastapi import Request, Response
 from starlette.responses import RedirectResponse
 
 from application.ledger import UnknownAppGroup
+from application.queries.arrivals import RejectedLately
 from application.queries.headlines import (
     PAGE,
     SORTS,
@@ -18,7 +20,9 @@ from application.queries.headlines import (
 )
 from application.queries.reads import BadQuestion, Reads
 from infrastructure.http.state import Shared, ask
+from infrastructure.web.activity import count_rejected
 from infrastructure.web.asking import read_formats
+from infrastructure.web.failed import Failed
 from infrastructure.web.formats import Formats
 from infrastructure.web.links import with_query
 from infrastructure.web.rendering import render
@@ -70,7 +74,7 @@ async def list_campaigns(request: Request, state: Shared, viewer: Visitor) -> Re
         return read_headlines(reads, viewer.app_group, wanted, limit, (page - 1) * limit)
 
     try:
-        found = await ask(state, question)
+        found = await ask(state, viewer.app_group, question)
     except UnknownAppGroup:
         if kind is Kind.HTML and viewer.may_manage:
             # A key may be made before its app group.
@@ -80,8 +84,10 @@ async def list_campaigns(request: Request, state: Shared, viewer: Visitor) -> Re
         return respond_json(request, found.as_json())
     if kind is Kind.CSV:
         return respond_csv(f"campaigns-of-{viewer.app_group}", found.position, _rows(found))
-    formats = await read_formats(request, state, viewer)
-    return _show(request, viewer, formats, wanted, page, found)
+    formats, rejected = await asyncio.gather(
+        read_formats(request, state, viewer), count_rejected(state, viewer)
+    )
+    return _show(request, viewer, formats, wanted, page, found, rejected)
 
 
 def _refuse_at(request: Request) -> None:
@@ -101,7 +107,13 @@ async def go_to_list(request: Request) -> Response:
 
 
 def _show(
-    request: Request, viewer: Viewer, formats: Formats, wanted: Wanted, page: int, found: HeadlinePage
+    request: Request,
+    viewer: Viewer,
+    formats: Formats,
+    wanted: Wanted,
+    page: int,
+    found: HeadlinePage,
+    rejected: RejectedLately | Failed,
 ) -> Response:
     rates = [each.primary[1] or 0.0 for each in found.rows if each.primary]
 
@@ -117,6 +129,7 @@ def _show(
         pages=-(-found.matching // PAGE),
         statuses=STATUSES,
         columns=_COLUMNS,
+        rejected=rejected,
         highest=max(rates, default=0.0),
     )
 

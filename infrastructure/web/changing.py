@@ -170,6 +170,7 @@ async def _read_results(editing: Editing, test: DecidingTest) -> "ExperimentResu
     campaign = editing.campaign
     return await ask(
         editing.state,
+        campaign.app_group,
         lambda reads: read_results(AskedCampaign(reads, campaign.app_group, campaign.campaign_id), test),
     )
 

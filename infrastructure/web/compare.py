@@ -197,7 +197,7 @@ async def _offer(questions: Questions) -> list[dict[str, Any]]:
     """The other campaigns, those that share most with this one first; none where they are too many to choose from."""
     app_group, own = questions.viewer.app_group, questions.campaign_id
     page, overlap = await asyncio.gather(
-        ask(questions.state, lambda reads: list_campaigns(reads, app_group, _MOST_OFFERED + 2)),
+        ask(questions.state, app_group, lambda reads: list_campaigns(reads, app_group, _MOST_OFFERED + 2)),
         try_part(questions.ask(read_overlap)),
     )
     shared = (

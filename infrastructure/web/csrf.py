@@ -6,9 +6,9 @@ from typing import Any
 
 from starlette.requests import Request
 
-from infrastructure.http import problems
 from infrastructure.http.origins import COOKIES, find_origin
 from infrastructure.http.problems import Problem
+from infrastructure.web.routing import answer_problem
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -27,7 +27,8 @@ class SameOrigin:
         if scope["type"] == "http" and scope["method"] not in SAFE_METHODS:
             request = Request(scope)
             if not request.cookies.keys().isdisjoint(COOKIES) and not is_from_here(request):
-                await problems.respond(_CROSS_SITE)(scope, receive, send)
+                response = await answer_problem(request, _CROSS_SITE)
+                await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

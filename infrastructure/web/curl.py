@@ -16,13 +16,22 @@ from infrastructure.http.state import get_state
 def write_curl(request: Request, fact: Mapping[str, Any]) -> str:
     """A command that sends a fact to this very service; an instant in it is cut to the minute."""
     sent = {name: _cut(value) if isinstance(value, datetime) else value for name, value in fact.items()}
+    return _write(request, "/v1/facts", "$KEY", {"facts": [sent]})
+
+
+def write_apps_curl(request: Request) -> str:
+    """A command that adds an app to the app group of the key."""
+    return _write(request, "/v1/app-group", "$MANAGE_KEY", {"apps": ["ios"]}, "-X PATCH ")
+
+
+def _write(request: Request, path: str, key: str, body: Mapping[str, Any], method: str = "") -> str:
     # Everything beyond ASCII is escaped: what is copied is what was shown.
-    body = json.dumps({"facts": [sent]}, separators=(",", ":"))
+    text = json.dumps(body, separators=(",", ":"))
     lines = [
-        f"curl -sS {shlex.quote(_origin_of(request) + '/v1/facts')}",
-        '-H "Authorization: Bearer $KEY"',
+        f"curl -sS {shlex.quote(_origin_of(request) + path)}",
+        f'{method}-H "Authorization: Bearer {key}"',
         "-H 'Content-Type: application/json'",
-        f"-d {shlex.quote(body)}",
+        f"-d {shlex.quote(text)}",
     ]
     return " \\\n  ".join(lines)
 

@@ -20,6 +20,8 @@ class VariantRow:
     compared: dict[str, Any] | None
     mature: dict[str, Any] | None
     is_winner: bool
+    """By the test, now."""
+    is_declared: bool
     per_recipient: dict[str, str]
 
 
@@ -38,12 +40,39 @@ class EventTable:
         return any(each.compared for each in self.rows)
 
     @property
+    def compared_conversions(self) -> int:
+        """Conversions of variants that are compared with control: of users of exactly one variant."""
+        return sum(
+            each.counted["converted"] for each in self.rows if each.counted and not each.variant["control"]
+        )
+
+    @property
     def highest(self) -> float:
         """Where the bars of rates end."""
         ends = [
             each.counted["interval"][1] for each in self.rows if each.counted and each.counted["interval"]
         ]
         return max([*ends, *(each.rate for each in self.rows if each.rate is not None)], default=0.0)
+
+
+@dataclass(frozen=True)
+class RevenueRow:
+    """Revenue a recipient of a variant in a currency, of users of exactly one variant, and what it caused."""
+
+    currency: str
+    mean: dict[str, Any]
+    compared: dict[str, Any] | None
+
+
+def make_revenue_rows(results: Mapping[str, Any] | None) -> list[RevenueRow]:
+    """Revenue that is compared, by currency, out of the JSON of the results; none where nothing is compared."""
+    rows: list[RevenueRow] = []
+    for found in [] if results is None else results["revenue"]:
+        compared = _by_variant(found["comparisons"])
+        if compared:
+            means = sorted(found["variants"], key=lambda each: each["variant_id"] in compared)
+            rows += [RevenueRow(found["currency"], each, compared.get(each["variant_id"])) for each in means]
+    return rows
 
 
 def make_event_tables(report: Mapping[str, Any], results: Mapping[str, Any] | None) -> list[EventTable]:
@@ -57,7 +86,8 @@ def _make(event: dict[str, Any], report: Mapping[str, Any], results: Mapping[str
     counted = {} if found is None else _by_variant(found["variants"])
     compared = {} if found is None else _by_variant(found["comparisons"])
     over = {} if mature is None else _by_variant(mature["variants"])
-    winner = results["winner"]["variant_id"] if results is not None and index == 0 else None
+    decided = results["winner"] if results is not None and index == 0 else {}
+    declared = (decided.get("declared") or {}).get("variant_id")
     rows = [
         VariantRow(
             variant=each,
@@ -69,7 +99,8 @@ def _make(event: dict[str, Any], report: Mapping[str, Any], results: Mapping[str
             mature=over[each["variant_id"]]["conversion_events"][index]
             if each["variant_id"] in over
             else None,
-            is_winner=each["variant_id"] == winner,
+            is_winner=each["variant_id"] == decided.get("variant_id"),
+            is_declared=each["variant_id"] == declared,
             per_recipient=revenue_per_recipient(each),
         )
         for each in sorted(report["variants"], key=lambda each: not each["control"])

@@ -1,6 +1,5 @@
 """Why a user converted on a campaign, or why not: the same answer wherever somebody asks."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -12,9 +11,10 @@ from application.queries.users import find_near_users
 from infrastructure.http import users
 from infrastructure.http.frozen import ask_frozen
 from infrastructure.http.problems import Problem
-from infrastructure.http.state import Shared, State, ask, unquote_id
+from infrastructure.http.state import Shared, State, ask
 from infrastructure.web.asking import Questions, open_campaign
 from infrastructure.web.campaign_pages import read_head
+from infrastructure.web.links import read_step
 from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_json
 from infrastructure.web.sessions import Viewer, Visitor
@@ -40,9 +40,12 @@ async def explain_everything(state: State, viewer: Viewer, user_id: str, at: At 
     """The journey of a user, and the explanations of the campaigns that the user received last; raises Problem."""
     of = (viewer.app_group, user_id, MOST_CAMPAIGNS)
     if at is None:
-        return await asyncio.to_thread(state.explanations.explain_everything, *of)
+        return await state.turns.run(viewer.app_group, lambda: state.explanations.explain_everything(*of))
     return await ask_frozen(
-        state, lambda reads: Explanations(reads.ledger, reads.streams).explain_everything(*of), at, None
+        state,
+        viewer.app_group,
+        lambda reads: Explanations(reads.ledger, reads.streams).explain_everything(*of),
+        at,
     )
 
 
@@ -58,7 +61,9 @@ async def show_explanation(
     head, near = await read_head(request, questions), []
     # Ids that came later would not have been offered then.
     if not explained["known"] and questions.at is None:
-        near = await ask(state, lambda reads: find_near_users(reads, viewer.app_group, user_id))
+        near = await ask(
+            state, viewer.app_group, lambda reads: find_near_users(reads, viewer.app_group, user_id)
+        )
     return render(
         request,
         "explanation.html",
@@ -82,6 +87,6 @@ def read_kept_of_user(request: Request) -> dict[str, str]:
 def read_user(request: Request, step: str) -> str:
     """The user's id in the last step of a path; raises Problem."""
     try:
-        return unquote_id(step.removesuffix(read_kind(request).value))
+        return read_step(step.removesuffix(read_kind(request).value))
     except ValueError:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_user", "there is no such user") from None

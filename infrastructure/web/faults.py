@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from domain.errors import DomainError
 
@@ -56,7 +57,11 @@ class Faults:
 
     def at(self, field_id: str) -> Fault | None:
         """What is wrong with a field, if anything."""
-        return next((each for each in self.found if each.field == field_id), None)
+        return self._by_field.get(field_id)
+
+    @cached_property
+    def _by_field(self) -> dict[str, Fault]:
+        return {each.field: each for each in reversed(self.found)}
 
 
 def _once(faults: Iterable[Fault]) -> Iterator[Fault]:

@@ -23,6 +23,9 @@ _PAGE = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
+_NOTHING = {"Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"}
+"""For JSON, CSV and static files."""
+
 _HSTS = "max-age=31536000"
 """A year of HTTPS only, for this host alone: other hosts of the domain are no concern of the service."""
 
@@ -32,6 +35,13 @@ def page_headers(request: Request) -> dict[str, str]:
     published = request.app.state.conversions.settings.web.origin
     is_https = published is not None and published.startswith("https://")
     return _PAGE | ({"Strict-Transport-Security": _HSTS} if is_https else {})
+
+
+def harden(request: Request, response: Response) -> Response:
+    """Give an answer that is no page the headers of one: what a browser shows of it loads and runs nothing at all."""
+    for name, value in (page_headers(request) | _NOTHING).items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def redirect(request: Request, path: str) -> Response:

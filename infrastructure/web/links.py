@@ -4,8 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-_PAGES = {"new"}
-"""Steps that are pages: an id that reads the same has its first letter encoded."""
+from infrastructure.http.state import unquote_id
+
+_PAGES = {"new", "list", "details", "data_series"}
+"""Steps that are pages, or are of programs: an id that reads the same has its first letter encoded."""
+_DOTS = {".": "=%2E", "..": "=%2E%2E"}
+"""The steps of two ids that browsers take for this folder and the one above, also when they are encoded. In other steps
+of ours an equals sign is encoded, so that none of them reads like these."""
+_OF_DOTS = {step: each for each, step in _DOTS.items()}
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,16 @@ def path_of(*steps: str) -> str:
 
 
 def _encode(step: str) -> str:
+    if step in _DOTS:
+        return _DOTS[step]
     if step in _PAGES:
         return f"%{ord(step[0]):02X}{step[1:]}"
     return quote(step, safe="").replace(".", "%2E")
+
+
+def read_step(step: str) -> str:
+    """The id of a step of a path, as it was sent; raises ValueError for what is no id."""
+    return _OF_DOTS.get(step) or unquote_id(step)
 
 
 def campaign_path(campaign_id: str, page: str = "", kind: str = "") -> str:

@@ -50,7 +50,7 @@ class PeopleCounts:
 
     def _count_recipients(self, wanted: WantedRecipients) -> int | None:
         asked = [each for each in (wanted.converted, wanted.not_converted, wanted.open) if each]
-        if wanted.user_id is not None or len(asked) > 1 or (asked and self.is_of_days):
+        if wanted.user_id is not None or len(asked) > 1 or (wanted.open and self.is_of_days):
             return None
         if wanted.several_variants:
             is_plain = not (asked or self.is_of_days or wanted.variant_id or wanted.without_control)

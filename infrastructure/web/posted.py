@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from infrastructure.http.bodies import read_body
 from infrastructure.http.problems import Problem
 
+_FORM = "application/x-www-form-urlencoded"
 _MOST_BYTES = 1024 * 1024
 _MOST_FIELDS = 10_000
 
@@ -36,6 +37,9 @@ class Fields:
 
 async def read_fields(request: Request) -> Fields:
     """Read a posted form; raises Problem for what is none."""
+    kind = request.headers.get("content-type", _FORM).partition(";")[0].strip().lower()
+    if kind != _FORM:
+        raise malformed()
     body = await read_body(request, _MOST_BYTES)
     try:
         pairs = parse_qsl(

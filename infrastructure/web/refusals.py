@@ -1,15 +1,16 @@
-"""What is answered to somebody who is not logged in, or may not see a page."""
+"""What is answered to somebody who is not logged in, may not see a page, or asks for one that is not there."""
 
 from fastapi import FastAPI, Request, Response
 
 from infrastructure.http import problems
-from infrastructure.web.headers import redirect
-from infrastructure.web.routing import show_problem
+from infrastructure.web.headers import harden, redirect
+from infrastructure.web.routing import answer_problem, show_problem
 from infrastructure.web.sessions import START, LoginNeeded, NotAllowed, StartNeeded, is_for_program
 
 
 def handle_refusals(app: FastAPI) -> None:
-    """Answer what the dependencies of pages raise."""
+    """Answer what the dependencies of pages raise, and what no page answers."""
+    app.state.answer_problem = answer_problem
 
     @app.exception_handler(LoginNeeded)
     async def log_in(request: Request, needed: LoginNeeded) -> Response:
@@ -22,5 +23,5 @@ def handle_refusals(app: FastAPI) -> None:
     @app.exception_handler(NotAllowed)
     async def not_allowed(request: Request, refused: NotAllowed) -> Response:
         if is_for_program(request):
-            return problems.respond(refused)
+            return harden(request, problems.respond(refused))
         return show_problem(request, refused, refused.viewer)

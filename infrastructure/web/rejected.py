@@ -6,6 +6,7 @@ import json
 from fastapi import Request, Response
 
 from application.queries.arrivals import LATELY, LOOKED_AT, RejectedFact
+from application.queries.reads import BadQuestion
 from domain.instants import microseconds
 from infrastructure.http.state import Shared
 from infrastructure.web.rendering import make_formats, render
@@ -23,6 +24,8 @@ _LONGEST_SHOWN = 2_000
 async def show(request: Request, state: Shared, viewer: Visitor) -> Response:
     """Show the newest rejected facts of the app group, of one code or of all."""
     code = request.query_params.get("code") or None
+    if code is not None and "\0" in code:
+        raise BadQuestion("a code has no U+0000", code="bad_question", place="code")
     group = await asyncio.to_thread(state.ledger.existing_app_group, viewer.app_group)
     found = await asyncio.to_thread(state.arrivals.list_rejected, viewer.app_group, code, _MOST)
     if read_kind(request) is Kind.JSON:

@@ -1,7 +1,9 @@
 """Pages out of templates: escaped, packed, and with the headers that keep a browser from doing anything else."""
 
+import asyncio
 import gzip
 import hashlib
+from collections.abc import Callable, Mapping
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -9,7 +11,9 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.types import Receive, Scope, Send
 
+from infrastructure.http.state import get_state
 from infrastructure.web import links
 from infrastructure.web.assets import asset_url
 from infrastructure.web.drawing import Draw
@@ -58,6 +62,56 @@ def writing_of(formats: Formats) -> Writing:
     return Writing(format_instants_in(formats.zone), isolated)
 
 
+class Drawn(Response):
+    """A page that another thread draws, because a big one would hold up whoever asks something else meanwhile."""
+
+    def __init__(
+        self,
+        request: Request,
+        write: Callable[[], str],
+        status: HTTPStatus,
+        headers: Mapping[str, str],
+        turn_of: str = "",
+    ) -> None:
+        """`turn_of` is the app group whose turn it takes, so that the pages of one do not take all threads."""
+        super().__init__(b"", status, headers, media_type="text/html")
+        del self.headers["content-length"]
+        self._request = request
+        self._write = write
+        self._turn_of = turn_of
+        self._is_drawn = False
+
+    async def draw(self) -> None:
+        """Draw the page, unless it is drawn already; raises Problem (503) if its turn does not come."""
+        if self._is_drawn:
+            return
+        if self._turn_of:
+            await get_state(self._request).turns.run(self._turn_of, self._draw)
+        else:
+            await asyncio.to_thread(self._draw)
+        self._is_drawn = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the page."""
+        await self.draw()
+        await super().__call__(scope, receive, send)
+
+    def _draw(self) -> None:
+        """Its entity tag lets a browser that has the same page already keep it."""
+        body, asked = self._write().encode(), self._request.headers
+        if self.status_code == HTTPStatus.OK:
+            tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+            self.headers["ETag"] = tag
+            if tag in asked.get("if-none-match", ""):
+                self.status_code = HTTPStatus.NOT_MODIFIED
+                del self.headers["content-type"]
+                return
+        if len(body) >= _PACKED_FROM_BYTES and "gzip" in asked.get("accept-encoding", ""):
+            body, self.headers["Content-Encoding"] = gzip.compress(body, 5, mtime=0), "gzip"
+        self.body = body
+        self.headers["Content-Length"] = str(len(body))
+
+
 def render(
     request: Request,
     template: str,
@@ -67,32 +121,29 @@ def render(
     status: HTTPStatus = HTTPStatus.OK,
     headers: dict[str, str] | None = None,
     **values: Any,
-) -> Response:
-    """Answer with a page. Its entity tag lets a browser that has the same page already keep it."""
+) -> Drawn:
+    """Answer with a page."""
     formats = formats or make_formats(request)
-    text = (
-        _environment()
-        .get_template(template)
-        .render(
-            request=request,
-            viewer=viewer,
-            f=formats,
-            draw=Draw(formats),
-            theme=_read_theme(request),
-            here=_read_address(request),
-            **values,
+
+    def write() -> str:
+        return (
+            _environment()
+            .get_template(template)
+            .render(
+                request=request,
+                viewer=viewer,
+                f=formats,
+                draw=Draw(formats),
+                theme=_read_theme(request),
+                here=_read_address(request),
+                **values,
+            )
         )
-    )
-    body = text.encode()
+
     sent = page_headers(request) | {"Vary": "Accept-Language, Accept-Encoding, Cookie"} | (headers or {})
-    if status is HTTPStatus.OK:
-        tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
-        sent["ETag"] = tag
-        if tag in request.headers.get("if-none-match", ""):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
-    if len(body) >= _PACKED_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
-        body, sent["Content-Encoding"] = gzip.compress(body, 5, mtime=0), "gzip"
-    return Response(body, status, headers=sent, media_type="text/html")
+    # A page that says what is wrong waits for nobody.
+    turn_of = viewer.app_group if viewer is not None and status is HTTPStatus.OK else ""
+    return Drawn(request, write, status, sent, turn_of)
 
 
 def _read_address(request: Request) -> links.Address:

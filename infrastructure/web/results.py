@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from application.queries.arrivals import RejectedLately
 from application.queries.campaigns import CampaignHistory, read_history
 from application.queries.lists import Page, read_newest_conversions
 from application.queries.overlap import read_overlap
@@ -21,12 +22,13 @@ from application.queries.series import read_series
 from domain.campaigns.evidence import DecidingTest
 from infrastructure.http.reports import MOST_DAYS, read_day
 from infrastructure.http.state import Shared
-from infrastructure.web.activity import ShownActivity, show_activity
+from infrastructure.web.activity import ShownActivity, count_rejected, show_activity
 from infrastructure.web.asking import Questions, open_campaign, try_part
 from infrastructure.web.campaign_pages import Head, read_head, read_kept
 from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
-from infrastructure.web.event_tables import make_event_tables, revenue_per_recipient
+from infrastructure.web.event_tables import make_event_tables, make_revenue_rows, revenue_per_recipient
 from infrastructure.web.failed import Failed
+from infrastructure.web.next_fact import NextFact, show_next_fact
 from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
 from infrastructure.web.sessions import Viewer, Visitor
@@ -60,6 +62,12 @@ class Asked:
     def is_of_days(self) -> bool:
         """Whether the figures are of the receipts of some days alone."""
         return self.days.first is not None or self.days.last is not None
+
+    @property
+    def days_in_a_name(self) -> str:
+        """The days, as the name of a file has them; nothing for all of them."""
+        first, last = self.days.first, self.days.last
+        return f"{f'-from-{first}' if first else ''}{f'-to-{last}' if last else ''}"
 
     def name_period(self, direction: int) -> dict[str, str] | None:
         """The parameters of the period before or after this one, as long as it; None where it has not both ends."""
@@ -99,7 +107,8 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
     questions = open_campaign(request, state, viewer, step.removesuffix(kind.value))
     if kind is Kind.CSV:
         report = await questions.ask(asked.read_report)
-        return respond_csv(questions.campaign_id, report.report.position, report_rows(report.report))
+        name = f"{questions.campaign_id}{asked.days_in_a_name}"
+        return respond_csv(name, report.report.position, report_rows(report.report))
     report, found = await asyncio.gather(
         questions.ask(asked.read_report),
         try_part(questions.ask(lambda campaign: read_results(campaign, asked.test))),
@@ -108,9 +117,40 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
         results = None if isinstance(found, Failed) else found.as_json()
         return respond_json(request, report.as_json() | {"results": results})
     whole = await questions.ask(read_report) if asked.is_of_days else report
-    head, parts = await asyncio.gather(read_head(request, questions), _read_parts(questions, asked))
-    activity = None if questions.at else await show_activity(request, questions, whole.as_json())
-    return _show(request, viewer, head, asked, _Figures(report, whole, found), parts, activity)
+    head, parts, rejected = await asyncio.gather(
+        read_head(request, questions),
+        _read_parts(questions, asked),
+        _count_rejected(questions, report.report.status),
+    )
+    activity = following = None
+    if questions.at is None:
+        activity = await show_activity(request, questions, whole.as_json())
+        following = await show_next_fact(request, questions, whole.as_json())
+    return _show(
+        request,
+        viewer,
+        head,
+        asked,
+        _Figures(report, whole, found),
+        parts,
+        _Lately(activity, rejected, following),
+    )
+
+
+async def _count_rejected(questions: Questions, status: str) -> RejectedLately | Failed | None:
+    """What was rejected lately; None where it changes nothing: of a draft, of an archived one, and of the past."""
+    if questions.at is not None or status not in {"launched", "stopped"}:
+        return None
+    return await count_rejected(questions.state, questions.viewer)
+
+
+@dataclass(frozen=True)
+class _Lately:
+    """What came in, what was rejected, and what to send next; each is None where nobody asks."""
+
+    activity: ShownActivity | Failed | None
+    rejected: RejectedLately | Failed | None
+    next_fact: NextFact | Failed | None
 
 
 @dataclass(frozen=True)
@@ -168,7 +208,7 @@ def _show(
     asked: Asked,
     figures: _Figures,
     parts: _Parts,
-    activity: ShownActivity | Failed | None,
+    lately: _Lately,
 ) -> Response:
     report, found = figures.report, figures.results
     stated, live = report.as_json(), head.since is None
@@ -196,15 +236,19 @@ def _show(
         summary=summarise(results, figures.whole.as_json(), writing=head.writing),
         is_received=figures.is_received,
         caused=results["conversion_events"][0]["caused"]
-        if results and results["conversion_events"]
+        if results and results["conversion_events"] and not asked.is_of_days
         else None,
-        tables=make_event_tables(stated, results),
+        # What is tested is of all time: beside the figures of some days it would contradict them.
+        tables=make_event_tables(stated, None if asked.is_of_days else results),
+        revenue=make_revenue_rows(None if asked.is_of_days else results),
         totals_per_recipient=revenue_per_recipient(stated["totals"]),
         delays=[] if isinstance(found, Failed) else _count_delays(found),
         parts=parts,
         received=None if isinstance(parts.received, Failed) else parts.received,
         first_window_end=_find_first_end(parts.received, stated),
-        activity=activity,
+        activity=lately.activity,
+        rejected=lately.rejected,
+        next_fact=lately.next_fact,
     )
 
 

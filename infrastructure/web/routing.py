@@ -18,9 +18,12 @@ from application.queries.reads import BadQuestion
 from domain.errors import DomainError
 from infrastructure.http import problems
 from infrastructure.http.answers import respond_tagged
+from infrastructure.http.app import has_route
 from infrastructure.http.problems import Problem
-from infrastructure.web.rendering import render
-from infrastructure.web.sessions import Viewer
+from infrastructure.http.state import get_state
+from infrastructure.web.headers import harden
+from infrastructure.web.rendering import Drawn, render
+from infrastructure.web.sessions import Viewer, is_for_program, is_local_path
 
 Row = Iterable[Any]
 
@@ -73,7 +76,6 @@ def csv_headers(name: str, position: str | int) -> dict[str, str]:
     return {
         "Content-Disposition": f'attachment; filename="{file}"',
         "Cache-Control": "private, no-cache",
-        "X-Content-Type-Options": "nosniff",
     }
 
 
@@ -92,14 +94,20 @@ class PageRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                return await handle(request)
+                return await _finish(request, await handle(request))
             except (Problem, DomainError, HTTPException, RequestValidationError, *problems.FAILURES) as error:
                 problem = _as_problem(error)
                 if read_kind(request) is not Kind.HTML:
-                    return problems.respond(problem)
+                    return harden(request, problems.respond(problem))
                 return show_problem(request, problem, getattr(request.state, "viewer", None))
 
         return answer
+
+
+async def _finish(request: Request, response: Response) -> Response:
+    if isinstance(response, Drawn):
+        await response.draw()
+    return harden(request, response)
 
 
 def new_routes() -> APIRouter:
@@ -134,3 +142,45 @@ def show_problem(request: Request, problem: Problem, viewer: Viewer | None = Non
         problem=problem,
         request_id=get_contextvars().get("request_id", ""),
     )
+
+
+_PROGRAMS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+"""The beginnings of paths that only programs ask for."""
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks for a page, which is answered with a page also where there is none."""
+    is_of_pages = not request.scope["path"].startswith(_PROGRAMS) and not is_for_program(request)
+    return is_of_pages and "text/html" in request.headers.get("accept", "").lower()
+
+
+async def answer_problem(request: Request, problem: Problem) -> Response:
+    """Answer with a problem where no route of a page did: as a page to a browser, as problem details to a program."""
+    if not wants_page(request):
+        return problems.respond(problem)
+    if problem.code == "not_found":
+        problem = Problem(
+            problem.status,
+            problem.code,
+            "there is no page at this address",
+            near=_find_without_slash(request),
+        )
+    return show_problem(request, problem, await _recall_viewer(request))
+
+
+def _find_without_slash(request: Request) -> list[tuple[str, str]]:
+    """The page whose address has no slash at its end, if there is one."""
+    path = request.scope["path"].rstrip("/")
+    if path == request.scope["path"] or not is_local_path(path):
+        return []
+    is_there = has_route(request.app, {**request.scope, "path": path, "method": "GET"})
+    return [(path, path)] if is_there else []
+
+
+async def _recall_viewer(request: Request) -> Viewer | None:
+    """Who is logged in, so that the page has its links; nobody, where the database cannot say."""
+    try:
+        session = await get_state(request).sessions.find(request, is_use=False)
+    except problems.FAILURES:
+        return None
+    return None if session is None else Viewer(session)

@@ -12,18 +12,19 @@ from fastapi import Request, Response
 
 from application.commands.definitions import ApplyCampaigns, find_faults, read_command
 from domain import money
-from domain.errors import DomainError
+from domain.errors import BadDefinition, DomainError
 from domain.instants import microseconds
 from infrastructure.access import keys
 from infrastructure.access.keys import Key, Scope
 from infrastructure.http.state import Shared, State, new_command_id
 from infrastructure.web.curl import write_curl
-from infrastructure.web.faults import Faults
+from infrastructure.web.faults import Fault, Faults
 from infrastructure.web.headers import NOT_STORED, redirect
 from infrastructure.web.posted import Fields, Posted
 from infrastructure.web.rendering import render
 from infrastructure.web.routing import new_routes
 from infrastructure.web.sessions import START, AnyVisitor, NotAllowed, Viewer, adopt
+from infrastructure.words.quantities import isolated, join_names
 
 log = structlog.get_logger()
 
@@ -37,7 +38,7 @@ class StartForm:
     """The form, as it was typed."""
 
     app_group: str = ""
-    time_zone: str = "UTC"
+    time_zone: str = ""
     currency: str = ""
     apps: str = ""
 
@@ -56,11 +57,37 @@ class StartForm:
         apps = [each.strip() for each in _BETWEEN_APPS.split(self.apps)]
         stated = {
             "app_group": self.app_group,
-            "time_zone": self.time_zone or "UTC",
+            "time_zone": _read_zone(self.time_zone),
             "default_currency": self.currency,
             "apps": [each for each in apps if each],
         }
         return {name: value for name, value in stated.items() if value}
+
+    def find_faults(self) -> Faults:
+        """What is wrong in it, as far as the form alone shows."""
+        found = list(Faults.of(find_faults(ApplyCampaigns, self.state())))
+        meant = _find_zones(self.time_zone)
+        if len(meant) != 1 and all(each.field != "time_zone" for each in found):
+            found.append(Fault(_say_no_zone(self.time_zone, meant), BadDefinition.code, "time_zone"))
+        return Faults(found)
+
+
+def _read_zone(typed: str) -> str:
+    """The time zone that is meant, or what was typed."""
+    meant = _find_zones(typed)
+    return meant[0] if len(meant) == 1 else typed
+
+
+def _find_zones(typed: str) -> list[str]:
+    """The time zones that a name, or a city alone, may mean: Berlin means Europe/Berlin; UTC where nothing is typed."""
+    name = "_".join(typed.split()).casefold()
+    return _names().get(name or "utc", [])
+
+
+def _say_no_zone(typed: str, meant: list[str]) -> str:
+    if meant:
+        return f"{isolated(typed)} may mean {join_names(meant, 'or')}. Choose one of them."
+    return f"No time zone is called {isolated(repr(typed))}. Type a large city of your zone, such as Berlin."
 
 
 @dataclass(frozen=True)
@@ -87,7 +114,7 @@ async def make(request: Request, state: Shared, viewer: AnyVisitor, fields: Post
         return redirect(request, "/")
     _check_may_make(viewer)
     form = StartForm.posted(fields, viewer.app_group)
-    faults = Faults.of(find_faults(ApplyCampaigns, form.state()))
+    faults = form.find_faults()
     if not faults:
         try:
             await asyncio.to_thread(_make_group, state, viewer, form)
@@ -162,6 +189,15 @@ def _show(request: Request, viewer: Viewer, form: StartForm, faults: Faults | No
         currencies=sorted(money.currencies()),
         is_named=viewer.key is not None,
     )
+
+
+@cache
+def _names() -> dict[str, list[str]]:
+    """By name without case the zones that it may mean: a whole name means itself alone, a city any of its zones."""
+    found: dict[str, list[str]] = {}
+    for zone in _zones():
+        found.setdefault(zone.rpartition("/")[2].casefold(), []).append(zone)
+    return found | {zone.casefold(): [zone] for zone in sorted(available_timezones() - {"localtime"})}
 
 
 @cache

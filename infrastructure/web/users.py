@@ -31,7 +31,13 @@ from infrastructure.web.routing import Kind, new_routes, read_kind, read_page, r
 from infrastructure.web.sessions import Viewer, Visitor
 from infrastructure.words.campaign_history import name_actor
 from infrastructure.words.explanation import put_in_words
-from infrastructure.words.journey import describe_journey_event, find_instant, is_fact, name_kind
+from infrastructure.words.journey import (
+    describe_journey_event,
+    find_instant,
+    find_replaced,
+    is_fact,
+    name_kind,
+)
 from infrastructure.words.quantities import Writing
 
 routes = new_routes()
@@ -89,9 +95,9 @@ async def find_user(request: Request, state: Shared, viewer: Visitor) -> Respons
     group = viewer.app_group
     if not text:
         return _offer(request, viewer, at, "", [], HTTPStatus.OK)
-    if await ask(state, lambda reads: is_known_user(reads, group, text)):
+    if await ask(state, group, lambda reads: is_known_user(reads, group, text)):
         return redirect(request, with_query(user_path(text), read_kept_of_user(request)))
-    near = await ask(state, lambda reads: find_near_users(reads, group, text))
+    near = await ask(state, group, lambda reads: find_near_users(reads, group, text))
     return _offer(request, viewer, at, text, near, HTTPStatus.NOT_FOUND)
 
 
@@ -121,7 +127,7 @@ async def show_user(request: Request, state: Shared, viewer: Visitor, user: str)
     events = await _read_events(state, viewer, explained, asked)
     if kind is Kind.JSON:
         return respond_json(request, _as_json(explained, events))
-    shown = await ask_at(state, lambda reads: find_shown(reads, asked.at), asked.at)
+    shown = await ask_at(state, viewer.app_group, lambda reads: find_shown(reads, asked.at), asked.at)
     later = await try_part(_count_later(state, viewer, explained)) if asked.at else None
     return _show(request, state, viewer, explained, events, asked, shown, later)
 
@@ -129,13 +135,13 @@ async def show_user(request: Request, state: Shared, viewer: Visitor, user: str)
 async def _count_later(state: State, viewer: Viewer, explained: ExplainedUser) -> int:
     """How many events of the user were recorded later; no more than `MOST_LATER` are counted."""
     of = (viewer.app_group, explained.user_id, MOST_LATER, len(explained.events))
-    return len((await ask(state, lambda reads: read_journey(reads, *of))).events)
+    return len((await ask(state, viewer.app_group, lambda reads: read_journey(reads, *of))).events)
 
 
 async def _refuse_unknown(
     request: Request, state: State, viewer: Viewer, user_id: str, at: At | None
 ) -> Response:
-    near = await ask(state, lambda reads: find_near_users(reads, viewer.app_group, user_id))
+    near = await ask(state, viewer.app_group, lambda reads: find_near_users(reads, viewer.app_group, user_id))
     if read_kind(request) is Kind.HTML:
         return _offer(request, viewer, at, user_id, near, HTTPStatus.NOT_FOUND)
     raise Problem(
@@ -158,7 +164,7 @@ async def _read_events(state: State, viewer: Viewer, explained: ExplainedUser, a
         return read_journey(reads, viewer.app_group, explained.user_id, *cut)
 
     page = (
-        await ask_at(state, question, asked.at)
+        await ask_at(state, viewer.app_group, question, asked.at)
         if begin < total
         else JourneyPage(viewer.app_group, explained.user_id, [], None)
     )
@@ -193,6 +199,7 @@ def _show(
 ) -> Response:
     formats = make_formats(request, state.ledger.existing_app_group(viewer.app_group).time_zone)
     writing = writing_of(formats)
+    replaced = find_replaced(each.event for each in explained.events)
     return render(
         request,
         "journey.html",
@@ -206,7 +213,7 @@ def _show(
         lanes=[make_lane(each, shown.instant) for each in explained.explanations],
         behaviours=list(list_behaviours(explained.events)),
         events=events,
-        lines=[_Line.of(each, writing) for each in events.page.events],
+        lines=[_Line.of(each, writing, replaced) for each in events.page.events],
         asked=asked,
         shown=shown,
         later=later,
@@ -237,9 +244,11 @@ class _Line:
     sentence: str
     happened: Any
     actor: str
+    is_replaced: bool
+    """Whether it is a decision that a later one replaced."""
 
     @classmethod
-    def of(cls, stored: StoredEvent, writing: Writing) -> "_Line":
+    def of(cls, stored: StoredEvent, writing: Writing, replaced: set[int]) -> "_Line":
         """In the words of a page."""
         event = stored.event
         return cls(
@@ -249,6 +258,7 @@ class _Line:
             describe_journey_event(event, writing),
             find_instant(event),
             name_actor(stored.actor),
+            stored.version in replaced,
         )
 
 

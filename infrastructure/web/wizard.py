@@ -23,7 +23,7 @@ from infrastructure.web.posted import Fields, Posted, malformed
 from infrastructure.web.rendering import make_formats, render
 from infrastructure.web.routing import new_routes
 from infrastructure.web.sessions import Manager, Viewer
-from infrastructure.web.wizard_create import CHANNELS, KINDS, CreateForm, Meanwhile
+from infrastructure.web.wizard_create import CHANNELS, KINDS, MOST_ROWS, CreateForm, Meanwhile
 from infrastructure.web.wizard_editing import Editing, open_editing
 from infrastructure.web.wizard_events import (
     ANOTHER,
@@ -137,7 +137,7 @@ def _show_new(
     )
 
 
-_CHOICES: dict[str, Any] = {"kinds": KINDS, "channels": CHANNELS}
+_CHOICES: dict[str, Any] = {"kinds": KINDS, "channels": CHANNELS, "most_rows": MOST_ROWS}
 
 
 def press_row(form: CreateForm, button: Button) -> CreateForm:
@@ -316,7 +316,7 @@ async def _show_events(
 
 
 async def _ask_events(state: State, app_group: str) -> list[KnownEvent]:
-    return await ask(state, lambda reads: list_known_events(reads, app_group))
+    return await ask(state, app_group, lambda reads: list_known_events(reads, app_group))
 
 
 def _status(faults: Faults | None, meanwhile: Meanwhile | None) -> HTTPStatus:

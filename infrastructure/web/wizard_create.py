@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 
 from application.commands.definitions import CampaignCommand, find_faults
 from domain.campaigns.campaign import Campaign
+from infrastructure.http.problems import Problem
 from infrastructure.web.faults import Fault, Faults
 from infrastructure.web.posted import Fields, malformed
 
@@ -15,6 +18,8 @@ KINDS = {
     "canvas": "a journey of messages, perhaps in several variants",
 }
 CHANNELS = ("email", "push", "in_app", "sms", "webhook", "content_card", "api")
+MOST_ROWS = 100
+"""The variants that a form holds: a page with more of them would be slow, and nobody would fill it in."""
 _LONGEST_ID = 255
 _NO_CONTROL = "none"
 
@@ -64,7 +69,8 @@ class CreateForm:
 
     @classmethod
     def clone_of(cls, campaign: Campaign, taken: Iterable[str]) -> "CreateForm":
-        """A campaign like another one, with an id that is free."""
+        """A campaign like another one, with an id that is free; raises Problem for more variants than a form holds."""
+        check_rows(len(campaign.variants))
         return replace(
             cls.of(campaign),
             id=_find_free(campaign.campaign_id, set(taken)),
@@ -78,6 +84,7 @@ class CreateForm:
         columns = [fields.every(f"variant_{name}") for name in ("id", "name", "weight")]
         if len({len(each) for each in columns}) != 1:
             raise malformed()
+        check_rows(len(columns[0]))
         rows = [VariantFields(*each) for each in zip(*columns, strict=True)]
         control = fields.whole("control")
         return cls(
@@ -92,12 +99,21 @@ class CreateForm:
 
     # What the buttons of rows do
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the form holds one row more."""
+        return len(self.variants) < MOST_ROWS
+
     def with_variant(self) -> "CreateForm":
-        """One row more, with the next letter for its id."""
+        """One row more, where there is room, with the next letter for its id."""
+        if not self.has_room:
+            return self
         return replace(self, variants=[*self.variants, VariantFields(self._next_letter(), "", "")])
 
     def with_control(self) -> "CreateForm":
-        """One row more, for the control group."""
+        """One row more, where there is room, for the control group."""
+        if not self.has_room:
+            return self
         named = "control" if "control" not in self._ids() else ""
         return replace(
             self, variants=[*self.variants, VariantFields(named, "", "10")], control=len(self.variants)
@@ -112,8 +128,8 @@ class CreateForm:
         return replace(self, variants=rows, control=control)
 
     def _next_letter(self) -> str:
-        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-        return next((each for each in letters if each not in self._ids()), "")
+        letters, taken = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", self._ids()
+        return next((each for each in letters if each not in taken), "")
 
     def _ids(self) -> set[str]:
         return {each.id for each in self.variants}
@@ -128,7 +144,8 @@ class CreateForm:
         id_ = self.id if known is None else known.campaign_id
         name = self.name if known is None else restore(self.name, [known.name])
         channel = self.channel if known is None else restore(self.channel, [known.channel or ""])
-        variants = [self._state_variant(place, each, known) for place, each in enumerate(self.variants)]
+        former = _Former(known)
+        variants = [self._state_variant(place, each, former) for place, each in enumerate(self.variants)]
         if known is not None and {each.get("id"): each["weight"] for each in variants} == known.weights:
             # Weights in force are not stated again: intelligent selection may have set them.
             variants = [
@@ -139,11 +156,9 @@ class CreateForm:
             stated["kind"] = self.kind
         return {field: value for field, value in stated.items() if value or field == "variants"}
 
-    def _state_variant(self, place: int, row: VariantFields, known: Campaign | None) -> dict[str, Any]:
-        former = () if known is None else known.variants
-        id_ = restore(row.id, [each.id for each in former])
-        name = restore(row.name, [each.name or "" for each in former if each.id == id_])
-        stated: dict[str, Any] = {"id": id_, "name": name}
+    def _state_variant(self, place: int, row: VariantFields, former: "_Former") -> dict[str, Any]:
+        id_ = former.ids.restore(row.id)
+        stated: dict[str, Any] = {"id": id_, "name": restore(row.name, former.names_of(id_))}
         return {
             **{field: value for field, value in stated.items() if value},
             "control": place == self.control,
@@ -152,10 +167,14 @@ class CreateForm:
 
     def _weight(self, row: VariantFields) -> object:
         """A number where it is one; equal weights where none is given at all."""
-        if not any(each.weight for each in self.variants):
+        if not self._has_weights:
             return 1
         is_number = row.weight.isascii() and row.weight.isdigit() and len(row.weight) <= 10
         return int(row.weight) if is_number else row.weight
+
+    @cached_property
+    def _has_weights(self) -> bool:
+        return any(each.weight for each in self.variants)
 
     def can_select(self, floor: float) -> bool:
         """Whether weights may follow conversions while each variant keeps this share (R5)."""
@@ -183,10 +202,12 @@ class CreateForm:
             )
 
     def _find_repeated(self) -> Iterable[Fault]:
+        seen: set[str] = set()
         for place, each in enumerate(self.variants):
-            if each.id and each.id in {row.id for row in self.variants[:place]}:
+            if each.id and each.id in seen:
                 said = "Another variant has this id. Ids differ from one another."
                 yield Fault(said, "bad_definition", f"variants-{place}-id")
+            seen.add(each.id)
 
     def _find_bad_weights(self) -> Iterable[Fault]:
         for place, each in enumerate(self.variants):
@@ -202,9 +223,9 @@ class CreateForm:
             yield Fault("A campaign has a name: change it, or leave it as it was.", field="name")
         if not self.channel and known.channel:
             yield Fault("A channel can be changed, and not taken away.", field="channel")
-        named = {each.id for each in known.variants if each.name}
+        former = _Former(known)
         for place, row in enumerate(self.variants):
-            if not row.name and restore(row.id, [each.id for each in known.variants]) in named:
+            if not row.name and any(former.names_of(former.ids.restore(row.id))):
                 said = "The name of a variant can be changed, and not taken away."
                 yield Fault(said, field=f"variants-{place}-name")
 
@@ -227,6 +248,17 @@ class CreateForm:
             words = [each.name, f"weight {each.weight or 'equal'}", "control group" * (place == self.control)]
             said[f"Variant {each.id}"] = ", ".join(filter(None, words))
         return said
+
+
+def check_rows(number: int) -> None:
+    """Check that a form holds so many variants; raises Problem."""
+    if number > MOST_ROWS:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "too_many_variants",
+            f"these are {number:,} variants, and a form holds {MOST_ROWS}; write the campaign in a file, and use "
+            "`conversions campaigns apply FILE`",
+        )
 
 
 @dataclass(frozen=True)
@@ -262,13 +294,43 @@ def compare(stored: dict[str, str], typed: dict[str, str]) -> list[Difference]:
     return [Difference(*each) for each in pairs if squeeze(each[1]) != squeeze(each[2])]
 
 
+class Alike:
+    """Texts that are known, found by how they look in a text field."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = list(known)
+        self._exact = set(self._known)
+
+    @cached_property
+    def _squeezed(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for each in self._known:
+            found.setdefault(squeeze(each), []).append(each)
+        return found
+
+    def restore(self, typed: str) -> str:
+        """What was known and looks so in a text field; else what was typed."""
+        if typed in self._exact:
+            return typed
+        alike = self._squeezed.get(squeeze(typed), [])
+        return alike[0] if len(alike) == 1 else typed
+
+
+class _Former:
+    """The variants that a campaign has already; none where there is no campaign."""
+
+    def __init__(self, known: Campaign | None) -> None:
+        self._names = {} if known is None else {each.id: each.name or "" for each in known.variants}
+        self.ids = Alike(self._names)
+
+    def names_of(self, variant_id: str) -> list[str]:
+        """The name of a variant, empty if it has none; nothing where there is no such variant."""
+        return [self._names[variant_id]] if variant_id in self._names else []
+
+
 def restore(typed: str, known: Iterable[str]) -> str:
     """What was known and looks so in a text field; else what was typed."""
-    known = list(known)
-    if typed in known:
-        return typed
-    alike = [each for each in known if squeeze(each) == squeeze(typed)]
-    return alike[0] if len(alike) == 1 else typed
+    return Alike(known).restore(typed)
 
 
 def squeeze(text: str) -> str:

@@ -23,7 +23,7 @@ TYPES = {
     "upgrades_app": ("Upgrades app", "Any app of the group, also one added later, unless you pick some."),
 }
 """The types of conversion event, each with its default."""
-DEADLINES = {"3d": "3 days", "7d": "7 days", "14d": "14 days", "30d": "30 days"}
+DEADLINES = {"1d": "1 day", "3d": "3 days", "7d": "7 days", "14d": "14 days", "30d": "30 days"}
 OTHER = "other"
 UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 ANOTHER = "another"

@@ -1,5 +1,6 @@
 """The third step of the wizard: what is to be launched, what launching fixes, and the same campaign as a file."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -8,10 +9,12 @@ from fastapi import Response
 
 from application.queries.campaign_files import campaign_as_file
 from application.queries.campaigns import campaign_as_filed
+from domain.campaigns.conversion_events import LETTERS, StartsSession, UpgradesApp
+from infrastructure.web.curl import write_apps_curl
 from infrastructure.web.wizard_create import Meanwhile
 from infrastructure.web.wizard_editing import Editing
 from infrastructure.web.wizard_events import write_revenue_rule_of, write_rule
-from infrastructure.words.quantities import counted, isolated
+from infrastructure.words.quantities import counted, isolated, join_names
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class Check:
     sentence: str
     step: int
     is_good: bool = True
+    command: str = ""
+    """What mends it, to be copied into a shell."""
 
 
 def show_review(
@@ -54,12 +59,13 @@ def list_checks(editing: Editing) -> list[Check]:
     if idle:
         said = f"The weight of {', '.join(map(isolated, idle))} is 0, so that no user gets it."
         checks.append(Check(said, 1, is_good=False))
-    return checks
+    return [*checks, *_check_apps(editing)]
 
 
 def _check_control(*, has_control: bool) -> Check:
     if has_control:
-        return Check("There is a control group, with which the campaign is compared.", 1)
+        said = "There is a control group, with which the campaign is compared. Your service sends a receipt for each"
+        return Check(f"{said} of its users too; without receipts they are not counted.", 1)
     return Check(
         "There is no control group, so that nobody can say what the campaign caused.", 1, is_good=False
     )
@@ -69,6 +75,22 @@ def _check_events(number: int) -> Check:
     if not number:
         return Check("There is no conversion event, so that nobody converts.", 2, is_good=False)
     return Check(f"{counted(number, 'conversion event')}.", 2)
+
+
+def _check_apps(editing: Editing) -> Iterator[Check]:
+    """The conversion events that cannot happen, because the app group has no app."""
+    events = zip(LETTERS, editing.campaign.conversion_events, strict=False)
+    waiting = [letter for letter, event in events if isinstance(event, StartsSession | UpgradesApp)]
+    if editing.group.apps or not waiting:
+        return
+    noun = "Conversion event" if len(waiting) == 1 else "Conversion events"
+    said = f"{noun} {join_names(waiting)} cannot happen yet: the app group has no app, and facts of unknown apps are"
+    yield Check(
+        f"{said} rejected. This command adds the app ios, with a key of the scope manage in $MANAGE_KEY.",
+        2,
+        is_good=False,
+        command=write_apps_curl(editing.request),
+    )
 
 
 def write_file(editing: Editing) -> str:

@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from application.queries.differences import FigureChange, Value
 from domain import money
 from domain.campaigns.conversion_events import LETTERS
-from domain.facts import Fact, type_of
+from domain.facts import Fact, Received, type_of
 from domain.journey.decisions import Conversion, Occurrence, Receipt, Revenue
 from infrastructure.words.quantities import NO_FIGURE, TERMINAL, Writing, counted, percent, thousands
 from projections.campaign_report.as_of import Clock
 from projections.campaign_report.changes import Change, Stands
+
+_BECAME: Final = {"recorded": " is new", "withdrawn": " no longer counts", "occurred": ""}
 
 
 @dataclass(frozen=True)
@@ -90,11 +93,11 @@ class _Changed:
             counts = "counts for" if change.now else "no longer counts for"
             return state, f"receipt {self._name(state)} {counts} {self._variant(state)}{self._users()}"
         if isinstance(state, Conversion):
-            subject, name = state.behaviour, f"conversion {LETTERS[change.index or 0]}"
+            subject, name = state.behaviour, f"conversion on event {LETTERS[change.index or 0]}"
         else:
             subject = self._sale()
             name = f"revenue of {change.sale} {self._name(subject)}"
-        return subject, f"{name} {self._became()}"
+        return subject, f"{name}{self._became()}"
 
     def _became(self) -> str:
         """What became of a conversion or of revenue."""
@@ -102,10 +105,10 @@ class _Changed:
         before, now = self._value(change.before), self._value(change.now)
         was, is_ = self._credit(change.before), self._credit(change.now)
         if change.verb != "restated":
-            return f"{change.verb}: {now or before}, {is_ or was}"
+            return f"{_BECAME[change.verb]}: {now or before}, {is_ or was}"
         if was == is_:
-            return f"restated from {before} to {now}, {is_}"
-        return f"restated from {before}, {was}, to {now}, {is_}"
+            return f" changed from {before} to {now}, {is_}"
+        return f" changed from {before}, {was}, to {now}, {is_}"
 
     def _sale(self) -> Occurrence:
         if self._change.purchase is None:
@@ -141,7 +144,7 @@ class _Changed:
         return f"{self._writing.name(named.id)} of {self._writing.instant(named.at)}"
 
     def _fact(self, fact: Fact) -> str:
-        kind = type_of(fact).replace("_", " ")
+        kind = "receipt" if isinstance(fact, Received) else type_of(fact).replace("_", " ")
         return f"{kind} {self._writing.name(fact.id)} of {self._writing.instant(fact.at)}"
 
     def _variant(self, receipt: Receipt) -> str:

@@ -8,7 +8,16 @@ from typing import Any, Final
 from domain.experiment.results import ENOUGH
 from infrastructure.words.comparing import contradicts, find_pair
 from infrastructure.words.outcome import Outcome
-from infrastructure.words.quantities import TERMINAL, Writing, counted, deadline, join_names, name_p, roughly
+from infrastructure.words.quantities import (
+    TERMINAL,
+    Writing,
+    counted,
+    deadline,
+    join_names,
+    name_p,
+    percent,
+    roughly,
+)
 
 FEW: Final = f"fewer than {ENOUGH} conversions, or fewer than {ENOUGH} recipients who did not convert"
 
@@ -76,7 +85,8 @@ def describe_several_variants(health: dict[str, Any]) -> str | None:
     if not number:
         return None
     control = f", {with_control:,} of them control" if with_control else ""
-    return f"{counted(number, 'user')} received several variants{control}, and {_be(number)} left out."
+    users = counted(number, "user")
+    return f"{users} received several variants{control}, and {_be(number)} left out of the comparison."
 
 
 def name_empty(variants: Sequence[dict[str, Any]], writing: Writing = TERMINAL) -> str:
@@ -116,13 +126,17 @@ def _warn_of_shares(outcome: Outcome) -> Iterator[Warning]:
 
 
 def _warn_of_several_variants(outcome: Outcome) -> Iterator[Warning]:
-    said = describe_several_variants(outcome.results["health"])
+    health = outcome.results["health"]
+    said = describe_several_variants(health)
     if said is not None:
+        users = sum(each["first_receipts"] for each in health["shared"])
+        share = health["users_in_several_variants"] / users if users else 1.0
         yield Warning(
             "several_variants",
             said,
             [
-                "The report counts them, so its figures may be higher than those that are compared.",
+                f"That is {percent(share, 1)} of all users who received it.",
+                "The report counts them, so its rates differ from those that are compared.",
                 "If they are many, the sender does not keep each user in one variant.",
             ],
         )
@@ -202,9 +216,16 @@ def _warn_of_open(outcome: Outcome) -> Iterator[Warning]:
                 if each["open"]
             ),
             f"A window lasts {deadline(outcome.primary['deadline_seconds'])} from the receipt.",
+            *_say_as_of(outcome),
             "The mature rates count only recipients whose last window is over.",
         ],
     )
+
+
+def _say_as_of(outcome: Outcome) -> Iterator[str]:
+    at = outcome.results.get("as_of")
+    if at is not None:
+        yield f"That is as of {outcome.writing.instant(at)}: windows are judged by the full hour."
 
 
 def _warn_of_contradictions(outcome: Outcome) -> Iterator[Warning]:

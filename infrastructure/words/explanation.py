@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from infrastructure.words.conversion_events import name_with_deadline, state_rule
 from infrastructure.words.facts import describe_behaviour, describe_kind, describe_variant
-from infrastructure.words.quantities import TERMINAL, Sentence, Writing
+from infrastructure.words.quantities import TERMINAL, Sentence, Writing, how_long
 from infrastructure.words.revenue import (
     SaleInWords,
     describe_idle,
@@ -128,18 +129,30 @@ def _explain_verdict(event: dict[str, Any], writing: Writing) -> str:
             )
         case "not_an_upgrade":
             return f"{behaviour} lies in {span}, but is no upgrade: {_compare_versions(event, writing)}."
-        case "before_receipt":
-            return f"The nearest is {behaviour}, which came before {span}."
         case _:
-            return f"The nearest is {behaviour}, which came after {span}."
+            return f"The nearest is {behaviour}, {_describe_miss(event, writing)}."
+
+
+def _describe_miss(event: dict[str, Any], writing: Writing) -> str:
+    """How far a behaviour is from a window: "30 minutes after the window of receipt r1 ended (... to ...)"."""
+    receipt, window = event["receipt"], event["window"]
+    is_early = event["reason"] == "before_receipt"
+    edge = window["from" if is_early else "to"]
+    distance = how_long(abs(datetime.fromisoformat(event["behaviour"]["at"]) - datetime.fromisoformat(edge)))
+    side, ended = ("before", "began") if is_early else ("after", "ended")
+    return (
+        f"{distance} {side} the window of receipt {writing.name(receipt['id'])} {ended} "
+        f"({_describe_span(window, writing)})"
+    )
 
 
 def _describe_window(event: dict[str, Any], writing: Writing) -> str:
     receipt, window = event["receipt"], event["window"]
-    return (
-        f"the window of receipt {writing.name(receipt['id'])}, "
-        f"{writing.instant(window['from'])} to {writing.instant(window['to'])}"
-    )
+    return f"the window of receipt {writing.name(receipt['id'])}, {_describe_span(window, writing)}"
+
+
+def _describe_span(window: dict[str, Any], writing: Writing) -> str:
+    return f"{writing.instant(window['from'])} to {writing.instant(window['to'])}"
 
 
 def _name_credited(receipt: dict[str, Any], writing: Writing) -> str:

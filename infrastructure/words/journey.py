@@ -1,5 +1,6 @@
 """The events of a user's journey in words: facts as they were reported, and what was decided from them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import singledispatch
 from typing import Any
@@ -39,6 +40,35 @@ def find_instant(event: decisions.JourneyEvent) -> datetime:
             return event.before.behaviour.at
         case _:
             return event.now.behaviour.at
+
+
+def find_replaced(events: Iterable[decisions.JourneyEvent]) -> set[int]:
+    """The versions of decisions that a later one about the same thing replaced; `events` are the whole journey."""
+    newest: dict[object, int] = {}
+    replaced = set[int]()
+    for version, event in enumerate(events, 1):
+        if subject := _find_subject(event):
+            if subject in newest:
+                replaced.add(newest[subject])
+            newest[subject] = version
+    return replaced
+
+
+def _find_subject(event: decisions.JourneyEvent) -> tuple[object, ...] | None:
+    """What a decision decides, of which only the newest counts; None where each counts."""
+    match event:
+        case (
+            decisions.ConversionRecorded() | decisions.ConversionRestated() | decisions.ConversionWithdrawn()
+        ):
+            return "conversion", event.campaign_id, event.index
+        case decisions.RevenueAttributed() | decisions.RevenueRestated() | decisions.RevenueWithdrawn():
+            return "revenue", event.campaign_id, event.purchase.id
+        case decisions.RecipientCounted() | decisions.RecipientRestated() | decisions.RecipientWithdrawn():
+            return "recipient", event.campaign_id, event.variant_id
+        case decisions.UpgradeRecorded() | decisions.UpgradeWithdrawn():
+            return "upgrade", event.app_id, event.report.id
+        case _:
+            return None
 
 
 def name_kind(event: decisions.JourneyEvent) -> str:

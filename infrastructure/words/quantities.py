@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from math import floor, log10
 from typing import Final, Literal
 
@@ -12,6 +12,8 @@ NO_FIGURE: Final = "\N{EN DASH}"
 
 Role = Literal["plain", "good", "bad", "doubt", "dim"]
 """What a sentence means to its reader; who shows it decides how that looks."""
+
+_UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 # What turns the direction of text, and what ends that.
 _DIRECTIONS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -103,11 +105,28 @@ def decimals_for(width: float) -> int:
 
 def deadline(seconds: int) -> str:
     """A deadline in the largest unit that is whole."""
-    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+    for unit, size in _UNITS[:-1]:
         if seconds % size == 0:
             count = seconds // size
             return f"{count} {unit}" + ("s" if count > 1 else "")
     return f"{seconds} second" + ("s" if seconds > 1 else "")
+
+
+def how_long(span: timedelta) -> str:
+    """A span of time in its two largest units: "30 minutes", "about 2 days 3 hours" where something is left over."""
+    left, parts = span, list[str]()
+    for unit, size in _UNITS:
+        count = left // timedelta(seconds=size)
+        # The second part is the unit below the first one, even if nothing is of it.
+        is_last = bool(parts) or unit == "second"
+        if count:
+            parts.append(counted(count, unit))
+            left -= count * timedelta(seconds=size)
+        if is_last:
+            break
+    if not parts:
+        return "less than a second"
+    return f"{'about ' if left else ''}{' '.join(parts)}"
 
 
 def thousands(amount: str) -> str:

@@ -4,14 +4,14 @@ Whoever copies all rows of a campaign reads them from a generation in the order 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain
-from typing import Any, TypedDict, Unpack
+from typing import Any, NamedTuple, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Row, Select, Table, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Subquery, Table, false, func, or_, select, tuple_
 from sqlalchemy.engine import Connection
 
 from domain.campaigns.conversion_events import LETTERS
@@ -31,6 +31,9 @@ from projections.engine.tables import (
     select_user_id,
     stream,
 )
+
+Span = tuple[datetime, datetime]
+"""From an instant, up to but not including another."""
 
 
 class BadKey(ValueError):
@@ -92,7 +95,7 @@ class Wanted(TypedDict, total=False):
     variant_id: str | None
     without_control: bool
     user_id: str | None
-    received: Sequence[tuple[datetime, datetime]] | None
+    received: Sequence[Span] | None
 
 
 def load_conversions(
@@ -123,8 +126,7 @@ def load_conversions(
     if wanted.get("without_control"):
         query = query.where(~table.c.control)
     if (spans := wanted.get("received")) is not None:
-        at = table.c.received_at
-        query = query.where(or_(false(), *((at >= start) & (at < end) for start, end in spans)))
+        query = query.where(_is_received_in(table, spans))
     key = (table.c.journey_id, table.c.conversion_event)
     if after is not None:
         query = query.where(tuple_(*key) > _read_key(after))
@@ -133,6 +135,55 @@ def load_conversions(
     query = query.order_by(*(each.desc() if before is not None else each for each in key)).limit(limit)
     found = _find_rows(connection, ledger, query)
     return found[::-1] if before is not None else found
+
+
+def _is_received_in(table: Table, spans: Sequence[Span]) -> ColumnElement[bool]:
+    """Whether the receipt that something is credited to lies in one of the spans."""
+    at = table.c.received_at
+    return or_(false(), *((at >= start) & (at < end) for start, end in spans))
+
+
+def select_converted(
+    connection: Connection, stream_id: str, conversion_event: int, received: Sequence[Span]
+) -> Subquery:
+    """User and variant of each conversion of a campaign that is credited to a receipt in these spans."""
+    table = _table(connection, tables.conversions)
+    query = select(table.c.journey_id, table.c.variant_id).where(
+        table.c.stream_id == stream_id,
+        table.c.conversion_event == conversion_event,
+        _is_received_in(table, received),
+    )
+    return query.subquery()
+
+
+class CreditedToUsers(NamedTuple):
+    """By user the variants that conversions are credited to, by index; and by user and currency what was earned."""
+
+    conversions: defaultdict[str, dict[int, str]]
+    revenue: defaultdict[str, dict[str, Decimal]]
+
+
+def load_credited_to_users(
+    connection: Connection, stream_id: str, journeys: Collection[str], received: Sequence[Span]
+) -> CreditedToUsers:
+    """What is credited to receipts in these spans, for a page of a campaign's users."""
+    found = CreditedToUsers(defaultdict(dict), defaultdict(dict))
+
+    def rows(declared: Table, *names: str) -> Iterator[Any]:
+        table = _table(connection, declared)
+        query = select(table.c.journey_id, *(table.c[name] for name in names)).where(
+            table.c.stream_id == stream_id,
+            table.c.journey_id.in_(journeys),
+            _is_received_in(table, received),
+        )
+        yield from connection.execute(query)
+
+    for journey_id, index, variant_id in rows(tables.conversions, "conversion_event", "variant_id"):
+        found.conversions[journey_id][index] = variant_id
+    for journey_id, currency, net in rows(tables.counted_revenue, "currency", "net"):
+        amounts = found.revenue[journey_id]
+        amounts[currency] = EXACT.add(amounts.get(currency, Decimal(0)), net)
+    return found
 
 
 def load_newest_conversions(

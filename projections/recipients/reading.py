@@ -4,7 +4,7 @@ Whoever copies all rows of a campaign reads them from a generation in the order 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ from domain import money
 from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.definition import Definition
 from domain.instants import printed
+from projections.conversions.reading import load_credited_to_users
 from projections.engine.generations import Generation, current
 from projections.engine.projection import Definitions, Tables
 from projections.engine.tables import (
@@ -84,7 +85,8 @@ class RecipientRow:
     """A user who received a campaign, in whichever variants, control too.
 
     `user_id` is None where the user's identity was erased; `credited` has for each conversion event the variant that
-    the user's conversion is credited to, None where there is no conversion; revenue is exact, by currency.
+    the user's conversion is credited to, None where there is no conversion; revenue is exact, by currency. In a list of
+    a period, both are of what is credited to receipts of the period, as its report counts them.
     """
 
     journey_id: str
@@ -159,9 +161,15 @@ def load_recipients(
     of_users: defaultdict[str, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(_on_page(own, page)):
         of_users[row.journey_id].append(row)
-    revenue, user_ids = _revenue(connection, own, page), find_users(ledger, of_users)
+    user_ids = find_users(ledger, of_users)
+    if (spans := wanted.get("received")) is None:
+        converted, revenue = _converted(of_users), _revenue(connection, own, page)
+    else:
+        converted, revenue = load_credited_to_users(
+            connection, stream(app_group, campaign_id), of_users.keys(), spans
+        )
     return [
-        _recipient(definition, rows, user_ids.get(journey), revenue[journey])
+        _recipient(definition, rows, user_ids.get(journey), converted[journey], revenue[journey])
         for journey, rows in of_users.items()
     ]
 
@@ -200,8 +208,22 @@ def _revenue(connection: Connection, own: Generation, page: Subquery) -> default
     return found
 
 
+def _converted(of_users: Mapping[str, Sequence[Row[Any]]]) -> dict[str, dict[int, str]]:
+    """By journey the variant that its conversion on each event is credited to."""
+    return {
+        journey: {
+            index: row.variant_id for row in rows for index, flag in enumerate(FLAGS) if getattr(row, flag)
+        }
+        for journey, rows in of_users.items()
+    }
+
+
 def _recipient(
-    definition: Definition, rows: Sequence[Row[Any]], user_id: str | None, revenue: dict[str, Decimal]
+    definition: Definition,
+    rows: Sequence[Row[Any]],
+    user_id: str | None,
+    converted: Mapping[int, str],
+    revenue: dict[str, Decimal],
 ) -> RecipientRow:
     receipts = {row.variant_id: row.receipts for row in rows}
     return RecipientRow(
@@ -214,13 +236,9 @@ def _recipient(
         ],
         first=min((row.first_received_at, row.first_receipt_id) for row in rows),
         last=max((row.last_received_at, row.last_receipt_id) for row in rows),
-        credited=[_find_credited(rows, flag) for _, flag in zip(definition.windows, FLAGS, strict=False)],
+        credited=[converted.get(index) for index, _ in enumerate(definition.windows)],
         revenue=revenue,
     )
-
-
-def _find_credited(rows: Iterable[Row[Any]], flag: str) -> str | None:
-    return next((row.variant_id for row in rows if getattr(row, flag)), None)
 
 
 class SeveralVariants(NamedTuple):

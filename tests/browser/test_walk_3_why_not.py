@@ -8,8 +8,8 @@ from tests.browser.hands import WAYS, Hands, hands_of
 
 USER = "customer-06002"
 BECAUSE = (
-    "The nearest is purchase p-900003 (earl-grey-100) of 2026-03-13 09:30:00 CET, which came after the window of "
-    "receipt r-900003, 2026-03-10 09:00:00 CET to 2026-03-13 09:00:00 CET."
+    "The nearest is purchase p-900003 (earl-grey-100) of 2026-03-13 09:30:00 CET, 30 minutes after the window of "
+    "receipt r-900003 ended (2026-03-10 09:00:00 CET to 2026-03-13 09:00:00 CET)."
 )
 
 

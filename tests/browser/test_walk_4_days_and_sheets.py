@@ -47,6 +47,15 @@ def test_last_week_only(site: Site, open_window: Open, way: str) -> None:
     check_events(page, everything)
 
 
+@pytest.mark.parametrize("key", ["[", "]"])
+def test_the_keys_of_periods_say_where_none_is_chosen(site: Site, open_window: Open, key: str) -> None:
+    """Everybody can read it, and the field that chooses one has the focus."""
+    page = open_window(site).go(campaign_path("spring-sale"))
+    page.keyboard.press(key)
+    expect(page.get_by_text("No period is chosen: choose its days under Received from.")).to_be_in_viewport()
+    expect(page.get_by_label("Received from")).to_be_focused()
+
+
 @pytest.mark.parametrize("way", ["mouse", "no script", "keyboard"])
 def test_either_clock(site: Site, open_window: Open, way: str) -> None:
     """R20: by the day of the receipt all conversions are on the days of the sendings; the sums are the same."""

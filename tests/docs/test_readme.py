@@ -17,6 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 ELSEWHERE = {
     "make demo": "tests/docs/test_readme.py::test_the_demo_tells_its_stories",
+    "conversions demo --serve": 'tests/process/test_dashboard_begins.py::"demo", "--serve"',
     "make test": ".ci/run::make test-all",
     "conversions project": "tests/infrastructure/read_models/test_projecting.py::test_it_follows_the_log_and_ends_when_told",
 }

@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from application.ledger import UnknownCampaign
 from application.queries.report import read_report
 from infrastructure.composition import Service
+from projections.conversions import CONVERSIONS
 from projections.engine import projector
 from projections.recipients import RECIPIENTS, choosing, reading
 from tests.support.ledgers import GROUP, ask_about, open_ledger, take
@@ -55,6 +58,7 @@ def void(fact_id: str, user: str = "u1") -> dict[str, Any]:
 def listed(service: Service, **wanted: Any) -> list[reading.RecipientRow]:
     """A page of recipients, everything acknowledged being in them."""
     service.projector.catch_up(RECIPIENTS)
+    service.projector.catch_up(CONVERSIONS)
     with service.database.reading() as connection:
         known = service.definitions
         return reading.load_recipients(connection, known, GROUP, "spring", **({"limit": 10} | wanted))
@@ -164,6 +168,19 @@ FILTERS: list[tuple[dict[str, Any], Callable[[reading.RecipientRow], bool]]] = [
     ({"received": [(instant(4), instant(5))], "variant_id": "holdout"}, lambda _: False),
     ({"received": [(instant(1), instant(1, 1)), (instant(5), instant(6))]}, lambda row: row.user_id == "u5"),
     ({"received": []}, lambda _: False),
+    (
+        {"received": [(instant(1), instant(2))], "converted_on": 0},
+        lambda row: row.user_id in {"u1", "u4", "u6"},
+    ),
+    (
+        {"received": [(instant(1), instant(2))], "converted_on": 0, "variant_id": "A"},
+        lambda row: row.user_id == "u1",
+    ),
+    ({"received": [(instant(4), instant(6))], "converted_on": 0}, lambda _: False),
+    (
+        {"received": [(instant(4), instant(6))], "not_converted_on": 0},
+        lambda row: row.user_id in {"u4", "u5"},
+    ),
 ]
 
 
@@ -186,6 +203,40 @@ def test_each_filter_finds_those_whom_it_describes_forwards_and_backwards(tmp_pa
             found = listed(service, **wanted)
             assert [row.key for row in found] == [row.key for row in everyone if fits(row)], wanted
             assert pages_back(service, wanted) == found, wanted
+
+
+@pytest.mark.usefixtures("many")
+def test_sqlite_reads_receipts_of_a_period_once_or_those_of_one_user(tmp_path: Path) -> None:
+    """Never all receipts of the period for each user, which takes a minute for some thousands of them."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(service, [received("A")])
+        service.projector.catch_up(RECIPIENTS)
+        service.projector.catch_up(CONVERSIONS)
+        with service.database.reading() as connection:
+            statements: list[tuple[str, Any]] = []
+
+            def note(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
+                statements.append((statement, values))
+
+            event.listen(connection, "before_cursor_execute", note)
+            reading.load_recipients(
+                connection,
+                service.definitions,
+                GROUP,
+                "spring",
+                limit=10,
+                received=[(instant(1), instant(2))],
+            )
+            event.remove(connection, "before_cursor_execute", note)
+            plans = [
+                [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+                for statement, values in statements
+            ]
+    for plan in plans:
+        for whole, part in pairwise(plan):
+            if "CORRELATED" in whole:
+                assert "journey_id=?" in part
+    assert any("recipient_receipts" in step for plan in plans for step in plan)
 
 
 def pages_back(service: Service, wanted: dict[str, Any]) -> list[reading.RecipientRow]:

@@ -93,7 +93,7 @@ def _convert(journey: JourneySoFar, campaign_id: str, index: int, now: Conversio
     before = journey.state.standings[campaign_id].conversions.get(index)
     if before is None:
         journey.record(ConversionRecorded(campaign_id, index, now))
-    elif now.behaviour.key <= before.behaviour.key:
+    else:
         journey.record(ConversionRestated(campaign_id, index, before, now))
 
 

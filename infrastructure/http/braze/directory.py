@@ -135,7 +135,7 @@ async def _list(
         with reads.up_to_date(CAMPAIGN_REPORT) as (connection, _):
             return _read_kind(connection, app_group, kind)
 
-    return page.of(await ask(state, read))
+    return page.of(await ask(state, app_group, read))
 
 
 def _read_kind(connection: Connection, app_group: str, kind: Kind) -> list[tuple[CampaignReport, Changed]]:
@@ -203,7 +203,7 @@ async def _read_common(state: State, campaign: Campaign) -> tuple[str | None, st
             days = find_days_with_receipts(connection, group, campaign_id)
             return read_changes(connection, [stream])[stream], *days
 
-    changed, first, last = await ask(state, read)
+    changed, first, last = await ask(state, group, read)
     zone = await asyncio.to_thread(state.definitions.zone, group)
     return _midnight(first, zone), _midnight(last, zone), _describe(campaign, changed)
 

@@ -114,7 +114,7 @@ async def _read_days(state: State, campaign: Campaign, first: date, last: date) 
             credited = load_series(*of_campaign, "receipt", first, last)
         return list(zip(happened.days, credited.days, strict=True))
 
-    return await ask(state, read)
+    return await ask(state, campaign.app_group, read)
 
 
 def _describe_campaign_day(campaign: Campaign, happened: Day, credited: Day) -> dict[str, Any]:

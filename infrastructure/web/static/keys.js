@@ -10,6 +10,22 @@ function press(selector) {
   if (found instanceof HTMLElement) found.click();
 }
 
+/**
+ * Goes to the period before or after; where none is chosen, it says so, and the field that chooses one gets the focus.
+ * @param {string} selector
+ */
+function move(selector) {
+  if (document.querySelector(selector)) return press(selector);
+  const field = document.querySelector("#from");
+  const status = document.getElementById("announced");
+  if (status) {
+    status.textContent = field ? "No period is chosen: choose its days under Received from." : "This page has no period.";
+    status.className = "note said";
+    setTimeout(() => { status.className = "hidden"; }, 4000);
+  }
+  if (field instanceof HTMLElement) field.focus();
+}
+
 function help() {
   const dialog = document.getElementById("keys");
   if (dialog instanceof HTMLDialogElement) dialog.showModal();
@@ -22,8 +38,8 @@ const ACTIONS = {
     const field = document.querySelector("#word, #find-user");
     if (field instanceof HTMLElement) field.focus();
   },
-  "[": () => press("[data-earlier]"),
-  "]": () => press("[data-later]"),
+  "[": () => move("[data-earlier]"),
+  "]": () => move("[data-later]"),
   y: () => press("[data-copy]"),
   "g c": () => window.location.assign("/"),
 };

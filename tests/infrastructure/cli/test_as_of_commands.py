@@ -112,12 +112,12 @@ def test_a_difference_is_told_in_sentences(ledger: Path) -> None:
     told = run(ledger, "report", "spring-sale", "--diff", before, NOW).stdout
     for sentence in (
         (
-            "u1: conversion A restated from p1 of 2026-03-02 10:00:00 UTC to purchase p0 of 2026-03-01 20:00:00 UTC, "
-            "credited to variant A"
+            "u1: conversion on event A changed from p1 of 2026-03-02 10:00:00 UTC to purchase p0 of "
+            "2026-03-01 20:00:00 UTC, credited to variant A"
         ),
-        "u1: revenue of purchase p0 of 2026-03-01 20:00:00 UTC recorded: 5.00 USD, credited to variant A",
+        "u1: revenue of purchase p0 of 2026-03-01 20:00:00 UTC is new: 5.00 USD, credited to variant A",
         (
-            "u1: revenue of purchase p1 of 2026-03-02 10:00:00 UTC restated from 19.98 USD to 9.99 USD, credited to "
+            "u1: revenue of purchase p1 of 2026-03-02 10:00:00 UTC changed from 19.98 USD to 9.99 USD, credited to "
             "variant A; because of refund x1 of 2026-03-09 10:00:00 UTC"
         ),
         (
@@ -166,14 +166,11 @@ def test_r27_a_difference_tells_orders_and_what_was_given_back(ledger: Path) -> 
     ]
     told = run(ledger, "report", "spring-sale", "--diff", before, NOW).stdout
     assert (
-        "u1: revenue of order o-1 of 2026-03-02 12:00:00 UTC recorded: 12.00 USD, credited to variant A"
-        in told
+        "u1: revenue of order o-1 of 2026-03-02 12:00:00 UTC is new: 12.00 USD, credited to variant A" in told
     )
-    assert (
-        "restated from 12.00 USD to 10.00 USD, credited to variant A; because of order refund f1 of" in told
-    )
+    assert "changed from 12.00 USD to 10.00 USD, credited to variant A; because of order refund f1 of" in told
     occurred = run(ledger, "report", "spring-sale", "--diff", EARLIER, NOW, "--clock", "occurred").stdout
-    assert "u1: revenue of order o-1 of 2026-03-02 12:00:00 UTC occurred: 10.00 USD" in occurred
+    assert "u1: revenue of order o-1 of 2026-03-02 12:00:00 UTC: 10.00 USD" in occurred
 
 
 def test_a_difference_of_what_occurred_lists_what_happened(ledger: Path) -> None:
@@ -195,7 +192,7 @@ def test_a_difference_of_what_occurred_lists_what_happened(ledger: Path) -> None
         ("A", None, 0.0, None), ("B", None, 1.0, None), ("C", None, 0.0, None), ("D", None, 0.0, None),
     ]  # fmt: skip
     told = run(ledger, "report", "spring-sale", "--diff", EARLIER, NOW, "--clock", "occurred").stdout
-    assert "conversion A occurred: p1 of 2026-03-02 10:00:00 UTC, credited to variant A" in told
+    assert "conversion on event A: p1 of 2026-03-02 10:00:00 UTC, credited to variant A" in told
     assert "+50.00 points" in told
     assert "control group" not in told
 

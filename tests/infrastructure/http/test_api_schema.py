@@ -16,6 +16,7 @@ from infrastructure.access.keys import Scope
 from infrastructure.http.app import VERSION, create
 from infrastructure.http.reference import write_markdown
 from infrastructure.http.schemas import describe
+from infrastructure.http.settings import WebSettings
 from tests.infrastructure.http.test_http import PURCHASE, RECEIPT, SALE, post
 from tests.support.commands import ROOT
 from tests.support.serving import Api, serving
@@ -36,10 +37,13 @@ REFUSES_MORE: list[CheckFunction] = [checks.positive_data_acceptance]
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
-    """A server with a campaign, a recipient and a conversion."""
+    """A server with a campaign, a recipient and a conversion.
+
+    It has no pages: GET /users/track would be that of a user with the id `track`, where the API has a POST.
+    """
     with (
         tempfile.TemporaryDirectory() as directory,
-        serving(Path(directory), [SALE], wait_seconds=0.5) as api,
+        serving(Path(directory), [SALE], wait_seconds=0.5, web=WebSettings(pages="off")) as api,
     ):
         post(api.client(), RECEIPT, PURCHASE).raise_for_status()
         yield api

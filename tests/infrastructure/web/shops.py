@@ -116,7 +116,7 @@ class Shop:
         assert answer["accepted"] == len(facts), answer
         return str(answer["position"])
 
-    def get(self, path: str, status: Any = 200, **params: Any) -> httpx.Response:
+    def get(self, path: str | httpx.URL, status: Any = 200, **params: Any) -> httpx.Response:
         """What the browser is answered."""
         answer = self.browser.get(path, params=params or None)
         assert answer.status_code == status, answer.text

@@ -69,9 +69,8 @@ def test_about_puts_what_is_not_well_first(tmp_path: Path) -> None:
         assert int(position) > found.position
 
 
-def test_pages_about_the_ledger_need_a_session(api: Api) -> None:
-    """They lead to the login, and their twins say that nobody is logged in."""
+def test_the_page_of_the_ledger_needs_a_session(api: Api) -> None:
+    """It leads to the login, and its twin says that nobody is logged in."""
     browser = api.browser()
-    for path in ("/about",):
-        assert browser.get(path).headers["location"] == f"/login?next=%2F{path[1:]}"
-        assert browser.get(f"{path}.json").status_code == 401
+    assert browser.get("/about").headers["location"] == "/login?next=%2Fabout"
+    assert browser.get("/about.json").status_code == 401

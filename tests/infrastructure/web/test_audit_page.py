@@ -1,8 +1,6 @@
 """The page of the last audit, and the page about the ledger."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -10,8 +8,6 @@ from sqlalchemy import text
 from infrastructure.audit.auditing import Options, audit_ledger
 from infrastructure.audit.keeping import keep
 from infrastructure.web.links import campaign_path, user_path
-from projections.campaign_report import CAMPAIGN_REPORT
-from projections.engine import generations
 from tests.infrastructure.web.shops import HOSTILE, SALE, Shop, bought, received
 from tests.support.serving import Api, serving
 
@@ -149,59 +145,8 @@ def test_hostile_ids_are_only_text(api: Api, name: str) -> None:
     assert not page.find(lambda tag, given: tag == "script" and "src" not in given)
 
 
-def statuses(shop: Shop) -> dict[str, dict[str, Any]]:
-    """The read models as the page's twin has them."""
-    return {each["name"]: each for each in shop.get("/about.json").json()["read_models"]}
-
-
-def test_about_says_that_all_is_well(api: Api) -> None:
-    """The version, the kind of the database and nothing more of it, the position, and each read model."""
-    shop = Shop.open(api, SALE)
-    position = shop.take(received("u1", "A"))
-    for path in ("/results", "/overlap", "/conversions", "/recipients", "/series", "/report"):
-        shop.client.get(f"/v1/campaigns/sale{path}").raise_for_status()
-    page, told = shop.page("/about"), shop.get("/about.json").json()
-    assert "All is well" in page.text
-    assert "Version 0." in page.text
-    assert "Database SQLite" in page.text
-    assert f"Position of the log {position}, recorded" in page.text
-    assert told["position"] == position
-    assert {"campaign_report", "conversions", "overlap", "recipients", "series"} <= {
-        each["name"] for each in told["read_models"]
-    }
-    assert "conversions.db" not in page.text + str(told)
-    assert "problem" not in str(told)
-
-
-def test_about_puts_what_is_not_well_first(tmp_path: Path) -> None:
-    """A read model that stopped: where, what to do; why is not said, because any app group's event may be the cause."""
-    with serving(tmp_path, projecting=False) as api:
-        shop = Shop.open(api, SALE)
-        assert statuses(shop)["campaign_report"]["state"] == "not built"
-        api.service.projector.catch_up()
-        position = shop.take(received("u1", "A"))
-        behind = statuses(shop)["campaign_report"]
-        assert behind["state"] in {"moving", "stalled"}
-        assert behind["lag_events"] > 0
-        with api.service.database.writing() as connection:
-            found = generations.current(connection, CAMPAIGN_REPORT)
-            generations.move(connection, found, found.position, 1, problem="secret of another shop")
-        page = shop.page("/about")
-        assert "1 read model does not keep up." in page.text or "read models do not keep up." in page.text
-        assert f"Stopped before position {found.position + 1}" in page.text
-        assert "conversions projections" in page.text
-        assert "secret" not in page.text
-        first = page.text.index("Reports and the list of campaigns campaign_report , version")
-        assert first < page.text.index("App groups app_groups , version")
-        told = statuses(shop)
-        assert told["campaign_report"]["state"] == "stopped"
-        assert "secret" not in str(told)
-        assert int(position) > found.position
-
-
-def test_pages_about_the_ledger_need_a_session(api: Api) -> None:
-    """They lead to the login, and their twins say that nobody is logged in."""
+def test_the_page_of_audits_needs_a_session(api: Api) -> None:
+    """It leads to the login, and its twin says that nobody is logged in."""
     browser = api.browser()
-    for path in ("/audit", "/about"):
-        assert browser.get(path).headers["location"] == f"/login?next=%2F{path[1:]}"
-        assert browser.get(f"{path}.json").status_code == 401
+    assert browser.get("/audit").headers["location"] == "/login?next=%2Faudit"
+    assert browser.get("/audit.json").status_code == 401

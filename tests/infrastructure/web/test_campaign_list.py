@@ -77,6 +77,19 @@ def test_it_is_sorted_filtered_and_searched(shop: Shop) -> None:
         assert (refused["code"], refused["place"]) == ("bad_question", place)
 
 
+def test_revenue_is_sorted_in_the_currency_that_most_campaigns_have(api: Api) -> None:
+    """However many yen another one brought; the page says which currency that is."""
+    shop = Shop.open(api, SALE, OTHER, OTHER | {"id": "third"})
+    for campaign_id, user in (("sale", "u1"), ("other", "u2"), ("third", "u3")):
+        variant = "A" if campaign_id == "sale" else "only"
+        shop.take(received(user, variant) | {"campaign_id": campaign_id, "id": f"r-{user}"})
+    shop.take(bought("u1", "1.00"), bought("u2", "5.00", fact_id="p2"))
+    shop.take(bought("u3", "900", fact_id="p3") | {"currency": "JPY"})
+    assert ids(shop, sort="revenue") == ["third", "sale", "other"]
+    assert ids(shop, sort="revenue", order="down") == ["other", "sale", "third"]
+    assert "Sorted by revenue in EUR." in shop.page("/", sort="revenue").text
+
+
 def test_as_csv_it_has_a_row_for_each_currency(shop: Shop) -> None:
     """The position is in the file's name, and no name can name a file elsewhere."""
     answer = shop.get("/campaigns.csv")

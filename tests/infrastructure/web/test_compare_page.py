@@ -139,7 +139,7 @@ def test_r14_what_late_facts_changed_since_a_position(shop: Shop) -> None:
     assert "2 figures changed, by 1 change." in page.text
     assert "Revenue, EUR 25.00 EUR 17.00 EUR \N{MINUS SIGN}8.00 EUR" in page.text
     assert "Variant A Revenue, EUR 20.00 EUR 12.00 EUR \N{MINUS SIGN}8.00 EUR" in page.text
-    assert "restated from 20.00 EUR to 12.00 EUR, credited to variant A; because of refund back" in page.text
+    assert "changed from 20.00 EUR to 12.00 EUR, credited to variant A; because of refund back" in page.text
     assert page.links["u1"] == "/campaigns/sale/users/u1"
     told = shop.get(shop.of("compare", ".json"), **given).json()
     assert (told["from_position"], told["changes_total"]) == (before, 1)

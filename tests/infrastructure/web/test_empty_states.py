@@ -9,10 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from application.commands.definitions import read_campaigns
-from application.queries.arrivals import read_activity
-from domain.instants import microseconds
+from application.queries.arrivals import count_rejected_lately, find_last_fact_at
+from domain.instants import microseconds, printed
 from infrastructure.access.keys import Scope
 from infrastructure.access.operator import stamp
 from infrastructure.http.settings import WebSettings
@@ -36,6 +37,12 @@ PAID: dict[str, Any] = {
     "currency": "EUR",
     "at": "2026-03-01T10:00:00Z",
 }
+
+
+def receipt_of(user: str, at: str = "2026-03-01T09:00:00Z", **more: Any) -> dict[str, Any]:
+    """A receipt of the campaign."""
+    receipt = {"type": "received", "id": f"r-{user}", "user_id": user, "campaign_id": "sale"}
+    return receipt | {"variant_id": "A", "at": at} | more
 
 
 @pytest.fixture
@@ -72,6 +79,78 @@ def test_the_command_on_the_page_sends_the_first_receipt(api: Api, name: str) ->
     page = browser.get(campaign_path(name))
     assert "nobody has received it yet" not in page.text
     assert "the first window ends at" in page.text
+
+
+def send(api: Api, command: str, scope: Scope, app_group: str = GROUP) -> dict[str, Any]:
+    """Do what a shell does with the command, with a key in the place of the variable."""
+    url, headers, body = sent_by(command)
+    method = "PATCH" if "-X PATCH" in command else "POST"
+    authorized = headers | {"Authorization": f"Bearer {api.key(scope, app_group=app_group)}"}
+    answer = httpx.request(method, url, headers=authorized, content=body)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "makes_purchase", "deadline": "3d"},
+        {"type": "makes_purchase", "deadline": "30s", "product_id": "tea's"},
+        {"type": "starts_session", "deadline": "1d"},
+        {"type": "upgrades_app", "deadline": "1d", "app_ids": ["ios"]},
+        {"type": "performs_custom_event", "deadline": "1d", "name": "signed up"},
+        None,
+    ],
+)
+def test_after_the_first_receipt_the_page_gives_the_command_that_converts(
+    api: Api, event: dict[str, Any] | None
+) -> None:
+    """It is of the same user, some minutes later and not in the future; after the conversion it is gone."""
+    campaign = {"id": "trial", "variants": SALE["variants"], "conversion_events": [event] if event else []}
+    group = APP_GROUP | {"default_currency": "JPY", "custom_events": ["signed up"], "campaigns": [campaign]}
+    api.service.campaigns.apply(read_campaigns(group | {"apps": ["ios"]}), stamp())
+    browser = api.logged_in(Scope.READ)
+    before = browser.get("/campaigns/trial")
+    assert 'id="next-fact"' not in before.text
+    assert send(api, read_text(before, "receipt"), Scope.INGEST)["accepted"] == 1
+    page = browser.get("/campaigns/trial")
+    assert "<bdi>user-1</bdi>" in page.text
+    command = read_text(page, "next-fact")
+    assert ("JPY" in command) == (event is None or event["type"] == "makes_purchase")
+    taken = send(api, command, Scope.INGEST)
+    assert taken["accepted"] == 1, taken
+    after = browser.get("/campaigns/trial")
+    assert 'id="next-fact"' not in after.text
+    totals = browser.get("/campaigns/trial.json").json()["totals"]
+    assert totals["conversions"] == ([1] if event else [])
+    assert bool(totals["revenue"]) == ("JPY" in command)
+
+
+def test_without_an_app_the_page_gives_the_command_that_adds_one(api: Api) -> None:
+    """Before the one that opens it; both are taken."""
+    campaign = SALE | {"conversion_events": [{"type": "starts_session", "deadline": "1d"}]}
+    api.service.campaigns.apply(
+        read_campaigns({"app_group": "appless", "campaigns": [campaign | {"status": "launched"}]}), stamp()
+    )
+    assert post(api.client(app_group="appless"), receipt_of("u1")).json()["accepted"] == 1
+    browser = api.logged_in(Scope.READ, app_group="appless")
+    page = browser.get("/campaigns/sale")
+    assert send(api, read_text(page, "add-app"), Scope.MANAGE, "appless")["apps"] == ["ios"]
+    assert 'id="add-app"' not in browser.get("/campaigns/sale").text
+    assert send(api, read_text(page, "next-fact"), Scope.INGEST, "appless")["accepted"] == 1
+    assert browser.get("/campaigns/sale.json").json()["totals"]["conversions"] == [1]
+
+
+def test_a_receipt_of_this_moment_has_its_behaviour_at_once(api: Api) -> None:
+    """A purchase some minutes later would be in the future, and one of many receipts is made up by nobody."""
+    now = api.service.now()
+    post(api.client(), receipt_of("u1", at=printed(now)))
+    browser = api.logged_in(Scope.READ)
+    command = read_text(browser.get("/campaigns/sale"), "next-fact")
+    assert json.loads(sent_by(command)[2])["facts"][0]["at"] == printed(now)
+    post(api.client(), *[receipt_of(f"v{each}") for each in range(10)])
+    assert 'id="next-fact"' not in browser.get("/campaigns/sale").text
 
 
 def test_the_page_says_what_came_in_and_what_was_rejected(api: Api) -> None:
@@ -124,9 +203,58 @@ def test_rejected_facts_are_counted_of_the_last_day(api: Api) -> None:
     with api.service.database.writing() as connection:
         for at, code in [(now - day - 1, "old"), (now - day, "b"), (now, "b"), (now, "a")]:
             rejects.keep(connection, GROUP, "facts", [Refusal(code, "", "{}")], at)
-    found = read_activity(StoredArrivals(api.service.database), GROUP, NOW)
-    assert found.rejected == [("b", 2), ("a", 1)]
-    assert found.last_fact_at is None
+    arrivals = StoredArrivals(api.service.database)
+    found = count_rejected_lately(arrivals, GROUP, NOW)
+    assert found.codes == [("b", 2), ("a", 1)]
+    assert (found.number, found.has_more) == (3, False)
+    assert find_last_fact_at(arrivals, GROUP) is None
+
+
+def reject(api: Api, app_group: str, *codes: str) -> None:
+    """Keep facts as rejected now."""
+    with api.service.database.writing() as connection:
+        refused = [Refusal(code, "", "{}") for code in codes]
+        rejects.keep(connection, app_group, "facts", refused, microseconds(api.service.now()))
+
+
+def test_rejected_facts_are_said_wherever_figures_are(api: Api) -> None:
+    """On the results also after the first receipt, on the list and on About; not on frozen pages, nor theirs."""
+    browser, client = api.logged_in(Scope.READ), api.client()
+    position = post(client, receipt_of("u1")).json()["position"]
+    reject(api, "other", "theirs")
+    for path in ("/", "/campaigns/sale", "/about"):
+        assert "The ledger rejected" not in browser.get(path).text
+    assert 'href="/rejected"' in browser.get("/about").text
+    reject(api, GROUP, "malformed", "bad_time", "malformed", "bad_value", "unknown_app")
+    for path in ("/", "/campaigns/sale", "/campaigns/sale?from=2020-01-01&to=2020-01-02", "/about"):
+        page = browser.get(path).text
+        assert page.count("The ledger rejected 5 facts of this app group in the last day") == 1, path
+        assert 'href="/rejected?code=malformed">2 as <code>malformed</code>' in page
+        assert "theirs" not in page
+    assert "The ledger rejected" not in browser.get("/campaigns/sale", params={"at": position}).text
+
+
+def test_of_very_many_rejected_facts_some_are_counted(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page says that there may be more."""
+    monkeypatch.setattr("application.queries.arrivals.LOOKED_AT", 2)
+    reject(api, GROUP, "malformed", "malformed", "malformed")
+    assert "The ledger rejected 2 facts or more of" in api.logged_in(Scope.READ).get("/").text
+
+
+def test_where_rejected_facts_cannot_be_counted_the_page_has_the_rest(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figures are shown all the same."""
+
+    def fail(*_: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+
+    browser = api.logged_in(Scope.READ)
+    monkeypatch.setattr(rejects, "count_since", fail)
+    for path in ("/", "/campaigns/sale"):
+        page = browser.get(path)
+        assert page.status_code == 200
+        assert "This part cannot be shown now" in page.text
 
 
 def test_in_a_long_ledger_only_the_last_events_are_looked_at(

@@ -305,8 +305,9 @@ def test_it_says_what_has_changed_since_and_by_which_facts(shop: Shop) -> None:
     shop.take(refund("u1", "8.00"))
     page = Shop.page(shop, link)
     assert "Since then: 2 figures changed, by 1 change." in page.text
-    assert "restated from 20.00 EUR to 12.00 EUR" in page.text
+    assert "changed from 20.00 EUR to 12.00 EUR" in page.text
     assert "because of refund back-u1" in page.text
+    assert "not listed here" not in page.text
     assert page.find(lambda tag, given: tag == "a" and given.get("href") == "/campaigns/sale/users/u1")
     compared = page.links["See what changed, and the facts that changed it"]
     assert compared == with_query(shop.of("compare"), {"from": position})
@@ -319,6 +320,15 @@ def test_it_says_what_has_changed_since_and_by_which_facts(shop: Shop) -> None:
     assert "Summer sale" not in page.text
     assert page.links["1 event more in its history"] == shop.of("history")
     assert "Summer sale" in Shop.page(shop, page.links["Show it live"]).text
+
+
+def test_it_says_how_many_further_changes_it_does_not_list(shop: Shop) -> None:
+    """The notice lists three, and the comparison has them all."""
+    link = freeze(shop)
+    shop.take(*(received(user, "A") for user in ("late1", "late2", "late3", "late4")))
+    page = Shop.page(shop, link)
+    assert ", by 4 changes." in page.text
+    assert "1 further change not listed here." in page.text
 
 
 def test_where_only_the_campaign_changed_its_figures_have_not(shop: Shop) -> None:
@@ -445,3 +455,13 @@ def test_the_link_says_what_it_does_with_and_without_script(shop: Shop) -> None:
     page: Page = shop.page(shop.of())
     assert "Copy frozen link Frozen link" in page.text
     assert page.find(lambda _, given: given.get("id") == "announced" and given.get("role") == "status")
+
+
+@pytest.mark.parametrize("page", ["", "/people", "/history", "/compare"])
+def test_an_instant_that_not_every_zone_has_is_refused(shop: Shop, page: str) -> None:
+    """The last day of all, of which zones east of Greenwich lack some hours."""
+    shop.client.patch("/v1/app-group", json={"time_zone": "Europe/Berlin"})
+    position = shop.get(shop.of(kind=".json")).json()["position"]
+    refused = shop.get(shop.of() + page, at=f"{position},9999-12-31T23:59:59Z", status=400)
+    assert "of the years 2 to 9998" in refused.text
+    assert shop.get(shop.of() + page, at=f"{position},9998-12-31T00:00:00Z").status_code == 200

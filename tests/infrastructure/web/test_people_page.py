@@ -2,7 +2,10 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
+from http import HTTPStatus
 from io import StringIO
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +16,8 @@ from sqlalchemy import delete
 from application.queries import lists
 from infrastructure.database.schema import identities
 from infrastructure.http.pages import make_cursor
+from infrastructure.http.problems import Problem
+from infrastructure.http.turns import Turns
 from infrastructure.web import people
 from infrastructure.web.links import user_path, with_query
 from tests.infrastructure.web.shops import HOSTILE, OTHER, SALE, Page, Shop, bought, received
@@ -58,15 +63,15 @@ FILTERS: list[tuple[dict[str, str], list[str], str]] = [
     ({"converted": "a", "without_control": "true"}, ["u1", "u4"], "2 recipients"),
     ({"not_converted": "A"}, ["u2"], "1 recipient"),
     ({"not_converted": "B", "variant": "holdout"}, ["u3"], "1 recipient"),
-    ({"open": "A"}, [], "Recipients"),
+    ({"open": "A"}, [], "0 recipients"),
     ({"open": "A", "without_control": "true"}, [], "0 recipients"),
-    ({"user_id": "u2"}, ["u2"], "Recipients"),
+    ({"user_id": "u2"}, ["u2"], "1 recipient"),
     (
         {"from": "2026-03-01", "to": "2026-03-01", "without_control": "true"},
         ["u1", "u2", "u4"],
         "3 recipients",
     ),
-    ({"from": "2026-03-02"}, [], "Recipients"),
+    ({"from": "2026-03-02"}, [], "0 recipients"),
     ({"list": "conversions"}, ["u1", "u3", "u4"], "3 conversions"),
     ({"list": "conversions", "event": "A", "without_control": "true"}, ["u1", "u4"], "2 conversions"),
     ({"list": "conversions", "event": "B"}, [], "0 conversions"),
@@ -79,7 +84,7 @@ FILTERS: list[tuple[dict[str, str], list[str], str]] = [
 def test_page_sheet_and_json_have_the_same_people(
     filled: Shop, given: dict[str, str], expected: list[str], counted: str
 ) -> None:
-    """Each filter in the address; the heading counts them where a figure of the campaign says how many there are."""
+    """Each filter in the address; the heading counts them."""
     page = filled.page(filled.of("people"), **given)
     assert users(page) == expected
     assert page.find_text("h2", "list") == counted
@@ -118,6 +123,97 @@ def test_sums_of_a_sheet_are_those_of_the_report(filled: Shop) -> None:
     assert {row["user_id"]: row["variants"] for row in found}["u4"] == "A x 1; B x 1"
     disposition = answer.headers["content-disposition"]
     assert disposition == f'attachment; filename="recipients-of-sale-at-{told["position"]}.csv"'
+
+
+@pytest.fixture(scope="module")
+def returning(api: Api) -> Shop:
+    """A shop whose recipients come back: what they did is credited to receipts of two days, nine days apart."""
+    shop = Shop.open(api, SALE)
+    came = [("u1", "A", 1), ("u1", "A", 10), ("u2", "B", 1), ("u2", "A", 10), ("u3", "holdout", 1)]
+    came += [("u3", "B", 10), ("u4", "B", 10), ("u5", "A", 1), ("u6", "holdout", 10), ("u6", "A", 1)]
+    shop.take(
+        *(
+            received(user, variant, at=f"2026-03-{day:02}T09:00:00Z") | {"id": f"r-{user}-{day}"}
+            for user, variant, day in came
+        )
+    )
+    bought_on = [("u1", 2), ("u1", 11), ("u2", 11), ("u3", 2), ("u3", 12), ("u4", 11), ("u6", 11), ("u5", 8)]
+    for number, (user, day) in enumerate(bought_on):
+        fact = bought(user, f"{2**number}.25", f"2026-03-{day:02}T10:00:00Z", f"p-{day}")
+        shop.take(fact, fact | {"id": f"usd-{day}", "currency": "USD", "price": f"{3**number}.10"})
+    return shop
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        {"from": "2026-03-01", "to": "2026-03-01"},
+        {"from": "2026-03-02", "to": "2026-03-09"},
+        {"to": "2026-03-09"},
+        {"from": "2026-03-10"},
+        {"from": "2026-03-01", "to": "2026-03-10"},
+    ],
+    ids=lambda days: "to".join(days.values()),
+)
+def test_sums_of_a_sheet_of_days_are_those_of_the_report_of_these_days(
+    returning: Shop, days: dict[str, str]
+) -> None:
+    """R18: whatever else these people did; recipients, conversions by variant, and revenue by currency."""
+    asked = {f"received_{name}": day for name, day in days.items()}
+    told = returning.client.get("/v1/campaigns/sale/report", params=asked).json()
+    found = rows(returning, **days)
+    people = returning.get(returning.of("people", ".json"), **days).json()["recipients"]
+    revenue: Counter[str] = Counter()
+    for each in told["variants"]:
+        name = each["variant_id"]
+        assert len(rows(returning, variant=name, **days)) == each["unique_recipients"]
+        assert sum(row["converted_a"] == name for row in found) == each["conversions"][0]
+        assert len(rows(returning, variant=name, converted="A", **days)) == each["conversions"][0]
+        missed = rows(returning, variant=name, not_converted="A", **days)
+        assert len(missed) == each["unique_recipients"] - each["conversions"][0]
+        revenue.update({currency: cents(amount) for currency, amount in each["revenue"].items()})
+    assert len(rows(returning, without_control="true", **days)) == told["totals"]["unique_recipients"]
+    for currency in ("EUR", "USD"):
+        assert sum(cents(row.get(f"revenue_{currency}")) for row in found) == revenue[currency]
+        assert sum(cents(each["revenue"].get(currency)) for each in people) == revenue[currency]
+
+
+def cents(amount: str | None) -> int:
+    """An amount in hundredths; nothing is 0."""
+    return int(Decimal(amount or 0) * 100)
+
+
+def test_the_days_tell_apart_what_the_same_people_did(returning: Shop) -> None:
+    """Who converted for the first receipt is no conversion of the second; a filter and its count agree."""
+    first, second = {"to": "2026-03-09"}, {"from": "2026-03-10"}
+    assert {row["user_id"]: row["revenue_EUR"] for row in rows(returning, user_id="u1", **first)} == {
+        "u1": "1.25"
+    }
+    [row] = rows(returning, user_id="u1", **second)
+    assert (row["revenue_EUR"], row["converted_a"]) == ("2.25", "")
+    page = returning.page(returning.of("people"), converted="A", without_control="true", **second)
+    assert users(page) == ["u2", "u4"]
+    assert page.find_text("h2", "list") == "2 recipients"
+    page = returning.page(returning.of("people"), not_converted="A", without_control="true", **second)
+    assert users(page) == ["u1", "u3"]
+    assert page.find_text("h2", "list") == "2 recipients"
+
+
+@pytest.mark.parametrize("name", ["recipients", "conversions"])
+def test_a_sheet_waits_for_a_turn_of_its_app_group(
+    filled: Shop, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As any other question does, so that the sheets of one app group leave threads to others."""
+    turns: list[str] = []
+
+    async def refuse(_: Turns, app_group: str, __: object) -> None:
+        turns.append(app_group)
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_busy", "later")
+
+    monkeypatch.setattr(Turns, "run", refuse)
+    answer = filled.get(filled.of("people", ".csv"), list=name, status=503)
+    assert turns == [filled.app_group]
+    assert "later" in answer.text
 
 
 def test_a_list_has_pages_forwards_and_back(filled: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

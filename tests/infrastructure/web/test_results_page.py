@@ -71,7 +71,7 @@ def test_of_some_days_it_counts_their_receipts_alone(shop: Shop) -> None:
     asked = {"received_from": days["from"], "received_to": days["to"]}
     expected = shop.client.get("/v1/campaigns/sale/report", params=asked).json()
     assert {name: given[name] for name in expected} == expected
-    assert "Intervals and tests are of all time." in shop.page(shop.of(), **days).text
+    assert "what was caused are known of all time alone." in shop.page(shop.of(), **days).text
 
 
 @pytest.mark.parametrize(
@@ -201,3 +201,42 @@ def test_days_without_receipts_change_what_is_said_of_the_campaign_in_nothing(sh
     assert said in page.sentences
     assert "nobody received the campaign then" in page.text
     assert "nobody has received it yet" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [("stop", "Nobody has received this campaign, and it is stopped."), ("archive", "and it is archived.")],
+)
+def test_a_campaign_that_ended_before_anybody_received_it_asks_for_no_receipt(
+    api: Api, step: str, said: str
+) -> None:
+    """It says how it is, and does not ask every few seconds."""
+    shop = Shop.open(api, SALE)
+    shop.client.post(f"/v1/campaigns/sale/{step}")
+    page = shop.page(shop.of())
+    assert said in page.text
+    assert "Send a receipt" not in page.text
+    assert not any("data-live-every" in attributes for _, attributes in page.elements)
+
+
+def test_beside_figures_of_some_days_there_are_none_of_all_time(shop: Shop) -> None:
+    """What was caused, intervals and comparisons would contradict them; what is of all time says so."""
+    days = {"from": "2026-03-05", "to": "2026-03-05"}
+    page = shop.page(shop.of(), **days)
+    assert "Known of all time alone." in page.text
+    assert "compared with" not in page.text
+    assert "Newest conversions, of all time" in page.text
+    assert "compared with" in shop.page(shop.of()).text
+    file = shop.get(shop.of(kind=".csv"), **days).headers["content-disposition"]
+    assert "sale-from-2026-03-05-to-2026-03-05-at-" in file
+
+
+def test_revenue_that_was_caused_is_that_of_the_results(shop: Shop) -> None:
+    """By currency and variant, against control; whole numbers with their sign."""
+    (found,) = shop.get(shop.of(kind=".json")).json()["results"]["revenue"]
+    page = shop.page(shop.of())
+    assert "Revenue a recipient, and what was caused" in page.text
+    caused = {each["variant_id"]: each["incremental"]["revenue"] for each in found["comparisons"]}
+    assert set(caused) == {"A", "B"}
+    for revenue in caused.values():
+        assert f"+{round(revenue)}" in page.text

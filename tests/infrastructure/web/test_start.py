@@ -73,11 +73,39 @@ def test_whoever_made_it_stands_in_the_log(api: Api, browser: httpx.Client) -> N
 
 
 @pytest.mark.parametrize(
+    ("typed", "zone"),
+    [
+        ("", "UTC"),
+        ("berlin", "Europe/Berlin"),
+        (" New  York ", "America/New_York"),
+        ("asia/tokyo", "Asia/Tokyo"),
+    ],
+)
+def test_a_city_alone_is_a_time_zone(api: Api, browser: httpx.Client, typed: str, zone: str) -> None:
+    """However it is written; the field is empty, so that what is typed is not added to anything."""
+    form = read_form(browser.get("/start"), "/start")
+    assert form.values("time_zone") == [""]
+    form.fill(app_group="shop", time_zone=typed).press(browser, "Make it")
+    assert api.service.ledger.existing_app_group("shop").time_zone == zone
+
+
+def test_a_city_of_two_time_zones_is_asked_about(browser: httpx.Client) -> None:
+    """Both are named, and what was typed stays."""
+    form = read_form(browser.get("/start"), "/start").fill(app_group="shop", time_zone="central")
+    answer = form.press(browser, "Make it")
+    assert answer.status_code == 422
+    assert "central may mean Canada/Central or US/Central. Choose one of them." in answer.text
+    assert read_form(answer, "/start").values("time_zone") == ["central"]
+
+
+@pytest.mark.parametrize(
     ("typed", "field"),
     [
         ({"app_group": ""}, "app_group"),
         ({"app_group": "g" * 256}, "app_group"),
         ({"app_group": "g", "time_zone": "Europe/Nowhere"}, "time_zone"),
+        ({"app_group": "g", "time_zone": "z" * 256}, "time_zone"),
+        ({"app_group": "g", "time_zone": "Berlin\0"}, "time_zone"),
         ({"app_group": "g", "default_currency": "XXQ"}, "default_currency"),
         ({"app_group": "g", "apps": "a" * 256}, "apps-0"),
     ],

@@ -59,6 +59,22 @@ def test_a_stream_ends_with_its_session(api: Api, monkeypatch: pytest.MonkeyPatc
     assert frames.comments[-1] == "the stream ends here"
 
 
+@pytest.mark.parametrize("only", [{}, {"only": "positions"}])
+def test_a_stream_looks_at_its_session_between_heartbeats(
+    api: Api, monkeypatch: pytest.MonkeyPatch, only: dict[str, str]
+) -> None:
+    """A heartbeat is a quarter of a minute; a page of the session is refused after two seconds."""
+    monkeypatch.setattr(stream, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(access, "REMEMBERED_SECONDS", 0.0)
+    browser = api.logged_in(Scope.READ)
+    with following(browser, None, after="0", **only) as frames:
+        next(iter(frames))
+        assert browser.post("/logout").status_code == 303
+        list(frames)
+    assert frames.comments[-1] == "the stream ends here"
+    assert "heartbeat" not in frames.comments
+
+
 def test_a_stream_keeps_no_session_alive(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page that is open and unwatched is no use of the session."""
     monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.01)

@@ -29,7 +29,7 @@ def forbidden_in(text: str) -> list[str]:
     return [what for what, form in FORBIDDEN.items() if re.search(form, text, re.IGNORECASE | re.DOTALL)]
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_a_template_has_nothing_forbidden(path: Path) -> None:
     """No inline style or script, no handler, no script in values, no filter in a trigger, nothing from elsewhere."""
     assert forbidden_in(path.read_text(encoding="utf-8")) == []

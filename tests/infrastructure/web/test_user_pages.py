@@ -14,8 +14,8 @@ from tests.infrastructure.web.shops import HOSTILE, OTHER, SALE, Page, Shop, bou
 from tests.support.serving import Api, serving
 
 LATE = (
-    "The nearest is purchase p1 (tea) of 2026-03-05 11:00:00 CET, which came after the window of receipt "
-    "r-sale-ann, 2026-03-01 10:00:00 CET to 2026-03-04 10:00:00 CET."
+    "The nearest is purchase p1 (tea) of 2026-03-05 11:00:00 CET, 1 day 1 hour after the window of receipt "
+    "r-sale-ann ended (2026-03-01 10:00:00 CET to 2026-03-04 10:00:00 CET)."
 )
 
 
@@ -73,7 +73,7 @@ def test_an_explanation_has_receipts_with_windows_revenue_refunds_and_restatemen
     for sentence in (
         "Purchase p1 (tea) of 2026-03-02 11:00:00 CET lies in the window of receipt r-sale-bob",
         "Decided again on",
-        "from p2 of 2026-03-03 11:00:00 CET, credited to variant A to p1 of 2026-03-02 11:00:00 CET",
+        "Before: p2 of 2026-03-03 11:00:00 CET, credited to variant A. Now: p1 of 2026-03-02 11:00:00 CET",
         "1 Mar 2026, 10:00:00 CET A r-sale-bob 4 Mar 2026, 10:00:00 CET 2 Mar 2026, 10:00:00 CET",
         "Revenue: 15.00 EUR after 1 refund on 20.00, purchase p2",
         "Refund x1 of 2026-03-09 11:00:00 CET gave back 5.00 EUR.",
@@ -117,6 +117,14 @@ def test_a_journey_has_every_event_in_the_order_of_either_clock(api: Api) -> Non
         )
     key_id = shop.client.headers["Authorization"].split("_")[1]
     assert f"key {key_id}" in said
+    assert "replaced by a later decision" not in said
+    shop.take(bought("ann", fact_id="earlier", at="2026-03-02T10:00:00Z"))
+    said = shop.page("/users/ann").text
+    # Both decisions on the conversion are listed, and the older one says so.
+    assert said.count("replaced by a later decision") == 1
+    assert said.index("replaced by a later decision") < said.index(
+        "The user converted on A of sale: first-sent"
+    )
     assert f"{events[-1]['position']}" in said
 
 

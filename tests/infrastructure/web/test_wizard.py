@@ -1,9 +1,13 @@
 """The wizard as a browser without script meets it: every step, every refusal, and two people at once."""
 
 import html
+import json
+import shlex
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -15,7 +19,9 @@ from infrastructure.access.keys import Scope
 from infrastructure.access.operator import stamp
 from infrastructure.composition import Service
 from infrastructure.http.settings import WebSettings
+from infrastructure.web.formats import Formats
 from infrastructure.web.links import campaign_path
+from infrastructure.web.wizard_create import Alike, CreateForm, VariantFields
 from tests.infrastructure.http.test_http import SALE, post
 from tests.infrastructure.web.forms import Form, read_form, read_text
 from tests.support.commands import run
@@ -240,6 +246,27 @@ def test_a_custom_event_is_picked_from_those_known_or_declared(api: Api, browser
         "quite_new",
     ]
     assert "quite_new" in api.service.ledger.existing_app_group(GROUP).custom_events
+
+
+def test_the_review_says_that_an_event_waits_for_an_app(api: Api) -> None:
+    """With the command that adds one, which is taken; then the review is content."""
+    asked = [
+        {"type": kind, "deadline": "1d"} for kind in ("starts_session", "makes_purchase", "upgrades_app")
+    ]
+    stated = {"id": "waits", "status": "draft", "conversion_events": asked}
+    stated["variants"] = [{"id": "A"}, {"id": "holdout", "control": True}]
+    api.service.campaigns.apply(read_campaigns({"app_group": "no-apps", "campaigns": [stated]}), stamp())
+    browser = api.logged_in(app_group="no-apps")
+    assert step_form(browser, "waits", 2).values("deadline-0") == ["1d"]
+    page = open_step(browser, "waits", 3)
+    assert "Conversion events A and C cannot happen yet: the app group has no app" in page.text
+    assert "receipt for each of its users too" in page.text
+    command = shlex.split(read_text(page, "add-app"))
+    assert command[command.index("-X") + 1] == "PATCH"
+    assert command[2] == f"{api.url}/v1/app-group"
+    body = json.loads(command[command.index("-d") + 1])
+    api.client(app_group="no-apps").patch("/v1/app-group", json=body).raise_for_status()
+    assert "cannot happen yet" not in open_step(browser, "waits", 3).text
 
 
 def test_there_are_at_most_four_conversion_events(api: Api, browser: httpx.Client) -> None:
@@ -532,3 +559,74 @@ def test_a_form_that_no_page_sends_is_refused(api: Api, browser: httpx.Client, b
     answer = browser.post("/campaigns/malformed/edit", content=body)
     assert answer.status_code == 400
     assert "malformed" in answer.text
+
+
+def test_a_form_holds_a_hundred_variants(api: Api, browser: httpx.Client) -> None:
+    """More are refused at once, whatever the button; a full form has no button for one more."""
+    draft(api, "bounded")
+    before = filed(api.service, "bounded")
+    for number, status in ((100, 200), (101, 422)):
+        rows = [(name, str(n)) for n in range(number) for name in ("variant_id", "variant_name")]
+        rows += [("variant_weight", "1")] * number
+        for path in ("/campaigns/new", "/campaigns/bounded/edit"):
+            for button in ("show", "next") if number > 100 else ("show",):
+                sent = [("version", "1"), ("step", "1"), ("do", button), *rows]
+                answer = browser.post(
+                    path,
+                    content=urlencode(sent),
+                    headers={"Content-Type": "application/x-www-form-urlencoded"},
+                )
+                assert answer.status_code == status, answer.text
+                assert "conversions campaigns apply FILE" in html.unescape(answer.text)
+                assert "Add a variant" not in answer.text
+                assert ("too_many_variants" in answer.text) == (number > 100)
+    full = CreateForm(variants=[VariantFields(str(n), "", "1") for n in range(100)])
+    assert full.with_variant() is full
+    assert full.with_control() is full
+    assert filed(api.service, "bounded") == before
+
+
+def test_a_campaign_with_more_variants_than_a_form_says_so(api: Api, browser: httpx.Client) -> None:
+    """It is changed by a file; neither its page nor a clone draws all its rows."""
+    draft(api, "big", variants=[{"id": f"v{n}"} for n in range(101)])
+    page = open_step(browser, "big", 1)
+    assert "The campaign has 101 variants, and a form holds 100" in page.text
+    assert "variant_id" not in page.text
+    assert "v100" in read_text(open_step(browser, "big", 3), "campaign-file")
+    cloned = browser.get("/campaigns/new", params={"from": "big"})
+    assert (cloned.status_code, "too_many_variants" in cloned.text) == (422, True)
+
+
+def test_a_text_is_found_again_by_its_looks_where_only_one_looks_so() -> None:
+    """What a text field shows may stand for several texts: then it is what was typed."""
+    known = Alike(["a\nb", "c", " c", "two\nlines", "twolines "])
+    assert known.restore("ab") == "a\nb"
+    assert known.restore("c") == "c"
+    assert known.restore("twolines") == "twolines"
+    assert known.restore("new") == "new"
+
+
+def test_others_are_answered_while_a_page_is_drawn(api: Api, browser: httpx.Client) -> None:
+    """A thread draws it, so that the process answers somebody else before the page is ready."""
+    others: list[int] = []
+    drawn_by: list[str] = []
+
+    def look(number: float | None) -> str:
+        drawn_by.append(threading.current_thread().name)
+        with httpx.Client(base_url=api.url) as other:
+            others.append(other.get("/healthz").status_code)
+        return str(number)
+
+    draft(api, "drawn", variants=[{"id": f"v{n}"} for n in range(101)])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Formats, "number", lambda _self, number: look(number))
+        assert "The campaign has 101 variants" in open_step(browser, "drawn", 1).text
+    assert others == [200]
+    assert drawn_by[0].startswith("answering")
+
+
+def test_a_form_of_another_kind_is_refused(browser: httpx.Client) -> None:
+    """Its fields would be read as none at all."""
+    for sent in ({"files": {"id": (None, "x")}}, {"json": {"id": "x"}}):
+        answer = browser.post("/campaigns/new", **sent)
+        assert (answer.status_code, "malformed" in answer.text) == (400, True)

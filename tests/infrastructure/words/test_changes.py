@@ -59,7 +59,7 @@ def revenue(net: str, receipt: Receipt = R1) -> Revenue:
         ),
         (
             change("conversion", None, Conversion(P1, R1), index=1, because=BOUGHT),
-            "conversion B recorded: purchase p1 of 2026-03-02 10:00:00 UTC, credited to variant A",
+            "conversion on event B is new: purchase p1 of 2026-03-02 10:00:00 UTC, credited to variant A",
         ),
         (
             change(
@@ -70,21 +70,28 @@ def revenue(net: str, receipt: Receipt = R1) -> Revenue:
                 because=Received("r1", AT, "sale", "A"),
             ),
             (
-                "conversion A restated from p1 of 2026-03-02 10:00:00 UTC, credited to the control group (holdout), "
-                "to p1 of 2026-03-02 10:00:00 UTC, credited to variant A; "
-                "because of received r1 of 2026-03-02 10:00:00 UTC"
+                "conversion on event A changed from p1 of 2026-03-02 10:00:00 UTC, "
+                "credited to the control group (holdout), to p1 of 2026-03-02 10:00:00 UTC, credited to variant A; "
+                "because of receipt r1 of 2026-03-02 10:00:00 UTC"
             ),
+        ),
+        (
+            change("conversion", None, Conversion(P1, R1), index=1),
+            "conversion on event B: p1 of 2026-03-02 10:00:00 UTC, credited to variant A",
         ),
         (
             change("revenue", revenue("1200.00"), revenue("0"), purchase=P1, currency="EUR", is_order=True),
             (
-                "revenue of order p1 of 2026-03-02 10:00:00 UTC restated from 1,200.00 EUR to 0.00 EUR, "
+                "revenue of order p1 of 2026-03-02 10:00:00 UTC changed from 1,200.00 EUR to 0.00 EUR, "
                 "credited to variant A"
             ),
         ),
         (
             change("revenue", revenue("5.00"), None, purchase=P1, currency="USD"),
-            ("revenue of purchase p1 of 2026-03-02 10:00:00 UTC withdrawn: 5.00 USD, credited to variant A"),
+            (
+                "revenue of purchase p1 of 2026-03-02 10:00:00 UTC no longer counts: 5.00 USD, "
+                "credited to variant A"
+            ),
         ),
     ],
 )

@@ -26,7 +26,8 @@ from tests.domain.test_explanation import BUYS, OPENS, UPGRADE, story
 
 VARIANTS: list[Fields] = [{"id": "A"}, {"id": "B"}, {"id": "holdout", "control": True}]
 R1 = received("r1", march(1), "A")
-WINDOW = "the window of receipt r1, 2026-03-01 09:00:00 UTC to 2026-03-04 09:00:00 UTC"
+SPAN = "2026-03-01 09:00:00 UTC to 2026-03-04 09:00:00 UTC"
+WINDOW = f"the window of receipt r1, {SPAN}"
 
 
 def told(event: Fields | None, *facts: Fields) -> dict[str, Any]:
@@ -63,13 +64,28 @@ def test_a_user_of_whom_nothing_is_known_and_one_who_received_nothing() -> None:
             OPENS,
             [session("s9", march(9))],
             Sentence("not converted", "bad"),
-            f"The nearest is session started s9 (ios) of 2026-03-09 09:00:00 UTC, which came after {WINDOW}.",
+            (
+                "The nearest is session started s9 (ios) of 2026-03-09 09:00:00 UTC, "
+                f"5 days after the window of receipt r1 ended ({SPAN})."
+            ),
+        ),
+        (
+            OPENS,
+            [session("s4", march(4, "09:30:00"))],
+            Sentence("not converted", "bad"),
+            (
+                "The nearest is session started s4 (ios) of 2026-03-04 09:30:00 UTC, "
+                f"30 minutes after the window of receipt r1 ended ({SPAN})."
+            ),
         ),
         (
             OPENS,
             [session("s0", "2026-02-28T09:00:00.000001Z")],
             Sentence("not converted", "bad"),
-            f"The nearest is session started s0 (ios) of 2026-02-28 09:00:00.000001 UTC, which came before {WINDOW}.",
+            (
+                "The nearest is session started s0 (ios) of 2026-02-28 09:00:00.000001 UTC, "
+                f"about 23 hours 59 minutes before the window of receipt r1 began ({SPAN})."
+            ),
         ),
         (BUYS, [], Sentence("not converted", "bad"), "There is no behaviour of this user that matches."),
         (
@@ -115,7 +131,7 @@ def test_r17_a_fact_that_a_void_names_would_match() -> None:
     assert event.details[0] == Sentence(
         "session started s2 (ios) of 2026-03-02 09:00:00 UTC would match, but void d1 names it.", "dim"
     )
-    assert event.details[1].text.endswith("credited to variant A to no conversion.")
+    assert event.details[1].text.endswith("credited to variant A. Now: no conversion.")
     assert found.disregarded == [
         "session_started s2 of 2026-03-02 09:00:00 UTC is disregarded: void d1 names it."
     ]

@@ -12,7 +12,13 @@ from domain.facts import AnyFact, OrderLine
 from domain.journey import decisions
 from domain.journey.decisions import Conversion, Occurrence, Receipt, Revenue
 from infrastructure.event_store.codec import TOPICS
-from infrastructure.words.journey import describe_journey_event, find_instant, is_fact, name_kind
+from infrastructure.words.journey import (
+    describe_journey_event,
+    find_instant,
+    find_replaced,
+    is_fact,
+    name_kind,
+)
 from infrastructure.words.quantities import Writing, isolated
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -197,3 +203,26 @@ def test_text_of_others_is_written_as_the_page_writes_it() -> None:
     said = describe_journey_event(event, Writing(name=isolated))
     assert "\u202e" not in said
     assert said.startswith("The user performed ")
+
+
+def test_r14_of_decisions_about_one_thing_only_the_newest_counts() -> None:
+    """Each campaign, conversion event, purchase, variant and version report is a thing of its own."""
+    first = decisions.ConversionRecorded("sale", 0, BEFORE)
+    journey: list[Any] = [
+        fact(facts.CustomEvent, name="n"),
+        first,
+        decisions.ConversionRecorded("sale", 1, BEFORE),
+        decisions.ConversionRecorded("other", 0, BEFORE),
+        decisions.ConversionRestated("sale", 0, BEFORE, NOW),
+        decisions.RevenueAttributed("sale", P1, "EUR", MORE),
+        decisions.RevenueAttributed("sale", Occurrence("p0", EARLIER), "EUR", LESS),
+        decisions.RevenueRestated("sale", P1, "EUR", MORE, LESS),
+        decisions.RecipientCounted("sale", "A", R1),
+        decisions.RecipientCounted("sale", None, R1),
+        decisions.RecipientWithdrawn("sale", "A", R1),
+        decisions.ConversionWithdrawn("sale", 0, NOW),
+        first,
+        decisions.UpgradeRecorded(P1, "ios", "1.2", "1.3"),
+        decisions.UpgradeWithdrawn(P1, "ios"),
+    ]
+    assert find_replaced(journey) == {2, 5, 6, 9, 12, 14}

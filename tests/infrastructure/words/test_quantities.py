@@ -1,6 +1,6 @@
 """Numbers, instants and text of others, as people read them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +15,7 @@ from infrastructure.words.quantities import (
     format_instant,
     format_instants_in,
     format_p,
+    how_long,
     isolated,
     join_names,
     list_amounts,
@@ -42,6 +43,24 @@ DIRECTIONS = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067")
 )
 def test_r3_a_deadline_is_said_in_the_largest_whole_unit(seconds: int, said: str) -> None:
     assert deadline(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("span", "said"),
+    [
+        ({"minutes": 30}, "30 minutes"),
+        ({"hours": 1, "minutes": 1, "seconds": 1}, "about 1 hour 1 minute"),
+        ({"days": 2, "hours": 3}, "2 days 3 hours"),
+        ({"days": 2, "minutes": 59}, "about 2 days"),
+        ({"days": 1_400}, "1,400 days"),
+        ({"seconds": 59, "microseconds": 1}, "about 59 seconds"),
+        ({"seconds": 1}, "1 second"),
+        ({"microseconds": 1}, "less than a second"),
+    ],
+)
+def test_a_span_is_said_in_its_two_largest_units(span: dict[str, int], said: str) -> None:
+    """What is smaller is left out, and the span is "about" so long."""
+    assert how_long(timedelta(**span)) == said
 
 
 @pytest.mark.parametrize(

@@ -395,9 +395,12 @@ def test_a_variant_without_weight_that_was_received_is_named_as_a_cause() -> Non
 def test_users_in_several_variants_are_a_doubt() -> None:
     (doubt,) = summarise(*ask(*WINS, several=375, with_control=12)).warnings
     assert doubt.code == "several_variants"
-    assert doubt.sentence == "375 users received several variants, 12 of them control, and are left out."
+    assert (
+        doubt.sentence
+        == "375 users received several variants, 12 of them control, and are left out of the comparison."
+    )
     (one,) = summarise(*ask(*WINS, several=1)).warnings
-    assert one.sentence == "1 user received several variants, and is left out."
+    assert one.sentence == "1 user received several variants, and is left out of the comparison."
 
 
 def test_too_little_is_said_for_each_figure_with_what_is_lacking() -> None:
