@@ -71,7 +71,7 @@ def test_of_some_days_it_counts_their_receipts_alone(shop: Shop) -> None:
     asked = {"received_from": days["from"], "received_to": days["to"]}
     expected = shop.client.get("/v1/campaigns/sale/report", params=asked).json()
     assert {name: given[name] for name in expected} == expected
-    assert "what was caused are known of all time alone." in shop.page(shop.of(), **days).text
+    assert "what was caused are known of all receipts alone." in shop.page(shop.of(), **days).text
 
 
 @pytest.mark.parametrize(
