@@ -62,7 +62,7 @@ def test_a_report_has_the_shape_of_the_interfaces(ledger: Path) -> None:
     """R18, R19: totals leave control out; each conversion event shows its own filter; money as its currency has it."""
     report = answer(ledger, "report", "spring-sale")
     assert list(report) == [
-        "app_group", "campaign_id", "name", "kind", "status", "position",
+        "app_group", "campaign_id", "name", "kind", "status", "position", "recorded_at",
         "revenue_window_seconds", "conversion_events", "totals", "variants", "mature",
     ]  # fmt: skip
     assert isinstance(report["position"], str)
