@@ -16,13 +16,13 @@ KILLS = 6
 
 
 def figures(directory: Path) -> list[object]:
-    """The reports of all campaigns, but for the position."""
+    """The reports of all campaigns, but for the position and the time it was recorded."""
     group = str(shop.CAMPAIGNS["app_group"])
     found = []
     for campaign in shop.CAMPAIGNS["campaigns"]:
         done = run_process(directory, "report", campaign["id"], "--app-group", group, "--json")
         assert done.returncode == 0, done.stderr
-        found.append(json.loads(done.stdout) | {"position": ""})
+        found.append(json.loads(done.stdout) | {"position": "", "recorded_at": ""})
     return found
 
 
