@@ -158,12 +158,21 @@ def read_results(asked: AskedCampaign, test: DecidingTest, uplift: float = UPLIF
     Raises UnknownCampaign, and BadQuestion for an impossible uplift.
     """
     check_uplift(uplift)
+    return work_out(read_snapshot(asked), test, uplift)
+
+
+def read_snapshot(asked: AskedCampaign) -> ExperimentSnapshot:
+    """What the results of a campaign's experiment are worked out from; raises UnknownCampaign."""
     reads = asked.reads
     asked.definition()
     with reads.up_to_date(RECIPIENTS) as (connection, _):
         counted = load_experiment(connection, reads.definitions, *asked.key, reads.now())
         with reads.beside(connection) as recorded:
-            snapshot = _snapshot(reads, recorded, asked.campaign(), counted)
+            return _snapshot(reads, recorded, asked.campaign(), counted)
+
+
+def work_out(snapshot: ExperimentSnapshot, test: DecidingTest, uplift: float = UPLIFT) -> ExperimentResults:
+    """The results of an experiment; it may take long, and reads nothing."""
     return ExperimentResults(snapshot, _results_of(snapshot.experiment, test, uplift))
 
 

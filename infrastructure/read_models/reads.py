@@ -106,6 +106,21 @@ class Waiting(_Reads):
         self._wait_for = wait_for
         self._wanted: int | None = None
         self._patient_until = time.monotonic() + _PATIENCE_SECONDS
+        self._open: Connection | None = None
+
+    def recorded(self) -> AbstractContextManager[Connection]:
+        """A read transaction over everything recorded: the one of the block, within `in_one_transaction`."""
+        return super().recorded() if self._open is None else nullcontext(self._open)
+
+    @contextmanager
+    def in_one_transaction(self) -> Iterator[None]:
+        """Answer all questions of the block from one view of the ledger."""
+        with self._database.reading() as connection:
+            self._open = connection
+            try:
+                yield
+            finally:
+                self._open = None
 
     @contextmanager
     def up_to_date(

@@ -1,10 +1,10 @@
 """Questions of pages: about the campaign of a path, as it is now or was at the position of a frozen link."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 from fastapi import Request
 
@@ -16,6 +16,7 @@ from infrastructure.http import problems
 from infrastructure.http.frozen import ask_frozen, turn_to_read_log
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import State, ask
+from infrastructure.read_models.reads import Waiting
 from infrastructure.web.failed import Failed
 from infrastructure.web.formats import Formats
 from infrastructure.web.links import campaign_path, read_step
@@ -23,6 +24,9 @@ from infrastructure.web.rendering import make_formats
 from infrastructure.web.sessions import Viewer
 
 T = TypeVar("T")
+
+Part = Callable[[AskedCampaign], Any]
+"""A question about the campaign that a page can do without."""
 
 
 async def try_part(part: Awaitable[T]) -> T | Failed:
@@ -79,6 +83,41 @@ class Questions:
             raise
         except UnknownCampaign as error:
             raise await name_near(self.state, self.viewer, self.campaign_id, error) from None
+
+    async def ask_with(
+        self, question: Callable[[AskedCampaign], T], parts: Sequence[Part]
+    ) -> tuple[T, list[Any]]:
+        """Answer a question as `ask` does, and parts of a page, each of which may be Failed.
+
+        All is read in one thread and, of what is so now, from one view of the ledger. A part that fails there, or has
+        to wait for its read models, is asked once more, alone.
+        """
+
+        def ask_all(campaign: AskedCampaign) -> tuple[T, list[Any]]:
+            return question(campaign), [_attempt(part, campaign) for part in parts]
+
+        def read_once(campaign: AskedCampaign) -> tuple[T, list[Any]]:
+            if not isinstance(campaign.reads, Waiting):
+                return ask_all(campaign)
+            with campaign.reads.in_one_transaction():
+                return ask_all(campaign)
+
+        answer, found = await self.ask(read_once)
+        again = [number for number, each in enumerate(found) if each is _AGAIN]
+        alone = await asyncio.gather(*(try_part(self.ask(parts[number])) for number in again))
+        for number, each in zip(again, alone, strict=True):
+            found[number] = each
+        return answer, found
+
+
+_AGAIN: Final = object()
+
+
+def _attempt(part: Part, campaign: AskedCampaign) -> object:
+    try:
+        return part(campaign)
+    except Exception:  # noqa: BLE001 - whatever it is, it comes again when the part is asked alone
+        return _AGAIN
 
 
 def open_campaign(request: Request, state: State, viewer: Viewer, step: str) -> Questions:

@@ -2,19 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import Request
 
 from application.queries.campaigns import campaign_as_json
 from application.queries.frozen import At
-from application.queries.reads import Reads
+from application.queries.reads import AskedCampaign, Reads
 from domain.campaigns.campaign import Campaign
-from infrastructure.web.asking import Questions, read_formats, try_part
+from infrastructure.web.asking import Questions, try_part
 from infrastructure.web.changes_since import Since, read_since
 from infrastructure.web.failed import Failed
 from infrastructure.web.formats import Formats
-from infrastructure.web.rendering import writing_of
+from infrastructure.web.rendering import make_formats, writing_of
 from infrastructure.words.quantities import Writing
 
 _KEPT = ("at", "clock", "test", "zone")
@@ -67,11 +67,30 @@ class Head:
 
 async def read_head(request: Request, questions: Questions) -> Head:
     """The head of a campaign's page; raises Problem for an unknown campaign, and NotDraftedYet."""
+    return await make_head(
+        request, questions, await questions.ask(lambda asked: find_top(asked, questions.at))
+    )
+
+
+class Top(NamedTuple):
+    """What the head of a campaign's page is made of."""
+
+    campaign: Campaign
+    shown: Shown
+    time_zone: str
+
+
+def find_top(asked: AskedCampaign, at: At | None) -> Top:
+    """Read what the head of a page is made of; raises UnknownCampaign."""
+    zone = asked.reads.definitions.zone(asked.app_group)
+    return Top(asked.campaign(), find_shown(asked.reads, at), zone.key)
+
+
+async def make_head(request: Request, questions: Questions, top: Top) -> Head:
+    """The head of a campaign's page; a frozen one says what has changed since."""
     at = questions.at
-    campaign, shown = await questions.ask(lambda asked: (asked.campaign(), find_shown(asked.reads, at)))
-    formats = await read_formats(request, questions.state, questions.viewer)
-    since = None if at is None else await try_part(read_since(questions.live, at, campaign.version))
-    return Head(campaign, formats, read_kept(request), shown, since)
+    since = None if at is None else await try_part(read_since(questions.live, at, top.campaign.version))
+    return Head(top.campaign, make_formats(request, top.time_zone), read_kept(request), top.shown, since)
 
 
 def read_kept(request: Request, *more: str) -> dict[str, str]:

@@ -1,30 +1,31 @@
 """The results of a campaign: what it did, whether chance explains it, and what speaks against believing it."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
 
-from application.queries.arrivals import RejectedLately
+from application.queries.arrivals import RejectedLately, count_rejected_lately
 from application.queries.campaigns import CampaignHistory, read_history
 from application.queries.lists import Page, read_newest_conversions
 from application.queries.overlap import read_overlap
 from application.queries.reads import AskedCampaign, BadQuestion, Days
 from application.queries.receipts import read_first_and_last_receipt
 from application.queries.report import CurrentReport, ReportOfDays, read_report, read_report_of_days
-from application.queries.results import ExperimentResults, read_results
+from application.queries.results import ExperimentResults, ExperimentSnapshot, read_snapshot, work_out
 from application.queries.rows import report_rows
 from application.queries.series import read_series
+from domain.campaigns.events import Status
 from domain.campaigns.evidence import DecidingTest
 from infrastructure.http.reports import MOST_DAYS, read_day
 from infrastructure.http.state import Shared
-from infrastructure.web.activity import ShownActivity, count_rejected, show_activity
-from infrastructure.web.asking import Questions, open_campaign, try_part
-from infrastructure.web.campaign_pages import Head, read_head, read_kept
+from infrastructure.web.activity import ShownActivity, show_activity
+from infrastructure.web.asking import Part, Questions, open_campaign, try_part
+from infrastructure.web.campaign_pages import Head, Top, find_top, make_head, read_kept
 from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
 from infrastructure.web.event_tables import make_event_tables, make_revenue_rows, revenue_per_recipient
 from infrastructure.web.failed import Failed
@@ -109,19 +110,17 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
         report = await questions.ask(asked.read_report)
         name = f"{questions.campaign_id}{asked.days_in_a_name}"
         return respond_csv(name, report.report.position, report_rows(report.report))
-    report, found = await asyncio.gather(
-        questions.ask(asked.read_report),
-        try_part(questions.ask(lambda campaign: read_results(campaign, asked.test))),
-    )
     if kind is Kind.JSON:
+        report, [snapshot] = await questions.ask_with(asked.read_report, [read_snapshot])
+        found = await _work_out(questions, snapshot, asked)
         results = None if isinstance(found, Failed) else found.as_json()
         return respond_json(request, report.as_json() | {"results": results})
-    whole = await questions.ask(read_report) if asked.is_of_days else report
-    head, parts, rejected = await asyncio.gather(
-        read_head(request, questions),
-        _read_parts(questions, asked),
-        _count_rejected(questions, report.report.status),
+    (report, whole, top), [snapshot, rejected, *lower] = await questions.ask_with(
+        partial(_read_needed, asked, questions),
+        [read_snapshot, partial(_count_rejected, questions), *_list_parts(asked)],
     )
+    found = await _work_out(questions, snapshot, asked)
+    head = await make_head(request, questions, top)
     activity = following = None
     if questions.at is None:
         activity = await show_activity(request, questions, whole.as_json())
@@ -132,16 +131,37 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
         head,
         asked,
         _Figures(report, whole, found),
-        parts,
+        _Parts(*lower),
         _Lately(activity, rejected, following),
     )
 
 
-async def _count_rejected(questions: Questions, status: str) -> RejectedLately | Failed | None:
+async def _work_out(
+    questions: Questions, snapshot: ExperimentSnapshot | Failed, asked: Asked
+) -> ExperimentResults | Failed:
+    """The results, which are worked out while no transaction is open."""
+    if isinstance(snapshot, Failed):
+        return snapshot
+    return await try_part(
+        questions.state.turns.run(questions.viewer.app_group, partial(work_out, snapshot, asked.test))
+    )
+
+
+def _read_needed(
+    asked: Asked, questions: Questions, campaign: AskedCampaign
+) -> tuple[AnyReport, AnyReport, Top]:
+    """The report that is asked for, the one of all receipts, and what the head is made of."""
+    report = asked.read_report(campaign)
+    whole = read_report(campaign) if asked.is_of_days else report
+    return report, whole, find_top(campaign, questions.at)
+
+
+def _count_rejected(questions: Questions, campaign: AskedCampaign) -> RejectedLately | None:
     """What was rejected lately; None where it changes nothing: of a draft, of an archived one, and of the past."""
-    if questions.at is not None or status not in {"launched", "stopped"}:
+    if questions.at is not None or campaign.campaign().status not in {Status.LAUNCHED, Status.STOPPED}:
         return None
-    return await count_rejected(questions.state, questions.viewer)
+    state = questions.state
+    return count_rejected_lately(state.arrivals, campaign.app_group, state.now())
 
 
 @dataclass(frozen=True)
@@ -186,19 +206,15 @@ class _Parts:
         return [each for each in self.history.as_json()["events"] if each["topic"] in marked]
 
 
-async def _read_parts(questions: Questions, asked: Asked) -> _Parts:
-    def read_days(campaign: AskedCampaign) -> Series:
-        return read_series(campaign, asked.clock, asked.days, most_days=MOST_DAYS)
-
-    return _Parts(
-        *await asyncio.gather(
-            try_part(questions.ask(read_days)),
-            try_part(questions.ask(read_overlap)),
-            try_part(questions.ask(lambda campaign: read_newest_conversions(campaign, _NEWEST))),
-            try_part(questions.ask(lambda campaign: read_history(campaign, _MOST_CHANGES))),
-            try_part(questions.ask(read_first_and_last_receipt)),
-        )
-    )
+def _list_parts(asked: Asked) -> list[Part]:
+    """The questions that fill _Parts."""
+    return [
+        lambda campaign: read_series(campaign, asked.clock, asked.days, most_days=MOST_DAYS),
+        read_overlap,
+        lambda campaign: read_newest_conversions(campaign, _NEWEST),
+        lambda campaign: read_history(campaign, _MOST_CHANGES),
+        read_first_and_last_receipt,
+    ]
 
 
 def _show(

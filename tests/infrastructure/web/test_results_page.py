@@ -133,7 +133,7 @@ def test_a_part_that_fails_fails_alone(shop: Shop, monkeypatch: pytest.MonkeyPat
         raise ProjectionStopped("overlap", 7, "a secret")
 
     monkeypatch.setattr(results, "read_overlap", stop)
-    monkeypatch.setattr(results, "read_results", stop)
+    monkeypatch.setattr(results, "read_snapshot", stop)
     page = shop.page(shop.of())
     assert page.text.count("This part cannot be shown now") == 2
     assert "projection_stopped" in page.text
