@@ -9,7 +9,7 @@ from typing import Any, Final
 from application.queries.reads import BadQuestion, Reads
 from domain.experiment.incremental import IncrementalConversions, caused_by_campaign
 from projections.campaign_report import CAMPAIGN_REPORT
-from projections.campaign_report.reading import CampaignReport, load_reports
+from projections.campaign_report.reading import CampaignName, CampaignReport, load_names, load_reports_of
 from projections.experiments.headlines import load_primary_rates
 from projections.recipients import RECIPIENTS
 
@@ -82,17 +82,20 @@ class Wanted:
     descending: bool = False
 
 
-SORTS: Mapping[str, Callable[[CampaignReport], Any]] = {
+_BY_NAME: Mapping[str, Callable[[CampaignName], Any]] = {
     "id": lambda each: each.campaign_id,
     "name": lambda each: (each.name.casefold(), each.campaign_id),
     "status": lambda each: (each.status, each.campaign_id),
+}
+_BY_FIGURE: Mapping[str, Callable[[CampaignReport], Any]] = {
     "receipts": lambda each: each.totals.receipts,
     "recipients": lambda each: each.totals.unique_recipients,
     "conversions": lambda each: next(iter(each.totals.conversions), _NOTHING),
     "rate": lambda each: _or_nothing(next(iter(each.totals.conversion_rates), None)),
-    "revenue": lambda each: each.campaign_id,
 }
-"""By what the list can be sorted; revenue is sorted in one currency (`_sort_by_revenue`)."""
+
+SORTS = (*_BY_NAME, *_BY_FIGURE, "revenue")
+"""By what the list can be sorted; revenue in the currency in which most campaigns have some."""
 
 STATUSES = ("draft", "launched", "stopped", "archived")
 KINDS = ("campaign", "canvas")
@@ -103,14 +106,20 @@ def read_headlines(
 ) -> HeadlinePage:
     """A page of the campaigns that are wanted; raises UnknownAppGroup, and BadQuestion for an unknown filter."""
     _refuse_unknown(wanted)
-    reads.ledger.existing_app_group(app_group)
+    reads.definitions.zone(app_group)
     with reads.up_to_date(CAMPAIGN_REPORT, RECIPIENTS) as (connection, position):
-        every = load_reports(connection, app_group)
+        every = load_names(connection, app_group)
         matching = [each for each in every if _is_wanted(each, wanted)]
-        currency = _find_usual_currency(matching) if wanted.sort == "revenue" else None
-        by = SORTS[wanted.sort] if currency is None else _in_currency(currency)
-        matching.sort(key=by, reverse=wanted.descending)
-        shown = matching[skip : skip + limit]
+        part, currency = slice(skip, skip + limit), None
+        if by_name := _BY_NAME.get(wanted.sort):
+            # Only those that are shown need their figures.
+            matching.sort(key=by_name, reverse=wanted.descending)
+            shown = load_reports_of(connection, app_group, [each.campaign_id for each in matching[part]])
+        else:
+            reports = load_reports_of(connection, app_group, [each.campaign_id for each in matching])
+            currency = _find_usual_currency(reports) if wanted.sort == "revenue" else None
+            reports.sort(key=_BY_FIGURE.get(wanted.sort) or _in_currency(currency), reverse=wanted.descending)
+            shown = reports[part]
         with_control = [each for each in shown if _control(each) is not None]
         rates = load_primary_rates(connection, app_group, [each.campaign_id for each in with_control])
     rows = [Headline(each, _caused(each, rates)) for each in shown]
@@ -123,8 +132,9 @@ def _find_usual_currency(reports: Iterable[CampaignReport]) -> str | None:
     return min(found, key=lambda currency: (-found[currency], currency), default=None)
 
 
-def _in_currency(currency: str) -> Callable[[CampaignReport], Any]:
-    return lambda each: each.totals.revenue.get(currency, Decimal(-1))
+def _in_currency(currency: str | None) -> Callable[[CampaignReport], Any]:
+    """By revenue in a currency; without one, as they are."""
+    return lambda each: each.totals.revenue.get(currency or "", Decimal(-1))
 
 
 def _caused(report: CampaignReport, rates: Mapping[str, Mapping[str, Any]]) -> IncrementalConversions | None:
@@ -138,7 +148,7 @@ def _control(report: CampaignReport) -> str | None:
     return next((each.variant_id for each in report.variants if each.control), None)
 
 
-def _is_wanted(report: CampaignReport, wanted: Wanted) -> bool:
+def _is_wanted(report: CampaignName, wanted: Wanted) -> bool:
     word = wanted.word.casefold()
     return (
         wanted.status in {"", report.status}
@@ -149,7 +159,7 @@ def _is_wanted(report: CampaignReport, wanted: Wanted) -> bool:
 
 def _refuse_unknown(wanted: Wanted) -> None:
     asked: Sequence[tuple[str, str, Sequence[str]]] = [
-        ("sort", wanted.sort, list(SORTS)),
+        ("sort", wanted.sort, SORTS),
         ("status", wanted.status, ("", *STATUSES)),
         ("kind", wanted.kind, ("", *KINDS)),
     ]

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Select, Table, bindparam, func, select
@@ -96,6 +96,37 @@ def load_reports(connection: Connection, app_group: str) -> list[CampaignReport]
     campaigns = tables[report_campaigns]
     query = select(campaigns).where(campaigns.c.app_group == app_group).order_by(campaigns.c.campaign_id)
     return _reports(connection, tables, connection.execute(query).all())
+
+
+class CampaignName(NamedTuple):
+    """What a campaign is called and where it is in its life, without its figures."""
+
+    campaign_id: str
+    name: str
+    kind: str
+    status: str
+
+
+def load_names(connection: Connection, app_group: str) -> list[CampaignName]:
+    """All campaigns of an app group, by campaign id."""
+    campaigns = current(connection, CAMPAIGN_REPORT)[report_campaigns].c
+    query = select(campaigns.campaign_id, campaigns.name, campaigns.kind, campaigns.status)
+    query = query.where(campaigns.app_group == app_group).order_by(campaigns.campaign_id)
+    return [CampaignName(*row) for row in connection.execute(query)]
+
+
+def load_reports_of(
+    connection: Connection, app_group: str, campaign_ids: Sequence[str]
+) -> list[CampaignReport]:
+    """The reports of these campaigns, in this order; one that the group does not have is left out."""
+    tables = current(connection, CAMPAIGN_REPORT)
+    campaigns = tables[report_campaigns]
+    rows: dict[str, Row[Any]] = {}
+    for start in range(0, len(campaign_ids), _TOGETHER):
+        some = campaign_ids[start : start + _TOGETHER]
+        query = select(campaigns).where(campaigns.c.app_group == app_group, campaigns.c.campaign_id.in_(some))
+        rows |= {row.campaign_id: row for row in connection.execute(query)}
+    return _reports(connection, tables, [rows[each] for each in campaign_ids if each in rows])
 
 
 def load_page_of_reports(
