@@ -32,9 +32,10 @@ class Columns:
     def draw(self, y: float, height: float = TALL) -> Drawn:
         """All columns in one shape, on a line at their feet; the highest is as high as there is room."""
         gap = 0.15 if len(self.counts) <= _MOST_WITH_GAPS else 0.0
+        # No shape is closed: filling closes it, and a page has hundreds of them.
         path = "".join(
-            f"M{number(place + gap / 2)} 100V{number(100 - max(count / self.highest * 100, 2))}"
-            f"H{number(min(place + 1, self.length) - gap / 2)}V100z"
+            f"M{number(place + gap / 2)} 100V{100 - max(count / self.highest * 100, 2):.1f}"
+            f"H{number(min(place + 1, self.length) - gap / 2)}V100"
             for place, count in enumerate(self.counts)
             if count > 0
         )

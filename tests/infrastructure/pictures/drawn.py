@@ -64,6 +64,6 @@ def columns(root: ET.Element) -> list[list[tuple[float, float, float]]]:
         path = each.find("path[@class='p-fill']")
         if path is not None:
             width = float(each.attrib["viewBox"].split()[2])
-            found = re.findall(r"M([\d.]+) 100V([\d.]+)H([\d.]+)V100z", path.attrib["d"])
+            found = re.findall(r"M([\d.]+) 100V([\d.]+)H([\d.]+)V100", path.attrib["d"])
             strips.append([(float(a) / width, float(c) / width, 1 - float(b) / 100) for a, b, c in found])
     return strips
