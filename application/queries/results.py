@@ -83,6 +83,7 @@ class ExperimentResults:
                 for index, (event, found) in enumerate(zip(stated, results["conversion_events"], strict=True))
             ],
             "revenue": results["revenue"],
+            "left_out": results["left_out"],
         }
 
     def caused(self, index: int) -> IncrementalConversions | None:

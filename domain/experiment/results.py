@@ -23,7 +23,7 @@ UPLIFT: Final = 0.1
 """The relative uplift that is to be seen, unless another is said."""
 
 
-MOST_VARIANTS: Final = 100
+MOST_VARIANTS: Final = 50
 """Of more variants, what is left out: beliefs compare each with each, and intervals for any day are slow to find.
 
 A hundred are what the form for a campaign takes. All of them on four conversion events take about a second.
