@@ -6,7 +6,8 @@ import numpy as np
 
 Function = Callable[[np.ndarray], np.ndarray]
 
-_MOST_STEPS = 100
+# After so many steps, halving alone is sure to end.
+_MOST_BENDS = 50
 # A root is right to this part of the larger of 1 and itself.
 _CLOSE = 1e-14
 
@@ -53,20 +54,24 @@ def _narrow(
     a, b, fa, fb = (
         np.where(is_crossed, *each) for each in ((a, nearer), (b, nearer), (fa, height), (fb, height))
     )
-    c, fc = b, fb
-    step = _straight(fa, fb)
-    for _ in range(_MOST_STEPS):
-        close = _CLOSE * np.maximum(1, np.maximum(abs(a), abs(b))) / np.maximum(abs(b - a), _CLOSE)
-        if ((close >= 1) | (fa == 0) | (fb == 0)).all():
-            break
-        point = a + np.clip(step, np.minimum(close, 0.5), np.maximum(1 - close, 0.5)) * (b - a)
+    step, steps = _straight(fa, fb), 0
+    while (is_open := (abs(b - a) > _reach(a, b)) & (fa != 0) & (fb != 0)).any():
+        least = np.minimum(_reach(a, b) / np.where(is_open, abs(b - a), 1), 0.5)
+        point = a + np.clip(step, least, 1 - least) * (b - a)
         found = function(point)
         is_same = (found > 0) == (fa > 0)
         c, fc = np.where(is_same, (a, fa), (b, fb))
         b, fb = np.where(is_same, (b, fb), (a, fa))
         a, fa = point, found
-        step = _bend((a, b, c), (fa, fb, fc))
+        steps += 1
+        step = _bend((a, b, c), (fa, fb, fc)) if steps < _MOST_BENDS else np.full_like(a, 0.5)
     return np.where(abs(fa) < abs(fb), a, b)
+
+
+def _reach(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """How near two points are one and the same."""
+    reach: np.ndarray = _CLOSE * np.maximum(1, np.maximum(abs(a), abs(b)))
+    return reach
 
 
 def _straight(fa: np.ndarray, fb: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ inference", for p-values that may be looked at on any day.
 
 from collections.abc import Sequence
 from math import exp, expm1, inf, log
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -36,6 +36,16 @@ _ENDS = np.array([[-100.0], [100.0]])
 _NEGLIGIBLE = 40.0
 _POINTS = 129
 _DOWN_AND_UP = np.array([[-1.0], [1.0]])
+
+
+class Look(NamedTuple):
+    """The p and the interval of the relative uplift; None where there is nothing to compare."""
+
+    p: float | None
+    interval: Interval | None
+
+
+UNSEEN: Final = Look(None, None)
 
 
 class Likelihood(NamedTuple):
@@ -68,7 +78,7 @@ def p_value(strata: Sequence[Stratum], tau: float = TAU) -> float | None:
     Source: Lindon and Malek (2022).
     """
     likelihood = _likelihood(strata)
-    return None if likelihood is None else min(1.0, exp(-float(evidence(likelihood, tau)[0])))
+    return None if likelihood is None else _as_p(evidence(likelihood, tau))
 
 
 def interval(strata: Sequence[Stratum], confidence: float = 0.95, tau: float = TAU) -> Interval | None:
@@ -78,16 +88,23 @@ def interval(strata: Sequence[Stratum], confidence: float = 0.95, tau: float = T
     -1 where the variant, to infinity where the other has no conversions. None where no stratum has recipients of both.
     Source: Lindon and Malek (2022).
     """
+    return look(strata, confidence, tau).interval
+
+
+def look(strata: Sequence[Stratum], confidence: float = 0.95, tau: float = TAU) -> Look:
+    """Both `p_value` and `interval`, which follow from one integral."""
     likelihood = _likelihood(strata)
     if likelihood is None:
-        return None
+        return UNSEEN
+    found = evidence(likelihood, tau)
     best = find_roots(likelihood.slope, *_ENDS)
-    enough = -evidence(likelihood, tau) - log(1 - confidence)
+    enough = -found - log(1 - confidence)
     (low,), (high,) = find_level(lambda delta: -likelihood.at(delta), best, _ENDS, enough)
-    return Interval(
+    held = Interval(
         -1.0 if low == _ENDS[0] else expm1(low),
         inf if high == _ENDS[1] else expm1(high),
     )
+    return Look(_as_p(found), held)
 
 
 def evidence(likelihood: Likelihood, tau: float = TAU) -> np.ndarray:
@@ -109,6 +126,10 @@ def evidence(likelihood: Likelihood, tau: float = TAU) -> np.ndarray:
     width = (last - first) / (_POINTS - 1) / (tau * (2 * np.pi) ** 0.5)
     logarithm: np.ndarray = highest + np.log(np.exp(heights).sum(axis=0) * width)
     return logarithm
+
+
+def _as_p(logarithm: np.ndarray) -> float:
+    return min(1.0, exp(-float(logarithm[0])))
 
 
 def _likelihood(strata: Sequence[Stratum]) -> Likelihood | None:

@@ -19,11 +19,11 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 def open_shop(api: Api, number: int) -> Shop:
     """A shop whose sale has so many variants and control, the last of which has the most recipients."""
-    variants = [{"id": f"variant-{each:03}"} for each in range(number)] + [{"id": "holdout", "control": True}]
+    ids = [f"variant-{each:03}" for each in range(number)]
+    variants = [*({"id": each} for each in ids), {"id": "holdout", "control": True}]
     shop = Shop.open(api, SALE | {"variants": variants})
-    last = f"variant-{number - 1:03}"
-    shop.take(*(received(f"u{each}", variants[each]["id"]) for each in range(number)))
-    shop.take(received("more", last), received("held", "holdout"))
+    shop.take(*(received(f"u-{each}", each) for each in ids))
+    shop.take(received("more", ids[-1]), received("held", "holdout"))
     shop.take(bought("more"))
     return shop
 
