@@ -28,7 +28,8 @@ from domain.experiment.incremental import IncrementalConversions, caused_by_camp
 from domain.experiment.means import Sums
 from domain.experiment.proportions import Interval, Proportion
 from domain.experiment.results import UPLIFT, Experiment, Observed, Results
-from domain.experiment.winner import SIGNIFICANCE, Periods
+from domain.experiment.tallies import Periods
+from domain.experiment.winner import SIGNIFICANCE
 from domain.instants import from_microseconds, microseconds, printed
 from projections.experiments.counted import Experiment as Counted
 from projections.experiments.counted import load_experiment, load_experiment_at
@@ -82,6 +83,7 @@ class ExperimentResults:
                 for index, (event, found) in enumerate(zip(stated, results["conversion_events"], strict=True))
             ],
             "revenue": results["revenue"],
+            "left_out": results["left_out"],
         }
 
     def caused(self, index: int) -> IncrementalConversions | None:

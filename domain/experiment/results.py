@@ -6,19 +6,48 @@ there is no control. Rates are shares of 1, differences too; an uplift of 0.1 is
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment.incremental import IncrementalConversions, IncrementalRevenue
 from domain.experiment.means import Sums, Welch
 from domain.experiment.proportions import Interval, Proportion, Tested
-from domain.experiment.winner import Decision, Periods
+from domain.experiment.tallies import Periods
+from domain.experiment.winner import Decision
 
 ENOUGH: Final = 50
 """Fewer conversions, or fewer others, of a variant are said to be too little to go by."""
 
 UPLIFT: Final = 0.1
 """The relative uplift that is to be seen, unless another is said."""
+
+
+MOST_VARIANTS: Final = 50
+"""Of more variants, what is left out: beliefs compare each with each, and intervals for any day are slow to find.
+
+A hundred are what the form for a campaign takes. All of them on four conversion events take about a second.
+"""
+
+MOST_TABLES: Final = 10_000
+"""Of more tables, intervals for any day are left out: a table is a variant, a conversion event and a period of weights.
+
+Each is summed up some twenty times, so that these take about two seconds.
+"""
+
+
+class LeftOut(StrEnum):
+    """Figures that are not computed, named as they are in comparisons and variants."""
+
+    PROBABILITY_BEST = "probability_best"
+    EXPECTED_LOSS = "expected_loss"
+    ANYTIME_INTERVAL = "anytime_interval"
+    SEQUENTIAL = "sequential"
+    SEQUENTIAL_INTERVAL = "sequential_interval"
+
+
+BELIEFS: Final = (LeftOut.PROBABILITY_BEST, LeftOut.EXPECTED_LOSS)
+INTERVALS: Final = (LeftOut.ANYTIME_INTERVAL, LeftOut.SEQUENTIAL, LeftOut.SEQUENTIAL_INTERVAL)
 
 
 @dataclass(frozen=True)
@@ -53,6 +82,14 @@ class Experiment:
     def counted(self, test: DecidingTest) -> Sequence[Periods]:
         """What a test decides on: `anytime` on windows that are over, the others on all recipients."""
         return self.closed if test is DecidingTest.ANYTIME else self.periods
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What would take too long to compute: each variant's p, by the test that decides, is never left out."""
+        if len(self.variants) > MOST_VARIANTS:
+            return (*BELIEFS, *INTERVALS)
+        tables = sum(len(periods) for periods in self.periods) * (len(self.variants) - 1)
+        return INTERVALS if tables > MOST_TABLES else ()
 
     @property
     def control(self) -> str | None:
@@ -178,7 +215,10 @@ class Health:
 
 @dataclass(frozen=True)
 class Results:
-    """All of it; `test` is the one that decides, `uplift` the one that recipients needed are computed for."""
+    """All of it; `test` is the one that decides, `uplift` the one that recipients needed are computed for.
+
+    What is `left_out` is None of every variant and comparison.
+    """
 
     test: DecidingTest
     against: str
@@ -187,3 +227,4 @@ class Results:
     health: Health
     conversion_events: Sequence[EventResults]
     revenue: Sequence[RevenueResults]
+    left_out: Sequence[LeftOut] = ()

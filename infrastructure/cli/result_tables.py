@@ -22,6 +22,7 @@ from infrastructure.cli.result_words import show_decision, show_health
 from infrastructure.words.conversion_events import name_with_deadline
 from infrastructure.words.decisions import explain_best
 from infrastructure.words.doubts import FEW, name_empty
+from infrastructure.words.left_out import explain_left_out
 from infrastructure.words.quantities import NO_FIGURE, format_instant, format_p, percent
 
 _WIDTH = 16
@@ -48,6 +49,8 @@ def show(found: ExperimentResults) -> None:
         out.print(_rates(event, title), _compare(event, found), sep="\n")
         if empty := [each for each in event.variants if not each.recipients]:
             say(f"{shown(name_empty(as_plain(empty)))}: nothing can be said about that yet.")
+    if left_out := explain_left_out(found.results.left_out):
+        say(left_out)
     if best := explain_best(found):
         say(shown(best))
     for revenue in found.results.revenue:

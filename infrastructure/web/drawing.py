@@ -57,7 +57,7 @@ class Draw:
                 None if (ends := row.compared["difference_interval"]) is None else tuple(ends),
                 is_winner=row.is_winner,
             )
-            for row in table.rows
+            for row in table.shown
             if row.compared
         ]
         title = f"Conversion rate against {results['against']}, in percentage points, with 95 % intervals"

@@ -27,12 +27,19 @@ from infrastructure.web.activity import ShownActivity, show_activity
 from infrastructure.web.asking import Part, Questions, open_campaign, try_part
 from infrastructure.web.campaign_pages import Head, Top, find_top, make_head, read_kept
 from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
-from infrastructure.web.event_tables import make_event_tables, make_revenue_rows, revenue_per_recipient
+from infrastructure.web.event_tables import (
+    MOST_ROWS,
+    choose_shown,
+    make_event_tables,
+    make_revenue_rows,
+    revenue_per_recipient,
+)
 from infrastructure.web.failed import Failed
 from infrastructure.web.next_fact import NextFact, show_next_fact
 from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
 from infrastructure.web.sessions import Viewer, Visitor
+from infrastructure.words.left_out import explain_left_out
 from infrastructure.words.results import summarise
 from projections.overlap.reading import Overlap
 from projections.series.reading import Series
@@ -58,6 +65,7 @@ class Asked:
     test: DecidingTest
     clock: str
     days: Days
+    has_all_variants: bool = False
 
     @property
     def is_of_days(self) -> bool:
@@ -98,7 +106,7 @@ def read_asked(given: Mapping[str, str]) -> Asked:
             f"the test is one of {', '.join(DecidingTest)}", code="bad_test", place="test"
         ) from None
     first, last = (read_day(name, given.get(name) or None) for name in ("from", "to"))
-    return Asked(test, clock, Days(first, last))
+    return Asked(test, clock, Days(first, last), given.get("variants") == "all")
 
 
 @routes.get("/campaigns/{step}")
@@ -229,6 +237,9 @@ def _show(
     report, found = figures.report, figures.results
     stated, live = report.as_json(), head.since is None
     results = None if isinstance(found, Failed) else found.as_json()
+    # What is tested is of all time: beside the figures of some days it would contradict them.
+    compared = None if asked.is_of_days else results
+    shown = choose_shown(stated, results, None if asked.has_all_variants else MOST_ROWS)
     return render(
         request,
         "results.html",
@@ -254,9 +265,10 @@ def _show(
         caused=results["conversion_events"][0]["caused"]
         if results and results["conversion_events"] and not asked.is_of_days
         else None,
-        # What is tested is of all time: beside the figures of some days it would contradict them.
-        tables=make_event_tables(stated, None if asked.is_of_days else results),
-        revenue=make_revenue_rows(None if asked.is_of_days else results),
+        tables=make_event_tables(stated, compared, shown),
+        revenue=make_revenue_rows(compared, shown),
+        shown_variants=len(shown),
+        left_out=explain_left_out(compared["left_out"]) if compared else None,
         totals_per_recipient=revenue_per_recipient(stated["totals"]),
         delays=[] if isinstance(found, Failed) else _count_delays(found),
         parts=parts,
