@@ -53,7 +53,7 @@ def describe_thing(difference: Difference) -> str:
     campaign, thing = difference.campaign_id, difference.thing
     match difference.subject:
         case "conversion":
-            return f"conversion on event {describe_conversion_event(thing)} of campaign {campaign}"
+            return f"conversion {describe_conversion_event(thing)} of campaign {campaign}"
         case "revenue":
             kind = "order" if difference.is_order else "purchase"
             return f"{kind} {thing} for campaign {campaign}"

@@ -30,7 +30,8 @@ def histogram(
 ) -> Picture:
     """Hours from a receipt to a conversion with how many took so long; a column is never finer than `resolution`.
 
-    `name` is that of the conversion event. Hours may be cut to the resolution: 5 then has conversions after 5 to 6 hours. The deadline itself is inside.
+    `name` is that of the conversion event.
+    Hours may be cut to the resolution: 5 then has conversions after 5 to 6 hours. The deadline itself is inside.
     """
     known = sorted((hours, count) for hours, count in delays if count > 0)
     end = max([deadline, *(hours for hours, _ in known)])

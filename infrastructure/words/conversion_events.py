@@ -9,6 +9,8 @@ from infrastructure.words.quantities import TERMINAL, Writing, deadline, shorten
 MOST_OF_AN_ID: Final = 24
 """So many signs of a product, an app or a custom event are in a short name."""
 
+_MOST_APPS: Final = 2
+
 
 def name_event(event: Mapping[str, Any], writing: Writing = TERMINAL) -> str:
     """The name of a conversion event in heads, sentences and pictures: "purchase of sku-9 in 3 d".
@@ -25,8 +27,12 @@ def name_event_first(event: Mapping[str, Any], writing: Writing = TERMINAL) -> s
 
 
 def name_event_shortly(event: Mapping[str, Any], writing: Writing = TERMINAL) -> str:
-    """The same with long ids cut: whoever shows it shows the whole name too, to those who point at it."""
-    return name_event(event, replace(writing, name=lambda text: writing.name(shorten(text, MOST_OF_AN_ID))))
+    """The same with long ids cut and many apps counted: who shows it shows the whole name to those who point at it."""
+    short = replace(writing, name=lambda text: writing.name(shorten(text, MOST_OF_AN_ID)))
+    apps = event.get("app_ids") or []
+    if len(apps) <= _MOST_APPS:
+        return name_event(event, short)
+    return name_event({**event, "app_ids": None}, short).replace("app", f"one of {len(apps)} apps", 1)
 
 
 def naming_events(writing: Writing, events: Mapping[str, Sequence[Mapping[str, Any]]]) -> Writing:
@@ -35,7 +41,7 @@ def naming_events(writing: Writing, events: Mapping[str, Sequence[Mapping[str, A
     def name(campaign_id: str, index: int) -> str:
         known = events.get(campaign_id, ())
         letter = writing.event(campaign_id, index)
-        return f"{name_event(known[index], writing)} ({letter})" if index < len(known) else letter
+        return f"{name_event_shortly(known[index], writing)} ({letter})" if index < len(known) else letter
 
     return replace(writing, event=name)
 
