@@ -116,12 +116,11 @@ def _only(lane: Lane, letter: str) -> Lane:
 
 
 def count_lane(lane: Lane, sheet: Sheet) -> str:
-    """How many receipts a campaign has, and what they led to."""
+    """How many receipts a campaign has, and on how many of its conversion events the user converted."""
     received = counted(len(lane.receipts), "receipt", sheet.locale)
     if lane.conversions:
         converted, events = len({each.letter for each in lane.conversions}), len(lane.letters)
-        of = "" if events == 1 else f" on {converted} of {events} events"
-        return f"{received}, converted{of}"
+        return f"{received}, converted{'' if events == 1 else f': {converted} of {events}'}"
     is_open = any(window.is_open for each in lane.receipts for window in each.windows)
     return f"{received}, {'still open' if is_open else 'no conversion'}"
 

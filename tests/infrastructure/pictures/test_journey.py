@@ -87,8 +87,8 @@ def test_windows_begin_at_their_receipts_and_conversions_are_joined_to_them() ->
     purchase = f"Purchase in 3 d on 12 Mar 2026, 20:00, {credit}"
     opened = f"App opened in 1 d on 10 Mar 2026, 20:00, {credit}"
     assert signs == pytest.approx({purchase: _at(2.5, 10), opened: _at(0.5, 10)}, abs=1e-4)
-    assert "2 receipts, converted on 2 of 2 events" in texts(root)
-    said = f"Spring sale: 2 receipts, converted on 2 of 2 events ({purchase}; {opened})."
+    assert "2 receipts, converted: 2 of 2" in texts(root)
+    said = f"Spring sale: 2 receipts, converted: 2 of 2 ({purchase}; {opened})."
     assert said in bare(picture.description)
 
 
