@@ -14,6 +14,7 @@ LETTERS: Final = 13
 _HEAD: Final = 20
 _HIGHER_HEAD: Final = 37
 _LEAST_NAME: Final = 80
+_MOST_NAME: Final = 180
 _MOST_WITH_GAPS: Final = 120
 
 
@@ -52,7 +53,8 @@ class Strip(NamedTuple):
 
     def head(self, room: float) -> int:
         """The room that its words need: one line or two."""
-        is_short = measure(self.figures, LETTERS) + _LEAST_NAME <= room
+        name = min(max(measure(self.name, LETTERS) + LETTERS, _LEAST_NAME), _MOST_NAME)
+        is_short = measure(self.figures, LETTERS) + name <= room
         return _HEAD if is_short else _HIGHER_HEAD
 
     def draw(self, head: int, room: float) -> Block:

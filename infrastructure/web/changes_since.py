@@ -9,6 +9,7 @@ from application.queries.reads import AskedCampaign, Positions
 from application.queries.report import read_difference
 from infrastructure.web.asking import Questions
 from infrastructure.words.changes import ChangeInWords, describe_change, state_extent
+from infrastructure.words.conversion_events import naming_events
 from infrastructure.words.quantities import Writing
 from projections.campaign_report.changes import Change
 
@@ -20,8 +21,13 @@ _MOST_EVENTS = 1_000
 
 def describe_changes(found: ReportDifference, writing: Writing) -> list[tuple[Change, ChangeInWords]]:
     """The changes of a difference, each as a sentence."""
-    controls = {each.variant_id for each in found.difference.after.variants if each.control}
-    return [(each, describe_change(each, controls, writing)) for each in found.difference.changes]
+    after = found.difference.after
+    controls = {each.variant_id for each in after.variants if each.control}
+    writing = naming_events(writing, {after.campaign_id: after.conversion_events})
+    return [
+        (each, describe_change(each, controls, writing, after.campaign_id))
+        for each in found.difference.changes
+    ]
 
 
 @dataclass(frozen=True)

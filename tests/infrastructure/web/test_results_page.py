@@ -52,7 +52,8 @@ def test_the_page_has_their_figures(shop: Shop) -> None:
     """Credited beside caused, counts under rates, and who was left out of the comparison."""
     page = shop.page(shop.of())
     for text in (
-        "A (primary): makes a purchase of any product within 3 days of receiving, both ends included",
+        "Purchase in 3 d (primary) Event A: a recipient makes a purchase of any product within 3 days of receiving",
+        "Primary conversions, credited 2 purchase in 3 d; 66.67 % of 3 recipients",
         "66.67 % of 3 recipients",
         "2/3",
         "40.00 EUR",
@@ -119,11 +120,17 @@ def test_one_thing_is_not_many(api: Api) -> None:
     assert "1 receipt; the control group has no users" in said
     assert "of 1 recipient" in said
     assert "1 recipients" not in said
-    assert "A: 0 of 1 conversion (0.00\u00a0%) count for another campaign too." in shop.get(shop.of()).text
+    assert (
+        "Purchase in 3 d: 0 of 1 conversion (0.00\u00a0%) count for another campaign too."
+        in shop.get(shop.of()).text
+    )
     shop.take(received("u2", "holdout"), received("u1", "only", "other"))
     said = shop.page(shop.of()).text
     assert "the control group has 1 user more" in said
-    assert "A: 1 of 1 conversion (100.00\u00a0%) counts for another campaign too." in shop.get(shop.of()).text
+    assert (
+        "Purchase in 3 d: 1 of 1 conversion (100.00\u00a0%) counts for another campaign too."
+        in shop.get(shop.of()).text
+    )
 
 
 def test_a_part_that_fails_fails_alone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

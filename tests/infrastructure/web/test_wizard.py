@@ -110,8 +110,8 @@ def test_a_campaign_is_made_in_three_steps(api: Api, browser: httpx.Client) -> N
     form = read_form(step2, "/edit")
     form = read_form(form.press(browser, "+ Opens app"), "/edit")
     form = read_form(form.press(browser, "+ Makes a purchase"), "/edit")
-    shown = form.press(browser, "Move up B")
-    assert "A (primary)" in shown.text
+    shown = form.press(browser, "Move up event B")
+    assert "Event A (primary)" in shown.text
     rules = read_text(shown, "rules")
     assert rules.index("makes a purchase of any product within 3 days") < rules.index("opens any app")
     form = read_form(shown, "/edit").choose("app-1", "ios").choose("deadline-1", "other")
@@ -276,7 +276,7 @@ def test_there_are_at_most_four_conversion_events(api: Api, browser: httpx.Clien
     form = step_form(browser, "four", 2)
     assert not [words for words in form.buttons if words.startswith("+")]
     assert form.fill(events="5").press(browser, "Save and go on").status_code == 400
-    form = read_form(step_form(browser, "four", 2).press(browser, "Remove A"), "/edit")
+    form = read_form(step_form(browser, "four", 2).press(browser, "Remove event A"), "/edit")
     assert form.press(browser, "Save and go on").status_code == 303
     assert [each["deadline"] for each in filed(api.service, "four")["conversion_events"]] == [120, 180, 240]
 

@@ -201,7 +201,7 @@ def codes(asked: Asked) -> list[str]:
         pytest.param(
             ask(of("A", 0, 0), of("B", 30, 3), holdout(0, 0)),
             "Only B was received: 3 of 30 recipients converted (10.00 %), and there is nothing to compare that with.",
-            "Check what the sender sends: A, holdout (control) have no recipients.",
+            "Check what the sender sends: variant A and the control group (holdout) have no recipients.",
             id="one variant was received",
         ),
         pytest.param(
@@ -409,7 +409,7 @@ def test_too_little_is_said_for_each_figure_with_what_is_lacking() -> None:
     (doubt,) = summarise(*few, recipients_a_day=100).warnings
     assert doubt.code == "too_little"
     assert doubt.sentence == (
-        "Few conversions yet: A, B and C with fewer than 50 conversions, "
+        "Few conversions yet: variant A, variant B and variant C with fewer than 50 conversions, "
         "or fewer than 50 recipients who did not convert."
     )
     assert doubt.details == [
@@ -430,7 +430,7 @@ def test_open_windows_are_a_doubt_with_their_variants() -> None:
     assert doubt.code == "open_windows"
     assert doubt.sentence == "The windows of 1,001 of 5,000 recipients are still open."
     assert doubt.details[:3] == [
-        "A: 1,000 of 3,000.",
+        "Variant A: 1,000 of 3,000.",
         "The control group: 1 of 2,000.",
         "A window lasts 3 days from the receipt.",
     ]
