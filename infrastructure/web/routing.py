@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from structlog.contextvars import get_contextvars
 
 from application.queries.reads import BadQuestion
+from application.type_faults import describe_fault
 from domain.errors import DomainError
 from infrastructure.http import problems
 from infrastructure.http.answers import respond_tagged
@@ -127,7 +128,9 @@ def _as_problem(error: Exception) -> Problem:
         )
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        return Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=str(first["loc"][-1]))
+        return Problem(
+            HTTPStatus.BAD_REQUEST, "malformed", describe_fault(first), place=str(first["loc"][-1])
+        )
     return problems.from_failure(error)
 
 

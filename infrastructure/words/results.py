@@ -85,7 +85,6 @@ def _has_recipients(results: dict[str, Any] | None) -> bool:
 
 def _summarise_report(report: dict[str, Any]) -> Summary:
     totals = report["totals"]
-    users = counted(totals["unique_recipients"], "user")
     warnings = list(warn_of_report(report)) or [
         Warning(
             "behind", "The list of recipients is behind: how the variants compare cannot be said right now."
@@ -93,14 +92,24 @@ def _summarise_report(report: dict[str, Any]) -> Summary:
     ]
     converted = (
         f", and {totals['conversions'][0]:,} of them converted{_in_brackets(totals['conversion_rates'][0])}"
-        if totals["conversions"]
+        if totals["conversions"] and totals["unique_recipients"]
         else ""
     )
     return Summary(
-        f"{users} received this {report['kind']}{converted}; how the variants compare cannot be said right now.",
+        f"{_state_recipients(report)}{converted}; how the variants compare cannot be said right now.",
         "Ask again in a moment.",
         warnings,
     )
+
+
+def _state_recipients(report: dict[str, Any]) -> str:
+    """How many users received it: a control group alone has received nothing."""
+    users = report["totals"]["unique_recipients"]
+    held_back = sum(each["unique_recipients"] for each in report["variants"] if each["control"])
+    if users or not held_back:
+        return f"{counted(users, 'user')} received this {report['kind']}"
+    are = "is" if held_back == 1 else "are"
+    return f"Nobody has received this {report['kind']} yet: {counted(held_back, 'user')} {are} in the control group"
 
 
 def _in_brackets(rate: float | None) -> str:
@@ -109,7 +118,6 @@ def _in_brackets(rate: float | None) -> str:
 
 def _summarise_without_events(outcome: Outcome) -> Summary:
     report = outcome.report
-    users = counted(report["totals"]["unique_recipients"], "user")
     within = f"within {deadline(report['revenue_window_seconds'])} of receiving"
     amounts = list_amounts(report["totals"]["revenue"])
     revenue = (
@@ -117,7 +125,7 @@ def _summarise_without_events(outcome: Outcome) -> Summary:
     )
     next_step = f"Clone the {outcome.kind} and add a conversion event, to see who converts: it cannot get one any more."
     return Summary(
-        f"{users} received this {outcome.kind}; it has no conversion event, so nobody converts, and {revenue}.",
+        f"{_state_recipients(report)}; it has no conversion event, so nobody converts, and {revenue}.",
         next_step if outcome.has_control else f"{next_step} {SEND_CONTROL}",
         list_warnings(outcome),
     )
@@ -187,6 +195,8 @@ def _describe_nothing_to_compare(outcome: Outcome) -> str:
         return f"Every recipient ({several}) received several variants, so there is nothing to compare."
     if len(outcome.received) == 1:
         (only,) = outcome.received
+        if only["control"]:
+            return f"Only the control group has users to compare so far, {only['recipients']:,}, and they got nothing."
         recipients = counted(only["recipients"], "recipient")
         return (
             f"Only {outcome.name(only)} was received: {only['converted']:,} of {recipients} converted "
