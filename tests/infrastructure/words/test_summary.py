@@ -636,7 +636,12 @@ def anything(draw: st.DrawFn) -> tuple[dict[str, Any] | None, dict[str, Any]]:
             "revenue": draw(st.sampled_from([{}, {"EUR": "1.00"}, {"EUR": "1.00", "USD": "0.00"}])),
         },
         "variants": [
-            {"variant_id": each, "control": each in controls, "receipts": draw(st.just(0) | NUMBERS)}
+            {
+                "variant_id": each,
+                "control": each in controls,
+                "receipts": draw(st.just(0) | NUMBERS),
+                "unique_recipients": draw(st.just(0) | NUMBERS),
+            }
             for each in ids
         ],
         "mature": draw(st.sampled_from([None, {"as_of": "2026-03-10T08:00:00Z"}])),
