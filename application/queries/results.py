@@ -23,7 +23,7 @@ from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.events import WinnerDeclared
 from domain.campaigns.evidence import Count, DecidingTest, WinnerEvidence
 from domain.errors import DomainError
-from domain.experiment.comparing import results
+from domain.experiment.comparing import differ, results
 from domain.experiment.incremental import IncrementalConversions, caused_by_campaign
 from domain.experiment.means import Sums
 from domain.experiment.proportions import Interval, Proportion
@@ -128,6 +128,26 @@ class ExperimentResults:
             "comparisons": msgspec.to_builtins(decision.comparisons),
             "declared": _find_declared(self.snapshot.campaign),
         }
+
+    def leads(self) -> list[dict[str, Any]]:
+        """How far the variant that the decision compares is above each other one, with the decision's p.
+
+        Differences are of all recipients, as those against control in the results are.
+        """
+        decision, periods = self.results.decision, self.snapshot.experiment.periods
+        return [
+            {
+                "variant_id": decision.compared,
+                "against": each.against,
+                "p": each.p,
+                "adjusted": each.adjusted,
+                "difference": found.value,
+                "difference_interval": as_plain(found.interval),
+            }
+            for each in decision.comparisons
+            if decision.compared is not None
+            for found in [differ(periods[0], decision.compared, each.against)]
+        ]
 
     def evidence(self) -> WinnerEvidence:
         """The evidence for a declaration."""

@@ -15,6 +15,7 @@ from domain.experiment.results import (
     UPLIFT,
     ComparedRates,
     ComparedRevenue,
+    Difference,
     EventResults,
     Experiment,
     Health,
@@ -107,6 +108,13 @@ def _adjust(ps: Sequence[float | None]) -> list[float | None]:
     return [None if p is None else next(found) for p in ps]
 
 
+def differ(periods: Periods, variant_id: str, against: str) -> Difference:
+    """How far a variant's rate is above another's."""
+    variant, other = pool(periods, variant_id), pool(periods, against)
+    value = None if variant.rate is None or other.rate is None else variant.rate - other.rate
+    return Difference(value, proportions.difference(variant, other))
+
+
 def compare(
     counted: tuple[Periods, Periods],
     of: tuple[str, str],
@@ -123,8 +131,7 @@ def compare(
     return ComparedRates(
         variant_id,
         against,
-        None if variant.rate is None or other.rate is None else variant.rate - other.rate,
-        proportions.difference(variant, other),
+        *differ(periods, variant_id, against),
         None if variant.rate is None or not other.rate else variant.rate / other.rate - 1,
         proportions.uplift(variant, other),
         z_test(variant, other),

@@ -81,7 +81,12 @@ def csv_headers(name: str, position: str | int) -> dict[str, str]:
 
 
 def guard_cell(cell: Any) -> Any:  # noqa: ANN401
-    """A cell that a sheet takes for text or a number: one that would begin a formula gets an apostrophe before it."""
+    """A cell that a sheet takes for text or a number: one that would begin a formula gets an apostrophe before it.
+
+    True and false are as JSON and the other tables have them.
+    """
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
     if not isinstance(cell, str) or not cell.startswith(_FORMULA) or _NUMBER.fullmatch(cell):
         return cell
     return f"'{cell}"

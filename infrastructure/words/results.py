@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from infrastructure.words.comparing import describe_comparison, find_pair
 from infrastructure.words.doubts import Warning, list_warnings, warn_of_report  # noqa: A004 - see there
-from infrastructure.words.next_steps import SEND_CONTROL, advise, advise_one_variant
+from infrastructure.words.next_steps import SEND_CONTROL, advise, advise_one_variant, advises_declaration
 from infrastructure.words.outcome import Outcome
 from infrastructure.words.quantities import (
     TERMINAL,
@@ -35,6 +35,8 @@ class Summary:
     next_step: str
     warnings: list[Warning]
     basis: str | None = None
+    advises_declaration: bool = False
+    """Whether the next step is to declare the winner that the test names."""
 
 
 def summarise(
@@ -169,7 +171,9 @@ def _summarise_experiment(outcome: Outcome) -> Summary:
         if pair is None
         else _state_basis(outcome, has_interval=outcome.compare(*pair).interval is not None)
     )
-    return Summary(_begin(f"{said}."), advise(outcome), list_warnings(outcome), basis)
+    return Summary(
+        _begin(f"{said}."), advise(outcome), list_warnings(outcome), basis, advises_declaration(outcome)
+    )
 
 
 def _begin(sentence: str) -> str:
