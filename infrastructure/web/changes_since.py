@@ -58,7 +58,7 @@ def describe_recomputed(
     formats: Formats,
     writing: Writing,
 ) -> list[str]:
-    """What follows from the figures and differs now: what was caused, and the headline; each from results and report."""
+    """What follows from the figures and differs now, what was caused and the headline, from results and reports."""
     caused = [_count_caused(results) for results, _ in (then, now)]
     headline, headline_now = (
         summarise(results.as_json(), dict(report), writing=writing).sentence
