@@ -17,6 +17,7 @@ from domain.experiment.results import (
     UPLIFT,
     ComparedRates,
     ComparedRevenue,
+    Difference,
     EventResults,
     Experiment,
     Health,
@@ -125,6 +126,12 @@ class _Counted(NamedTuple):
     has_intervals: bool
 
 
+def differ(variant: Proportion, other: Proportion) -> Difference:
+    """How far a rate is above another."""
+    value = None if variant.rate is None or other.rate is None else variant.rate - other.rate
+    return Difference(value, proportions.difference(variant, other))
+
+
 def _compare(
     counted: _Counted,
     of: tuple[str, str],
@@ -138,8 +145,7 @@ def _compare(
     return ComparedRates(
         variant_id,
         against,
-        None if variant.rate is None or other.rate is None else variant.rate - other.rate,
-        proportions.difference(variant, other),
+        *differ(variant, other),
         None if variant.rate is None or not other.rate else variant.rate / other.rate - 1,
         proportions.uplift(variant, other),
         z_test(variant, other),

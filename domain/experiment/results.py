@@ -7,7 +7,7 @@ there is no control. Rates are shares of 1, differences too; an uplift of 0.1 is
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment.incremental import IncrementalConversions, IncrementalRevenue
@@ -100,6 +100,13 @@ class Experiment:
     def against(self) -> str:
         """The variant that the others are compared with: control, or the first."""
         return self.control or self.variants[0].variant_id
+
+
+class Difference(NamedTuple):
+    """How far a variant's rate is above another's, all recipients counted, with the 95 % interval at one look."""
+
+    value: float | None
+    interval: Interval | None
 
 
 @dataclass(frozen=True)

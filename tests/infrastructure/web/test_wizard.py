@@ -167,7 +167,7 @@ def test_what_is_wrong_stands_at_its_field_and_nothing_typed_is_lost(browser: ht
         (["0", "0"], ["A", "B"], "not all 0"),
         (["1", ""], ["A", "B"], "Give every variant a weight, or none"),
         (["1", "1"], ["A", "A"], "Another variant has this id"),
-        (["1", "9999999999"], ["A", "B"], "less than 2147483648"),
+        (["1", "9999999999"], ["A", "B"], "less than 2,147,483,648"),
     ],
 )
 def test_variants_that_the_rules_do_not_allow_are_refused(

@@ -205,6 +205,21 @@ def codes(asked: Asked) -> list[str]:
             id="one variant was received",
         ),
         pytest.param(
+            ask(of("A", 0, 0), holdout(30, 3)),
+            "Only the control group has users to compare so far, 30, and they got nothing.",
+            "Check what the sender sends: A has no recipients.",
+            id="only control has users",
+        ),
+        pytest.param(
+            ask(of("A", 0, 0), holdout(30, 0), has_event=False),
+            (
+                "Nobody has received this campaign yet: 30 users are in the control group; it has no conversion "
+                "event, so nobody converts, and there is no revenue within 3 days of receiving."
+            ),
+            "Clone the campaign and add a conversion event, to see who converts: it cannot get one any more.",
+            id="only control has users, no conversion event",
+        ),
+        pytest.param(
             ask(of("A", 0, 0), of("B", 0, 0), several=10),
             "Every recipient (10 users) received several variants, so there is nothing to compare.",
             "Find out why the sender does not keep each user in one variant.",
@@ -475,6 +490,10 @@ def test_a_read_model_that_is_behind_is_a_doubt_and_no_results_are_no_failure() 
         "how the variants compare cannot be said right now."
     )
     assert ([each.code for each in found.warnings], found.next_step) == (["behind"], "Ask again in a moment.")
+    assert summarise(None, ask(of("A", 0, 0), holdout(1, 1)).report).sentence == (
+        "Nobody has received this campaign yet: 1 user is in the control group; "
+        "how the variants compare cannot be said right now."
+    )
     del asked.report["mature"]
     assert [each.code for each in summarise(None, asked.report).warnings] == ["behind"]
     assert codes(asked) == []
@@ -617,7 +636,12 @@ def anything(draw: st.DrawFn) -> tuple[dict[str, Any] | None, dict[str, Any]]:
             "revenue": draw(st.sampled_from([{}, {"EUR": "1.00"}, {"EUR": "1.00", "USD": "0.00"}])),
         },
         "variants": [
-            {"variant_id": each, "control": each in controls, "receipts": draw(st.just(0) | NUMBERS)}
+            {
+                "variant_id": each,
+                "control": each in controls,
+                "receipts": draw(st.just(0) | NUMBERS),
+                "unique_recipients": draw(st.just(0) | NUMBERS),
+            }
             for each in ids
         ],
         "mature": draw(st.sampled_from([None, {"as_of": "2026-03-10T08:00:00Z"}])),
