@@ -207,7 +207,7 @@ def codes(asked: Asked) -> list[str]:
         pytest.param(
             ask(of("A", 0, 0), holdout(30, 3)),
             "Only the control group has users to compare so far, 30, and they got nothing.",
-            "Check what the sender sends: A has no recipients.",
+            "Check what the sender sends: variant A has no recipients.",
             id="only control has users",
         ),
         pytest.param(
