@@ -516,6 +516,7 @@ def test_the_winner_is_declared_after_a_look_at_the_evidence(api: Api, browser: 
     page = browser.get("/campaigns/won/winner")
     assert "B is the winner" in page.text
     assert ">60</td>" in page.text
+    assert "+55.00" in page.text, "the size of the lead"
     form = read_form(page, "/winner")
     stale = read_form(page, "/winner").choose("variant", "A").press(browser, "Declare B the winner")
     assert stale.status_code == 409
