@@ -17,15 +17,20 @@ def write_event(event: Mapping[str, Any], *, is_first: bool = False) -> Markup:
 
     With a capital where it begins a head or a sentence (`is_first`).
     """
-    whole, short = name_event(event, _ON_A_PAGE), name_event_shortly(event, _ON_A_PAGE)
+    whole, short = name_event(event, _ON_A_PAGE), _keep_unit(name_event_shortly(event, _ON_A_PAGE))
     if is_first:
         whole, short = _capitalise(whole), _capitalise(short)
-    return escape(whole) if short == whole else _SHORTENED.format(whole, short)
+    return escape(short) if short == _keep_unit(whole) else _SHORTENED.format(whole, short)
 
 
 def write_event_choice(event: Mapping[str, Any]) -> str:
     """The name of a conversion event in a list to choose from, whose values are letters."""
     return f"{name_event_shortly(event, _ON_A_PAGE)} (event {event['letter']})"
+
+
+def _keep_unit(name: str) -> str:
+    """The name with the number of its deadline and the unit on one line."""
+    return "\N{NO-BREAK SPACE}".join(name.rsplit(" ", 1))
 
 
 def _capitalise(name: str) -> str:

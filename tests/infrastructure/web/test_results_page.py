@@ -167,14 +167,14 @@ def test_one_thing_is_not_many(api: Api) -> None:
     assert "of 1 recipient" in said
     assert "1 recipients" not in said
     assert (
-        "Purchase in 3 d: 0 of 1 conversion (0.00\u00a0%) count for another campaign too."
+        "Purchase in 3\u00a0d: 0 of 1 conversion (0.00\u00a0%) count for another campaign too."
         in shop.get(shop.of()).text
     )
     shop.take(received("u2", "holdout"), received("u1", "only", "other"))
     said = shop.page(shop.of()).text
     assert "the control group has 1 user more" in said
     assert (
-        "Purchase in 3 d: 1 of 1 conversion (100.00\u00a0%) counts for another campaign too."
+        "Purchase in 3\u00a0d: 1 of 1 conversion (100.00\u00a0%) counts for another campaign too."
         in shop.get(shop.of()).text
     )
 
