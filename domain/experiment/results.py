@@ -24,9 +24,9 @@ UPLIFT: Final = 0.1
 
 
 MOST_VARIANTS: Final = 50
-"""Of more variants, beliefs are left out, which compare each with each, and intervals for any day, which are searched for.
+"""Of more variants, beliefs are left out, because they compare each with each, and intervals for any day.
 
-All figures of so many, on four conversion events, take about a second of processor time.
+All figures of so many variants, on four conversion events, take about a second of processor time.
 """
 
 MOST_TABLES: Final = 10_000
