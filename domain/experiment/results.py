@@ -24,15 +24,15 @@ UPLIFT: Final = 0.1
 
 
 MOST_VARIANTS: Final = 50
-"""Of more variants, what is left out: beliefs compare each with each, and intervals for any day are slow to find.
+"""Of more variants, beliefs are left out, because they compare each with each, and intervals for any day.
 
-A hundred are what the form for a campaign takes. All of them on four conversion events take about a second.
+All figures of so many variants, on four conversion events, take about a second of processor time.
 """
 
 MOST_TABLES: Final = 10_000
 """Of more tables, intervals for any day are left out: a table is a variant, a conversion event and a period of weights.
 
-Each is summed up some twenty times, so that these take about two seconds.
+Each step of the search looks at all of them, so that so many take three or four seconds.
 """
 
 
