@@ -74,12 +74,20 @@ class RevenueRow:
 def choose_shown(
     report: Mapping[str, Any], results: Mapping[str, Any] | None, most: int | None
 ) -> frozenset[str]:
-    """The variants that tables show: all, or of many control, the winners and those of the most recipients."""
+    """The variants that tables show: all, or of many control, those that words name, and the most received."""
     decided = {} if results is None else results["winner"]
-    wins = {decided.get("variant_id"), (decided.get("declared") or {}).get("variant_id")}
+    named = {
+        decided.get("variant_id"),
+        decided.get("leader"),
+        *decided.get("level", ()),
+        *decided.get("worse", ()),
+    }
+    named.add((decided.get("declared") or {}).get("variant_id"))
+    others = [each for each in report["variants"] if not each["control"]]
+    named |= {each["variant_id"] for each in sorted(others, key=_primary_rate)[-1:]}
 
     def rank(variant: Mapping[str, Any]) -> tuple[bool, bool, int]:
-        return not variant["control"], variant["variant_id"] not in wins, -variant["unique_recipients"]
+        return not variant["control"], variant["variant_id"] not in named, -variant["unique_recipients"]
 
     return frozenset(each["variant_id"] for each in sorted(report["variants"], key=rank)[:most])
 
@@ -145,6 +153,10 @@ def _make(
         },
         None if mature is None else mature["totals"][index],
     )
+
+
+def _primary_rate(variant: Mapping[str, Any]) -> float:
+    return next(iter(variant["conversion_rates"]), None) or 0.0
 
 
 def revenue_per_recipient(figures: Mapping[str, Any]) -> dict[str, str]:
