@@ -308,6 +308,23 @@ def test_what_is_kept_is_bounded_in_number_and_bytes() -> None:
     assert (kept.find(four), kept.bytes) == (None, 0)
 
 
+def test_who_takes_most_room_forgets_first() -> None:
+    """An app group that asks about many positions does not make another's links slow."""
+    kept = FoldedCampaigns(most_bytes=100, most=10)
+
+    def keep(app_group: str, position: int, size: int) -> Key:
+        made = FrozenTables(OF_CAMPAIGN, position)
+        made.bytes = size
+        key = Key(app_group, "sale", position, "rows")
+        kept.keep(key, made)
+        return key
+
+    quiet = keep("quiet", 1, 40)
+    busy = [keep("busy", position, 30) for position in range(1, 5)]
+    assert [kept.find(each) is None for each in (quiet, *busy)] == [False, True, True, False, False]
+    kept.close()
+
+
 def test_a_question_meets_no_closed_database(api: Api, shop: Tenant) -> None:
     """What was forgotten between finding and reading it is folded once more."""
     at = link(shop, api.service)
