@@ -4,7 +4,7 @@ Where read models stand at that very position they are read. Elsewhere the campa
 more, and what that gives is kept for the next question: it never changes.
 """
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -102,7 +102,7 @@ class FoldedCampaigns:
 
     def _choose_gone(self) -> Key:
         """Of the app group that takes most room what was not used for longest: nobody loses what others fold."""
-        room: Counter[str] = Counter()
+        room: defaultdict[str, float] = defaultdict(float)
         for key, made in self._kept.items():
             # A part of what is bounded: of the number or of the bytes, whichever it takes more of.
             room[key.app_group] += max(1 / self._most, made.bytes / self._most_bytes)
