@@ -60,7 +60,7 @@ def make_campaign(page: Page, hands: Hands) -> None:
 
 def rows(page: Page) -> dict[str, tuple[int, int]]:
     """By variant the recipients and the conversions that the page shows."""
-    *found, _ = table_of(page, "^A \\(primary\\)")
+    *found, _ = table_of(page, "^Purchase in 3 d")
     return {row["Variant"].split()[0]: (whole(row["Recipients"]), whole(row["Converted"])) for row in found}
 
 

@@ -63,7 +63,7 @@ def import_late(site: Site) -> set[str]:
 
 def converted(page: Page, variant: str) -> int:
     """How many users of a variant the page says converted."""
-    rows = table_of(page, "^A \\(primary\\)")
+    rows = table_of(page, "^Purchase in 3 d")
     return next(whole(row["Converted"]) for row in rows if row["Variant"].split()[0] == variant)
 
 

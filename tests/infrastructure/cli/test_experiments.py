@@ -297,7 +297,7 @@ def test_s4_control_without_recipients_is_said_to_have_none(tmp_path: Path) -> N
         told(service, SALE)
         take(service, list(facts("sale", {"A": 300, "B": 300}, {"A": 0.2, "B": 0.07})))
     shown = run(tmp_path, "results", "sale").stdout
-    assert "holdout (control) has no recipients" in shown
+    assert "The control group (holdout) has no recipients" in shown
     assert "or where nothing can be said yet" in " ".join(shown.split())
     found = json.loads(run(tmp_path, "results", "sale", "--json").stdout)
     variants = found["conversion_events"][0]["variants"]
