@@ -178,6 +178,35 @@ def test_sums_of_a_sheet_of_days_are_those_of_the_report_of_these_days(
         assert sum(cents(each["revenue"].get(currency)) for each in people) == revenue[currency]
 
 
+@pytest.mark.parametrize("days", [{}, {"to": "2026-03-09"}, {"from": "2026-03-10"}], ids=str)
+def test_sums_of_a_variant_are_those_of_its_row_in_the_report(returning: Shop, days: dict[str, str]) -> None:
+    """R9, R11: of one variant and of any but control, also where the same people bought for another one."""
+    asked = {f"received_{name}": day for name, day in days.items()}
+    stated = returning.client.get("/v1/campaigns/sale/report", params=asked).json()
+    lists_of: list[tuple[dict[str, str], Any]] = [({"without_control": "true"}, stated["totals"])]
+    lists_of += [({"variant": each["variant_id"]}, each) for each in stated["variants"]]
+    assert any(figures["revenue"] for _, figures in lists_of)
+    for filters, figures in lists_of:
+        found = rows(returning, **filters, **days)
+        assert sum(bool(row["converted_a"]) for row in found) == figures["conversions"][0], filters
+        people = returning.get(returning.of("people", ".json"), **filters, **days).json()["recipients"]
+        for currency in ("EUR", "USD"):
+            earned = cents(figures["revenue"].get(currency))
+            assert sum(cents(row.get(f"revenue_{currency}")) for row in found) == earned, filters
+            assert sum(cents(each["revenue"].get(currency)) for each in people) == earned, filters
+
+
+def test_a_list_of_a_variant_says_whose_conversions_and_revenue_it_has(returning: Shop) -> None:
+    """A user who bought for control alone has not converted for the variant that came first."""
+    page = returning.page(returning.of("people"), variant="A", user_id="u6")
+    assert "Conversions and revenue are those credited to A ." in page.text
+    assert "✓ yes" not in page.text
+    page = returning.page(returning.of("people"), without_control="true", user_id="u6")
+    assert "leave out those credited to the control group" in page.text
+    assert "✓ yes" in returning.page(returning.of("people"), variant="holdout", user_id="u6").text
+    assert "credited to" not in returning.page(returning.of("people")).text.partition("on this page")[2]
+
+
 def cents(amount: str | None) -> int:
     """An amount in hundredths; nothing is 0."""
     return int(Decimal(amount or 0) * 100)
