@@ -139,6 +139,8 @@ def show_problem(request: Request, problem: Problem, viewer: Viewer | None = Non
         viewer=viewer,
         status=problem.status,
         headers=problem.headers,
+        # It is small, and says also that no turn came.
+        takes_turn=False,
         problem=problem,
         request_id=get_contextvars().get("request_id", ""),
     )
@@ -165,7 +167,20 @@ async def answer_problem(request: Request, problem: Problem) -> Response:
             "there is no page at this address",
             near=_find_without_slash(request),
         )
+    if problem.code == "method_not_allowed":
+        problem = Problem(
+            problem.status,
+            problem.code,
+            f"this address does not take {request.method}{_name_others(problem)}",
+            headers=problem.headers,
+        )
     return show_problem(request, problem, await _recall_viewer(request))
+
+
+def _name_others(problem: Problem) -> str:
+    """The methods that the address does take, where the headers say so."""
+    allowed = problem.headers.get("Allow")
+    return f"; it takes {allowed}" if allowed else ""
 
 
 def _find_without_slash(request: Request) -> list[tuple[str, str]]:

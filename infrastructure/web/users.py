@@ -97,8 +97,7 @@ async def find_user(request: Request, state: Shared, viewer: Visitor) -> Respons
         return _offer(request, viewer, at, "", [], HTTPStatus.OK)
     if await ask(state, group, lambda reads: is_known_user(reads, group, text)):
         return redirect(request, with_query(user_path(text), read_kept_of_user(request)))
-    near = await ask(state, group, lambda reads: find_near_users(reads, group, text))
-    return _offer(request, viewer, at, text, near, HTTPStatus.NOT_FOUND)
+    return _offer(request, viewer, at, text, await _find_near(state, viewer, text, at), HTTPStatus.NOT_FOUND)
 
 
 def _offer(
@@ -141,7 +140,7 @@ async def _count_later(state: State, viewer: Viewer, explained: ExplainedUser) -
 async def _refuse_unknown(
     request: Request, state: State, viewer: Viewer, user_id: str, at: At | None
 ) -> Response:
-    near = await ask(state, viewer.app_group, lambda reads: find_near_users(reads, viewer.app_group, user_id))
+    near = await _find_near(state, viewer, user_id, at)
     if read_kind(request) is Kind.HTML:
         return _offer(request, viewer, at, user_id, near, HTTPStatus.NOT_FOUND)
     raise Problem(
@@ -151,6 +150,13 @@ async def _refuse_unknown(
         + ("ever recorded" if at is None else f"recorded up to position {at.position}"),
         near=[(each, user_path(each)) for each in near],
     )
+
+
+async def _find_near(state: State, viewer: Viewer, text: str, at: At | None) -> list[str]:
+    """Ids that look like a text; none on a frozen page, where those that came later would be among them."""
+    if at is not None:
+        return []
+    return await ask(state, viewer.app_group, lambda reads: find_near_users(reads, viewer.app_group, text))
 
 
 async def _read_events(state: State, viewer: Viewer, explained: ExplainedUser, asked: _Asked) -> _Events:

@@ -65,6 +65,7 @@ FILTERS: list[tuple[dict[str, str], list[str], str]] = [
     ({"not_converted": "B", "variant": "holdout"}, ["u3"], "1 recipient"),
     ({"open": "A"}, [], "0 recipients"),
     ({"open": "A", "without_control": "true"}, [], "0 recipients"),
+    ({"variant": "holdout", "without_control": "true", "open": "A"}, [], "0 recipients"),
     ({"user_id": "u2"}, ["u2"], "1 recipient"),
     (
         {"from": "2026-03-01", "to": "2026-03-01", "without_control": "true"},

@@ -239,6 +239,21 @@ def test_an_id_leads_to_its_page_or_to_those_that_look_like_it(api: Api) -> None
     assert shop.get("/users/%00", 404).status_code == 404
 
 
+def test_a_frozen_page_offers_no_ids_that_may_have_come_later(api: Api) -> None:
+    """Neither as a page nor as JSON, by whichever address; the live page does."""
+    shop = Shop.open(api, SALE)
+    at = shop.take(received("u002", "A"))
+    shop.take(received("u0001", "A"))
+    for path, given in (("/users", {"id": "u001"}), ("/users/u001", {})):
+        page = shop.page(path, 404, at=at, **given)
+        assert "u0001" not in page.text
+        assert "some of them may have come later" in page.text
+        assert page.links["Show it live"]
+        assert "u0001" in shop.page(path, 404, **given).links
+    assert shop.get("/users/u001.json", 404, at=at).json().get("near", []) == []
+    assert shop.get("/users/u001.json", 404).json()["near"]
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_ids_are_only_text(api: Api, text: str) -> None:
     """Of a user, a campaign, a variant, facts and events: on every page and in the picture."""
