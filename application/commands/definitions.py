@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
+from application.type_faults import describe_fault
 from domain.campaigns.campaign import FLOOR
 from domain.campaigns.conversion_events import (
     ConversionEvent,
@@ -21,7 +22,6 @@ from domain.errors import BadDefinition
 
 _SHOWN = 300
 _WORDS = {
-    "missing": "this is missing",
     "intelligent_selection": "this is true, false, or {floor: a share from 0 to below 1}",
     "model_type": "this is no mapping of names to values: a file begins with app_group: and campaigns:",
     "union_tag_not_found": "say of which type: starts_session, makes_purchase, performs_custom_event, upgrades_app",
@@ -225,7 +225,7 @@ def _refusal(first: ErrorDetails) -> BadDefinition:
     place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
     if first["type"] == "extra_forbidden":
         return BadDefinition("no such field is known here", place=place, code="unknown_field")
-    message = _WORDS.get(first["type"]) or first["msg"].removeprefix("Value error, ")[:_SHOWN]
+    message = _WORDS.get(first["type"]) or describe_fault(first)
     if first["type"] == "string_type" and not isinstance(first["input"], list | dict | None):
         message = f"{str(first['input'])[:_SHOWN]} is read as no text: quote it"
     return BadDefinition(message, place=place, code="malformed")

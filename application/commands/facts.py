@@ -143,7 +143,7 @@ def _line(value: object, place: str, notes: Notes) -> OrderLineCommand:
     try:
         return OrderLineCommand.model_validate(value, context=notes)
     except ValidationError as error:
-        refusal: DomainError = refuse(error.errors(include_url=False, include_context=False), nested=0)
+        refusal: DomainError = refuse(error.errors(include_url=False), nested=0)
     except DomainError as error:
         refusal = error
     steps = ".".join(filter(None, [place, refusal.place]))
@@ -245,7 +245,7 @@ def read_fact(raw: object, notes: Notes | None = None) -> FactCommand:
     try:
         command = _validate(raw, notes)
     except ValidationError as error:
-        raise refuse(error.errors(include_url=False, include_context=False)) from None
+        raise refuse(error.errors(include_url=False)) from None
     except FactRefused:
         raise
     except DomainError as error:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pydantic_core import ErrorDetails
 
 from application.commands.values import NO_NUMERIC_ID
+from application.type_faults import describe_fault
 from domain.errors import FactRefused
 
 _TYPES = (
@@ -51,4 +52,4 @@ def _describe(error: ErrorDetails) -> str:
     if error["type"] == "string_type" and is_id(error["loc"][-1]):
         number = isinstance(error["input"], int | float | Decimal) and not isinstance(error["input"], bool)
         return NO_NUMERIC_ID if number else "an id is text"
-    return _KINDS.get(error["type"], error["msg"][:_SHOWN])
+    return _KINDS.get(error["type"]) or describe_fault(error)

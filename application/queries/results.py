@@ -23,12 +23,13 @@ from domain.campaigns.conversion_events import LETTERS
 from domain.campaigns.events import WinnerDeclared
 from domain.campaigns.evidence import Count, DecidingTest, WinnerEvidence
 from domain.errors import DomainError
-from domain.experiment.comparing import results
+from domain.experiment.comparing import differ, results
 from domain.experiment.incremental import IncrementalConversions, caused_by_campaign
 from domain.experiment.means import Sums
 from domain.experiment.proportions import Interval, Proportion
 from domain.experiment.results import UPLIFT, Experiment, Observed, Results
-from domain.experiment.winner import SIGNIFICANCE, Periods
+from domain.experiment.tallies import Periods, Tallies
+from domain.experiment.winner import SIGNIFICANCE
 from domain.instants import from_microseconds, microseconds, printed
 from projections.experiments.counted import Experiment as Counted
 from projections.experiments.counted import load_experiment, load_experiment_at
@@ -82,6 +83,7 @@ class ExperimentResults:
                 for index, (event, found) in enumerate(zip(stated, results["conversion_events"], strict=True))
             ],
             "revenue": results["revenue"],
+            "left_out": results["left_out"],
         }
 
     def caused(self, index: int) -> IncrementalConversions | None:
@@ -128,6 +130,30 @@ class ExperimentResults:
             "comparisons": msgspec.to_builtins(decision.comparisons),
             "declared": _find_declared(self.snapshot.campaign),
         }
+
+    def leads(self) -> list[dict[str, Any]]:
+        """How far the variant that the decision compares is above each other one, with the decision's p.
+
+        Differences are of all recipients, as those against control in the results are.
+        """
+        decision, found = self.results.decision, []
+        if decision.compared is None:
+            return []
+        tallies = Tallies(self.snapshot.experiment.periods[0])
+        leader = tallies.pool(decision.compared)
+        for each in decision.comparisons:
+            difference = differ(leader, tallies.pool(each.against))
+            found.append(
+                {
+                    "variant_id": decision.compared,
+                    "against": each.against,
+                    "p": each.p,
+                    "adjusted": each.adjusted,
+                    "difference": difference.value,
+                    "difference_interval": as_plain(difference.interval),
+                }
+            )
+        return found
 
     def evidence(self) -> WinnerEvidence:
         """The evidence for a declaration."""

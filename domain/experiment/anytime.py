@@ -14,7 +14,7 @@ Robbins (1970), "Statistical methods related to the law of the iterated logarith
 Ramdas and others (2023), "Game-theoretic statistics and safe anytime-valid inference", for e-values.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import exp, inf, log
 from typing import NamedTuple
 
@@ -23,16 +23,20 @@ import numpy as np
 from domain.experiment.averaged import DIFFERENCES, LOG_WEIGHTS
 from domain.experiment.base_rates import farthest, hold_rates
 from domain.experiment.proportions import Interval, Proportion
+from domain.experiment.roots import find_level, find_roots
 from domain.experiment.strata import Stratum, keep_comparable
 
 # Of the 5 % in which an interval may fail, the odds ratio's part; the rest is that of the rates it is given at.
 _OF_THE_RATIO = 0.9
 # Odds ratios beyond e^7, about 1,100, are given as having no limit.
-_FARTHEST = 7.0
-_HALVINGS = 40
-# Fewer ways to share the converted are summed one by one; of more, a series is right to a part in a thousand. The
-# largest power that is summed is e^(63 (7 + 4.1)), which a float still holds.
+_ENDS = np.array([-7.0, 7.0])
+# Fewer ways to share the converted are summed one by one; of more, a series is right to a part in a thousand.
 _FEW = 64
+# Likelihoods are compared at these distances from an odds ratio: those averaged over, and none.
+_AWAY = np.append(DIFFERENCES, 0.0)
+_STEPS = np.arange(_FEW)
+# The largest is e^(63 * 4.1), which a float holds.
+_TILTS = np.exp(_STEPS[:, np.newaxis] * _AWAY)
 
 
 class Tables(NamedTuple):
@@ -71,20 +75,15 @@ def interval(strata: Sequence[Stratum], confidence: float = 0.95) -> Interval | 
     tables = _tables(strata)
     if tables is None:
         return None
-    enough = -log(_OF_THE_RATIO * (1 - confidence))
-
-    def within(delta: float) -> bool:
-        return bool(evidence(tables, delta)[0] < enough)
-
-    middle = _crossing(lambda delta: _count_beyond(tables, delta) > 0, -_FARTHEST, _FARTHEST)
-    low, high = (_crossing(within, middle, end) for end in (-_FARTHEST, _FARTHEST))
+    middle = find_roots(lambda deltas: _count_beyond(tables, deltas), _ENDS[:1], _ENDS[1:])
+    both_ends = _Likelihoods(Tables(*(np.repeat(each, 2, axis=1) for each in tables)))
+    low, high = find_level(both_ends.evidence, middle, _ENDS, -log(_OF_THE_RATIO * (1 - confidence)))
+    below, above = _count_beyond(tables, _ENDS)
     both = [_together(each) for each in keep_comparable(strata)]
     rates = hold_rates(both, (1 - _OF_THE_RATIO) * (1 - confidence))
     return Interval(
-        -1.0
-        if _count_beyond(tables, -_FARTHEST) < 0 or within(-_FARTHEST)
-        else _uplift(tables, low, rates, -1),
-        inf if _count_beyond(tables, _FARTHEST) > 0 or within(_FARTHEST) else _uplift(tables, high, rates, 1),
+        -1.0 if below < 0 or low == _ENDS[0] else _uplift(tables, low, rates, -1),
+        inf if above > 0 or high == _ENDS[1] else _uplift(tables, high, rates, 1),
     )
 
 
@@ -94,11 +93,7 @@ def evidence(tables: Tables, null: float = 0.0) -> np.ndarray:
     e = sum over differences g of w(g) L(d + g) / L(d), L(d) = product over strata of e^(d x) / sum over k of
     C(n1, k) C(n2, m - k) e^(d k): x of the variant's n1 recipients converted, m of both together.
     """
-    heights = _log_likelihood_ratio(tables, null + DIFFERENCES) + LOG_WEIGHTS
-    highest = heights.max(axis=-1)
-    above = np.exp(heights - highest[:, np.newaxis]).sum(axis=-1)
-    logarithm: np.ndarray = highest + np.log(above) - _log_likelihood_ratio(tables, np.array([null]))[:, 0]
-    return logarithm
+    return _Likelihoods(tables).evidence(np.full(tables.converted.shape[1], null))
 
 
 def _tables(strata: Sequence[Stratum]) -> Tables | None:
@@ -114,44 +109,73 @@ def _together(stratum: Stratum) -> Proportion:
     return Proportion(x + y, n1 + n2)
 
 
-def _log_likelihood_ratio(tables: Tables, deltas: np.ndarray) -> np.ndarray:
-    """The logarithm of L(delta) / L(0), by run and delta."""
-    ours, sums = tables.converted, tables.converted + tables.other_converted
-    n1, n2, m = (each.ravel() for each in (tables.recipients, tables.other_recipients, sums))
-    each = ours.reshape(-1, 1) * deltas - _by_chance(n1, n2, m, deltas)
-    logarithm: np.ndarray = each.reshape(*ours.shape, len(deltas)).sum(axis=0)
-    return logarithm
+class _Likelihoods:
+    """How well odds ratios explain tables; what depends on the tables alone is computed once."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._shape = tables.converted.shape
+        x, n1, y, n2 = (each.reshape(-1, 1) for each in tables)
+        self._converted, m = x, x + y
+        self._is_few = (np.minimum(m, n1) - np.maximum(0, m - n2) < _FEW)[:, 0]
+        self._ways = _Ways.of_table(*(each[self._is_few] for each in (n1, n2, m)))
+        self._many = tuple(each[~self._is_few] for each in (n1, n2, m))
+
+    def evidence(self, nulls: np.ndarray) -> np.ndarray:
+        """The logarithm of each run's e-value, against a logarithm of the odds ratio of its own."""
+        heights = self._near(nulls)
+        averaged = heights[:, :-1] + LOG_WEIGHTS
+        highest = averaged.max(axis=1)
+        above = np.exp(averaged - highest[:, np.newaxis]).sum(axis=1)
+        logarithm: np.ndarray = highest + np.log(above) - heights[:, -1]
+        return logarithm
+
+    def _near(self, nulls: np.ndarray) -> np.ndarray:
+        """The logarithm of L, but for a constant, by run: at each difference from its null, and last at the null."""
+        centers = np.tile(nulls, self._shape[0])[:, np.newaxis]
+        deltas = centers + _AWAY
+        found = self._converted * deltas
+        few, many = self._is_few, ~self._is_few
+        if few.any():
+            found[few] -= self._ways.sum_up(centers[few], deltas[few])
+        if many.any():
+            found[many] -= _approximate(self._many, deltas[many])
+        logarithm: np.ndarray = found.reshape(*self._shape, len(_AWAY)).sum(axis=0)
+        return logarithm
 
 
-def _by_chance(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -> np.ndarray:
-    """The logarithm of the mean of e^(delta k), k being the variant's of m conversions that chance alone shares."""
-    found = np.empty((len(m), len(deltas)))
-    few = np.minimum(m, n1) - np.maximum(0, m - n2) < _FEW
-    found[few] = _sum_ways(n1[few], n2[few], m[few], deltas)
-    n1, n2, m = (each[~few, np.newaxis] for each in (n1, n2, m))
-    found[~few] = _approximate(n1, n2, m, deltas) - _approximate(n1, n2, m, np.zeros(1))
-    return found
+class _Ways(NamedTuple):
+    """By table the fewest conversions a variant may have of those that chance shares, and how likely each count is."""
+
+    first: np.ndarray
+    logarithms: np.ndarray
+
+    @classmethod
+    def of_table(cls, n1: np.ndarray, n2: np.ndarray, m: np.ndarray) -> "_Ways":
+        """The hypergeometric distribution, from ratios of neighbours; its logarithm, but for a constant."""
+        first, last = np.maximum(0, m - n2), np.minimum(m, n1)
+        counts = first + _STEPS[: int((last - first).max(initial=0)) + 1]
+        k = np.minimum(counts[:, 1:], last)
+        ratios = (n1 - k + 1) * (m - k + 1) / (np.maximum(k, 1) * np.maximum(n2 - m + k, 1))
+        logarithms = np.zeros(counts.shape)
+        np.cumsum(np.log(ratios), axis=1, out=logarithms[:, 1:])
+        return cls(first, np.where(counts <= last, logarithms, -inf))
+
+    def sum_up(self, centers: np.ndarray, deltas: np.ndarray) -> np.ndarray:
+        """The logarithm of the sum of e^(delta k) over counts k, but for a constant; deltas are around their center."""
+        steps = self.logarithms.shape[1]
+        tilted = self.logarithms + _STEPS[:steps] * centers
+        highest = tilted.max(axis=1, keepdims=True)
+        sums = np.log(np.exp(tilted - highest) @ _TILTS[:steps])
+        logarithm: np.ndarray = sums + highest + self.first * deltas
+        return logarithm
 
 
-def _sum_ways(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -> np.ndarray:
-    """`_by_chance`, where there are few ways to share the conversions: the hypergeometric distribution, one by one."""
-    n1, n2, m = (each[:, np.newaxis] for each in (n1, n2, m))
-    first, last = np.maximum(0, m - n2), np.minimum(m, n1)
-    steps = np.arange((last - first).max(initial=0) + 1)
-    k = np.minimum(first + steps[1:], last)
-    ratios = (n1 - k + 1) * (m - k + 1) / (np.maximum(k, 1) * np.maximum(n2 - m + k, 1))
-    logarithms = np.cumsum(np.log(np.pad(ratios, ((0, 0), (1, 0)), constant_values=1)), axis=1)
-    likely = np.where(first + steps <= last, np.exp(logarithms - logarithms.max(axis=1, keepdims=True)), 0)
-    likely /= likely.sum(axis=1, keepdims=True)
-    mean: np.ndarray = np.log(likely @ np.exp(steps[:, np.newaxis] * deltas)) + first * deltas
-    return mean
-
-
-def _approximate(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -> np.ndarray:
+def _approximate(tables: tuple[np.ndarray, ...], deltas: np.ndarray) -> np.ndarray:
     """The logarithm of sum over k of C(n1, k) C(n2, m - k) e^(delta k), by its saddlepoint with the next term.
 
     Source: Daniels (1954), "Saddlepoint approximations in statistics".
     """
+    n1, n2, m = tables
     ours, theirs = _fit(n1, n2, m, deltas)
     spreads = n1 * ours * (1 - ours), n2 * theirs * (1 - theirs)
     second, third = sum(spreads), spreads[0] * (1 - 2 * ours) + spreads[1] * (1 - 2 * theirs)
@@ -173,10 +197,12 @@ def _fit(n1: np.ndarray, n2: np.ndarray, m: np.ndarray, deltas: np.ndarray) -> _
     return _Fitted(ratio * theirs / (1 - theirs + ratio * theirs), theirs)
 
 
-def _count_beyond(tables: Tables, delta: float) -> float:
-    """Conversions of the variant beyond those fitted at an odds ratio."""
-    ours, _ = _fit_one(tables, delta)
-    return float((tables.converted - tables.recipients * ours).sum())
+def _count_beyond(tables: Tables, deltas: np.ndarray) -> np.ndarray:
+    """Conversions of the variant beyond those fitted at each odds ratio, of one run."""
+    sums = tables.converted + tables.other_converted
+    ours, _ = _fit(tables.recipients, tables.other_recipients, sums, deltas)
+    beyond: np.ndarray = (tables.converted - tables.recipients * ours).sum(axis=0)
+    return beyond
 
 
 def _uplift(tables: Tables, delta: float, rates: tuple[np.ndarray, np.ndarray], sign: int) -> float:
@@ -184,16 +210,3 @@ def _uplift(tables: Tables, delta: float, rates: tuple[np.ndarray, np.ndarray], 
     n1, n2 = tables.recipients[:, 0], tables.other_recipients[:, 0]
     low, high = (_fit(n1, n2, (n1 + n2) * each, np.array(delta)).theirs for each in rates)
     return farthest(n1, (low, high), exp(delta), sign) - 1
-
-
-def _fit_one(tables: Tables, delta: float) -> _Fitted:
-    sums = tables.converted + tables.other_converted
-    return _fit(tables.recipients, tables.other_recipients, sums, np.array([delta]))
-
-
-def _crossing(holds: Callable[[float], bool], inside: float, outside: float) -> float:
-    """Where, on the way from a point at which it holds to one at which it does not, it ends; by halving."""
-    for _ in range(_HALVINGS):
-        middle = (inside + outside) / 2
-        inside, outside = (middle, outside) if holds(middle) else (inside, middle)
-    return inside

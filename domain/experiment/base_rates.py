@@ -9,14 +9,16 @@ Source: Ville (1939); Howard and others (2020), "Time-uniform Chernoff bounds vi
 extremes of a ratio of sums, Dinkelbach (1967), "On nonlinear fractional programming".
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from domain.experiment.averaged import DIFFERENCES, LOG_WEIGHTS
 from domain.experiment.proportions import Proportion
+from domain.experiment.roots import find_level
 
-_HALVINGS = 40
+_ENDS = np.array([0.0, 1.0])
+_AS_FACTORS = np.expm1(DIFFERENCES)
 _STEPS = 12
 # Rates this close to 0 or 1 are as good as these, and divide.
 _SLIGHT = 1e-12
@@ -27,18 +29,18 @@ def hold_rates(periods: Sequence[Proportion], left: float) -> tuple[np.ndarray, 
 
     The s-th period's share of that is left / (s (s + 1)): together at most `left`, however many periods follow yet.
     """
-    converted, recipients = (
-        np.array(each, dtype=float)[:, np.newaxis] for each in zip(*periods, strict=True)
-    )
+    converted, recipients = np.array(periods, dtype=float).T[:, np.newaxis]
     place = np.arange(1, len(periods) + 1)
+    likely = LOG_WEIGHTS + converted[..., np.newaxis] * DIFFERENCES
+
+    def evidence(rates: np.ndarray) -> np.ndarray:
+        each = likely - recipients[..., np.newaxis] * np.log1p(rates[..., np.newaxis] * _AS_FACTORS)
+        highest = each.max(axis=-1)
+        logarithm: np.ndarray = highest + np.log(np.exp(each - highest[..., np.newaxis]).sum(axis=-1))
+        return logarithm
+
     enough = np.log(place * (place + 1) / left)
-
-    def within(rates: np.ndarray) -> np.ndarray:
-        each = recipients * np.log1p(rates[:, np.newaxis] * np.expm1(DIFFERENCES))
-        below: np.ndarray = np.logaddexp.reduce(LOG_WEIGHTS + converted * DIFFERENCES - each, axis=1) < enough
-        return below
-
-    low, high = (_last(within, (converted / recipients)[:, 0], end) for end in (0.0, 1.0))
+    low, high = find_level(evidence, converted / recipients, _ENDS[:, np.newaxis], enough)
     return np.maximum(low, _SLIGHT), np.minimum(high, 1 - _SLIGHT)
 
 
@@ -56,13 +58,3 @@ def farthest(weights: np.ndarray, rates: tuple[np.ndarray, np.ndarray], ratio: f
         best = (sign * (with_ratio - found * points)).argmax(axis=0), np.arange(len(low))
         found = float((weights * with_ratio[best]).sum() / (weights * points[best]).sum())
     return found
-
-
-def _last(within: Callable[[np.ndarray], np.ndarray], inside: np.ndarray, end: float) -> np.ndarray:
-    """On the way from a point that is within to an end, the first that is not, by halving; the end where all are."""
-    outside = np.full_like(inside, end)
-    for _ in range(_HALVINGS):
-        middle = (inside + outside) / 2
-        holds = within(middle)
-        inside, outside = np.where(holds, middle, inside), np.where(holds, outside, middle)
-    return outside

@@ -4,7 +4,7 @@ Having seen x of n convert, the belief is Beta(1 + x, 1 + n - x). Integrals are 
 draws, so that the same counts always give the same numbers. Source: Bayes (1763); Gelman and others (2013), chapter 2.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,10 +26,20 @@ class _Beliefs(NamedTuple):
     density: np.ndarray
     below: np.ndarray
 
-    def others_below(self, place: int) -> np.ndarray:
-        """The probability that all variants but this one are below each point."""
-        product: np.ndarray = np.delete(self.below, place, axis=0).prod(axis=0)
+    def others_below(self) -> np.ndarray:
+        """By variant the probability that all others are below each point."""
+        ones = np.ones_like(self.below[:1])
+        before = np.concatenate([ones, self.below[:-1]]).cumprod(axis=0)
+        after = np.concatenate([ones, self.below[:0:-1]]).cumprod(axis=0)[::-1]
+        product: np.ndarray = before * after
         return product
+
+
+class Judged(NamedTuple):
+    """What is believed of a variant: how likely it is the best, and what is lost, on average, by choosing it."""
+
+    probability_best: float
+    expected_loss: float
 
 
 def probability_best(variants: Sequence[Counts]) -> list[float]:
@@ -38,8 +48,7 @@ def probability_best(variants: Sequence[Counts]) -> list[float]:
     Integral of f_i(x) prod_{j != i} F_j(x) dx, f and F being a belief's density and distribution.
     Source: Scott (2010), "A modern Bayesian look at the multi-armed bandit".
     """
-    likely = _integrals(variants, lambda beliefs, place: beliefs.density[place] * beliefs.others_below(place))
-    return [each / sum(likely) for each in likely]
+    return [each.probability_best for each in judge_rates(variants)]
 
 
 def expected_loss(variants: Sequence[Counts]) -> list[float]:
@@ -48,16 +57,18 @@ def expected_loss(variants: Sequence[Counts]) -> list[float]:
     E max(0, max_{j != i} x_j - x_i) = integral of F_i(x) (1 - prod_{j != i} F_j(x)) dx; shares of 1, right to 1e-6.
     Source: Stucchio (2015), "Bayesian A/B testing at VWO".
     """
-    return _integrals(
-        variants, lambda beliefs, place: beliefs.below[place] * (1 - beliefs.others_below(place))
-    )
+    return [each.expected_loss for each in judge_rates(variants)]
 
 
-def _integrals(variants: Sequence[Counts], integrand: Callable[[_Beliefs, int], np.ndarray]) -> list[float]:
+def judge_rates(variants: Sequence[Counts]) -> list[Judged]:
+    """Both `probability_best` and `expected_loss`."""
     if not variants:
         return []
     beliefs = _beliefs(variants)
-    return [float(integrand(beliefs, place) @ beliefs.weights) for place in range(len(variants))]
+    others = beliefs.others_below()
+    likely = (beliefs.density * others) @ beliefs.weights
+    lost = (beliefs.below * (1 - others)) @ beliefs.weights
+    return list(map(Judged, (likely / likely.sum()).tolist(), lost.tolist()))
 
 
 def _beliefs(variants: Sequence[Counts], beyond: float = 0.0) -> _Beliefs:
@@ -91,5 +102,5 @@ def improvement(variants: Sequence[Counts], worth: float, likely: Sequence[float
         return 0.0
     best = max(range(len(variants)), key=(likely or probability_best(variants)).__getitem__)
     beliefs = _beliefs(variants, worth)
-    surpassed = 1 - float(beliefs.density[best] * beliefs.others_below(best) @ beliefs.weights)
+    surpassed = 1 - float(beliefs.density[best] * beliefs.others_below()[best] @ beliefs.weights)
     return min(1.0, max(0.0, surpassed))

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import repeat
+from typing import NamedTuple
 
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment import anytime, means, proportions, sequential
-from domain.experiment.bayes import expected_loss, probability_best
+from domain.experiment.bayes import judge_rates
 from domain.experiment.checks import SUSPICIOUS, holm, recipients_needed, sample_ratio
 from domain.experiment.incremental import incremental_conversions, incremental_revenue
 from domain.experiment.means import Sums, mean_interval, welch
@@ -15,9 +17,11 @@ from domain.experiment.results import (
     UPLIFT,
     ComparedRates,
     ComparedRevenue,
+    Difference,
     EventResults,
     Experiment,
     Health,
+    LeftOut,
     Observed,
     Results,
     RevenueResults,
@@ -25,7 +29,8 @@ from domain.experiment.results import (
     VariantRate,
     VariantRevenue,
 )
-from domain.experiment.winner import SIGNIFICANCE, Decision, Periods, Why, decide, p_value, pool, strata
+from domain.experiment.tallies import Tallies
+from domain.experiment.winner import SIGNIFICANCE, Decision, Why, decide, p_value
 
 
 def results(experiment: Experiment, test: DecidingTest, uplift: float = UPLIFT) -> Results:
@@ -45,6 +50,7 @@ def results(experiment: Experiment, test: DecidingTest, uplift: float = UPLIFT) 
         check_health(experiment),
         [_event(experiment, index, test, uplift) for index in range(len(experiment.periods))],
         [_revenue(experiment, currency) for currency in currencies],
+        experiment.left_out,
     )
 
 
@@ -65,17 +71,22 @@ def check_health(experiment: Experiment) -> Health:
 def _event(experiment: Experiment, index: int, test: DecidingTest, uplift: float) -> EventResults:
     rates = [each.conversion_events[index] for each in experiment.variants]
     received = [each for each in rates if each.recipients]
-    beliefs = iter(zip(probability_best(received), expected_loss(received), strict=True))
+    no_beliefs = LeftOut.PROBABILITY_BEST in experiment.left_out
+    beliefs = repeat((None, None)) if no_beliefs else iter(judge_rates(received))
     variants = [
         _variant_rate(each, index, *(next(beliefs) if rate.recipients else (None, None)))
         for each, rate in zip(experiment.variants, rates, strict=True)
     ]
     others = [each for each in experiment.variants if each.variant_id != experiment.against]
-    periods, closed = experiment.periods[index], experiment.closed[index]
-    counted = experiment.counted(test)[index]
-    ps = [p_value(counted, each.variant_id, experiment.against, test) for each in others]
+    counted = _Counted(
+        Tallies(experiment.periods[index]),
+        Tallies(experiment.closed[index]),
+        LeftOut.ANYTIME_INTERVAL not in experiment.left_out,
+    )
+    deciding = counted.over if test is DecidingTest.ANYTIME else counted.every
+    ps = [p_value(deciding, each.variant_id, experiment.against, test) for each in others]
     comparisons = [
-        compare((periods, closed), (each.variant_id, experiment.against), (p, least), uplift)
+        _compare(counted, (each.variant_id, experiment.against), (p, least), uplift)
         for each, p, least in zip(others, ps, _adjust(ps), strict=True)
     ]
     return EventResults(index, variants, comparisons, chi_squared(rates))
@@ -107,32 +118,41 @@ def _adjust(ps: Sequence[float | None]) -> list[float | None]:
     return [None if p is None else next(found) for p in ps]
 
 
-def compare(
-    counted: tuple[Periods, Periods],
+class _Counted(NamedTuple):
+    """All recipients, and those whose window is over; and whether there is time for intervals for any day."""
+
+    every: Tallies
+    over: Tallies
+    has_intervals: bool
+
+
+def differ(variant: Proportion, other: Proportion) -> Difference:
+    """How far a rate is above another."""
+    value = None if variant.rate is None or other.rate is None else variant.rate - other.rate
+    return Difference(value, proportions.difference(variant, other))
+
+
+def _compare(
+    counted: _Counted,
     of: tuple[str, str],
     ps: tuple[float | None, float | None],
     uplift: float,
 ) -> ComparedRates:
-    """A variant against another on a conversion event; `ps` are the deciding test's p, and that adjusted.
-
-    Counted are all recipients, and those whose window is over.
-    """
-    (periods, _), (variant_id, against) = counted, of
-    variant, other = pool(periods, variant_id), pool(periods, against)
-    both, over = (strata(each, variant_id, against) for each in counted)
+    """A variant against another on a conversion event; `ps` are the deciding test's p, and that adjusted."""
+    variant_id, against = of
+    variant, other = (counted.every.pool(each) for each in of)
+    every, over = counted.every.strata(*of), counted.over.strata(*of)
     return ComparedRates(
         variant_id,
         against,
-        None if variant.rate is None or other.rate is None else variant.rate - other.rate,
-        proportions.difference(variant, other),
+        *differ(variant, other),
         None if variant.rate is None or not other.rate else variant.rate / other.rate - 1,
         proportions.uplift(variant, other),
         z_test(variant, other),
         fisher(variant, other) if small(variant, other) else None,
         anytime.p_value(over),
-        anytime.interval(over),
-        sequential.p_value(both),
-        sequential.interval(both),
+        anytime.interval(over) if counted.has_intervals else None,
+        *(sequential.look(every) if counted.has_intervals else sequential.UNSEEN),
         *ps,
         incremental_conversions(variant, other),
         _still_needed(variant, other, ps[1], uplift),

@@ -6,19 +6,48 @@ there is no control. Rates are shares of 1, differences too; an uplift of 0.1 is
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from enum import StrEnum
+from typing import Final, NamedTuple
 
 from domain.campaigns.evidence import DecidingTest
 from domain.experiment.incremental import IncrementalConversions, IncrementalRevenue
 from domain.experiment.means import Sums, Welch
 from domain.experiment.proportions import Interval, Proportion, Tested
-from domain.experiment.winner import Decision, Periods
+from domain.experiment.tallies import Periods
+from domain.experiment.winner import Decision
 
 ENOUGH: Final = 50
 """Fewer conversions, or fewer others, of a variant are said to be too little to go by."""
 
 UPLIFT: Final = 0.1
 """The relative uplift that is to be seen, unless another is said."""
+
+
+MOST_VARIANTS: Final = 50
+"""Of more variants, beliefs are left out, because they compare each with each, and intervals for any day.
+
+All figures of so many variants, on four conversion events, take about a second of processor time.
+"""
+
+MOST_TABLES: Final = 10_000
+"""Of more tables, intervals for any day are left out: a table is a variant, a conversion event and a period of weights.
+
+Each step of the search looks at all of them, so that so many take three or four seconds.
+"""
+
+
+class LeftOut(StrEnum):
+    """Figures that are not computed, named as they are in comparisons and variants."""
+
+    PROBABILITY_BEST = "probability_best"
+    EXPECTED_LOSS = "expected_loss"
+    ANYTIME_INTERVAL = "anytime_interval"
+    SEQUENTIAL = "sequential"
+    SEQUENTIAL_INTERVAL = "sequential_interval"
+
+
+BELIEFS: Final = (LeftOut.PROBABILITY_BEST, LeftOut.EXPECTED_LOSS)
+INTERVALS: Final = (LeftOut.ANYTIME_INTERVAL, LeftOut.SEQUENTIAL, LeftOut.SEQUENTIAL_INTERVAL)
 
 
 @dataclass(frozen=True)
@@ -55,6 +84,14 @@ class Experiment:
         return self.closed if test is DecidingTest.ANYTIME else self.periods
 
     @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What would take too long to compute: each variant's p, by the test that decides, is never left out."""
+        if len(self.variants) > MOST_VARIANTS:
+            return (*BELIEFS, *INTERVALS)
+        tables = sum(len(periods) for periods in self.periods) * (len(self.variants) - 1)
+        return INTERVALS if tables > MOST_TABLES else ()
+
+    @property
     def control(self) -> str | None:
         """The id of the control group, if there is one."""
         return next((each.variant_id for each in self.variants if each.control), None)
@@ -63,6 +100,13 @@ class Experiment:
     def against(self) -> str:
         """The variant that the others are compared with: control, or the first."""
         return self.control or self.variants[0].variant_id
+
+
+class Difference(NamedTuple):
+    """How far a variant's rate is above another's, all recipients counted, with the 95 % interval at one look."""
+
+    value: float | None
+    interval: Interval | None
 
 
 @dataclass(frozen=True)
@@ -178,7 +222,10 @@ class Health:
 
 @dataclass(frozen=True)
 class Results:
-    """All of it; `test` is the one that decides, `uplift` the one that recipients needed are computed for."""
+    """All of it; `test` is the one that decides, `uplift` the one that recipients needed are computed for.
+
+    What is `left_out` is None of every variant and comparison.
+    """
 
     test: DecidingTest
     against: str
@@ -187,3 +234,4 @@ class Results:
     health: Health
     conversion_events: Sequence[EventResults]
     revenue: Sequence[RevenueResults]
+    left_out: Sequence[LeftOut] = ()

@@ -10,14 +10,15 @@ methods related to the law of the iterated logarithm", for the mixture; Johari a
 inference", for p-values that may be looked at on any day.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import exp, expm1, inf, log
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from scipy import special
 
 from domain.experiment.proportions import Interval
+from domain.experiment.roots import find_level, find_roots
 from domain.experiment.strata import Stratum, keep_comparable
 
 TAU = 0.15
@@ -30,11 +31,21 @@ few), 0.5 up to 15 (10 % where they were many).
 """
 
 # A ratio of rates of e^100 is as good as infinity.
-_FARTHEST = 100.0
+_ENDS = np.array([[-100.0], [100.0]])
 # What lies this far below the highest point, as a logarithm, adds nothing.
 _NEGLIGIBLE = 40.0
-_HALVINGS = 48
 _POINTS = 129
+_DOWN_AND_UP = np.array([[-1.0], [1.0]])
+
+
+class Look(NamedTuple):
+    """The p and the interval of the relative uplift; None where there is nothing to compare."""
+
+    p: float | None
+    interval: Interval | None
+
+
+UNSEEN: Final = Look(None, None)
 
 
 class Likelihood(NamedTuple):
@@ -67,7 +78,7 @@ def p_value(strata: Sequence[Stratum], tau: float = TAU) -> float | None:
     Source: Lindon and Malek (2022).
     """
     likelihood = _likelihood(strata)
-    return None if likelihood is None else min(1.0, exp(-float(evidence(likelihood, tau)[0])))
+    return None if likelihood is None else _as_p(evidence(likelihood, tau))
 
 
 def interval(strata: Sequence[Stratum], confidence: float = 0.95, tau: float = TAU) -> Interval | None:
@@ -77,19 +88,23 @@ def interval(strata: Sequence[Stratum], confidence: float = 0.95, tau: float = T
     -1 where the variant, to infinity where the other has no conversions. None where no stratum has recipients of both.
     Source: Lindon and Malek (2022).
     """
+    return look(strata, confidence, tau).interval
+
+
+def look(strata: Sequence[Stratum], confidence: float = 0.95, tau: float = TAU) -> Look:
+    """Both `p_value` and `interval`, which follow from one integral."""
     likelihood = _likelihood(strata)
     if likelihood is None:
-        return None
-    least = evidence(likelihood, tau) + log(1 - confidence)
-
-    def within(delta: np.ndarray) -> np.ndarray:
-        return likelihood.at(delta) - least
-
-    far = np.full(1, _FARTHEST)
-    best = _crossing(likelihood.slope, -far, far)
-    low = expm1(float(_crossing(within, best, -far)[0])) if within(-far)[0] < 0 else -1.0
-    high = expm1(float(_crossing(within, best, far)[0])) if within(far)[0] < 0 else inf
-    return Interval(low, high)
+        return UNSEEN
+    found = evidence(likelihood, tau)
+    best = find_roots(likelihood.slope, *_ENDS)
+    enough = -found - log(1 - confidence)
+    (low,), (high,) = find_level(lambda delta: -likelihood.at(delta), best, _ENDS, enough)
+    held = Interval(
+        -1.0 if low == _ENDS[0] else expm1(low),
+        inf if high == _ENDS[1] else expm1(high),
+    )
+    return Look(_as_p(found), held)
 
 
 def evidence(likelihood: Likelihood, tau: float = TAU) -> np.ndarray:
@@ -103,18 +118,18 @@ def evidence(likelihood: Likelihood, tau: float = TAU) -> np.ndarray:
         return likelihood.at(delta) - (delta / tau) ** 2 / 2
 
     reach = tau**2 * likelihood.both.sum(axis=0) + 1
-    top = _crossing(lambda delta: likelihood.slope(delta) - delta / tau**2, -reach, reach)
+    top = find_roots(lambda delta: likelihood.slope(delta) - delta / tau**2, -reach, reach)
     highest, away = height(top), tau * (2 * _NEGLIGIBLE) ** 0.5
-
-    def seen(delta: np.ndarray) -> np.ndarray:
-        above: np.ndarray = height(delta) - highest + _NEGLIGIBLE
-        return above
-
-    first, last = _crossing(seen, top, top - away), _crossing(seen, top, top + away)
+    farthest = top + _DOWN_AND_UP * away
+    first, last = find_level(lambda delta: -height(delta), top, farthest, _NEGLIGIBLE - highest)
     heights = height(np.linspace(first, last, _POINTS)) - highest
     width = (last - first) / (_POINTS - 1) / (tau * (2 * np.pi) ** 0.5)
     logarithm: np.ndarray = highest + np.log(np.exp(heights).sum(axis=0) * width)
     return logarithm
+
+
+def _as_p(logarithm: np.ndarray) -> float:
+    return min(1.0, exp(-float(logarithm[0])))
 
 
 def _likelihood(strata: Sequence[Stratum]) -> Likelihood | None:
@@ -125,14 +140,3 @@ def _likelihood(strata: Sequence[Stratum]) -> Likelihood | None:
     theirs = np.array([[each.against.converted] for each in comparable])
     odds = np.array([[log(each.variant.recipients / each.against.recipients)] for each in comparable])
     return Likelihood(ours, ours + theirs, odds)
-
-
-def _crossing(
-    height: Callable[[np.ndarray], np.ndarray], positive: np.ndarray, negative: np.ndarray
-) -> np.ndarray:
-    """Where, between an end at which the height is positive and one at which it is not, it changes; by halving."""
-    for _ in range(_HALVINGS):
-        middle = (positive + negative) / 2
-        above = height(middle) > 0
-        positive, negative = np.where(above, middle, positive), np.where(above, negative, middle)
-    return positive

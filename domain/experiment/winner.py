@@ -4,16 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from domain.campaigns.evidence import Comparison, Count, DecidingTest
+from domain.campaigns.evidence import Comparison, DecidingTest
 from domain.experiment import anytime, sequential
 from domain.experiment.checks import holm
-from domain.experiment.proportions import Proportion, fisher, small, z_test
-from domain.experiment.strata import Stratum, lead
+from domain.experiment.proportions import fisher, small, z_test
+from domain.experiment.tallies import Periods, Tallies
 
 SIGNIFICANCE: Final = 0.05
-
-Periods = Sequence[Sequence[Count]]
-"""The counts of every variant, by period of weights."""
 
 
 class Why(StrEnum):
@@ -122,10 +119,11 @@ def decide(periods: Periods, control: str | None, test: DecidingTest) -> Decisio
     At a significance of 0.05 (R21). With control, each p against it is adjusted for as many variants as there are; the
     leader's against the others, for as many as these are. Source: Holm (1979).
     """
-    rates = _rates(periods)
+    tallies = Tallies(periods)
+    rates = _rates(tallies)
     if len(rates) < 2:
         return Decision(None, Why.NOTHING_TO_COMPARE)
-    compared = _Compared(periods, rates, test)
+    compared = _Compared(tallies, rates, test)
     found = _among(compared) if control is None or control not in rates else _beyond(control, compared)
     in_front = {rates[each] for each in (found.winner, *found.level) if each is not None}
     return found._replace(by_period=bool(found.level) and len(in_front) > 1)
@@ -183,13 +181,13 @@ def _turn_round(against: Mapping[str, Comparison]) -> list[Comparison]:
 class _Compared(NamedTuple):
     """Variants that have recipients, and what a test says of them."""
 
-    periods: Periods
+    tallies: Tallies
     rates: Mapping[str, float]
     test: DecidingTest
 
     def p(self, variant_id: str, other: str) -> float:
         """The p of two variants: 1 where there is nothing to tell them apart by."""
-        found = p_value(self.periods, variant_id, other, self.test)
+        found = p_value(self.tallies, variant_id, other, self.test)
         return 1.0 if found is None else found
 
     def with_others(self, variant_id: str, others: Sequence[str]) -> list[Comparison]:
@@ -210,7 +208,7 @@ class _Compared(NamedTuple):
 
         Where each of several is behind another of them, those of the highest rate.
         """
-        ahead_of = {each: sum(self.is_ahead(each, other) for other in self.rates) for each in among}
+        ahead_of = {each: self.count_behind(each) for each in among}
         most = max(ahead_of.values())
         found = [each for each in ahead_of if ahead_of[each] == most]
         found.sort(key=self.rates.__getitem__, reverse=True)
@@ -222,46 +220,33 @@ class _Compared(NamedTuple):
         """Whether a variant converts more than another, as the test sees it: by period, or in all of them together."""
         if self.test is DecidingTest.FIXED:
             return self.rates[variant_id] > self.rates[other]
-        return lead(strata(self.periods, variant_id, other)) > 0
+        return self.tallies.is_ahead(variant_id, other)
+
+    def count_behind(self, variant_id: str) -> int:
+        """How many others a variant is ahead of."""
+        if self.test is DecidingTest.FIXED:
+            return sum(rate < self.rates[variant_id] for rate in self.rates.values())
+        return self.tallies.count_behind(variant_id)
 
 
-def p_value(periods: Periods, variant_id: str, against: str, test: DecidingTest) -> float | None:
+def p_value(tallies: Tallies, variant_id: str, against: str, test: DecidingTest) -> float | None:
     """The p of a variant against another, two-sided; none where there is nothing to tell them apart by.
 
     Anytime and sequential: by period of weights (the modules of these names). Fixed: Fisher's where an expected count
     is below 5, the pooled z-test where none is, both over all periods together.
     """
     if test is DecidingTest.ANYTIME:
-        return anytime.p_value(strata(periods, variant_id, against))
+        return anytime.p_value(tallies.strata(variant_id, against))
     if test is DecidingTest.SEQUENTIAL:
-        return sequential.p_value(strata(periods, variant_id, against))
-    variant, other = pool(periods, variant_id), pool(periods, against)
+        return sequential.p_value(tallies.strata(variant_id, against))
+    variant, other = tallies.pool(variant_id), tallies.pool(against)
     if small(variant, other):
         return fisher(variant, other)
     tested = z_test(variant, other)
     return None if tested is None else tested.p
 
 
-def strata(periods: Periods, variant_id: str, against: str) -> list[Stratum]:
-    """Both variants by period: within one, users were shared by the same weights."""
-    return [Stratum(_proportion(each, variant_id), _proportion(each, against)) for each in periods]
-
-
-def pool(periods: Periods, variant_id: str) -> Proportion:
-    """A variant over all periods."""
-    return _proportion([count for period in periods for count in period], variant_id)
-
-
-def _rates(periods: Periods) -> dict[str, float]:
+def _rates(tallies: Tallies) -> dict[str, float]:
     """The rates of the variants that have recipients."""
-    totals = {each: pool(periods, each) for each in _variants(periods)}
-    return {variant_id: each.rate for variant_id, each in totals.items() if each.rate is not None}
-
-
-def _variants(periods: Periods) -> list[str]:
-    return list(dict.fromkeys(count.variant_id for period in periods for count in period))
-
-
-def _proportion(counts: Sequence[Count], variant_id: str) -> Proportion:
-    found = [each for each in counts if each.variant_id == variant_id]
-    return Proportion(sum(each.converted for each in found), sum(each.recipients for each in found))
+    rates = {each: tallies.pool(each).rate for each in tallies.variants}
+    return {variant_id: rate for variant_id, rate in rates.items() if rate is not None}

@@ -21,7 +21,8 @@ from infrastructure.cli.console import ROOMY, columns, new_table, out, say, show
 from infrastructure.cli.result_words import show_decision, show_health
 from infrastructure.words.conversion_events import name_with_deadline
 from infrastructure.words.decisions import explain_best
-from infrastructure.words.doubts import FEW, name_empty
+from infrastructure.words.doubts import FEW, capitalise, name_empty
+from infrastructure.words.left_out import explain_left_out
 from infrastructure.words.quantities import NO_FIGURE, format_instant, format_p, percent
 
 _WIDTH = 16
@@ -47,7 +48,9 @@ def show(found: ExperimentResults) -> None:
         title = f"{'ABCD'[event.index]}  {shown(hope)}{', primary' if event.index == 0 else ''}"
         out.print(_rates(event, title), _compare(event, found), sep="\n")
         if empty := [each for each in event.variants if not each.recipients]:
-            say(f"{shown(name_empty(as_plain(empty)))}: nothing can be said about that yet.")
+            say(f"{shown(capitalise(name_empty(as_plain(empty))))}: nothing can be said about that yet.")
+    if left_out := explain_left_out(found.results.left_out):
+        say(left_out)
     if best := explain_best(found):
         say(shown(best))
     for revenue in found.results.revenue:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from application.type_faults import describe_fault
 from domain.instants import microseconds
 from infrastructure.access import login_links, sessions
 from infrastructure.cli.console import err
@@ -116,5 +117,4 @@ def _refusing(given: Mapping[str, object], prefix: str) -> Iterator[None]:
         name = str(first["loc"][0])
         variable = name if name.startswith("CONVERSIONS_") else f"{prefix}{name.upper()}"
         place = f"--{name}" if name in given else variable
-        message = first["msg"].removeprefix("Value error, ")
-        raise Refused(f"{place}: {message}", code="bad_setting", status=UNREADABLE) from None
+        raise Refused(f"{place}: {describe_fault(first)}", code="bad_setting", status=UNREADABLE) from None

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from structlog.contextvars import bound_contextvars
 
+from application.type_faults import describe_fault
 from domain.errors import DomainError
 from domain.instants import microseconds
 from infrastructure.composition import Service
@@ -201,7 +202,9 @@ def _handle_problems(app: FastAPI) -> None:
     async def malformed(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"][1:])
-        return await _answer(request, Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=place))
+        return await _answer(
+            request, Problem(HTTPStatus.BAD_REQUEST, "malformed", describe_fault(first), place=place)
+        )
 
 
 def _find_methods(app: FastAPI, scope: Scope) -> list[str]:

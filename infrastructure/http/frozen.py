@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, TypeVar
@@ -34,7 +33,13 @@ AtAsked = Annotated[At | None, Depends(_read_at)]
 
 
 async def ask_frozen(
-    state: State, app_group: str, question: Callable[[Frozen], T], at: At, campaign_id: str | None = None
+    state: State,
+    app_group: str,
+    question: Callable[[Frozen], T],
+    at: At,
+    campaign_id: str | None = None,
+    *,
+    reads_log: bool = False,
 ) -> T:
     """Answer a question about a campaign or a user of an app group as it was at a position.
 
@@ -44,18 +49,19 @@ async def ask_frozen(
     give_up = time.monotonic() + state.settings.wait_seconds
     campaign = None if campaign_id is None else (app_group, campaign_id)
     reads = await asyncio.to_thread(state.reads_at, at, campaign)
+    run = state.turns.run_reading_log if reads_log else state.turns.run
     while True:
         try:
-            return await state.turns.run(app_group, partial(question, reads))
+            return await run(app_group, partial(question, reads))
         except NotFolded as missing:
-            await _fold_once(state, reads, missing.key, give_up)
+            await _fold_once(state, app_group, reads, missing.key, give_up)
 
 
-async def _fold_once(state: State, reads: Frozen, key: Key, give_up: float) -> None:
+async def _fold_once(state: State, app_group: str, reads: Frozen, key: Key, give_up: float) -> None:
     """Wait until somebody has folded what is missing; whoever comes first begins it."""
     task = state.folding.get(key)
     if task is None:
-        task = state.folding[key] = asyncio.create_task(_fold(state, reads, key))
+        task = state.folding[key] = asyncio.create_task(_fold(state, app_group, reads, key))
         task.add_done_callback(partial(_forget, state, key))
     await asyncio.wait({task}, timeout=max(0.0, give_up - time.monotonic()))
     if not task.done():
@@ -79,29 +85,9 @@ def _ask_again() -> Problem:
     )
 
 
-async def _fold(state: State, reads: Frozen, key: Key) -> None:
+async def _fold(state: State, app_group: str, reads: Frozen, key: Key) -> None:
     def check() -> None:
         if state.ending.is_set():
             raise _ask_again()
 
-    async with turn_to_read_log(state):
-        await asyncio.to_thread(reads.fold, key, check)
-
-
-@asynccontextmanager
-async def turn_to_read_log(state: State) -> AsyncIterator[None]:
-    """Wait for a turn to read much of the log; raises Problem while too many others do."""
-    try:
-        async with asyncio.timeout(state.settings.wait_seconds):
-            await state.log_readers.acquire()
-    except TimeoutError:
-        raise Problem(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "too_busy",
-            "this process answers as many questions about other times as it may; try again later",
-            headers={"Retry-After": "1"},
-        ) from None
-    try:
-        yield
-    finally:
-        state.log_readers.release()
+    await state.turns.fold(app_group, partial(reads.fold, key, check))

@@ -30,7 +30,7 @@ from infrastructure.http import report_shapes, schemas
 from infrastructure.http.access import Caller
 from infrastructure.http.answers import CSV, respond_tagged, wants_csv
 from infrastructure.http.campaigns import CampaignId
-from infrastructure.http.frozen import AtAsked, ask_frozen, turn_to_read_log
+from infrastructure.http.frozen import AtAsked, ask_frozen
 from infrastructure.http.pages import make_cursor, read_cursor, read_limit
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Reader, Shared, State, ask
@@ -72,10 +72,9 @@ class CampaignQuestions:
 
     async def ask_log(self, question: Callable[[AskedCampaign], T]) -> T:
         """Answer a question that may read much of the log; raises Problem while too many of these are answered."""
-        async with turn_to_read_log(self.state):
-            return await self.ask(question)
+        return await self.ask(question, reads_log=True)
 
-    async def ask(self, question: Callable[[AskedCampaign], T]) -> T:
+    async def ask(self, question: Callable[[AskedCampaign], T], *, reads_log: bool = False) -> T:
         """Answer a question."""
         app_group, campaign_id = self.caller.app_group, self.campaign_id
         if self.at is not None:
@@ -85,12 +84,14 @@ class CampaignQuestions:
                 lambda reads: question(AskedCampaign(reads, app_group, campaign_id)),
                 self.at,
                 campaign_id,
+                reads_log=reads_log,
             )
         return await ask(
             self.state,
             app_group,
             lambda reads: question(AskedCampaign(reads, app_group, campaign_id)),
             self.wait_for,
+            reads_log=reads_log,
         )
 
 

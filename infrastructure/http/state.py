@@ -40,8 +40,6 @@ from infrastructure.read_models.reads import Behind, Waiting
 
 T = TypeVar("T")
 
-_LOG_READERS = 4
-
 
 @dataclass
 class State:
@@ -76,8 +74,6 @@ class State:
     """How the ledger is now, as lines for Prometheus."""
     turns: Turns
     """When a question of an app group may hold a thread."""
-    log_readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_LOG_READERS))
-    """Held by each question that reads the log itself, which takes long in a large ledger."""
     folding: dict[Key, asyncio.Task[None]] = field(default_factory=dict)
     """What is being folded for frozen reads: whoever needs the same waits for it."""
     ending: asyncio.Event = field(default_factory=asyncio.Event)
@@ -113,18 +109,24 @@ _LATER_SECONDS = 0.02
 
 
 async def ask(
-    state: State, app_group: str, question: Callable[[Waiting], T], wait_for: str | None = None
+    state: State,
+    app_group: str,
+    question: Callable[[Waiting], T],
+    wait_for: str | None = None,
+    *,
+    reads_log: bool = False,
 ) -> T:
     """Answer a question of an app group once its read models hold every event up to a position, by default the newest.
 
-    The question is asked again until they do; no thread is held between two attempts. Raises Problem (503) if that
-    takes too long, and BadQuestion for a bad `wait_for`.
+    The question is asked again until they do; no thread is held between two attempts. One that `reads_log` itself waits
+    for a turn of these too. Raises Problem (503) if that takes too long, and BadQuestion for a bad `wait_for`.
     """
     give_up = time.monotonic() + state.settings.wait_seconds
     reads = state.reads(wait_for)
+    run = state.turns.run_reading_log if reads_log else state.turns.run
     for pause in chain(_LOOK_SECONDS, repeat(_LATER_SECONDS)):
         try:
-            return await state.turns.run(app_group, partial(question, reads))
+            return await run(app_group, partial(question, reads))
         except Behind as behind:
             if time.monotonic() + pause > give_up:
                 raise Problem(

@@ -9,6 +9,7 @@ from infrastructure.pictures.intervals import NO_FIGURE, Ends
 from infrastructure.pictures.lettering import isolate, measure, named
 from infrastructure.pictures.picture import PHONE, Picture
 from infrastructure.pictures.svg import Drawn, across, bar, element, join, rule, stretched, text
+from infrastructure.words.variants import mark_control
 
 _LETTERS: Final = 13
 _SMALL: Final = 12
@@ -83,7 +84,7 @@ def weights_bar(variants: Sequence[Weight], *, locale: str = "en", room: float =
         for each, share in zip(variants, shares, strict=True)
     ]
     said = [
-        f"{isolate(each.name)}{' (control)' * each.is_control}: {written}."
+        f"{isolate(each.name)}{mark_control(each.name, is_control=each.is_control)}: {written}."
         for each, written in zip(variants, figures, strict=True)
     ]
     drawn = [bar("p-track", 0, 1, 0, _BAND), *_parts(variants, shares)]
@@ -114,7 +115,7 @@ def _shade(variant: Weight, place: int) -> str:
 
 def _legend(variant: Weight, figures: str, place: int, room: float) -> Iterator[Drawn]:
     y = _BAND + 10 + _LEGEND * place
-    mark = " (control)" * variant.is_control
+    mark = mark_control(variant.name, is_control=variant.is_control)
     left = room - measure(f"{place + 1} {figures}{mark}", _LETTERS) - 34
     yield element("rect", class_=_shade(variant, place), x=0, y=y, width=14, height=14)
     if variant.is_control:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from infrastructure.pictures.lettering import measure, named
+from infrastructure.pictures.lettering import clean, measure, named
 from infrastructure.pictures.picture import Block
 from infrastructure.pictures.svg import Drawn, join, number, rule, stretched, text
 
@@ -13,7 +13,6 @@ TALL: Final = 48
 LETTERS: Final = 13
 _HEAD: Final = 20
 _HIGHER_HEAD: Final = 37
-_LEAST_NAME: Final = 80
 _MOST_WITH_GAPS: Final = 120
 
 
@@ -51,8 +50,8 @@ class Strip(NamedTuple):
     columns: Columns
 
     def head(self, room: float) -> int:
-        """The room that its words need: one line or two."""
-        is_short = measure(self.figures, LETTERS) + _LEAST_NAME <= room
+        """The room that its words need: one line, or two where the whole name has no room beside the figures."""
+        is_short = measure(clean(self.name), LETTERS) + LETTERS + measure(self.figures, LETTERS) <= room
         return _HEAD if is_short else _HIGHER_HEAD
 
     def draw(self, head: int, room: float) -> Block:

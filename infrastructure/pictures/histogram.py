@@ -8,6 +8,7 @@ from typing import Final
 from infrastructure.pictures import axis as axes
 from infrastructure.pictures.columns import TALL, Columns, Strip
 from infrastructure.pictures.formatting import duration, whole
+from infrastructure.pictures.lettering import isolate
 from infrastructure.pictures.picture import PHONE, Block, Picture, stack
 from infrastructure.pictures.svg import Drawn, across, join, rule, text
 
@@ -22,12 +23,14 @@ def histogram(
     delays: Iterable[tuple[float, int]],
     deadline: float,
     *,
+    name: str = "Conversions",
     resolution: float = 1.0,
     locale: str = "en",
     room: float = PHONE,
 ) -> Picture:
     """Hours from a receipt to a conversion with how many took so long; a column is never finer than `resolution`.
 
+    `name` is that of the conversion event.
     Hours may be cut to the resolution: 5 then has conversions after 5 to 6 hours. The deadline itself is inside.
     """
     known = sorted((hours, count) for hours, count in delays if count > 0)
@@ -35,7 +38,7 @@ def histogram(
     width = _choose(end / _MOST_COLUMNS, resolution)
     columns = Columns(_sort(known, ceil(end / width - 1e-9), width), end / width)
     said = _write(known, resolution, deadline, locale)
-    strip = Strip("Conversions", said, columns)
+    strip = Strip(name, said, columns)
     head = strip.head(room)
     at = deadline / end
     line = rule("p-change", at, at, head - 3, head + TALL)
@@ -44,7 +47,7 @@ def histogram(
     words = text(note, "0", body.height + 14, "p-note")
     highest = whole(columns.highest, locale)
     description = f"{said}. {note} A column is {duration(width)}; the highest has {highest}."
-    title = "Time from receipt to conversion"
+    title = f"Time from receipt to conversion: {isolate(name)}"
     return Picture("histogram", title, description, body.height + 20, join(body.drawn, line, words))
 
 

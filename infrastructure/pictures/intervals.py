@@ -18,6 +18,7 @@ from infrastructure.pictures.formatting import (
 from infrastructure.pictures.lettering import isolate, measure, named
 from infrastructure.pictures.picture import PHONE, Picture
 from infrastructure.pictures.svg import Drawn, element, join, rule, sign, text
+from infrastructure.words.variants import mark_control
 
 Ends = tuple[float | None, float | None]
 """The ends of an interval; one that is None or infinite is open."""
@@ -149,11 +150,11 @@ def _end(chart: _Chart, end: float | None, side: int) -> str:
 
 
 def _standing(row: Estimate) -> str:
-    return " (control)" * row.is_control + ", winner" * row.is_winner
+    return mark_control(row.name, is_control=row.is_control) + ", winner" * row.is_winner
 
 
 def _mark(row: Estimate) -> str:
-    return " \N{BLACK STAR} winner" * row.is_winner + " (control)" * row.is_control
+    return " \N{BLACK STAR} winner" * row.is_winner + mark_control(row.name, is_control=row.is_control)
 
 
 def _row(chart: _Chart, row: Estimate, place: int) -> Drawn:

@@ -118,4 +118,4 @@ def _describe(sheet: Sheet, behaviours: Sequence[Behaviour]) -> str:
 
 def _say(lane: Lane, sheet: Sheet) -> str:
     said = f"{isolate(lane.name)}: {count_lane(lane, sheet)}"
-    return f"{said} ({describe_credit(lane.conversions, sheet)})." if lane.conversions else f"{said}."
+    return f"{said} ({describe_credit(lane, lane.conversions, sheet)})." if lane.conversions else f"{said}."

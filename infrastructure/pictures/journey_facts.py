@@ -1,8 +1,9 @@
 """What is known of a user, as the picture of a journey has it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -34,7 +35,7 @@ class Behaviour(NamedTuple):
 
 
 class Window(NamedTuple):
-    """The window of a receipt for a conversion event: open where a behaviour may yet convert."""
+    """The window of a receipt for a conversion event, by its letter: open where a behaviour may yet convert."""
 
     letter: str
     until: datetime
@@ -58,8 +59,19 @@ class Conversion(NamedTuple):
 
 
 class Lane(NamedTuple):
-    """A campaign in the journey."""
+    """A campaign in the journey; `events` are the names of its conversion events by their letters."""
 
     name: str
     receipts: Sequence[Receipt]
     conversions: Sequence[Conversion] = ()
+    events: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def letters(self) -> list[str]:
+        """The letters of all conversion events that it has windows or conversions of, or names."""
+        windows = {window.letter for each in self.receipts for window in each.windows}
+        return sorted(windows | {each.letter for each in self.conversions} | set(self.events))
+
+    def name_event(self, letter: str) -> str:
+        """The name of a conversion event."""
+        return self.events.get(letter, f"Event {letter}")

@@ -13,7 +13,9 @@ from infrastructure.pictures.svg import Drawn, across, element, join, number, si
 from infrastructure.pictures.timeline import Timeline
 
 _LETTERS: Final = 13
+_SMALL_LETTERS: Final = 11
 _LABEL: Final = 20
+_EVENT_LABEL: Final = 16
 _ROW: Final = 24
 _PLACES: Final = 100
 """Signs of one kind at the same one of so many places are drawn as one."""
@@ -93,35 +95,37 @@ def draw_lane(lane: Lane, sheet: Sheet) -> Block:
     head = _head(lane.name, count_lane(lane, sheet), sheet)
     if sheet.density is Density.COMPACT:
         return stack([head, _row(lane, sheet)])
-    letters = sorted(
-        {window.letter for each in lane.receipts for window in each.windows}
-        | {each.letter for each in lane.conversions}
-    )
-    rows = [_row(_only(lane, letter), sheet, letter) for letter in letters] or [_row(lane, sheet)]
+    rows = [_named_row(lane, sheet, letter) for letter in lane.letters] or [_row(lane, sheet)]
     return stack([head, *rows])
 
 
+def _named_row(lane: Lane, sheet: Sheet, letter: str) -> Block:
+    """The row of a conversion event below its name."""
+    name = text(named(lane.name_event(letter), sheet.room, _SMALL_LETTERS), "0", 12, "p-tick")
+    return stack([Block(_EVENT_LABEL, name), _row(_only(lane, letter), sheet)])
+
+
 def _only(lane: Lane, letter: str) -> Lane:
-    return Lane(
-        lane.name,
-        [
+    return lane._replace(
+        receipts=[
             each._replace(windows=[window for window in each.windows if window.letter == letter])
             for each in lane.receipts
         ],
-        [each for each in lane.conversions if each.letter == letter],
+        conversions=[each for each in lane.conversions if each.letter == letter],
     )
 
 
 def count_lane(lane: Lane, sheet: Sheet) -> str:
-    """How many receipts a campaign has, and what they led to."""
+    """How many receipts a campaign has, and on how many of its conversion events the user converted."""
     received = counted(len(lane.receipts), "receipt", sheet.locale)
     if lane.conversions:
-        return f"{received}, converted: {', '.join(sorted({each.letter for each in lane.conversions}))}"
+        converted, events = len({each.letter for each in lane.conversions}), len(lane.letters)
+        return f"{received}, converted{'' if events == 1 else f': {converted} of {events}'}"
     is_open = any(window.is_open for each in lane.receipts for window in each.windows)
     return f"{received}, {'still open' if is_open else 'no conversion'}"
 
 
-def _row(lane: Lane, sheet: Sheet, letter: str = "") -> Block:
+def _row(lane: Lane, sheet: Sheet) -> Block:
     """Windows as bands, receipts as strokes at their left, conversions with a line from what they are credited to."""
     at = sheet.line.at
     bands = [
@@ -141,8 +145,7 @@ def _row(lane: Lane, sheet: Sheet, letter: str = "") -> Block:
         _path("p-hatch", hatches),
         _path("p-receipt", (f"M{_x(at(each.at))} 1V{_ROW - 1}" for each in lane.receipts)),
         _path("p-cause", causes),
-        *_conversions(lane.conversions, sheet),
-        text(letter, "0", 16, "p-tick") if letter else "",
+        *_conversions(lane, sheet),
     ]
     return Block(_ROW, join(*drawn))
 
@@ -160,30 +163,31 @@ def _path(kind: str, parts: Iterable[str]) -> Drawn:
     return stretched(kind, path, 0, 1000, _ROW, _ROW) if path else join()
 
 
-def _conversions(conversions: Sequence[Conversion], sheet: Sheet) -> Iterator[Drawn]:
-    """A disc with the letter; letters at one place share it."""
+def _conversions(lane: Lane, sheet: Sheet) -> Iterator[Drawn]:
+    """A disc with a tick; conversions at one place share it, and it has their number."""
 
     def place(each: Conversion) -> int:
         return int(sheet.line.at(each.at) * _PLACES / 4)
 
-    for _, group in groupby(sorted(conversions, key=lambda each: (place(each), each.letter)), place):
+    for _, group in groupby(sorted(lane.conversions, key=lambda each: (place(each), each.letter)), place):
         found = list(group)
-        letters = "".join(sorted({each.letter for each in found}))
-        half = 8 + 4 * (len(letters) - 1)
         parts = [
-            element("title", isolate(describe_credit(found, sheet))),
-            element("rect", x=-half, y=-8, width=2 * half, height=16, rx=8),
-            element("text", letters, y=4, text_anchor="middle"),
+            element("title", describe_credit(lane, found, sheet)),
+            element("rect", x=-8, y=-8, width=16, height=16, rx=8),
+            element(
+                "text", "\N{CHECK MARK}" if len(found) == 1 else str(len(found)), y=4, text_anchor="middle"
+            ),
         ]
         at = across(sheet.line.at(found[0].at))
         yield element("svg", *parts, class_="p-conversion", x=at, y=12, overflow="visible")
 
 
-def describe_credit(found: Iterable[Conversion], sheet: Sheet) -> str:
+def describe_credit(lane: Lane, found: Iterable[Conversion], sheet: Sheet) -> str:
     """When conversions were, and which receipts they are credited to."""
     zone = sheet.line.zone
     return "; ".join(
-        f"{each.letter} on {moment(each.at, zone)}, credited to the receipt of {moment(each.received_at, zone)}"
+        f"{isolate(lane.name_event(each.letter))} on {moment(each.at, zone)}, "
+        f"credited to the receipt of {moment(each.received_at, zone)}"
         for each in found
     )
 

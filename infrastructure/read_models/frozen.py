@@ -4,7 +4,7 @@ Where read models stand at that very position they are read. Elsewhere the campa
 more, and what that gives is kept for the next question: it never changes.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -96,9 +96,19 @@ class FoldedCampaigns:
             gone = [self._kept.pop(key)] if key in self._kept else []
             self._kept[key] = made
             while len(self._kept) > self._most or (len(self._kept) > 1 and self.bytes > self._most_bytes):
-                gone.append(self._kept.popitem(last=False)[1])
+                gone.append(self._kept.pop(self._choose_gone()))
         for each in gone:
             each.close()
+
+    def _choose_gone(self) -> Key:
+        """Of the app group that takes most room what was not used for longest: nobody loses what others fold."""
+        room: defaultdict[str, float] = defaultdict(float)
+        for key, made in self._kept.items():
+            # A part of what is bounded: of the number or of the bytes, whichever it takes more of.
+            room[key.app_group] += max(1 / self._most, made.bytes / self._most_bytes)
+        *others, _newest = self._kept
+        # Of equals the first, which was not used for longest.
+        return max(others, key=lambda each: room[each.app_group])
 
     @property
     def bytes(self) -> int:

@@ -13,7 +13,7 @@ from application.queries.campaigns import find_near_campaigns
 from application.queries.frozen import At, read_at
 from application.queries.reads import AskedCampaign, NotDraftedYet, Reads
 from infrastructure.http import problems
-from infrastructure.http.frozen import ask_frozen, turn_to_read_log
+from infrastructure.http.frozen import ask_frozen
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import State, ask
 from infrastructure.read_models.reads import Waiting
@@ -67,17 +67,26 @@ class Questions:
 
     async def ask_log(self, question: Callable[[AskedCampaign], T]) -> T:
         """Answer a question that may read much of the log; raises Problem while too many of these are answered."""
-        async with turn_to_read_log(self.state):
-            return await self.ask(question)
+        return await self.ask(question, reads_log=True)
 
-    async def ask(self, question: Callable[[AskedCampaign], T]) -> T:
+    async def ask(self, question: Callable[[AskedCampaign], T], *, reads_log: bool = False) -> T:
         """Answer a question; raises NotDraftedYet, and Problem, with near ids, where there is no such campaign."""
         of = (self.viewer.app_group, self.campaign_id)
         try:
             if self.at is None:
-                return await ask(self.state, of[0], lambda reads: question(AskedCampaign(reads, *of)))
+                return await ask(
+                    self.state,
+                    of[0],
+                    lambda reads: question(AskedCampaign(reads, *of)),
+                    reads_log=reads_log,
+                )
             return await ask_frozen(
-                self.state, of[0], lambda reads: question(AskedCampaign(reads, *of)), self.at, of[1]
+                self.state,
+                of[0],
+                lambda reads: question(AskedCampaign(reads, *of)),
+                self.at,
+                of[1],
+                reads_log=reads_log,
             )
         except NotDraftedYet:
             raise

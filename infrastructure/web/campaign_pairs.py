@@ -38,7 +38,7 @@ class Side:
     def rules(self) -> list[str]:
         """Its conversion events in words."""
         return [
-            f"{each['letter']}{' (primary)' if each['primary'] else ''}: {state_rule(each)}."
+            f"Event {each['letter']}{' (primary)' if each['primary'] else ''}: {state_rule(each)}."
             for each in self.report.report.conversion_events
         ]
 

@@ -163,10 +163,13 @@ def _read_wanted(request: Request) -> Wanted:
     sort = given.get("sort") or "name"
     if sort not in SORTS:
         raise BadQuestion(f"the list is sorted by {', '.join(SORTS)}", code="bad_question", place="sort")
+    order = given.get("order") or "up"
+    if order not in {"up", "down"}:
+        raise BadQuestion(f"{order!r} is no order: up or down", code="bad_question", place="order")
     return Wanted(
         word=given.get("q", "")[:255].strip(),
         status=given.get("status", ""),
         kind=given.get("kind", ""),
         sort=sort,
-        descending=given.get("order") == "down",
+        descending=order == "down",
     )

@@ -185,6 +185,7 @@ def _show_winner(
         status,
         results=results,
         decision=results["winner"],
+        leads=found.leads(),
         declared=None if declared is None else declared.variant_id,
         primary=next(iter(results["conversion_events"]), None),
         changed=status is HTTPStatus.CONFLICT,

@@ -19,6 +19,11 @@ def write_curl(request: Request, fact: Mapping[str, Any]) -> str:
     return _write(request, "/v1/facts", "$KEY", {"facts": [sent]})
 
 
+def write_trial_curl(request: Request) -> str:
+    """A command that tries a key: it sends no fact, so that it leaves nothing behind."""
+    return _write(request, "/v1/facts", "$KEY", {"facts": []})
+
+
 def write_apps_curl(request: Request) -> str:
     """A command that adds an app to the app group of the key."""
     return _write(request, "/v1/app-group", "$MANAGE_KEY", {"apps": ["ios"]}, "-X PATCH ")

@@ -16,7 +16,7 @@ from infrastructure.pictures.series import Figure, Mark, series
 from infrastructure.pictures.svg import Drawn
 from infrastructure.web.event_tables import EventTable
 from infrastructure.web.formats import Formats, read_instant
-from infrastructure.words.conversion_events import name_conversion_event
+from infrastructure.words.conversion_events import name_event_first
 from projections.series.reading import Series
 
 WINNER_DECLARED = "campaign.winner_declared"
@@ -57,7 +57,7 @@ class Draw:
                 None if (ends := row.compared["difference_interval"]) is None else tuple(ends),
                 is_winner=row.is_winner,
             )
-            for row in table.rows
+            for row in table.shown
             if row.compared
         ]
         title = f"Conversion rate against {results['against']}, in percentage points, with 95 % intervals"
@@ -68,7 +68,7 @@ class Draw:
         totals = report["totals"]
         steps = [Step("Received", totals["unique_recipients"])]
         steps += [
-            Step(f"{event['letter']}: {name_conversion_event(event)}", totals["conversions"][event["index"]])
+            Step(name_event_first(event), totals["conversions"][event["index"]])
             for event in report["conversion_events"]
         ]
         return self._place(funnel(steps, locale=self._locale))
@@ -83,10 +83,7 @@ class Draw:
         totals = [each.totals for each in found.days]
         figures = [Figure("Receipts", [each.receipts for each in totals])]
         figures += [
-            Figure(
-                f"{event['letter']}: {name_conversion_event(event)}",
-                [each.conversions[event["index"]] for each in totals],
-            )
+            Figure(name_event_first(event), [each.conversions[event["index"]] for each in totals])
             for event in report["conversion_events"]
         ]
         marks = [self._mark(each) for each in changes]
@@ -108,7 +105,10 @@ class Draw:
         """How many hours conversions came after the receipts that they are credited to."""
         hours = event["deadline_seconds"] / 3_600
         drawn = histogram(
-            [(float(each), count) for each, count in delays.items()], hours, locale=self._locale
+            [(float(each), count) for each, count in delays.items()],
+            hours,
+            name=name_event_first(event),
+            locale=self._locale,
         )
         return self._place(drawn)
 

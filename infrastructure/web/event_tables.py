@@ -1,9 +1,12 @@
 """The table of each conversion event: the figures of the report beside what follows from them, control first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
+
+MOST_ROWS: Final = 20
+"""The variants that a table shows unless all are asked for: with all of hundreds, a page would take a megabyte."""
 
 _EXACT: Final = Decimal("0.0001")
 
@@ -27,10 +30,14 @@ class VariantRow:
 
 @dataclass(frozen=True)
 class EventTable:
-    """A conversion event with its variants and the campaign's totals; bars of rates end at `highest`."""
+    """A conversion event with its variants and the campaign's totals; bars of rates end at `highest`.
+
+    Of many variants only some are `shown`.
+    """
 
     event: dict[str, Any]
     rows: list[VariantRow]
+    shown: list[VariantRow]
     totals: dict[str, Any]
     mature: dict[str, Any] | None
 
@@ -64,23 +71,52 @@ class RevenueRow:
     compared: dict[str, Any] | None
 
 
-def make_revenue_rows(results: Mapping[str, Any] | None) -> list[RevenueRow]:
+def choose_shown(
+    report: Mapping[str, Any], results: Mapping[str, Any] | None, most: int | None
+) -> frozenset[str]:
+    """The variants that tables show: all, or of many control, those that words name, and the most received."""
+    decided = {} if results is None else results["winner"]
+    named = {
+        decided.get("variant_id"),
+        decided.get("leader"),
+        *decided.get("level", ()),
+        *decided.get("worse", ()),
+    }
+    named.add((decided.get("declared") or {}).get("variant_id"))
+    others = [each for each in report["variants"] if not each["control"]]
+    named |= {each["variant_id"] for each in sorted(others, key=_primary_rate)[-1:]}
+
+    def rank(variant: Mapping[str, Any]) -> tuple[bool, bool, int]:
+        return not variant["control"], variant["variant_id"] not in named, -variant["unique_recipients"]
+
+    return frozenset(each["variant_id"] for each in sorted(report["variants"], key=rank)[:most])
+
+
+def make_revenue_rows(results: Mapping[str, Any] | None, shown: Collection[str]) -> list[RevenueRow]:
     """Revenue that is compared, by currency, out of the JSON of the results; none where nothing is compared."""
     rows: list[RevenueRow] = []
     for found in [] if results is None else results["revenue"]:
         compared = _by_variant(found["comparisons"])
         if compared:
-            means = sorted(found["variants"], key=lambda each: each["variant_id"] in compared)
+            means = [each for each in found["variants"] if each["variant_id"] in shown]
+            means.sort(key=lambda each: each["variant_id"] in compared)
             rows += [RevenueRow(found["currency"], each, compared.get(each["variant_id"])) for each in means]
     return rows
 
 
-def make_event_tables(report: Mapping[str, Any], results: Mapping[str, Any] | None) -> list[EventTable]:
+def make_event_tables(
+    report: Mapping[str, Any], results: Mapping[str, Any] | None, shown: Collection[str]
+) -> list[EventTable]:
     """The tables of all conversion events, out of the JSON of report and results."""
-    return [_make(event, report, results) for event in report["conversion_events"]]
+    return [_make(event, report, results, shown) for event in report["conversion_events"]]
 
 
-def _make(event: dict[str, Any], report: Mapping[str, Any], results: Mapping[str, Any] | None) -> EventTable:
+def _make(
+    event: dict[str, Any],
+    report: Mapping[str, Any],
+    results: Mapping[str, Any] | None,
+    shown: Collection[str],
+) -> EventTable:
     index, mature = event["index"], report.get("mature")
     found = None if results is None else results["conversion_events"][index]
     counted = {} if found is None else _by_variant(found["variants"])
@@ -109,6 +145,7 @@ def _make(event: dict[str, Any], report: Mapping[str, Any], results: Mapping[str
     return EventTable(
         event,
         rows,
+        [each for each in rows if each.variant["variant_id"] in shown],
         {
             "recipients": totals["unique_recipients"],
             "converted": totals["conversions"][index],
@@ -116,6 +153,10 @@ def _make(event: dict[str, Any], report: Mapping[str, Any], results: Mapping[str
         },
         None if mature is None else mature["totals"][index],
     )
+
+
+def _primary_rate(variant: Mapping[str, Any]) -> float:
+    return next(iter(variant["conversion_rates"]), None) or 0.0
 
 
 def revenue_per_recipient(figures: Mapping[str, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from domain import facts
 from domain.explanation import RecordedEvent
 from domain.journey.decisions import FactDisregarded
 from infrastructure.pictures.journey_facts import Behaviour, Conversion, Kind, Lane, Receipt, Window
+from infrastructure.words.conversion_events import name_event_first
 from infrastructure.words.journey import describe_journey_event
 
 _KINDS: Final[dict[type[facts.Fact], Kind]] = {
@@ -34,6 +35,7 @@ def make_lane(explained: Mapping[str, Any], now: datetime) -> Lane:
             for event in events
             if event["converted"]
         ],
+        {each["letter"]: name_event_first(each) for each in events},
     )
 
 

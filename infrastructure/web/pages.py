@@ -21,6 +21,7 @@ from infrastructure.web import (
     theme,
     users,
     wizard,
+    words,
 )
 from infrastructure.web.csrf import SameOrigin
 from infrastructure.web.refusals import handle_refusals
@@ -50,6 +51,7 @@ def attach(app: FastAPI) -> None:
         audit_page,
         compare,
         rejected,
+        words,
     )
     for room in rooms:
         app.include_router(room.routes)

@@ -17,12 +17,14 @@ from infrastructure.http.state import get_state
 from infrastructure.web import links
 from infrastructure.web.assets import asset_url
 from infrastructure.web.drawing import Draw
+from infrastructure.web.event_names import write_event, write_event_choice
 from infrastructure.web.failed import Failed
 from infrastructure.web.formats import NO_FIGURE, Formats, choose_locale
 from infrastructure.web.headers import page_headers
 from infrastructure.web.sessions import Viewer
 from infrastructure.words.conversion_events import state_rule
 from infrastructure.words.quantities import Writing, deadline, format_instants_in, isolated
+from infrastructure.words.variants import is_called_control, mark_control
 
 _PACKED_FROM_BYTES = 1_000
 
@@ -43,6 +45,10 @@ def _environment() -> Environment:
         "user_path": links.user_path,
         "with_query": links.with_query,
         "no_figure": NO_FIGURE,
+        "event_name": write_event,
+        "event_choice": write_event_choice,
+        "is_called_control": is_called_control,
+        "mark_control": mark_control,
         "rule": state_rule,
         "duration": deadline,
     }

@@ -26,13 +26,22 @@ from infrastructure.http.state import Shared
 from infrastructure.web.activity import ShownActivity, show_activity
 from infrastructure.web.asking import Part, Questions, open_campaign, try_part
 from infrastructure.web.campaign_pages import Head, Top, find_top, make_head, read_kept
+from infrastructure.web.changes_since import Since, describe_recomputed
 from infrastructure.web.drawing import WEIGHTS_CHANGED, WINNER_DECLARED
-from infrastructure.web.event_tables import make_event_tables, make_revenue_rows, revenue_per_recipient
+from infrastructure.web.event_tables import (
+    MOST_ROWS,
+    choose_shown,
+    make_event_tables,
+    make_revenue_rows,
+    revenue_per_recipient,
+)
 from infrastructure.web.failed import Failed
 from infrastructure.web.next_fact import NextFact, show_next_fact
+from infrastructure.web.periods import Period, list_periods
 from infrastructure.web.rendering import render
 from infrastructure.web.routing import Kind, new_routes, read_kind, respond_csv, respond_json
 from infrastructure.web.sessions import Viewer, Visitor
+from infrastructure.words.left_out import explain_left_out
 from infrastructure.words.results import summarise
 from projections.overlap.reading import Overlap
 from projections.series.reading import Series
@@ -58,6 +67,7 @@ class Asked:
     test: DecidingTest
     clock: str
     days: Days
+    has_all_variants: bool = False
 
     @property
     def is_of_days(self) -> bool:
@@ -98,7 +108,7 @@ def read_asked(given: Mapping[str, str]) -> Asked:
             f"the test is one of {', '.join(DecidingTest)}", code="bad_test", place="test"
         ) from None
     first, last = (read_day(name, given.get(name) or None) for name in ("from", "to"))
-    return Asked(test, clock, Days(first, last))
+    return Asked(test, clock, Days(first, last), given.get("variants") == "all")
 
 
 @routes.get("/campaigns/{step}")
@@ -134,7 +144,13 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
         asked,
         _Figures(report, whole, found),
         _Parts(*lower),
-        _Lately(activity, rejected, following),
+        _Lately(
+            activity,
+            rejected,
+            following,
+            _list_periods(questions, head),
+            await _recompute(questions, asked, head, whole, found),
+        ),
     )
 
 
@@ -173,6 +189,31 @@ class _Lately:
     activity: ShownActivity | Failed | None
     rejected: RejectedLately | Failed | None
     next_fact: NextFact | Failed | None
+    periods: list[Period]
+    computed_since: list[str]
+    """What a frozen page says otherwise now, beside the figures of the report."""
+
+
+def _list_periods(questions: Questions, head: Head) -> list[Period]:
+    """Days are those of the app group's time zone, whatever zone the page has."""
+    zone = questions.state.definitions.zone(questions.viewer.app_group)
+    return list_periods(head.shown.instant.astimezone(zone).date())
+
+
+async def _recompute(
+    questions: Questions, asked: Asked, head: Head, whole: AnyReport, then: ExperimentResults | Failed
+) -> list[str]:
+    """What follows from figures of a frozen page that have changed since: what was caused, and the headline."""
+    if not isinstance(head.since, Since) or not head.since.changes or isinstance(then, Failed):
+        return []
+    live = questions.live
+    report, [snapshot] = await live.ask_with(read_report, [read_snapshot])
+    now = await _work_out(live, snapshot, asked)
+    return (
+        []
+        if isinstance(now, Failed)
+        else describe_recomputed((then, whole.as_json()), (now, report.as_json()), head.formats, head.writing)
+    )
 
 
 @dataclass(frozen=True)
@@ -231,6 +272,9 @@ def _show(
     report, found = figures.report, figures.results
     stated, live = report.as_json(), head.since is None
     results = None if isinstance(found, Failed) else found.as_json()
+    # What is tested is of all time: beside the figures of some days it would contradict them.
+    compared = None if asked.is_of_days else results
+    shown = choose_shown(stated, results, None if asked.has_all_variants else MOST_ROWS)
     return render(
         request,
         "results.html",
@@ -256,9 +300,10 @@ def _show(
         caused=results["conversion_events"][0]["caused"]
         if results and results["conversion_events"] and not asked.is_of_days
         else None,
-        # What is tested is of all time: beside the figures of some days it would contradict them.
-        tables=make_event_tables(stated, None if asked.is_of_days else results),
-        revenue=make_revenue_rows(None if asked.is_of_days else results),
+        tables=make_event_tables(stated, compared, shown),
+        revenue=make_revenue_rows(compared, shown),
+        shown_variants=len(shown),
+        left_out=explain_left_out(compared["left_out"]) if compared else None,
         totals_per_recipient=revenue_per_recipient(stated["totals"]),
         delays=[] if isinstance(found, Failed) else _count_delays(found),
         parts=parts,
@@ -267,7 +312,15 @@ def _show(
         activity=lately.activity,
         rejected=lately.rejected,
         next_fact=lately.next_fact,
+        periods=lately.periods,
+        computed_since=lately.computed_since,
+        leads=[] if isinstance(found, Failed) or asked.is_of_days else _list_leads(found),
     )
+
+
+def _list_leads(found: ExperimentResults) -> list[dict[str, Any]]:
+    """How far the variant in front is above each other one, but for control: the table compares with that."""
+    return [each for each in found.leads() if each["against"] != found.results.against]
 
 
 def _find_first_end(

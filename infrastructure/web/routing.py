@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from structlog.contextvars import get_contextvars
 
 from application.queries.reads import BadQuestion
+from application.type_faults import describe_fault
 from domain.errors import DomainError
 from infrastructure.http import problems
 from infrastructure.http.answers import respond_tagged
@@ -80,7 +81,12 @@ def csv_headers(name: str, position: str | int) -> dict[str, str]:
 
 
 def guard_cell(cell: Any) -> Any:  # noqa: ANN401
-    """A cell that a sheet takes for text or a number: one that would begin a formula gets an apostrophe before it."""
+    """A cell that a sheet takes for text or a number: one that would begin a formula gets an apostrophe before it.
+
+    True and false are as JSON and the other tables have them.
+    """
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
     if not isinstance(cell, str) or not cell.startswith(_FORMULA) or _NUMBER.fullmatch(cell):
         return cell
     return f"'{cell}"
@@ -127,7 +133,9 @@ def _as_problem(error: Exception) -> Problem:
         )
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        return Problem(HTTPStatus.BAD_REQUEST, "malformed", first["msg"], place=str(first["loc"][-1]))
+        return Problem(
+            HTTPStatus.BAD_REQUEST, "malformed", describe_fault(first), place=str(first["loc"][-1])
+        )
     return problems.from_failure(error)
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from fastapi import Depends, Request
 
 from application.ports import Stamp
+from application.queries.reads import BadQuestion
 from infrastructure.access.keys import Key, Scope
 from infrastructure.access.sessions import Session
 from infrastructure.http.access import Caller
@@ -84,10 +85,14 @@ class NotAllowed(Problem):
 
 
 async def find_any_viewer(request: Request) -> Viewer:
-    """Find who looks at the page, also somebody who has no app group yet; raises LoginNeeded, or Problem (401)."""
+    """Find who looks at the page, also somebody who has no app group yet.
+
+    Raises LoginNeeded, Problem (401), and BadQuestion for an unknown zone.
+    """
     session = await get_state(request).sessions.find(request)
     if session is not None:
         request.state.viewer = Viewer(session)
+        _refuse_unknown_zone(request)
         return Viewer(session)
     if is_for_program(request):
         raise Problem(
@@ -97,6 +102,17 @@ async def find_any_viewer(request: Request) -> Viewer:
             headers={"WWW-Authenticate": 'Session realm="conversion-ledger"'} | _lead_to_login(request),
         )
     raise LoginNeeded(_read_place(request))
+
+
+def _refuse_unknown_zone(request: Request) -> None:
+    """Raise BadQuestion for a zone that no page has: times of another one would pass for those that were asked for."""
+    zone = request.query_params.get("zone")
+    if zone not in {None, "", "utc"}:
+        raise BadQuestion(
+            f"{zone!r} is no zone of this page: zone is utc, or is left out for the zone of the app group",
+            code="bad_question",
+            place="zone",
+        )
 
 
 async def find_viewer(request: Request) -> Viewer:

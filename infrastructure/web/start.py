@@ -17,11 +17,11 @@ from domain.instants import microseconds
 from infrastructure.access import keys
 from infrastructure.access.keys import Key, Scope
 from infrastructure.http.state import Shared, State, new_command_id
-from infrastructure.web.curl import write_curl
+from infrastructure.web.curl import write_trial_curl
 from infrastructure.web.faults import Fault, Faults
 from infrastructure.web.headers import NOT_STORED, redirect
 from infrastructure.web.posted import Fields, Posted
-from infrastructure.web.rendering import render
+from infrastructure.web.rendering import make_formats, render
 from infrastructure.web.routing import new_routes
 from infrastructure.web.sessions import START, AnyVisitor, NotAllowed, Viewer, adopt
 from infrastructure.words.quantities import isolated, join_names
@@ -150,18 +150,10 @@ async def _show_keys(request: Request, state: State, viewer: Viewer, app_group: 
         "started.html",
         viewer=viewer,
         headers=NOT_STORED,
+        formats=make_formats(request, state.ledger.existing_app_group(app_group).time_zone),
         made=made,
         app_group=app_group,
-        command=write_curl(
-            request,
-            {
-                "type": "custom_event",
-                "id": "first-fact",
-                "user_id": "user-1",
-                "name": "signed_up",
-                "at": state.now(),
-            },
-        ),
+        command=write_trial_curl(request),
     )
 
 

@@ -30,6 +30,7 @@ from infrastructure.web.rendering import make_formats, render, writing_of
 from infrastructure.web.routing import Kind, new_routes, read_kind, read_page, respond_json
 from infrastructure.web.sessions import Viewer, Visitor
 from infrastructure.words.campaign_history import name_actor
+from infrastructure.words.conversion_events import naming_events
 from infrastructure.words.explanation import put_in_words
 from infrastructure.words.journey import (
     describe_journey_event,
@@ -204,7 +205,8 @@ def _show(
     later: int | Failed | None,
 ) -> Response:
     formats = make_formats(request, state.ledger.existing_app_group(viewer.app_group).time_zone)
-    writing = writing_of(formats)
+    events_of = {each["campaign_id"]: each["conversion_events"] for each in explained.explanations}
+    writing = naming_events(writing_of(formats), events_of)
     replaced = find_replaced(each.event for each in explained.events)
     return render(
         request,

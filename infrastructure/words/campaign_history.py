@@ -159,7 +159,7 @@ class _Known:
 
     def _rules(self, hopes: Iterable[ConversionEvent]) -> Iterator[str]:
         found = [
-            f"{letter}{' (primary)' if letter == LETTERS[0] else ''}: {state_rule(hope.stated(), self._writing)}."
+            f"Event {letter}{' (primary)' if letter == LETTERS[0] else ''}: {state_rule(hope.stated(), self._writing)}."
             for letter, hope in zip(LETTERS, hopes, strict=False)
         ]
         yield from found or ["No conversion event."]

@@ -9,6 +9,7 @@ from domain import money
 from domain.campaigns.conversion_events import LETTERS
 from domain.facts import Fact, Received, type_of
 from domain.journey.decisions import Conversion, Occurrence, Receipt, Revenue
+from infrastructure.words.facts import describe_variant
 from infrastructure.words.quantities import NO_FIGURE, TERMINAL, Writing, counted, percent, thousands
 from projections.campaign_report.as_of import Clock
 from projections.campaign_report.changes import Change, Stands
@@ -30,9 +31,9 @@ class ChangeInWords:
 
 
 def name_figure(change: FigureChange) -> str:
-    """The figure that changed: "conversion rate B"."""
+    """The figure that changed: "conversion rate, event B"."""
     figure = change.figure.replace("_", " ")
-    return figure if change.index is None else f"{figure} {LETTERS[change.index]}"
+    return figure if change.index is None else f"{figure}, event {LETTERS[change.index]}"
 
 
 def state_value(change: FigureChange, value: Value, *, signed: bool = False) -> str:
@@ -60,19 +61,25 @@ def state_extent(figures: int, changes: int, clock: Clock) -> str:
     return f"{counted(figures, 'figure')} changed, by {by}."
 
 
-def describe_change(change: Change, controls: set[str], writing: Writing = TERMINAL) -> ChangeInWords:
-    """A change in words: whose, what, and because of which fact; `controls` are the ids of control groups."""
+def describe_change(
+    change: Change, controls: set[str], writing: Writing = TERMINAL, campaign_id: str = ""
+) -> ChangeInWords:
+    """A change in words: whose, what, and because of which fact; `controls` are the ids of control groups.
+
+    `campaign_id` is for a writing that knows the campaign's conversion events.
+    """
     user = None if change.user_id is None else writing.name(change.user_id)
-    return ChangeInWords(user, _Changed(change, controls, writing).text)
+    return ChangeInWords(user, _Changed(change, controls, writing, campaign_id).text)
 
 
 class _Changed:
     """A change, and how its parts are written."""
 
-    def __init__(self, change: Change, controls: set[str], writing: Writing) -> None:
+    def __init__(self, change: Change, controls: set[str], writing: Writing, campaign_id: str) -> None:
         self._change = change
         self._controls = controls
         self._writing = writing
+        self._campaign_id = campaign_id
 
     @property
     def text(self) -> str:
@@ -93,7 +100,10 @@ class _Changed:
             counts = "counts for" if change.now else "no longer counts for"
             return state, f"receipt {self._name(state)} {counts} {self._variant(state)}{self._users()}"
         if isinstance(state, Conversion):
-            subject, name = state.behaviour, f"conversion on event {LETTERS[change.index or 0]}"
+            subject, name = (
+                state.behaviour,
+                f"conversion on {self._writing.event(self._campaign_id, change.index or 0)}",
+            )
         else:
             subject = self._sale()
             name = f"revenue of {change.sale} {self._name(subject)}"
@@ -148,6 +158,5 @@ class _Changed:
         return f"{kind} {self._writing.name(fact.id)} of {self._writing.instant(fact.at)}"
 
     def _variant(self, receipt: Receipt) -> str:
-        name = self._writing.name(receipt.variant_id)
-        is_control = receipt.variant_id in self._controls
-        return f"the control group ({name})" if is_control else f"variant {name}"
+        stated = {"variant_id": receipt.variant_id, "control": receipt.variant_id in self._controls}
+        return describe_variant(stated, self._writing)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from domain.experiment.results import ENOUGH
 from infrastructure.words.comparing import contradicts, find_pair
+from infrastructure.words.facts import describe_variant
 from infrastructure.words.outcome import Outcome
 from infrastructure.words.quantities import (
     TERMINAL,
@@ -91,9 +92,7 @@ def describe_several_variants(health: dict[str, Any]) -> str | None:
 
 def name_empty(variants: Sequence[dict[str, Any]], writing: Writing = TERMINAL) -> str:
     """Say which variants have no recipients."""
-    names = ", ".join(
-        writing.name(each["variant_id"]) + (" (control)" if each["control"] else "") for each in variants
-    )
+    names = join_names([describe_variant(each, writing) for each in variants])
     return f"{names} {'has' if len(variants) == 1 else 'have'} no recipients"
 
 
@@ -146,14 +145,15 @@ def _warn_of_empty(outcome: Outcome) -> Iterator[Warning]:
     empty = [each for each in outcome.variants if not each["recipients"]]
     if empty and len(empty) < len(outcome.variants):
         yield Warning(
-            "no_recipients", f"{name_empty(empty, outcome.writing)}: nothing can be said about that yet."
+            "no_recipients",
+            f"{capitalise(name_empty(empty, outcome.writing))}: nothing can be said about that yet.",
         )
 
 
 def _warn_of_few(outcome: Outcome) -> Iterator[Warning]:
     few = [each for each in outcome.received if each["too_little"] and _count_rarer(each) < ENOUGH]
     if few:
-        names = join_names([outcome.name(each) for each in few])
+        names = join_names([_name_variant(outcome, each) for each in few])
         few_text = name_few(is_for_one_look=outcome.is_for_one_look)
         yield Warning(
             "too_little", f"{few_text}: {names} with {FEW}.", [_name_lacking(outcome, each) for each in few]
@@ -211,7 +211,7 @@ def _warn_of_open(outcome: Outcome) -> Iterator[Warning]:
         f"The {noun} of {outcome.open:,} of {counted(outcome.recipients, 'recipient')} {verb} still open.",
         [
             *(
-                f"{_upper(outcome.name(each))}: {each['open']:,} of {each['recipients']:,}."
+                f"{capitalise(_name_variant(outcome, each))}: {each['open']:,} of {each['recipients']:,}."
                 for each in outcome.received
                 if each["open"]
             ),
@@ -275,6 +275,17 @@ def describe_declared(decision: dict[str, Any], writing: Writing = TERMINAL) -> 
 
 def _be(number: int) -> str:
     return "is" if number == 1 else "are"
+
+
+def _name_variant(outcome: Outcome, variant: dict[str, Any]) -> str:
+    """A variant where nothing beside it says that it is one: conversion events have letters too."""
+    name = outcome.name(variant)
+    return name if variant["control"] else f"variant {name}"
+
+
+def capitalise(sentence: str) -> str:
+    """A sentence that begins with words of ours."""
+    return f"{sentence[0].upper()}{sentence[1:]}"
 
 
 def _upper(sentence: str) -> str:

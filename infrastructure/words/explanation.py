@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from infrastructure.words.conversion_events import name_with_deadline, state_rule
+from infrastructure.words.conversion_events import name_event, name_with_deadline, state_rule
 from infrastructure.words.facts import describe_behaviour, describe_kind, describe_variant
 from infrastructure.words.quantities import TERMINAL, Sentence, Writing, how_long
 from infrastructure.words.revenue import (
@@ -33,6 +33,7 @@ class EventInWords:
     """
 
     letter: str
+    name: str
     hope: str
     rule: str
     converted: bool
@@ -92,6 +93,7 @@ def describe_event(event: dict[str, Any], writing: Writing = TERMINAL) -> EventI
     converted = event["converted"]
     return EventInWords(
         event["letter"],
+        name_event(event, writing),
         name_with_deadline(event, writing),
         state_rule(event, writing),
         converted,

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from infrastructure.words.quantities import TERMINAL, Writing
+from infrastructure.words.variants import is_called_control
 
 MOST_LINES: Final = 10
 """Lines of an order that are named one by one."""
@@ -13,7 +14,9 @@ _MOST_PRODUCTS: Final = 3
 def describe_variant(receipt: dict[str, Any], writing: Writing = TERMINAL) -> str:
     """The variant of a receipt: "variant A", "the control group (holdout)"."""
     name = writing.name(receipt["variant_id"])
-    return f"the control group ({name})" if receipt["control"] else f"variant {name}"
+    if not receipt["control"]:
+        return f"variant {name}"
+    return "the control group" if is_called_control(receipt["variant_id"]) else f"the control group ({name})"
 
 
 def describe_kind(fact: dict[str, Any]) -> str:

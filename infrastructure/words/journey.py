@@ -6,7 +6,6 @@ from functools import singledispatch
 from typing import Any
 
 from domain import facts, money
-from domain.campaigns.conversion_events import LETTERS
 from domain.journey import decisions
 from infrastructure.words.facts import describe_kind, list_priced, list_units
 from infrastructure.words.quantities import TERMINAL, Writing
@@ -276,7 +275,7 @@ def _receipt(receipt: decisions.Receipt, writing: Writing) -> str:
 
 
 def _event(event: _Conversion, writing: Writing) -> str:
-    return f"{LETTERS[event.index]} of {writing.name(event.campaign_id)}"
+    return f"{writing.event(event.campaign_id, event.index)} of {writing.name(event.campaign_id)}"
 
 
 def _conversion(conversion: decisions.Conversion, writing: Writing) -> str:

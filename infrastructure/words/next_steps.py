@@ -35,14 +35,35 @@ def advise_one_variant(outcome: Outcome) -> str:
     return SEND_CONTROL
 
 
+def advises_declaration(outcome: Outcome) -> bool:
+    """Whether the next step is to declare a winner: the test names one that is not declared, and nothing forbids it."""
+    decision = outcome.decision
+    is_named = decision["why"] == "test_says_so" and decision["variant_id"] is not None
+    return (
+        is_named
+        and not outcome.results["health"]["suspicious"]
+        and not _is_too_little(outcome)
+        and not _is_declared(outcome)
+        and outcome.status != "archived"
+    )
+
+
+def _is_too_little(outcome: Outcome) -> bool:
+    return outcome.is_for_one_look and bool(outcome.decision["too_little"])
+
+
+def _is_declared(outcome: Outcome) -> bool:
+    """Whether the winner of the test is the declared one."""
+    declared = outcome.decision["declared"]
+    return declared is not None and declared["variant_id"] == outcome.decision["variant_id"]
+
+
 def _advise_winner(outcome: Outcome) -> str:
     winner = outcome.writing.name(outcome.decision["variant_id"])
-    if outcome.is_for_one_look and outcome.decision["too_little"]:
+    if _is_too_little(outcome):
         return "Wait for more conversions: with so few, a test of one look may be wrong."
-    declared = outcome.decision["declared"]
-    is_declared = declared is not None and declared["variant_id"] == outcome.decision["variant_id"]
     act = f"send {winner} to everyone" if outcome.goes_on else f"send {winner} next time"
-    if is_declared:
+    if _is_declared(outcome):
         said = f"{winner} is declared the winner: {act}."
     elif outcome.status == "archived":
         said = f"{act[0].upper()}{act[1:]}."

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from math import floor, log10
 from typing import Final, Literal
+from unicodedata import category
 
+from domain.campaigns.conversion_events import LETTERS
 from domain.instants import printed
 
 NO_FIGURE: Final = "\N{EN DASH}"
@@ -15,8 +17,11 @@ Role = Literal["plain", "good", "bad", "doubt", "dim"]
 
 _UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
+_SHORT_UNITS: Final = {"day": "d", "hour": "h", "minute": "min", "second": "s"}
+
 # What turns the direction of text, and what ends that.
 _DIRECTIONS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_JOINER: Final = "\N{ZERO WIDTH JOINER}"
 _ISOLATE, _END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 
 
@@ -46,6 +51,17 @@ def isolated(text: object) -> str:
     return found if found.isascii() else f"{_ISOLATE}{found}{_END}"
 
 
+def shorten(text: object, most: int) -> str:
+    """At most so many signs of a text, with an ellipsis where that is not all; a sign stays with its accents."""
+    whole = str(text)
+    if len(whole) <= most:
+        return whole
+    kept = most - 1
+    while kept and (category(whole[kept])[0] == "M" or _JOINER in whole[kept - 1 : kept + 1]):
+        kept -= 1
+    return f"{whole[:kept].rstrip()}\N{HORIZONTAL ELLIPSIS}"
+
+
 def format_instant(instant: datetime | str) -> str:
     """An instant as people read it: always UTC, to the second unless there is more."""
     text = instant if isinstance(instant, str) else printed(instant)
@@ -69,12 +85,20 @@ def name_zone(local: datetime) -> str:
     return name if name.isalpha() else f"UTC{local.isoformat()[-6:]}"
 
 
+def _name_by_letter(_campaign_id: str, index: int) -> str:
+    return f"event {LETTERS[index]}"
+
+
 @dataclass(frozen=True)
 class Writing:
-    """How instants and the text of others are written: as the terminal does, unless something else is given."""
+    """How instants and the text of others are written: as the terminal does, unless something else is given.
+
+    `event` names a conversion event of a campaign by its index, for sentences that know no more of it.
+    """
 
     instant: Callable[[datetime | str], str] = format_instant
     name: Callable[[object], str] = plain
+    event: Callable[[str, int], str] = _name_by_letter
 
 
 TERMINAL: Final = Writing()
@@ -103,13 +127,11 @@ def decimals_for(width: float) -> int:
     return min(6, max(2, 1 - floor(log10(width * 100))))
 
 
-def deadline(seconds: int) -> str:
-    """A deadline in the largest unit that is whole."""
-    for unit, size in _UNITS[:-1]:
-        if seconds % size == 0:
-            count = seconds // size
-            return f"{count} {unit}" + ("s" if count > 1 else "")
-    return f"{seconds} second" + ("s" if seconds > 1 else "")
+def deadline(seconds: int, *, is_short: bool = False) -> str:
+    """A deadline in the largest unit that is whole: "3 days", in short "3 d"."""
+    unit, size = next((unit, size) for unit, size in _UNITS if seconds % size == 0)
+    count = seconds // size
+    return f"{count} {_SHORT_UNITS[unit]}" if is_short else f"{count} {unit}{'s' if count > 1 else ''}"
 
 
 def how_long(span: timedelta) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from infrastructure.words.comparing import describe_comparison, find_pair
 from infrastructure.words.doubts import Warning, list_warnings, warn_of_report  # noqa: A004 - see there
-from infrastructure.words.next_steps import SEND_CONTROL, advise, advise_one_variant
+from infrastructure.words.next_steps import SEND_CONTROL, advise, advise_one_variant, advises_declaration
 from infrastructure.words.outcome import Outcome
 from infrastructure.words.quantities import (
     TERMINAL,
@@ -35,6 +35,8 @@ class Summary:
     next_step: str
     warnings: list[Warning]
     basis: str | None = None
+    advises_declaration: bool = False
+    """Whether the next step is to declare the winner that the test names."""
 
 
 def summarise(
@@ -85,7 +87,6 @@ def _has_recipients(results: dict[str, Any] | None) -> bool:
 
 def _summarise_report(report: dict[str, Any]) -> Summary:
     totals = report["totals"]
-    users = counted(totals["unique_recipients"], "user")
     warnings = list(warn_of_report(report)) or [
         Warning(
             "behind", "The list of recipients is behind: how the variants compare cannot be said right now."
@@ -93,14 +94,24 @@ def _summarise_report(report: dict[str, Any]) -> Summary:
     ]
     converted = (
         f", and {totals['conversions'][0]:,} of them converted{_in_brackets(totals['conversion_rates'][0])}"
-        if totals["conversions"]
+        if totals["conversions"] and totals["unique_recipients"]
         else ""
     )
     return Summary(
-        f"{users} received this {report['kind']}{converted}; how the variants compare cannot be said right now.",
+        f"{_state_recipients(report)}{converted}; how the variants compare cannot be said right now.",
         "Ask again in a moment.",
         warnings,
     )
+
+
+def _state_recipients(report: dict[str, Any]) -> str:
+    """How many users received it: a control group alone has received nothing."""
+    users = report["totals"]["unique_recipients"]
+    held_back = sum(each["unique_recipients"] for each in report["variants"] if each["control"])
+    if users or not held_back:
+        return f"{counted(users, 'user')} received this {report['kind']}"
+    are = "is" if held_back == 1 else "are"
+    return f"Nobody has received this {report['kind']} yet: {counted(held_back, 'user')} {are} in the control group"
 
 
 def _in_brackets(rate: float | None) -> str:
@@ -109,7 +120,6 @@ def _in_brackets(rate: float | None) -> str:
 
 def _summarise_without_events(outcome: Outcome) -> Summary:
     report = outcome.report
-    users = counted(report["totals"]["unique_recipients"], "user")
     within = f"within {deadline(report['revenue_window_seconds'])} of receiving"
     amounts = list_amounts(report["totals"]["revenue"])
     revenue = (
@@ -117,7 +127,7 @@ def _summarise_without_events(outcome: Outcome) -> Summary:
     )
     next_step = f"Clone the {outcome.kind} and add a conversion event, to see who converts: it cannot get one any more."
     return Summary(
-        f"{users} received this {outcome.kind}; it has no conversion event, so nobody converts, and {revenue}.",
+        f"{_state_recipients(report)}; it has no conversion event, so nobody converts, and {revenue}.",
         next_step if outcome.has_control else f"{next_step} {SEND_CONTROL}",
         list_warnings(outcome),
     )
@@ -161,7 +171,9 @@ def _summarise_experiment(outcome: Outcome) -> Summary:
         if pair is None
         else _state_basis(outcome, has_interval=outcome.compare(*pair).interval is not None)
     )
-    return Summary(_begin(f"{said}."), advise(outcome), list_warnings(outcome), basis)
+    return Summary(
+        _begin(f"{said}."), advise(outcome), list_warnings(outcome), basis, advises_declaration(outcome)
+    )
 
 
 def _begin(sentence: str) -> str:
@@ -187,6 +199,8 @@ def _describe_nothing_to_compare(outcome: Outcome) -> str:
         return f"Every recipient ({several}) received several variants, so there is nothing to compare."
     if len(outcome.received) == 1:
         (only,) = outcome.received
+        if only["control"]:
+            return f"Only the control group has users to compare so far, {only['recipients']:,}, and they got nothing."
         recipients = counted(only["recipients"], "recipient")
         return (
             f"Only {outcome.name(only)} was received: {only['converted']:,} of {recipients} converted "

@@ -38,6 +38,7 @@ PLACES = {
     "results-of-a-draft": Place(DEMO, campaign_path(DRAFT)),
     "results-of-nobody": Place(DEMO, campaign_path(UNRECEIVED)),
     "rejected": Place(DEMO, "/rejected"),
+    "words": Place(DEMO, "/words"),
     "new": Place(DEMO, "/campaigns/new"),
     "clone": Place(DEMO, with_query("/campaigns/new", {"from": _SALE})),
     "edit-step-1": Place(DEMO, campaign_path(DRAFT, "edit")),

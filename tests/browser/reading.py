@@ -16,7 +16,7 @@ def read_table(table: Locator) -> list[dict[str, str]]:
           const heads = [...table.tHead.rows[0].cells].map(text);
           return [...table.tBodies, table.tFoot].filter(Boolean).flatMap((part) => [...part.rows]).map((row) =>
             Object.fromEntries([...row.cells].flatMap((cell) => Array(cell.colSpan).fill(text(cell)))
-              .map((shown, index) => [heads[index].split(/[,\\n]/)[0], shown])));
+              .map((shown, index) => [heads[index].split(/[,\\n]/)[0].replaceAll("\\u00a0", " "), shown])));
         }"""
     )
     return found

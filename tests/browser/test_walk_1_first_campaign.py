@@ -49,7 +49,7 @@ def make_campaign(page: Page, hands: Hands) -> None:
     hands.press(page.get_by_role("button", name="Save and go on").last)
     expect(page.get_by_role("heading", name="Step 2")).to_be_visible()
     hands.press(page.get_by_role("button", name="Makes a purchase"))
-    hands.press(page.get_by_role("radiogroup", name="Deadline of A").get_by_label("3 days"))
+    hands.press(page.get_by_role("radiogroup", name="Deadline of event A").get_by_label("3 days"))
     hands.press(page.get_by_role("button", name="Save and go on").last)
     expect(page.get_by_role("heading", name="Step 3")).to_be_visible()
     rule = "makes a purchase of any product within 3 days of receiving, both ends included"

@@ -37,7 +37,7 @@ def from_the_list(page: Page, hands: Hands) -> None:
     """From the recipients of B who did not convert on A."""
     hands.press(page.get_by_role("link", name="Spring sale"))
     hands.press(page.get_by_role("link", name="People", exact=True))
-    hands.pick(page.get_by_label("Did not convert on"), "A: makes a purchase")
+    hands.pick(page.get_by_label("Did not convert on"), "purchase in 3 d (event A)")
     hands.write(page.get_by_label("User id", exact=True), USER)
     hands.press(page.get_by_role("button", name="Show", exact=True))
     expect(page.get_by_role("rowheader")).to_have_text([USER])

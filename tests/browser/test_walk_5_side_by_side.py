@@ -26,7 +26,7 @@ def test_two_campaigns_side_by_side(site: Site, open_window: Open, way: str) -> 
         totals = ask_command(site, "report", campaign_id)["totals"]
         assert whole(rows["Receipts"][name]) == totals["receipts"]
         assert whole(rows["Unique recipients, users"][name]) == totals["unique_recipients"]
-        assert whole(rows["Conversions A (primary), credited"][name]) == totals["conversions"][0]
+        assert whole(rows["Conversions, primary event, credited"][name]) == totals["conversions"][0]
         assert amounts(rows["Revenue, credited"][name]) == money(totals["revenue"])
     assert "of any product within 3 days" in rows["A conversion is"]["Spring sale"]
     assert "of teapot-glass within 7 days" in rows["A conversion is"]["The glass teapot is back"]

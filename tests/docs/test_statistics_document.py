@@ -17,6 +17,10 @@ from domain.experiment.incremental import IncrementalConversions, IncrementalRev
 from domain.experiment.means import Sums, Welch
 from domain.experiment.proportions import Interval, Proportion
 from domain.experiment.results import (
+    BELIEFS,
+    INTERVALS,
+    MOST_TABLES,
+    MOST_VARIANTS,
     ComparedRates,
     ComparedRevenue,
     EventResults,
@@ -222,6 +226,18 @@ def test_every_number_of_tests_and_decisions_is_explained(shown: type, otherwise
 def test_every_reason_and_test_is_explained(code: Why | DecidingTest) -> None:
     """By the code that JSON has."""
     assert _explained(code.value)
+
+
+@pytest.mark.parametrize(
+    ("bound", "left_out"),
+    [
+        (f"more than {MOST_VARIANTS} variants", (*BELIEFS, *INTERVALS)),
+        (f"more than {MOST_TABLES:,} tables", INTERVALS),
+    ],
+)
+def test_what_is_left_out_is_named_beside_its_bound(bound: str, left_out: tuple[str, ...]) -> None:
+    """A row of a table says what is null."""
+    assert f"| {bound} | {', '.join(f'`{each}`' for each in left_out)} |" in DOCUMENT
 
 
 def _names(shown: type) -> tuple[str, ...]:

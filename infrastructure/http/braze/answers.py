@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 
+from application.type_faults import describe_fault
 from domain.errors import DomainError
 from infrastructure.http import problems
 from infrastructure.http.answers import JSON
@@ -77,7 +78,7 @@ def _respond_failed(problem: Problem) -> Response:
 def _from_bad_query(error: RequestValidationError) -> Problem:
     first = error.errors()[0]
     place = ".".join(str(step) for step in first["loc"][1:])
-    return Problem(HTTPStatus.BAD_REQUEST, "malformed", f"{place}: {first['msg']}", place=place)
+    return Problem(HTTPStatus.BAD_REQUEST, "malformed", f"{place}: {describe_fault(first)}", place=place)
 
 
 class BrazeRoute(APIRoute):

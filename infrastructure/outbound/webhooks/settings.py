@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from application.type_faults import describe_fault
 from domain.errors import DomainError
 
 
@@ -51,4 +52,6 @@ def webhook_settings() -> WebhookSettings:
         return WebhookSettings()
     except ValidationError as error:
         first = error.errors()[0]
-        raise BadSetting(first["msg"], place=f"CONVERSIONS_WEBHOOKS_{str(first['loc'][0]).upper()}") from None
+        raise BadSetting(
+            describe_fault(first), place=f"CONVERSIONS_WEBHOOKS_{str(first['loc'][0]).upper()}"
+        ) from None

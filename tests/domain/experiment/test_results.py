@@ -1,18 +1,26 @@
 """Results put together: each variant beside control, on each conversion event and in revenue (R18, R19, R21)."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal
 
 import pytest
 
 from domain.campaigns.evidence import Count, DecidingTest
-from domain.experiment import anytime, comparing, means, proportions, sequential
+from domain.experiment import anytime, means, proportions, sequential
 from domain.experiment.bayes import expected_loss, probability_best
 from domain.experiment.checks import holm, recipients_needed
 from domain.experiment.comparing import results
 from domain.experiment.means import Sums, welch
 from domain.experiment.proportions import Proportion, chi_squared, fisher, wilson
-from domain.experiment.results import Experiment, Observed
+from domain.experiment.results import (
+    BELIEFS,
+    INTERVALS,
+    MOST_TABLES,
+    MOST_VARIANTS,
+    EventResults,
+    Experiment,
+    Observed,
+)
 from domain.experiment.strata import Stratum
 from domain.experiment.winner import Why
 
@@ -43,6 +51,7 @@ A = observed("A", Proportion(150, 500), Proportion(3, 500), revenue={EUR: Sums(5
 B = observed("B", Proportion(90, 500), Proportion(0, 500))
 HOLDOUT = observed("holdout", Proportion(80, 500), Proportion(1, 500), control=True, revenue={EUR: Sums(500, Decimal(300), Decimal(2_500))})  # fmt: skip
 
+A_ONE = observed("A", Proportion(150, 500))
 HOLDOUT_ONE = observed("holdout", Proportion(80, 500), control=True)
 
 
@@ -136,9 +145,8 @@ def test_nobody_yet_is_no_error() -> None:
     )
     (primary,) = found.conversion_events
     assert found.health.sample_ratio_p is None
-    assert primary.comparisons[0] == comparing.compare(
-        ([[Count("A", 0, 0), Count("B", 0, 0)]],) * 2, ("B", "A"), (None, None), 0.1
-    )
+    compared = {name: each for name, each in asdict(primary.comparisons[0]).items() if each is not None}
+    assert compared == {"variant_id": "B", "against": "A"}
     assert {primary.variants[0].rate, primary.comparisons[0].difference, primary.comparisons[0].adjusted} == {
         None
     }
@@ -207,3 +215,45 @@ def test_s4_a_variant_without_recipients_is_no_candidate(test: DecidingTest) -> 
     empty = results(experiment(observed("A", Proportion(0, 0), recipients=0), HOLDOUT_ONE), test)
     assert empty.conversion_events[0].comparisons[0].recipients_needed is None
     assert not empty.decision.waiting
+
+
+@pytest.mark.parametrize(
+    ("number", "left_out"), [(MOST_VARIANTS, ()), (MOST_VARIANTS + 1, (*BELIEFS, *INTERVALS))]
+)
+def test_of_very_many_variants_what_takes_long_is_left_out(number: int, left_out: tuple[str, ...]) -> None:
+    """Whichever test decides, its p is there, and so is the winner: both are what they are without the bound."""
+    some = [observed(f"V{place}", Proportion(60 + place % 9, 500)) for place in range(number - 2)]
+    found = results(experiment(A_ONE, *some, HOLDOUT_ONE), DecidingTest.ANYTIME)
+    (event,) = found.conversion_events
+    assert (found.left_out, found.decision.winner) == (left_out, "A")
+    for each in event.comparisons:
+        assert (
+            each.p
+            == each.anytime
+            == anytime.p_value(
+                [Stratum(event_counts(event, each.variant_id), HOLDOUT_ONE.conversion_events[0])]
+            )
+        )
+    for name in (*BELIEFS, *INTERVALS):
+        rows = event.variants if name in BELIEFS else event.comparisons
+        assert {getattr(row, name) is None for row in rows} == {bool(left_out)}
+
+
+def event_counts(event: EventResults, variant_id: str) -> Proportion:
+    """What a variant converted of its recipients."""
+    (found,) = (each for each in event.variants if each.variant_id == variant_id)
+    return Proportion(found.converted, found.recipients)
+
+
+def test_of_very_many_periods_intervals_for_any_day_are_left_out() -> None:
+    """A table is a variant, a conversion event and a period; beliefs do not go by period."""
+    whole = experiment(A_ONE, HOLDOUT_ONE)
+    most, many = (
+        replace(whole, periods=[[*whole.periods[0]] * number], closed=[[]])
+        for number in (MOST_TABLES, MOST_TABLES + 1)
+    )
+    assert (most.left_out, many.left_out) == ((), INTERVALS)
+    found = results(many, DecidingTest.FIXED).conversion_events[0]
+    assert found.variants[0].probability_best is not None
+    assert found.comparisons[0].p is not None
+    assert found.comparisons[0].sequential is None

@@ -8,7 +8,8 @@ from domain.campaigns.evidence import Count, DecidingTest
 from domain.experiment import anytime, sequential
 from domain.experiment.checks import holm
 from domain.experiment.proportions import Proportion, fisher, z_test
-from domain.experiment.winner import SIGNIFICANCE, Decision, Why, decide, p_value, pool, strata
+from domain.experiment.tallies import Tallies
+from domain.experiment.winner import SIGNIFICANCE, Decision, Why, decide, p_value
 
 ANYTIME, FIXED, SEQUENTIAL = DecidingTest.ANYTIME, DecidingTest.FIXED, DecidingTest.SEQUENTIAL
 Period = tuple[Count, ...]
@@ -71,7 +72,7 @@ def test_who_beats_control_wins_though_a_few_recipients_of_another_convert_more(
 def test_of_several_that_beat_control_the_best_wins_and_p_is_adjusted_for_all_of_them() -> None:
     """R21: the p against control is the one that results tell, adjusted for as many variants as there are."""
     decision = decide(CLEAR, "holdout", FIXED)
-    ps = [p_value(CLEAR, each, "holdout", FIXED) or 0 for each in ("A", "B")]
+    ps = [p_value(Tallies(CLEAR), each, "holdout", FIXED) or 0 for each in ("A", "B")]
     against = {each.against: each for each in decision.comparisons}
     assert (against["holdout"].p, against["holdout"].adjusted) == (ps[0], holm(ps)[0])
     assert against["B"].adjusted == against["B"].p
@@ -151,8 +152,8 @@ def test_s2_variants_that_are_level_in_front_keep_the_comparisons_of_the_first_o
     assert (without.leader, without.level, without.compared) == (None, ("A", "B"), "A")
     assert [each.against for each in without.comparisons] == ["B", "C"]
     assert [each.p for each in without.comparisons] == [
-        p_value(tied, "A", "B", test),
-        p_value(tied, "A", "C", test),
+        p_value(Tallies(tied), "A", "B", test),
+        p_value(Tallies(tied), "A", "C", test),
     ]
     assert without.beaten == ({"C"} if without.comparisons[1].adjusted <= SIGNIFICANCE else set())
     with_control = decide([period(A=(60, 300), B=(60, 300), C=(55, 300))], "C", test)
@@ -190,7 +191,7 @@ def test_s3_a_campaign_that_does_harm_is_said_to(
     assert (decision.winner, decision.why, decision.worse) == (None, Why.NO_VARIANT_BEATS_CONTROL, worse)
     assert decision.sentence == sentence
     if decision.leader == "control":
-        ps = [p_value(periods, each, "control", test) or 0 for each in variants]
+        ps = [p_value(Tallies(periods), each, "control", test) or 0 for each in variants]
         assert [(each.against, each.p, each.adjusted) for each in decision.comparisons] == list(
             zip(variants, ps, holm(ps), strict=True)
         )
@@ -232,12 +233,12 @@ def test_a_campaign_without_conversion_events_has_no_winner() -> None:
 def test_the_fixed_test_is_fishers_where_counts_are_small() -> None:
     """And the pooled z-test where they are not; none where nobody received."""
     few, many, none = [period(A=(3, 4), B=(1, 4))], CLEAR, [period(A=(3, 4), B=(0, 0))]
-    assert p_value(few, "A", "B", FIXED) == fisher(Proportion(3, 4), Proportion(1, 4))
+    assert p_value(Tallies(few), "A", "B", FIXED) == fisher(Proportion(3, 4), Proportion(1, 4))
     tested = z_test(Proportion(300, 2_000), Proportion(180, 2_000))
     assert tested is not None
-    assert p_value(many, "A", "B", FIXED) == tested.p
-    assert p_value(none, "A", "B", FIXED) is None
-    assert p_value(none, "A", "B", SEQUENTIAL) is None
+    assert p_value(Tallies(many), "A", "B", FIXED) == tested.p
+    assert p_value(Tallies(none), "A", "B", FIXED) is None
+    assert p_value(Tallies(none), "A", "B", SEQUENTIAL) is None
 
 
 def test_periods_of_weights_are_not_mixed() -> None:
@@ -245,8 +246,10 @@ def test_periods_of_weights_are_not_mixed() -> None:
     periods = [period(A=(90, 900), B=(10, 100)), period(A=(30, 100), B=(270, 900))]
     assert decide(periods, None, FIXED).winner == "B"
     assert decide(periods, None, SEQUENTIAL).why is Why.TOO_CLOSE
-    assert p_value(periods, "B", "A", SEQUENTIAL) == sequential.p_value(strata(periods, "B", "A"))
-    assert pool(periods, "A") == Proportion(120, 1_000)
+    assert p_value(Tallies(periods), "B", "A", SEQUENTIAL) == sequential.p_value(
+        Tallies(periods).strata("B", "A")
+    )
+    assert Tallies(periods).pool("A") == Proportion(120, 1_000)
 
 
 def test_who_is_worse_in_every_period_does_not_win() -> None:
@@ -272,15 +275,15 @@ def test_whoever_wins_leads_and_is_not_control(
         for each in decision.comparisons:
             if each.against not in decision.beaten:
                 assert each.against != control
-                assert pool(periods, str(control)).recipients
+                assert Tallies(periods).pool(str(control)).recipients
             elif test is not FIXED:
                 module = anytime if test is ANYTIME else sequential
-                found = module.interval(strata(periods, decision.winner, each.against))
+                found = module.interval(Tallies(periods).strata(decision.winner, each.against))
                 assert found is not None
                 # The anytime interval leaves a tenth of the 5 % to the rates: docs/statistics.md.
                 assert found.low > 0 or (test is ANYTIME and each.p > 0.9 * SIGNIFICANCE)
             else:
-                best, other = (pool(periods, name).rate for name in (decision.winner, each.against))
+                best, other = (Tallies(periods).pool(name).rate for name in (decision.winner, each.against))
                 assert best is not None
                 assert other is not None
                 assert best > other

@@ -392,7 +392,7 @@ def test_a_damaged_log_is_said_to_be_damaged(tmp_path: Path) -> None:
 
 
 def test_so_many_questions_read_the_log_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """503 with Retry-After for the others, once they have waited; other questions are answered meanwhile."""
+    """503 with Retry-After for the others of an app group, once they have waited; what else it asks is answered."""
     going, began = threading.Event(), threading.Semaphore(0)
 
     def read_slowly(*asked: Any) -> Any:
@@ -401,9 +401,9 @@ def test_so_many_questions_read_the_log_and_no_more(tmp_path: Path, monkeypatch:
         return report.read_report_as_of(*asked)
 
     monkeypatch.setattr(reports, "read_report_as_of", read_slowly)
-    with serving(tmp_path, [SALE], wait_seconds=0.5) as api, ThreadPoolExecutor(4) as pool:
+    with serving(tmp_path, [SALE], wait_seconds=0.5) as api, ThreadPoolExecutor(2) as pool:
         client, path, params = api.client(), "/v1/campaigns/sale/report", {"as_of": AFTERWARDS}
-        slow = [pool.submit(client.get, path, params=params) for _ in range(4)]
+        slow = [pool.submit(client.get, path, params=params) for _ in range(2)]
         try:
             assert all(began.acquire(timeout=20) for _ in slow)
             refused = client.get(path, params=params)
@@ -412,7 +412,7 @@ def test_so_many_questions_read_the_log_and_no_more(tmp_path: Path, monkeypatch:
             assert client.get("/v1/campaigns/sale/report").status_code == 200
         finally:
             going.set()
-        assert [each.result().status_code for each in slow] == [200] * 4
+        assert [each.result().status_code for each in slow] == [200] * 2
 
 
 def test_a_report_is_answered_without_mature_rates_where_recipients_stopped(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def _spring_sale() -> Lane:
         "Spring sale",
         receipts,
         [Conversion("A", received + 2.5 * DAY, received), Conversion("B", received + 0.5 * DAY, received)],
+        {"A": "Purchase in 3 d", "B": "App opened in 1 d"},
     )
 
 
@@ -79,20 +80,35 @@ def test_windows_begin_at_their_receipts_and_conversions_are_joined_to_them() ->
         pytest.approx((_at(0, 10), _at(2.5, 10)), abs=1e-4),
         pytest.approx((_at(0, 10), _at(0.5, 10)), abs=1e-4),
     ]
-    signs = {texts(each)[0]: share(each.get("x")) for each in of_class(root, "p-conversion")}
-    assert signs == pytest.approx({"A": _at(2.5, 10), "B": _at(0.5, 10)}, abs=1e-4)
-    assert "2 receipts, converted: A, B" in texts(root)
-    said = "A on 12 Mar 2026, 20:00, credited to the receipt of 10 Mar 2026, 08:00"
-    assert f"Spring sale: 2 receipts, converted: A, B ({said}; B on 10 Mar 2026, 20:00" in bare(
-        picture.description
-    )
+    signs = {
+        bare(each.findtext("title") or ""): share(each.get("x")) for each in of_class(root, "p-conversion")
+    }
+    credit = "credited to the receipt of 10 Mar 2026, 08:00"
+    purchase = f"Purchase in 3 d on 12 Mar 2026, 20:00, {credit}"
+    opened = f"App opened in 1 d on 10 Mar 2026, 20:00, {credit}"
+    assert signs == pytest.approx({purchase: _at(2.5, 10), opened: _at(0.5, 10)}, abs=1e-4)
+    assert "2 receipts, converted: 2 of 2" in texts(root)
+    said = f"Spring sale: 2 receipts, converted: 2 of 2 ({purchase}; {opened})."
+    assert said in bare(picture.description)
 
 
 def test_in_full_each_conversion_event_has_a_row_with_its_own_windows() -> None:
     root = inline(journey([_spring_sale()], [], zone=UTC, density=Density.FULL))
     ends = [end for _, end in _boxes(root, "p-band")]
     assert ends == pytest.approx([_at(3, 10), _at(10, 10), _at(1, 10), _at(8, 10)], abs=1e-4)
-    assert {"A", "B"} <= {each.text for each in of_class(root, "p-tick")}
+    assert {"Purchase in 3 d", "App opened in 1 d"} <= {
+        bare(words(each)) for each in of_class(root, "p-tick")
+    }
+    assert not {"A", "B"} & set(texts(root)), "variants are called so too"
+
+
+def test_a_long_name_of_a_conversion_event_is_cut_and_is_whole_when_pointed_at() -> None:
+    name = f"Purchase of {'sku-9' * 40} in 3 d"
+    lane = Lane("Sale", [_receipt(0, ("A", 3, False))], events={"A": name})
+    root = inline(journey([lane], [], zone=UTC, density=Density.FULL))
+    (label,) = [each for each in of_class(root, "p-tick") if each.find("title") is not None]
+    assert bare(label.findtext("title") or "") == name
+    assert measure(bare(words(label)), 11) <= PHONE
 
 
 def test_an_open_window_is_hatched_dashed_and_named() -> None:
@@ -114,7 +130,7 @@ def test_conversions_at_one_place_share_a_sign() -> None:
     receipt = _receipt(0, ("A", 3, False))
     conversions = [Conversion(letter, receipt.at + DAY, receipt.at) for letter in "BA"]
     (sign,) = of_class(inline(journey([Lane("Sale", [receipt], conversions)], [], zone=UTC)), "p-conversion")
-    assert texts(sign) == ["AB"]
+    assert texts(sign) == ["2"]
 
 
 @pytest.mark.parametrize("density", Density)

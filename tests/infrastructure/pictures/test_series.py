@@ -90,3 +90,11 @@ def test_changes_on_one_day_share_a_number_and_very_many_are_counted() -> None:
 def test_without_a_day_it_is_said() -> None:
     assert texts(inline(series(FIRST, [], clock="conversion", zone="UTC"))) == ["No day yet."]
     assert not columns(inline(series(FIRST, [Figure("A", [0, 0])], clock="conversion", zone="UTC")))
+
+
+def test_a_name_is_written_whole_beside_its_figures_or_above_them() -> None:
+    """A phone has room for it on a line of its own."""
+    figures = [Figure("Receipts", [3_778] * 31), Figure("A: makes a purchase of any tea", [600] * 31)]
+    root = inline(series(FIRST, figures, clock="conversion", zone="UTC"))
+    assert "A: makes a purchase of any tea" in {bare(each) for each in texts(root)}
+    assert not any("\N{HORIZONTAL ELLIPSIS}" in each for each in texts(root))

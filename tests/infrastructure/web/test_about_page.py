@@ -1,11 +1,13 @@
 """The page about the ledger."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infrastructure.web import words
 from projections.campaign_report import CAMPAIGN_REPORT
 from projections.engine import generations
 from tests.infrastructure.web.shops import SALE, Shop, received
@@ -22,6 +24,17 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 def statuses(shop: Shop) -> dict[str, dict[str, Any]]:
     """The read models as the page's twin has them."""
     return {each["name"]: each for each in shop.get("/about.json").json()["read_models"]}
+
+
+def test_every_word_that_a_page_links_is_explained(api: Api) -> None:
+    """Each link to the page of words has its place there."""
+    page = Shop.open(api, SALE).get("/words")
+    explained = set(re.findall(r'<dt id="([a-z-]+)"', page.text))
+    templates = Path(words.__file__).parent.glob("templates/**/*.html")
+    linked = {
+        each for path in templates for each in re.findall(r'"/words#([a-z-]+)"', path.read_text("utf-8"))
+    }
+    assert {"interval", "p", "mature", "credited", "caused"} <= linked <= explained
 
 
 def test_about_says_that_all_is_well(api: Api) -> None:

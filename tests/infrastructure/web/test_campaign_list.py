@@ -51,6 +51,29 @@ def test_the_list_has_the_figures_of_the_reports(shop: Shop) -> None:
     assert next(each["caused"] for each in given["campaigns"] if each["campaign_id"] == "other") is None
 
 
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/?zone=Mars", "zone"),
+        ("/?zone=UTC", "zone"),
+        ("/campaigns/sale?zone=Mars", "zone"),
+        ("/campaigns/sale/people?zone=Mars", "zone"),
+        ("/users?zone=Mars", "zone"),
+        ("/about?zone=Mars", "zone"),
+        ("/campaigns.csv?zone=Mars", "zone"),
+        ("/?status=zz", "status"),
+        ("/?kind=zz", "kind"),
+        ("/?sort=zz", "sort"),
+        ("/?order=zz", "order"),
+    ],
+)
+def test_a_parameter_that_no_page_has_is_refused_by_its_name(shop: Shop, path: str, place: str) -> None:
+    """Figures of something else would pass for those that were asked for."""
+    refused = shop.get(path, 400)
+    assert "bad_question" in refused.text
+    assert place in refused.text
+
+
 def test_the_page_shows_the_same_and_leads_on(shop: Shop) -> None:
     """Names lead to results, and a campaign without a control group says so."""
     page = shop.page("/")

@@ -41,11 +41,11 @@ def test_two_campaigns_side_by_side(shop: Shop) -> None:
     page = shop.page(shop.of("compare"), **{"with": "other"})
     for said in (
         "They share 1 conversion: what one user did once counts for both.",
-        "A (primary): makes a purchase of any product within 3 days of receiving, both ends included.",
-        "A (primary): makes a purchase of any product within 7 days of receiving, both ends included.",
-        "Conversions A (primary), credited 2 1",
-        "Rate A 100.00 % 50.00 %",
-        "Conversions B 0 no B",
+        "Event A (primary): makes a purchase of any product within 3 days of receiving, both ends included.",
+        "Event A (primary): makes a purchase of any product within 7 days of receiving, both ends included.",
+        "Conversions, primary event, credited 2 purchase in 3 d 1 purchase in 7 d",
+        "Rate, primary event 100.00 % 50.00 %",
+        "Conversions, second event 0 app ios opened in 1 d no second event",
         "Revenue, credited 25.00 EUR 20.00 EUR",
         "Revenue a recipient 12.5000 EUR 10.0000 EUR",
         "no control group",

@@ -96,3 +96,8 @@ def test_a_cell_that_would_begin_a_formula_is_guarded(cell: str) -> None:
 @pytest.mark.parametrize("cell", ["-8.00", "-3", "tea", 4, -4.5, "", None])
 def test_numbers_and_other_text_stay(cell: object) -> None:
     assert guard_cell(cell) == cell
+
+
+def test_true_and_false_are_as_json_has_them() -> None:
+    """As in the tables of the report: a sheet counts them by one word."""
+    assert [guard_cell(each) for each in (True, False, "True", 1)] == ["true", "false", "True", 1]

@@ -322,6 +322,23 @@ def test_it_says_what_has_changed_since_and_by_which_facts(shop: Shop) -> None:
     assert "Summer sale" in Shop.page(shop, page.links["Show it live"]).text
 
 
+def test_it_says_what_follows_otherwise_now(shop: Shop) -> None:
+    """The headline and what was caused are no figures of the report: they are counted by themselves."""
+    link = freeze(shop)
+    caused, headline = (shop.get(shop.of(kind=".json")).json()["results"], shop.page(shop.of()).text)
+    shop.take(*(received(f"late{n}", "A") for n in range(4)), received("held-back", "holdout"))
+    page = Shop.page(shop, link)
+    now = shop.get(shop.of(kind=".json")).json()["results"]["conversion_events"][0]["caused"]
+    then = caused["conversion_events"][0]["caused"]
+    assert then != now
+    assert "The headline is now:" in page.text
+    said = page.text.partition("The headline is now: ")[2][:40]
+    assert said not in headline
+    assert said in shop.page(shop.of()).text
+    other = shop.page(shop.of("history"), at=read_at(link))
+    assert "such as the headline and what was caused, may differ too." in other.text
+
+
 def test_it_says_how_many_further_changes_it_does_not_list(shop: Shop) -> None:
     """The notice lists three, and the comparison has them all."""
     link = freeze(shop)

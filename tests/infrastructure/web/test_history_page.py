@@ -36,8 +36,8 @@ def test_each_event_is_a_sentence_with_who_did_it(api: Api) -> None:
     sentences = [
         "Drafted as the campaign Spring sale for the channel email.",
         "Variants A, B and holdout, the control group.",
-        "A (primary): makes a purchase of any product within 3 days of receiving, both ends included.",
-        "B: opens ios within 1 day of receiving, both ends included.",
+        "Event A (primary): makes a purchase of any product within 3 days of receiving, both ends included.",
+        "Event B: opens ios within 1 day of receiving, both ends included.",
         "Launched: variants and conversion events are fixed from now on.",
         "Renamed from Spring sale to Summer sale.",
         "Somebody set the weights.",

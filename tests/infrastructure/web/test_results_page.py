@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 
 from application.queries import results as queries
 from domain.experiment import comparing
+from infrastructure.access.keys import Scope
 from infrastructure.web import results
+from infrastructure.web.links import with_query
 from projections.engine.projection import ProjectionStopped
-from tests.infrastructure.web.shops import OTHER, SALE, Shop, bought, received
+from tests.infrastructure.web.shops import OTHER, SALE, Shop, bought, log_in, received
 from tests.support.serving import Api, serving
 
 
@@ -35,6 +38,49 @@ def shop(api: Api) -> Shop:
     )
     shop.take(bought("u1"), bought("u3", at="2026-03-06T09:00:00Z", fact_id="p3"))
     return shop
+
+
+def test_the_lead_over_another_variant_is_that_of_the_winner(shop: Shop) -> None:
+    """R21: with control there are differences from control alone in the table; the others are below it."""
+    shop.take(
+        *(received(f"{each}{n}", each) for each in ("A", "B") for n in range(60)),
+        *(received(f"h{n}", "holdout") for n in range(13)),
+        *(bought(f"B{n}", fact_id=f"b{n}") for n in range(50)),
+        *(bought(f"A{n}", fact_id=f"a{n}") for n in range(20)),
+    )
+    page = shop.page(shop.of())
+    results = shop.client.get("/v1/campaigns/sale/results").json()
+    assert (results["winner"]["variant_id"], results["winner"]["compared"]) == ("B", "B")
+    rates = {each["variant_id"]: each["rate"] for each in results["conversion_events"][0]["variants"]}
+    assert f"B against A : +{(rates['B'] - rates['A']) * 100:.2f} points" in page.text.replace("A:", "A :")
+    assert "B against holdout" not in page.text
+    assert "Look at the evidence and declare it" not in page.links, "who only reads declares nothing"
+    shop = replace(shop, browser=log_in(shop.api, shop.app_group, Scope.READ, Scope.MANAGE))
+    page = shop.page(shop.of())
+    link = page.links["Look at the evidence and declare it"]
+    assert link == shop.of("winner")
+    assert f"{(rates['B'] - rates['A']) * 100:.2f}" in Shop.page(shop, link).text
+    days = {"from": "2026-03-01", "to": "2026-03-05"}
+    assert "B against A" not in shop.page(shop.of(), **days).text
+    form = shop.browser.post(link, data={"variant": "B", "test": "anytime"})
+    assert form.status_code == 303
+    assert "Look at the evidence and declare it" not in shop.page(shop.of()).links
+
+
+def test_periods_are_days_of_the_app_groups_zone_up_to_the_page_itself(shop: Shop) -> None:
+    """At 23:30 UTC of a Sunday it is Monday in Berlin: last week has just ended, whatever zone the page has."""
+    position = shop.get(shop.of(kind=".json")).json()["position"]
+    asked = {"at": f"{position},2026-03-08T23:30:00Z"}
+    for zone in ({}, {"zone": "utc"}):
+        page = shop.page(shop.of(), **asked, **zone)
+        for label, first, last in (
+            ("Last 7 days", "2026-03-03", "2026-03-09"),
+            ("Last week", "2026-03-02", "2026-03-08"),
+            ("Last 30 days", "2026-02-08", "2026-03-09"),
+        ):
+            link = page.links[label]
+            assert link == with_query(shop.of(), {**asked, **zone, "from": first, "to": last})
+            assert "of the days that are asked for" in Shop.page(shop, link).text
 
 
 def test_as_json_it_is_report_and_results(shop: Shop) -> None:
@@ -62,7 +108,8 @@ def test_the_page_has_their_figures(shop: Shop) -> None:
     """Credited beside caused, counts under rates, and who was left out of the comparison."""
     page = shop.page(shop.of())
     for text in (
-        "A (primary): makes a purchase of any product within 3 days of receiving, both ends included",
+        "Purchase in 3 d (primary) Event A: a recipient makes a purchase of any product within 3 days of receiving",
+        "Primary conversions, credited 2 purchase in 3 d; 66.67 % of 3 recipients",
         "66.67 % of 3 recipients",
         "2/3",
         "40.00 EUR",
@@ -129,11 +176,17 @@ def test_one_thing_is_not_many(api: Api) -> None:
     assert "1 receipt; the control group has no users" in said
     assert "of 1 recipient" in said
     assert "1 recipients" not in said
-    assert "A: 0 of 1 conversion (0.00\u00a0%) count for another campaign too." in shop.get(shop.of()).text
+    assert (
+        "Purchase in 3\u00a0d: 0 of 1 conversion (0.00\u00a0%) count for another campaign too."
+        in shop.get(shop.of()).text
+    )
     shop.take(received("u2", "holdout"), received("u1", "only", "other"))
     said = shop.page(shop.of()).text
     assert "the control group has 1 user more" in said
-    assert "A: 1 of 1 conversion (100.00\u00a0%) counts for another campaign too." in shop.get(shop.of()).text
+    assert (
+        "Purchase in 3\u00a0d: 1 of 1 conversion (100.00\u00a0%) counts for another campaign too."
+        in shop.get(shop.of()).text
+    )
 
 
 def test_a_part_that_fails_fails_alone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

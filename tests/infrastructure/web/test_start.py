@@ -1,8 +1,10 @@
 """The first app group: who may make it, what is asked, and the keys that are shown once."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -64,6 +66,29 @@ def test_the_first_app_group_is_made_and_its_keys_are_shown_once(api: Api, brows
     with api.service.database.reading() as connection:
         assert len(keys.list_all(connection)) == 2
     assert "KEY=" + ingest in made.text
+
+
+def test_the_page_of_keys_is_in_the_chosen_zone_and_its_command_leaves_nothing(
+    api: Api, browser: httpx.Client
+) -> None:
+    """Nobody need be afraid to try the key, and no link of the page's foot leads away from the keys."""
+    form = read_form(browser.get("/start"), "/start").fill(app_group="shop", time_zone="Europe/Berlin")
+    made = form.press(browser, "Make it")
+    assert "Times are in Europe/Berlin." in made.text
+    assert "Show UTC" not in made.text
+    words = shlex.split(read_text(made, "trial").replace("\\\n", " "))
+    export, body = words[1], words[words.index("-d") + 1]
+    before = len(rows(api.service))
+    answer = api.browser().post(
+        urlsplit(next(each for each in words if "/v1/" in each)).path,
+        content=body,
+        headers={
+            "Authorization": f"Bearer {export.removeprefix('KEY=')}",
+            "Content-Type": "application/json",
+        },
+    )
+    assert (answer.status_code, answer.text[:13]) == (200, '{"accepted":0')
+    assert len(rows(api.service)) == before
 
 
 def test_whoever_made_it_stands_in_the_log(api: Api, browser: httpx.Client) -> None:

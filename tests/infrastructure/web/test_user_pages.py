@@ -113,7 +113,9 @@ def test_a_journey_has_every_event_in_the_order_of_either_clock(api: Api) -> Non
     ):
         said = shop.page("/users/ann", clock=clock).text.partition("All events")[2]
         assert (
-            said.index(sooner) < said.index(later) < said.index("The user converted on A of sale: first-sent")
+            said.index(sooner)
+            < said.index(later)
+            < said.index("The user converted on purchase in 3 d (event A) of sale: first-sent")
         )
     key_id = shop.client.headers["Authorization"].split("_")[1]
     assert f"key {key_id}" in said
@@ -123,7 +125,7 @@ def test_a_journey_has_every_event_in_the_order_of_either_clock(api: Api) -> Non
     # Both decisions on the conversion are listed, and the older one says so.
     assert said.count("replaced by a later decision") == 1
     assert said.index("replaced by a later decision") < said.index(
-        "The user converted on A of sale: first-sent"
+        "The user converted on purchase in 3 d (event A) of sale: first-sent"
     )
     assert f"{events[-1]['position']}" in said
 
@@ -185,7 +187,7 @@ def test_the_picture_has_a_lane_a_campaign_and_a_sign_a_behaviour(shop: Shop) ->
     for density in ("compact", "full"):
         said = re.sub("[\u2068\u2069]", "", shop.page("/users/ann", density=density).text)
         assert "Spring sale: 1 receipt, no conversion." in said
-        assert "Other campaign: 1 receipt, converted: A (A on" in said
+        assert "Other campaign: 1 receipt, converted (Purchase in 7 d on" in said
         assert "The user bought 1 x tea at 20.00 EUR (p1), 5 Mar 2026, 11:00" in said
         assert "purchase or order: 1" in said
         assert "\ufffd" not in said
@@ -202,7 +204,7 @@ def test_a_voided_fact_is_drawn_as_such_and_listed_with_its_void(api: Api) -> No
     page = shop.page("/users/ann")
     assert "(voided)" in page.text
     assert "The purchase p1 counts no more: void d1 names it." in page.text
-    assert "The conversion on A of sale is withdrawn" in page.text
+    assert "The conversion on purchase in 3 d (event A) of sale is withdrawn" in page.text
 
 
 def test_bad_parameters_are_refused_with_their_place(shop: Shop) -> None:

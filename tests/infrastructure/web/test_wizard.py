@@ -113,8 +113,8 @@ def test_a_campaign_is_made_in_three_steps(api: Api, browser: httpx.Client) -> N
     form = read_form(step2, "/edit")
     form = read_form(form.press(browser, "+ Opens app"), "/edit")
     form = read_form(form.press(browser, "+ Makes a purchase"), "/edit")
-    shown = form.press(browser, "Move up B")
-    assert "A (primary)" in shown.text
+    shown = form.press(browser, "Move up event B")
+    assert "Event A (primary)" in shown.text
     rules = read_text(shown, "rules")
     assert rules.index("makes a purchase of any product within 3 days") < rules.index("opens any app")
     form = read_form(shown, "/edit").choose("app-1", "ios").choose("deadline-1", "other")
@@ -170,7 +170,7 @@ def test_what_is_wrong_stands_at_its_field_and_nothing_typed_is_lost(browser: ht
         (["0", "0"], ["A", "B"], "not all 0"),
         (["1", ""], ["A", "B"], "Give every variant a weight, or none"),
         (["1", "1"], ["A", "A"], "Another variant has this id"),
-        (["1", "9999999999"], ["A", "B"], "less than 2147483648"),
+        (["1", "9999999999"], ["A", "B"], "less than 2,147,483,648"),
     ],
 )
 def test_variants_that_the_rules_do_not_allow_are_refused(
@@ -322,7 +322,7 @@ def test_there_are_at_most_four_conversion_events(api: Api, browser: httpx.Clien
     form = step_form(browser, "four", 2)
     assert not [words for words in form.buttons if words.startswith("+")]
     assert form.fill(events="5").press(browser, "Save and go on").status_code == 400
-    form = read_form(step_form(browser, "four", 2).press(browser, "Remove A"), "/edit")
+    form = read_form(step_form(browser, "four", 2).press(browser, "Remove event A"), "/edit")
     assert form.press(browser, "Save and go on").status_code == 303
     assert [each["deadline"] for each in filed(api.service, "four")["conversion_events"]] == [120, 180, 240]
 
@@ -562,6 +562,7 @@ def test_the_winner_is_declared_after_a_look_at_the_evidence(api: Api, browser: 
     page = browser.get("/campaigns/won/winner")
     assert "B is the winner" in page.text
     assert ">60</td>" in page.text
+    assert "+55.00" in page.text, "the size of the lead"
     form = read_form(page, "/winner")
     stale = read_form(page, "/winner").choose("variant", "A").press(browser, "Declare B the winner")
     assert stale.status_code == 409

@@ -49,8 +49,8 @@ SAID: list[tuple[Any, str, list[str]]] = [
         ),
         "The draft has other conversion events.",
         [
-            "A (primary): performs signed_up within 1 minute of receiving, both ends included.",
-            "B: makes a purchase of any product within 1 minute of receiving, both ends included.",
+            "Event A (primary): performs signed_up within 1 minute of receiving, both ends included.",
+            "Event B: makes a purchase of any product within 1 minute of receiving, both ends included.",
         ],
     ),
     (events.WeightsSet({"A": 1, "B": 1, "none": 1}), "Somebody set the weights.", []),

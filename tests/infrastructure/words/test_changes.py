@@ -111,16 +111,23 @@ def test_an_erased_user_has_no_name_and_ids_turn_no_sentence_around() -> None:
 @pytest.mark.parametrize(
     ("figure", "index", "currency", "values", "name", "said"),
     [
-        ("conversions", 1, None, (1_000, 1_200), "conversions B", ("1,000", "1,200", "+200")),
+        ("conversions", 1, None, (1_000, 1_200), "conversions, event B", ("1,000", "1,200", "+200")),
         (
             "conversion_rate",
             0,
             None,
             (0.25, 0.2),
-            "conversion rate A",
+            "conversion rate, event A",
             ("25.00 %", "20.00 %", "-5.00 points"),
         ),
-        ("conversion_rate", 0, None, (None, 0.2), "conversion rate A", (NO_FIGURE, "20.00 %", NO_FIGURE)),
+        (
+            "conversion_rate",
+            0,
+            None,
+            (None, 0.2),
+            "conversion rate, event A",
+            (NO_FIGURE, "20.00 %", NO_FIGURE),
+        ),
         (
             "revenue",
             None,

@@ -134,20 +134,20 @@ SAID: list[tuple[Any, str, str]] = [
     (
         decisions.ConversionRecorded("sale", 1, NOW),
         "conversion",
-        f"The user converted on B of sale: p1, {CREDITED}.",
+        f"The user converted on event B of sale: p1, {CREDITED}.",
     ),
     (
         decisions.ConversionRestated("sale", 0, BEFORE, NOW),
         "conversion",
         (
-            f"The conversion on A of sale was decided again: p1, {CREDITED}. "
+            f"The conversion on event A of sale was decided again: p1, {CREDITED}. "
             "Before, it was p0, credited to receipt r0 of variant B."
         ),
     ),
     (
         decisions.ConversionWithdrawn("sale", 0, NOW),
         "conversion",
-        "The conversion on A of sale is withdrawn: no behaviour that converts is left.",
+        "The conversion on event A of sale is withdrawn: no behaviour that converts is left.",
     ),
     (
         decisions.RevenueAttributed("sale", P1, "EUR", MORE),

@@ -201,8 +201,23 @@ def codes(asked: Asked) -> list[str]:
         pytest.param(
             ask(of("A", 0, 0), of("B", 30, 3), holdout(0, 0)),
             "Only B was received: 3 of 30 recipients converted (10.00 %), and there is nothing to compare that with.",
-            "Check what the sender sends: A, holdout (control) have no recipients.",
+            "Check what the sender sends: variant A and the control group (holdout) have no recipients.",
             id="one variant was received",
+        ),
+        pytest.param(
+            ask(of("A", 0, 0), holdout(30, 3)),
+            "Only the control group has users to compare so far, 30, and they got nothing.",
+            "Check what the sender sends: variant A has no recipients.",
+            id="only control has users",
+        ),
+        pytest.param(
+            ask(of("A", 0, 0), holdout(30, 0), has_event=False),
+            (
+                "Nobody has received this campaign yet: 30 users are in the control group; it has no conversion "
+                "event, so nobody converts, and there is no revenue within 3 days of receiving."
+            ),
+            "Clone the campaign and add a conversion event, to see who converts: it cannot get one any more.",
+            id="only control has users, no conversion event",
         ),
         pytest.param(
             ask(of("A", 0, 0), of("B", 0, 0), several=10),
@@ -409,7 +424,7 @@ def test_too_little_is_said_for_each_figure_with_what_is_lacking() -> None:
     (doubt,) = summarise(*few, recipients_a_day=100).warnings
     assert doubt.code == "too_little"
     assert doubt.sentence == (
-        "Few conversions yet: A, B and C with fewer than 50 conversions, "
+        "Few conversions yet: variant A, variant B and variant C with fewer than 50 conversions, "
         "or fewer than 50 recipients who did not convert."
     )
     assert doubt.details == [
@@ -430,7 +445,7 @@ def test_open_windows_are_a_doubt_with_their_variants() -> None:
     assert doubt.code == "open_windows"
     assert doubt.sentence == "The windows of 1,001 of 5,000 recipients are still open."
     assert doubt.details[:3] == [
-        "A: 1,000 of 3,000.",
+        "Variant A: 1,000 of 3,000.",
         "The control group: 1 of 2,000.",
         "A window lasts 3 days from the receipt.",
     ]
@@ -475,6 +490,10 @@ def test_a_read_model_that_is_behind_is_a_doubt_and_no_results_are_no_failure() 
         "how the variants compare cannot be said right now."
     )
     assert ([each.code for each in found.warnings], found.next_step) == (["behind"], "Ask again in a moment.")
+    assert summarise(None, ask(of("A", 0, 0), holdout(1, 1)).report).sentence == (
+        "Nobody has received this campaign yet: 1 user is in the control group; "
+        "how the variants compare cannot be said right now."
+    )
     del asked.report["mature"]
     assert [each.code for each in summarise(None, asked.report).warnings] == ["behind"]
     assert codes(asked) == []
@@ -617,7 +636,12 @@ def anything(draw: st.DrawFn) -> tuple[dict[str, Any] | None, dict[str, Any]]:
             "revenue": draw(st.sampled_from([{}, {"EUR": "1.00"}, {"EUR": "1.00", "USD": "0.00"}])),
         },
         "variants": [
-            {"variant_id": each, "control": each in controls, "receipts": draw(st.just(0) | NUMBERS)}
+            {
+                "variant_id": each,
+                "control": each in controls,
+                "receipts": draw(st.just(0) | NUMBERS),
+                "unique_recipients": draw(st.just(0) | NUMBERS),
+            }
             for each in ids
         ],
         "mature": draw(st.sampled_from([None, {"as_of": "2026-03-10T08:00:00Z"}])),
