@@ -176,19 +176,15 @@ async def answer_problem(request: Request, problem: Problem) -> Response:
             near=_find_without_slash(request),
         )
     if problem.code == "method_not_allowed":
-        problem = Problem(
-            problem.status,
-            problem.code,
-            f"this address does not take {request.method}{_name_others(problem)}",
-            headers=problem.headers,
-        )
+        sentence = _say_what_is_taken(request.method, problem.headers.get("Allow", ""))
+        problem = Problem(problem.status, problem.code, sentence, headers=problem.headers)
     return show_problem(request, problem, await _recall_viewer(request))
 
 
-def _name_others(problem: Problem) -> str:
-    """The methods that the address does take, where the headers say so."""
-    allowed = problem.headers.get("Allow")
-    return f"; it takes {allowed}" if allowed else ""
+def _say_what_is_taken(method: str, allowed: str) -> str:
+    if method == "GET":
+        return "there is no page to open at this address: it only takes what a form sends"
+    return f"this address does not take {method}; it takes {allowed}"
 
 
 def _find_without_slash(request: Request) -> list[tuple[str, str]]:

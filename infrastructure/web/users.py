@@ -11,7 +11,7 @@ from application.queries.explanation import ExplainedUser
 from application.queries.frozen import At
 from application.queries.journey import JourneyPage, read_journey
 from application.queries.reads import BadQuestion, Reads, StoredEvent
-from application.queries.users import find_near_users, is_known_user
+from application.queries.users import find_near_users, has_journey, is_known_user
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Shared, State, ask, check_id
 from infrastructure.web.asking import ask_at, read_frozen, try_part
@@ -154,10 +154,14 @@ async def _refuse_unknown(
 
 
 async def _find_near(state: State, viewer: Viewer, text: str, at: At | None) -> list[str]:
-    """Ids that look like a text; none on a frozen page, where those that came later would be among them."""
-    if at is not None:
-        return []
-    return await ask(state, viewer.app_group, lambda reads: find_near_users(reads, viewer.app_group, text))
+    """Ids that look like a text; on a frozen page those that were there at its position."""
+    group = viewer.app_group
+    near = await ask(state, group, lambda reads: find_near_users(reads, group, text))
+    if at is None:
+        return near
+    return await ask_at(
+        state, group, lambda reads: [each for each in near if has_journey(reads, group, each)], at
+    )
 
 
 async def _read_events(state: State, viewer: Viewer, explained: ExplainedUser, asked: _Asked) -> _Events:

@@ -200,7 +200,7 @@ def test_sums_of_a_variant_are_those_of_its_row_in_the_report(returning: Shop, d
 def test_a_list_of_a_variant_says_whose_conversions_and_revenue_it_has(returning: Shop) -> None:
     """A user who bought for control alone has not converted for the variant that came first."""
     page = returning.page(returning.of("people"), variant="A", user_id="u6")
-    assert "Conversions and revenue are those credited to A ." in page.text
+    assert "Conversions and revenue are those credited to variant A ." in page.text
     assert "✓ yes" not in page.text
     page = returning.page(returning.of("people"), without_control="true", user_id="u6")
     assert "leave out those credited to the control group" in page.text
