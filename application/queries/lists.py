@@ -116,8 +116,9 @@ class WantedRecipients:
     """Which recipients: of one variant or of any but control, of several variants, or one user.
 
     Letters name the conversion events that they converted on, did not convert on, or whose window is still open. With
-    a variant, a conversion is one that is credited to it. On one of the `days` they have a receipt; conversions and
-    revenue are then those that are credited to receipts of these days, as in the report of the days.
+    a variant, or without control, conversions and revenue are those that are credited to such a variant, as in its row
+    of the report. On one of the `days` they have a receipt; conversions and revenue are then those that are credited
+    to receipts of these days, as in the report of the days.
     """
 
     user_id: str | None = None

@@ -19,6 +19,12 @@ def is_known_user(reads: Reads, app_group: str, user_id: str) -> bool:
         return bool(find_known(connection, app_group, [user_id]))
 
 
+def has_journey(reads: Reads, app_group: str, user_id: str) -> bool:
+    """Whether a fact of the user was recorded up to the position that is read."""
+    with reads.recorded() as connection:
+        return bool(reads.histories.of_user(connection, app_group, user_id, 0, 1))
+
+
 def find_near_users(reads: Reads, app_group: str, text: str, limit: int = 5) -> list[str]:
     """Ids of users that look like a text: other spellings of it first, then its neighbours in the order of ids."""
     with reads.recorded() as connection:

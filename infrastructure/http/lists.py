@@ -110,7 +110,10 @@ async def list_recipients(  # noqa: PLR0913, PLR0917 - query parameters
     cursor: Cursor = None,
     limit: Limit = None,
 ) -> Response:
-    """List who received the campaign, in which variants, what they converted on, and revenue; control is included."""
+    """List who received the campaign, in which variants, what they converted on, and revenue; control is included.
+
+    With a variant, or without control, conversions and revenue are those that are credited to such a variant.
+    """
     days = _read_days(received_from, received_to)
     wanted = WantedRecipients(
         user_id, variant_id, without_control, several_variants, converted, not_converted, is_open, days

@@ -77,6 +77,8 @@ class PeopleCounts:
         return None if both is None else users + int(control[0]["unique_recipients"]) - both
 
     def _count_open(self, wanted: WantedRecipients, index: int) -> int | None:
+        if not self._rows(wanted):
+            return 0
         mature = self.report.get("mature")
         if mature is None:
             return None

@@ -13,6 +13,8 @@ from infrastructure.http.problems import Problem
 _FORM = "application/x-www-form-urlencoded"
 _MOST_BYTES = 1024 * 1024
 _MOST_FIELDS = 10_000
+_MOST_CHARACTERS = 300
+"""More than the rules let any text of a form have, so that what is cut to it is refused as what was sent would be."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,12 @@ class Fields:
     def every(self, name: str) -> list[str]:
         """All values of a field, likewise."""
         return [each.strip() for each in self.values.get(name, [])]
+
+    def cut(self) -> "Fields":
+        """The same without the end of texts that are too long for any rule: a form that is shown again repeats them."""
+        return Fields(
+            {name: [each[:_MOST_CHARACTERS] for each in every] for name, every in self.values.items()}
+        )
 
     def whole(self, name: str) -> int | None:
         """A whole number of 0 or more; None for anything else."""

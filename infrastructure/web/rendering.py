@@ -126,9 +126,10 @@ def render(
     formats: Formats | None = None,
     status: HTTPStatus = HTTPStatus.OK,
     headers: dict[str, str] | None = None,
+    takes_turn: bool = True,
     **values: Any,
 ) -> Drawn:
-    """Answer with a page."""
+    """Answer with a page; one of somebody who is logged in takes a turn of the app group, whatever its status."""
     formats = formats or make_formats(request)
 
     def write() -> str:
@@ -147,8 +148,7 @@ def render(
         )
 
     sent = page_headers(request) | {"Vary": "Accept-Language, Accept-Encoding, Cookie"} | (headers or {})
-    # A page that says what is wrong waits for nobody.
-    turn_of = viewer.app_group if viewer is not None and status is HTTPStatus.OK else ""
+    turn_of = viewer.app_group if viewer is not None and takes_turn else ""
     return Drawn(request, write, status, sent, turn_of)
 
 

@@ -124,7 +124,9 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
         report, [snapshot] = await questions.ask_with(asked.read_report, [read_snapshot])
         found = await _work_out(questions, snapshot, asked)
         results = None if isinstance(found, Failed) else found.as_json()
-        return respond_json(request, report.as_json() | {"results": results})
+        # What is tested is of all time: beside the figures of some days that has to be said.
+        said = {"results_of": "all_receipts"} if asked.is_of_days else {}
+        return respond_json(request, report.as_json() | {"results": results} | said)
     (report, whole, top), [snapshot, rejected, *lower] = await questions.ask_with(
         partial(_read_needed, asked, questions),
         [read_snapshot, partial(_count_rejected, questions), *_list_parts(asked)],

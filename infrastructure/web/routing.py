@@ -147,6 +147,8 @@ def show_problem(request: Request, problem: Problem, viewer: Viewer | None = Non
         viewer=viewer,
         status=problem.status,
         headers=problem.headers,
+        # It is small, and says also that no turn came.
+        takes_turn=False,
         problem=problem,
         request_id=get_contextvars().get("request_id", ""),
     )
@@ -173,7 +175,16 @@ async def answer_problem(request: Request, problem: Problem) -> Response:
             "there is no page at this address",
             near=_find_without_slash(request),
         )
+    if problem.code == "method_not_allowed":
+        sentence = _say_what_is_taken(request.method, problem.headers.get("Allow", ""))
+        problem = Problem(problem.status, problem.code, sentence, headers=problem.headers)
     return show_problem(request, problem, await _recall_viewer(request))
+
+
+def _say_what_is_taken(method: str, allowed: str) -> str:
+    if method == "GET":
+        return "there is no page to open at this address: it only takes what a form sends"
+    return f"this address does not take {method}; it takes {allowed}"
 
 
 def _find_without_slash(request: Request) -> list[tuple[str, str]]:

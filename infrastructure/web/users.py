@@ -11,7 +11,7 @@ from application.queries.explanation import ExplainedUser
 from application.queries.frozen import At
 from application.queries.journey import JourneyPage, read_journey
 from application.queries.reads import BadQuestion, Reads, StoredEvent
-from application.queries.users import find_near_users, is_known_user
+from application.queries.users import find_near_users, has_journey, is_known_user
 from infrastructure.http.problems import Problem
 from infrastructure.http.state import Shared, State, ask, check_id
 from infrastructure.web.asking import ask_at, read_frozen, try_part
@@ -98,8 +98,7 @@ async def find_user(request: Request, state: Shared, viewer: Visitor) -> Respons
         return _offer(request, viewer, at, "", [], HTTPStatus.OK)
     if await ask(state, group, lambda reads: is_known_user(reads, group, text)):
         return redirect(request, with_query(user_path(text), read_kept_of_user(request)))
-    near = await ask(state, group, lambda reads: find_near_users(reads, group, text))
-    return _offer(request, viewer, at, text, near, HTTPStatus.NOT_FOUND)
+    return _offer(request, viewer, at, text, await _find_near(state, viewer, text, at), HTTPStatus.NOT_FOUND)
 
 
 def _offer(
@@ -142,7 +141,7 @@ async def _count_later(state: State, viewer: Viewer, explained: ExplainedUser) -
 async def _refuse_unknown(
     request: Request, state: State, viewer: Viewer, user_id: str, at: At | None
 ) -> Response:
-    near = await ask(state, viewer.app_group, lambda reads: find_near_users(reads, viewer.app_group, user_id))
+    near = await _find_near(state, viewer, user_id, at)
     if read_kind(request) is Kind.HTML:
         return _offer(request, viewer, at, user_id, near, HTTPStatus.NOT_FOUND)
     raise Problem(
@@ -151,6 +150,17 @@ async def _refuse_unknown(
         "no fact of this user was "
         + ("ever recorded" if at is None else f"recorded up to position {at.position}"),
         near=[(each, user_path(each)) for each in near],
+    )
+
+
+async def _find_near(state: State, viewer: Viewer, text: str, at: At | None) -> list[str]:
+    """Ids that look like a text; on a frozen page those that were there at its position."""
+    group = viewer.app_group
+    near = await ask(state, group, lambda reads: find_near_users(reads, group, text))
+    if at is None:
+        return near
+    return await ask_at(
+        state, group, lambda reads: [each for each in near if has_journey(reads, group, each)], at
     )
 
 

@@ -89,7 +89,7 @@ async def show_new(request: Request, state: Shared, viewer: Manager) -> Response
 @routes.post("/campaigns/new")
 async def make(request: Request, state: Shared, viewer: Manager, fields: Posted) -> Response:
     """Draft a campaign, or show the form with the rows that a button added or removed."""
-    form, button = CreateForm.posted(fields), read_button(fields)
+    form, button = CreateForm.posted(fields.cut()), read_button(fields)
     group = await asyncio.to_thread(state.ledger.app_group, viewer.app_group)
     if not button.saves:
         return _show_new(request, viewer, group, press_row(form, button))
@@ -172,6 +172,7 @@ async def show_edit(request: Request, state: Shared, viewer: Manager, step: str)
 async def change(request: Request, state: Shared, viewer: Manager, step: str, fields: Posted) -> Response:
     """Save a step of the wizard, or show its form with the rows that a button added, removed or moved."""
     editing = await open_editing(request, state, viewer, step)
+    fields = fields.cut()
     read_at = fields.whole("version")
     if read_at is None:
         raise malformed()

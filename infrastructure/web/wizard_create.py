@@ -45,6 +45,8 @@ class CreateForm:
     control: int | None = None
     cloned: str = ""
     """The id of the campaign that conversion events are taken from; empty where there is none."""
+    is_control_known: bool = True
+    """Whether the control group that was chosen is a row, or none."""
 
     @classmethod
     def blank(cls) -> "CreateForm":
@@ -86,15 +88,17 @@ class CreateForm:
             raise malformed()
         check_rows(len(columns[0]))
         rows = [VariantFields(*each) for each in zip(*columns, strict=True)]
-        control = fields.whole("control")
+        chosen, row = fields.one("control"), fields.whole("control")
+        control = row if row is not None and row < len(rows) else None
         return cls(
             fields.one("id"),
             fields.one("name"),
             fields.one("kind") or "campaign",
             fields.one("channel"),
             rows,
-            control if control is not None and control < len(rows) else None,
+            control,
             next(iter(fields.values.get("cloned", [])), ""),
+            control is not None or chosen in {"", _NO_CONTROL},
         )
 
     # What the buttons of rows do
@@ -187,6 +191,7 @@ class CreateForm:
         faults = Faults.of(find_faults(CampaignCommand, stated))
         of_form = [
             *self._find_no_variant(),
+            *self._find_no_such_control(),
             *self._find_repeated(),
             *self._find_bad_weights(),
             *self._find_taken_away(known),
@@ -200,6 +205,11 @@ class CreateForm:
             yield Fault(
                 "A campaign has at least one variant that is not the control group.", field="variants"
             )
+
+    def _find_no_such_control(self) -> Iterable[Fault]:
+        if not self.is_control_known:
+            said = "The control group is one of the variants, or there is none: choose again."
+            yield Fault(said, "bad_definition", "control")
 
     def _find_repeated(self) -> Iterable[Fault]:
         seen: set[str] = set()

@@ -164,9 +164,15 @@ class CreditedToUsers(NamedTuple):
 
 
 def load_credited_to_users(
-    connection: Connection, stream_id: str, journeys: Collection[str], received: Sequence[Span]
+    connection: Connection,
+    stream_id: str,
+    journeys: Collection[str],
+    received: Sequence[Span],
+    *,
+    variant_id: str | None = None,
+    without_control: bool = False,
 ) -> CreditedToUsers:
-    """What is credited to receipts in these spans, for a page of a campaign's users."""
+    """What is credited to receipts in these spans, of one variant or of any but control, for a page of users."""
     found = CreditedToUsers(defaultdict(dict), defaultdict(dict))
 
     def rows(declared: Table, *names: str) -> Iterator[Any]:
@@ -176,10 +182,14 @@ def load_credited_to_users(
             table.c.journey_id.in_(journeys),
             _is_received_in(table, received),
         )
+        if variant_id is not None:
+            query = query.where(table.c.variant_id == variant_id)
+        if without_control:
+            query = query.where(~table.c.control)
         yield from connection.execute(query)
 
-    for journey_id, index, variant_id in rows(tables.conversions, "conversion_event", "variant_id"):
-        found.conversions[journey_id][index] = variant_id
+    for journey_id, index, credited_to in rows(tables.conversions, "conversion_event", "variant_id"):
+        found.conversions[journey_id][index] = credited_to
     for journey_id, currency, net in rows(tables.counted_revenue, "currency", "net"):
         amounts = found.revenue[journey_id]
         amounts[currency] = EXACT.add(amounts.get(currency, Decimal(0)), net)

@@ -29,8 +29,9 @@ _FEW = 10_000
 class Wanted(TypedDict, total=False):
     """Which recipients. Conversion events are named by index; an open window is one that is not over at `as_of`.
 
-    `received` are spans of instants in which the user has a receipt; conversions are then those that are credited to
-    receipts in these spans, as the report of the same days counts them.
+    `received` are spans of instants in which the user has a receipt; conversions and revenue are then those that are
+    credited to receipts in these spans, as the report of the same days counts them. With a variant, or without control,
+    they are those that are credited to the variants that are asked about (R9).
     """
 
     user_id: str | None
@@ -52,7 +53,7 @@ def choose_recipients(
     A campaign's own rows are left out: they only repeat what those of its variants say.
     """
     at = own[recipients].c
-    asked = _of_variants(at, definition, wanted)
+    asked = of_variants(at, definition, wanted)
     query: Select[Any] = (
         select(at.stream_id, at.journey_id)
         .where(at.stream_id == stream_id, at.variant_id != CAMPAIGN)
@@ -70,7 +71,7 @@ def choose_recipients(
             did = _is_any(asked & at[FLAGS[index]])
             return query.having(did if has_converted else ~did)
         found = select_converted(connection, stream_id, index, spans).c
-        did = exists().where(found.journey_id == at.journey_id, _of_variants(found, definition, wanted))
+        did = exists().where(found.journey_id == at.journey_id, of_variants(found, definition, wanted))
         return query.where(did if has_converted else ~did)
 
     if (index := wanted.get("converted_on")) is not None:
@@ -88,8 +89,8 @@ def choose_recipients(
     return query
 
 
-def _of_variants(columns: Any, definition: Definition, wanted: Wanted) -> ColumnElement[bool]:  # noqa: ANN401
-    """The rows of the variants that are asked about."""
+def of_variants(columns: Any, definition: Definition, wanted: Wanted) -> ColumnElement[bool]:  # noqa: ANN401
+    """Whether a row is of the variants that are asked about."""
     asked = []
     if (variant_id := wanted.get("variant_id")) is not None:
         asked.append(columns.variant_id == definition.variant(variant_id))
@@ -132,7 +133,7 @@ def _has_receipt(
     """Whether the user has a receipt in these spans, of the variants that are asked about."""
     of, at = own[recipients].c, own[recipient_receipts].c
     inside = or_(false(), *((at.received_at >= start) & (at.received_at < end) for start, end in spans))
-    asked = _of_variants(at, definition, wanted)
+    asked = of_variants(at, definition, wanted)
     if _are_few(connection, own, stream_id, inside):
         return of.journey_id.in_(_select_users(own, stream_id, asked & inside))
     if connection.dialect.name == "sqlite":

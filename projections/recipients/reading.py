@@ -29,7 +29,7 @@ from projections.engine.tables import (
     stream,
 )
 from projections.recipients import RECIPIENTS, tables
-from projections.recipients.choosing import FLAGS, Wanted, choose_recipients
+from projections.recipients.choosing import FLAGS, Wanted, choose_recipients, of_variants
 from projections.recipients.fold import ReceiptKey
 from projections.recipients.maturity import EventMature, Mature, VariantMature, load_mature_rates
 from projections.recipients.periods import (
@@ -86,7 +86,8 @@ class RecipientRow:
 
     `user_id` is None where the user's identity was erased; `credited` has for each conversion event the variant that
     the user's conversion is credited to, None where there is no conversion; revenue is exact, by currency. In a list of
-    a period, both are of what is credited to receipts of the period, as its report counts them.
+    a period, both are of what is credited to receipts of the period, and in a list of a variant, or without control, of
+    what is credited to such a variant: as the report counts them.
     """
 
     journey_id: str
@@ -163,10 +164,16 @@ def load_recipients(
         of_users[row.journey_id].append(row)
     user_ids = find_users(ledger, of_users)
     if (spans := wanted.get("received")) is None:
-        converted, revenue = _converted(of_users), _revenue(connection, own, page)
+        converted = _converted(of_users, definition, wanted)
+        revenue = _revenue(connection, own, page, definition, wanted)
     else:
         converted, revenue = load_credited_to_users(
-            connection, stream(app_group, campaign_id), of_users.keys(), spans
+            connection,
+            stream(app_group, campaign_id),
+            of_users.keys(),
+            spans,
+            variant_id=wanted.get("variant_id"),
+            without_control=wanted.get("without_control", False),
         )
     return [
         _recipient(definition, rows, user_ids.get(journey), converted[journey], revenue[journey])
@@ -194,11 +201,14 @@ def _on_page(own: Generation, page: Subquery) -> Select[Any]:
     return query.order_by(table.c.journey_id, table.c.variant_id)
 
 
-def _revenue(connection: Connection, own: Generation, page: Subquery) -> defaultdict[str, dict[str, Decimal]]:
-    """By journey and currency what its purchases come to, whichever variant they are credited to."""
+def _revenue(
+    connection: Connection, own: Generation, page: Subquery, definition: Definition, wanted: Wanted
+) -> defaultdict[str, dict[str, Decimal]]:
+    """By journey and currency what its purchases come to that are credited to the variants that are asked about."""
     table = own[tables.recipient_revenue]
     of_page = (table.c.stream_id == page.c.stream_id) & (table.c.journey_id == page.c.journey_id)
-    query = select(table).join(page, of_page).where(table.c.variant_id != CAMPAIGN)
+    asked = of_variants(table.c, definition, wanted)
+    query = select(table).join(page, of_page).where(table.c.variant_id != CAMPAIGN, asked)
     found: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
     for row in connection.execute(query):
         # A currency appears once a purchase counts in it, even at 0 (R11).
@@ -208,11 +218,19 @@ def _revenue(connection: Connection, own: Generation, page: Subquery) -> default
     return found
 
 
-def _converted(of_users: Mapping[str, Sequence[Row[Any]]]) -> dict[str, dict[int, str]]:
-    """By journey the variant that its conversion on each event is credited to."""
+def _converted(
+    of_users: Mapping[str, Sequence[Row[Any]]], definition: Definition, wanted: Wanted
+) -> dict[str, dict[int, str]]:
+    """By journey the variant that its conversion on each event is credited to, if that one is asked about."""
+    asked = wanted.get("variant_id")
+    left_out = definition.control if wanted.get("without_control") else None
     return {
         journey: {
-            index: row.variant_id for row in rows for index, flag in enumerate(FLAGS) if getattr(row, flag)
+            index: row.variant_id
+            for row in rows
+            if asked in {None, row.variant_id} and row.variant_id != left_out
+            for index, flag in enumerate(FLAGS)
+            if getattr(row, flag)
         }
         for journey, rows in of_users.items()
     }

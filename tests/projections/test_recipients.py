@@ -1,5 +1,6 @@
 """What is read of recipients, by example: lists with filters and pages, mature rates and periods as JSON has them."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -11,11 +12,13 @@ import pytest
 from sqlalchemy import event
 
 from application.ledger import UnknownCampaign
-from application.queries.report import read_report
+from application.queries.reads import Days
+from application.queries.report import read_report, read_report_of_days
 from infrastructure.composition import Service
 from projections.conversions import CONVERSIONS
 from projections.engine import projector
 from projections.recipients import RECIPIENTS, choosing, reading
+from projections.recipients.days import spans
 from tests.support.ledgers import GROUP, ask_about, open_ledger, take
 
 on_both = pytest.mark.usefixtures("each_database")
@@ -267,6 +270,46 @@ def test_r18_lists_are_as_long_as_the_figures_of_the_report(tmp_path: Path) -> N
                 assert len(listed(service, open_on=index, as_of=instant(6), **of)) == event.open
         with service.database.reading() as connection:
             assert reading.count_several_variants(connection, GROUP, "spring") == (1, 1)
+
+
+@on_both
+@pytest.mark.parametrize(
+    "days", [None, (date(2024, 3, 1), date(2024, 3, 1)), (date(2024, 3, 1), date(2024, 3, 5))]
+)
+def test_r9_r11_a_list_of_a_variant_has_what_is_credited_to_it_and_adds_up_to_the_report(
+    tmp_path: Path, days: tuple[date, date] | None
+) -> None:
+    """R9, R11, R18: whatever else the same users did for control or another variant; of all time and of days."""
+    with open_ledger(tmp_path, [CAMPAIGN]) as service:
+        take(
+            service, [received("A"), bought(2, "3"), bought(2, "5", "USD"), received("B", 5), bought(6, "7")]
+        )
+        take(
+            service, [received("holdout", user="u2"), bought(2, "11", user="u2"), received("A", 4, user="u2")]
+        )
+        take(service, [bought(5, "13", user="u2"), bought(5, "17", "USD", user="u2")])
+        take(
+            service, [received("B", user="u3"), received("holdout", 4, user="u3"), bought(5, "19", user="u3")]
+        )
+        asked, received_in = ask_about(service, "spring"), None
+        report = read_report(asked) if days is None else read_report_of_days(asked, Days(*days))
+        if days is not None:
+            received_in = spans(UTC, *days)
+        stated = report.as_json()
+        of_lists: list[tuple[dict[str, Any], Any]] = [({"without_control": True}, stated["totals"])]
+        of_lists += [({"variant_id": each["variant_id"]}, each) for each in stated["variants"]]
+        assert any(figures["revenue"] for _, figures in of_lists)
+        for wanted, figures in of_lists:
+            rows = [row.as_json() for row in listed(service, received=received_in, **wanted)]
+            amounts: Counter[str] = Counter()
+            for row in rows:
+                amounts.update({currency: Decimal(amount) for currency, amount in row["revenue"].items()})
+            revenue = {currency: Decimal(amount) for currency, amount in figures["revenue"].items()}
+            assert dict(amounts) == revenue, wanted
+            converted = [
+                sum(row["conversion_events"][index]["converted"] for row in rows) for index in (0, 1)
+            ]
+            assert converted == figures["conversions"], wanted
 
 
 @pytest.mark.parametrize("batch", [1, 2, 20_000])

@@ -127,6 +127,111 @@ def test_after_the_first_receipt_the_page_gives_the_command_that_converts(
     assert bool(totals["revenue"]) == ("JPY" in command)
 
 
+def start_trial(api: Api, event: dict[str, Any], *facts: dict[str, Any]) -> httpx.Client:
+    """A campaign with a control group, and what was sent for it; returns a browser."""
+    variants = [{"id": "A"}, {"id": "H", "control": True}]
+    campaign = {"id": "trial", "variants": variants, "conversion_events": [event]}
+    group = APP_GROUP | {"apps": ["ios"], "custom_events": ["signed up"], "campaigns": [campaign]}
+    api.service.campaigns.apply(read_campaigns(group), stamp())
+    assert post(api.client(), *facts).json()["accepted"] == len(facts)
+    return api.logged_in(Scope.READ)
+
+
+def send_next(api: Api, browser: httpx.Client) -> dict[str, Any]:
+    """Do what the page says; returns the fact that was sent, after which one user has converted for A alone."""
+    command = read_text(browser.get("/campaigns/trial"), "next-fact")
+    assert send(api, command, Scope.INGEST)["accepted"] == 1
+    report = browser.get("/campaigns/trial.json").json()
+    assert [each["conversions"] for each in report["variants"]] == [[1], [0]]
+    assert 'id="next-fact"' not in browser.get("/campaigns/trial").text
+    fact: dict[str, Any] = json.loads(sent_by(command)[2])["facts"][0]
+    return fact
+
+
+TRIED = {"campaign_id": "trial"}
+UPGRADE = {"type": "upgrades_app", "deadline": "1d", "app_ids": ["ios"]}
+PURCHASE = {"type": "makes_purchase", "deadline": "1d"}
+
+
+@pytest.mark.parametrize(
+    ("known", "following"),
+    [
+        ({"2026-02-01T09:00:00Z": "3.0"}, "4.0"),
+        ({"2026-02-01T09:00:00Z": "5.1", "2026-02-02T09:00:00Z": "1.10.2"}, "2.0"),
+        ({"2026-02-01T09:00:00Z": "2.0-beta"}, "2.0"),
+        ({"2026-02-01T09:00:00Z": "9" * 64}, "2.0-next"),
+        ({"2026-03-02T09:00:00Z": "8.0"}, "2.0"),
+        ({"2026-03-01T09:10:00Z": "8.0"}, "9.0"),
+    ],
+)
+def test_the_command_upgrades_from_the_version_that_the_user_has(
+    api: Api, known: dict[str, str], following: str
+) -> None:
+    """R10: a report is compared with the latest earlier one, also at the same instant."""
+    reports = [
+        {
+            "type": "app_version",
+            "id": f"a{at}",
+            "user_id": "u1",
+            "app_id": "ios",
+            "version": version,
+            "at": at,
+        }
+        for at, version in known.items()
+    ]
+    browser = start_trial(api, UPGRADE, *reports, receipt_of("u1", **TRIED))
+    assert send_next(api, browser)["version"] == following
+
+
+def test_the_command_converts_again_after_its_fact_was_voided(api: Api) -> None:
+    """R13, R17: the id of a voided fact stays taken, and so does the one that a void waits for."""
+    browser = start_trial(api, PURCHASE, receipt_of("u1", **TRIED))
+    first = send_next(api, browser)
+    for fact_id in (first["id"], f"{first['id']}-2"):
+        void = {"type": "void", "id": f"v {fact_id}", "user_id": "u1", "fact_id": fact_id, "at": first["at"]}
+        assert post(api.client(), void).json()["accepted"] == 1
+    assert send_next(api, browser)["id"] == f"{first['id']}-3"
+
+
+@pytest.mark.parametrize(
+    ("receipts", "at"),
+    [
+        ([("A", "09:00"), ("H", "15:00")], "09:10"),
+        ([("A", "09:00"), ("H", "09:05")], "09:00"),
+        ([("H", "09:00"), ("A", "09:05")], "09:15"),
+        ([("A", "08:00"), ("A", "09:00"), ("H", "09:00")], "08:10"),
+    ],
+)
+def test_the_command_converts_for_a_variant_and_not_for_the_control_group(
+    api: Api, receipts: list[tuple[str, str]], at: str
+) -> None:
+    """R9: the behaviour comes before the next receipt, so that no receipt of control gets it."""
+    facts = [
+        receipt_of("u1", f"2026-03-01T{time}:00Z", id=f"r{number}", variant_id=variant, **TRIED)
+        for number, (variant, time) in enumerate(receipts)
+    ]
+    browser = start_trial(api, PURCHASE, *facts)
+    assert send_next(api, browser)["at"] == f"2026-03-01T{at}:00Z"
+
+
+def test_revenue_alone_is_no_conversion(api: Api) -> None:
+    """R11: any purchase within the deadline counts as revenue; the page still says how to convert."""
+    event = {"type": "performs_custom_event", "deadline": "1d", "name": "signed up"}
+    browser = start_trial(api, event, receipt_of("u9", **TRIED), PAID)
+    assert browser.get("/campaigns/trial.json").json()["totals"]["revenue"]
+    assert send_next(api, browser)["name"] == "signed up"
+
+
+def test_nobody_makes_up_what_a_customer_does(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has a long journey is left out; somebody else is taken, if there is anybody."""
+    monkeypatch.setattr("infrastructure.web.next_fact._MOST_EVENTS", 4)
+    many = [PAID | {"id": f"p{number}", "at": "2026-01-01T09:00:00Z"} for number in range(5)]
+    browser = start_trial(api, PURCHASE, *many, receipt_of("u9", **TRIED))
+    assert 'id="next-fact"' not in browser.get("/campaigns/trial").text
+    assert post(api.client(), receipt_of("u1", **TRIED)).json()["accepted"] == 1
+    assert send_next(api, browser)["user_id"] == "u1"
+
+
 def test_without_an_app_the_page_gives_the_command_that_adds_one(api: Api) -> None:
     """Before the one that opens it; both are taken."""
     campaign = SALE | {"conversion_events": [{"type": "starts_session", "deadline": "1d"}]}

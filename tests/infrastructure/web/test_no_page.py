@@ -75,8 +75,13 @@ def test_an_address_with_a_slash_too_many_names_the_page(browser: httpx.Client) 
 def test_a_method_that_a_page_does_not_take_is_a_page(api: Api, browser: httpx.Client) -> None:
     """The header says which it takes, for programs too."""
     answer = browser.put("/campaigns/new")
-    page_of(answer, 405, "method_not_allowed")
+    page = page_of(answer, 405, "method_not_allowed")
+    assert "This address does not take PUT; it takes GET, POST." in page.text
+    assert "change what you asked for" not in page.text
     assert answer.headers["allow"] == "GET, POST"
+    page = page_of(browser.get("/logout"), 405, "method_not_allowed")
+    assert "There is no page to open at this address: it only takes what a form sends." in page.text
+    assert page.links["the list of campaigns"] == "/"
     answer = api.client().delete("/v1/campaigns/sale")
     problem(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "GET, PATCH"

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import delete
 
 from application.queries import lists
+from domain.instants import printed
 from infrastructure.database.schema import identities
 from infrastructure.http.pages import make_cursor
 from infrastructure.http.problems import Problem
@@ -178,6 +179,35 @@ def test_sums_of_a_sheet_of_days_are_those_of_the_report_of_these_days(
         assert sum(cents(each["revenue"].get(currency)) for each in people) == revenue[currency]
 
 
+@pytest.mark.parametrize("days", [{}, {"to": "2026-03-09"}, {"from": "2026-03-10"}], ids=str)
+def test_sums_of_a_variant_are_those_of_its_row_in_the_report(returning: Shop, days: dict[str, str]) -> None:
+    """R9, R11: of one variant and of any but control, also where the same people bought for another one."""
+    asked = {f"received_{name}": day for name, day in days.items()}
+    stated = returning.client.get("/v1/campaigns/sale/report", params=asked).json()
+    lists_of: list[tuple[dict[str, str], Any]] = [({"without_control": "true"}, stated["totals"])]
+    lists_of += [({"variant": each["variant_id"]}, each) for each in stated["variants"]]
+    assert any(figures["revenue"] for _, figures in lists_of)
+    for filters, figures in lists_of:
+        found = rows(returning, **filters, **days)
+        assert sum(bool(row["converted_a"]) for row in found) == figures["conversions"][0], filters
+        people = returning.get(returning.of("people", ".json"), **filters, **days).json()["recipients"]
+        for currency in ("EUR", "USD"):
+            earned = cents(figures["revenue"].get(currency))
+            assert sum(cents(row.get(f"revenue_{currency}")) for row in found) == earned, filters
+            assert sum(cents(each["revenue"].get(currency)) for each in people) == earned, filters
+
+
+def test_a_list_of_a_variant_says_whose_conversions_and_revenue_it_has(returning: Shop) -> None:
+    """A user who bought for control alone has not converted for the variant that came first."""
+    page = returning.page(returning.of("people"), variant="A", user_id="u6")
+    assert "Conversions and revenue are those credited to variant A ." in page.text
+    assert "✓ yes" not in page.text
+    page = returning.page(returning.of("people"), without_control="true", user_id="u6")
+    assert "leave out those credited to the control group" in page.text
+    assert "✓ yes" in returning.page(returning.of("people"), variant="holdout", user_id="u6").text
+    assert "credited to" not in returning.page(returning.of("people")).text.partition("on this page")[2]
+
+
 def cents(amount: str | None) -> int:
     """An amount in hundredths; nothing is 0."""
     return int(Decimal(amount or 0) * 100)
@@ -259,6 +289,17 @@ def test_a_filter_that_makes_no_sense_shows_the_form_again(filled: Shop) -> None
         assert refused.json()["code"] == code
     for given in ({"list": "others"}, {"after": "!"}, {"list": "conversions", "before": "WzFd"}):
         assert filled.page(filled.of("people"), 422, **given).find_text("h2", None) is not None
+
+
+def test_control_without_control_is_nobody_also_while_a_window_is_open(api: Api) -> None:
+    """The heading counts what the list shows."""
+    shop = Shop.open(api, SALE)
+    shop.take(received("u1", "holdout", at=printed(api.service.now())))
+    given = {"variant": "holdout", "open": "A"}
+    assert shop.page(shop.of("people"), **given).find_text("h2", "list") == "1 recipient"
+    page = shop.page(shop.of("people"), without_control="true", **given)
+    assert page.find_text("h2", "list") == "0 recipients"
+    assert "Nobody fits" in page.text
 
 
 def test_nobody_fits_is_said_with_what_to_do_next(api: Api, filled: Shop) -> None:

@@ -94,6 +94,16 @@ def test_as_json_it_is_report_and_results(shop: Shop) -> None:
     assert [row["value"] for row in rows if (row["figure"], row["variant_id"]) == ("receipts", "")] == ["4"]
 
 
+def test_as_json_the_report_of_some_days_says_that_the_results_are_of_all_receipts(shop: Shop) -> None:
+    """What is tested is of all time; a report of all receipts needs no such word."""
+    given = shop.get(shop.of(kind=".json"), **{"from": "2026-03-05", "to": "2026-03-05"}).json()
+    assert given.pop("results_of") == "all_receipts"
+    assert given.pop("results") == shop.client.get("/v1/campaigns/sale/results").json()
+    days = {"received_from": "2026-03-05", "received_to": "2026-03-05"}
+    assert given == shop.client.get("/v1/campaigns/sale/report", params=days).json()
+    assert "results_of" not in shop.get(shop.of(kind=".json")).json()
+
+
 def test_the_page_has_their_figures(shop: Shop) -> None:
     """Credited beside caused, counts under rates, and who was left out of the comparison."""
     page = shop.page(shop.of())

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from infrastructure.web import explanations, users
-from infrastructure.web.links import user_path
+from infrastructure.web.links import user_path, with_query
 from tests.infrastructure.web.shops import HOSTILE, OTHER, SALE, Page, Shop, bought, received
 from tests.support.serving import Api, serving
 
@@ -239,6 +239,21 @@ def test_an_id_leads_to_its_page_or_to_those_that_look_like_it(api: Api) -> None
     assert page.links["customer-06002"] == explained(shop, "customer-06002")
     assert shop.get("/users", 400, id="x" * 256).status_code == 400
     assert shop.get("/users/%00", 404).status_code == 404
+
+
+def test_a_frozen_page_offers_no_ids_that_came_later(api: Api) -> None:
+    """Neither as a page nor as JSON, by whichever address; the live page does."""
+    shop = Shop.open(api, SALE)
+    at = shop.take(received("u002", "A"))
+    shop.take(received("u0001", "A"))
+    for path, given in (("/users", {"id": "u001"}), ("/users/u001", {})):
+        page = shop.page(path, 404, at=at, **given)
+        assert "u0001" not in page.text
+        assert page.links["u002"] == with_query("/users/u002", {"at": at})
+        assert {"u0001", "u002"} <= shop.page(path, 404, **given).links.keys()
+    frozen, live = (shop.get("/users/u001.json", 404, **given).json()["near"] for given in ({"at": at}, {}))
+    assert [each[0] for each in frozen] == ["u002"]
+    assert {each[0] for each in live} == {"u0001", "u002"}
 
 
 @pytest.mark.parametrize("text", HOSTILE)

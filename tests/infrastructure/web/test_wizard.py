@@ -5,6 +5,7 @@ import json
 import shlex
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -18,7 +19,9 @@ from application.queries.campaigns import campaign_as_filed
 from infrastructure.access.keys import Scope
 from infrastructure.access.operator import stamp
 from infrastructure.composition import Service
+from infrastructure.http.problems import Problem
 from infrastructure.http.settings import WebSettings
+from infrastructure.http.turns import Turns
 from infrastructure.web.formats import Formats
 from infrastructure.web.links import campaign_path
 from infrastructure.web.wizard_create import Alike, CreateForm, VariantFields
@@ -180,6 +183,49 @@ def test_variants_that_the_rules_do_not_allow_are_refused(
     answer = form.press(browser, "Save and go on")
     assert answer.status_code == 422
     assert said in answer.text
+
+
+@pytest.mark.parametrize("control", ["999", "2", "x"])
+def test_a_control_group_that_is_no_row_is_refused(api: Api, browser: httpx.Client, control: str) -> None:
+    """R5: a hand-made form drafts nothing without the control group that it asks for."""
+    sent = {"id": "uncontrolled", "variant_id": ["A", "B"], "variant_name": ["", ""]}
+    sent |= {"variant_weight": ["1", "1"], "control": control, "do": "next"}
+    answer = browser.post("/campaigns/new", data=sent)
+    assert answer.status_code == 422
+    assert "The control group is one of the variants, or there is none" in answer.text
+    assert 'id="control-fault"' in answer.text
+    assert "uncontrolled" not in api.service.ledger.existing_app_group(GROUP).campaigns
+
+
+def test_a_form_that_is_refused_repeats_no_more_of_a_text_than_a_rule_allows(
+    api: Api, browser: httpx.Client
+) -> None:
+    """A megabyte of ids makes no page of several; a text is refused all the same."""
+    draft(api, "repeated")
+    rows = {"variant_id": ["a " * 4_000] * 100, "variant_name": [""] * 100, "variant_weight": ["1"] * 100}
+    for path in ("/campaigns/new", "/campaigns/repeated/edit"):
+        sent = rows | {"id": "x" * 100_000, "name": "x", "do": "next", "step": "1", "version": "1"}
+        answer = browser.post(path, data=sent)
+        assert answer.status_code == 422
+        assert "at most 255 characters" in answer.text
+        assert len(answer.content) < 400_000, path
+
+
+def test_a_page_takes_a_turn_of_its_app_group_also_if_a_form_is_refused(
+    browser: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its status; only the page that says that no turn came waits for none."""
+    refused: list[str] = []
+
+    async def refuse(_: Turns, app_group: str, __: object) -> None:
+        refused.append(app_group)
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too_busy", "later")
+
+    monkeypatch.setattr(Turns, "run", refuse)
+    rows = {"variant_id": "A", "variant_name": "", "variant_weight": "1"}
+    answer = browser.post("/campaigns/new", data=rows | {"id": "", "do": "next"})
+    assert (answer.status_code, "too_busy" in answer.text) == (503, True)
+    assert refused == [GROUP]
 
 
 def test_a_taken_id_is_refused_with_a_link_to_the_campaign_that_has_it(browser: httpx.Client) -> None:
