@@ -162,7 +162,7 @@ def _take_frozen(camera: Camera, directory: Path, own: Settings) -> None:
     late.write_text("".join(json.dumps(fact | BOUGHT) + "\n" for fact in LATE))
     run(["import", str(late)], own)
     camera.open(f"{SALE}?at={position[1]},{FROZEN_AT}")
-    camera.take("frozen", ".cards")
+    camera.take("frozen", ".verdict")
 
 
 def _take_wizard(camera: Camera) -> None:
@@ -179,9 +179,9 @@ def _take_wizard(camera: Camera) -> None:
     camera.take("wizard-1")
     page.get_by_role("button", name="Save and go on").last.click()
     page.get_by_role("button", name="Makes a purchase").click()
-    page.get_by_role("radiogroup", name="Deadline of A").get_by_label("3 days").check()
+    page.get_by_role("radiogroup", name="Deadline of event A").get_by_label("3 days").check()
     page.get_by_role("button", name="Opens app").click()
-    page.get_by_role("radiogroup", name="Deadline of B").get_by_label("7 days").check()
+    page.get_by_role("radiogroup", name="Deadline of event B").get_by_label("7 days").check()
     page.locator("#rules-said").get_by_text("within 7 days").first.wait_for()
     camera.take("wizard-2")
     page.get_by_role("button", name="Save and go on").last.click()

@@ -120,7 +120,7 @@ def test_from_nothing_to_a_conversion(browser: Browser, tmp_path: Path, way: str
 
             # A purchase that is reported afterwards restates the conversion.
             send(link[1], key, bought("p0", 3))
-            look(page.get_by_role("row", name=re.compile("^A 100[.]00 % 1.1 ")))
+            look(page.get_by_role("row", name=re.compile("^A 50[.]00 % 1.2 ")))
             shown = rows(page)
             assert (shown["A"][1], shown["B"][1]) == (1, 0)
             window.check()
