@@ -16,7 +16,7 @@ from tests.support.serving import Api, serving
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """One server for all tests; each of them has an app group of its own."""
-    with serving(tmp_path_factory.mktemp("compare"), wait_seconds=5) as api:
+    with serving(tmp_path_factory.mktemp("compare"), wait_seconds=20) as api:
         yield api
 
 
