@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.engine import Connection
@@ -113,11 +112,7 @@ class AskedCampaign:
         return self.reads.definitions.definition(*self.key)
 
     def campaign(self) -> Campaign:
-        """The campaign, loaded once; raises UnknownCampaign."""
-        return self._campaign
-
-    @cached_property
-    def _campaign(self) -> Campaign:
+        """The campaign; raises UnknownCampaign."""
         return self.reads.ledger.existing_campaign(*self.key)
 
 

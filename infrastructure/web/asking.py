@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
@@ -12,6 +13,7 @@ from application.ledger import UnknownCampaign
 from application.queries.campaigns import find_near_campaigns
 from application.queries.frozen import At, read_at
 from application.queries.reads import AskedCampaign, NotDraftedYet, Reads
+from domain.campaigns.campaign import Campaign
 from infrastructure.http import problems
 from infrastructure.http.frozen import ask_frozen
 from infrastructure.http.problems import Problem
@@ -109,7 +111,7 @@ class Questions:
             if not isinstance(campaign.reads, Waiting):
                 return ask_all(campaign)
             with campaign.reads.in_one_transaction():
-                return ask_all(campaign)
+                return ask_all(_AskedOnce(campaign.reads, *campaign.key))
 
         answer, found = await self.ask(read_once)
         again = [number for number, each in enumerate(found) if each is _AGAIN]
@@ -117,6 +119,18 @@ class Questions:
         for number, each in zip(again, alone, strict=True):
             found[number] = each
         return answer, found
+
+
+class _AskedOnce(AskedCampaign):
+    """A campaign that several questions are about at one moment: it is loaded once."""
+
+    def campaign(self) -> Campaign:
+        """The campaign; raises UnknownCampaign."""
+        return self._campaign
+
+    @cached_property
+    def _campaign(self) -> Campaign:
+        return super().campaign()
 
 
 _AGAIN: Final = object()
