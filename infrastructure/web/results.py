@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import Request, Response
 
@@ -148,7 +149,7 @@ async def show_results(request: Request, state: Shared, viewer: Visitor, step: s
             activity,
             rejected,
             following,
-            _list_periods(questions, head),
+            _list_periods(top),
             await _recompute(questions, asked, head, whole, found),
         ),
     )
@@ -194,10 +195,9 @@ class _Lately:
     """What a frozen page says otherwise now, beside the figures of the report."""
 
 
-def _list_periods(questions: Questions, head: Head) -> list[Period]:
+def _list_periods(top: Top) -> list[Period]:
     """Days are those of the app group's time zone, whatever zone the page has."""
-    zone = questions.state.definitions.zone(questions.viewer.app_group)
-    return list_periods(head.shown.instant.astimezone(zone).date())
+    return list_periods(top.shown.instant.astimezone(ZoneInfo(top.time_zone)).date())
 
 
 async def _recompute(
@@ -272,9 +272,6 @@ def _show(
     report, found = figures.report, figures.results
     stated, live = report.as_json(), head.since is None
     results = None if isinstance(found, Failed) else found.as_json()
-    # What is tested is of all time: beside the figures of some days it would contradict them.
-    compared = None if asked.is_of_days else results
-    shown = choose_shown(stated, results, None if asked.has_all_variants else MOST_ROWS)
     return render(
         request,
         "results.html",
@@ -297,13 +294,6 @@ def _show(
         failed=found if isinstance(found, Failed) else None,
         summary=summarise(results, figures.whole.as_json(), writing=head.writing),
         is_received=figures.is_received,
-        caused=results["conversion_events"][0]["caused"]
-        if results and results["conversion_events"] and not asked.is_of_days
-        else None,
-        tables=make_event_tables(stated, compared, shown),
-        revenue=make_revenue_rows(compared, shown),
-        shown_variants=len(shown),
-        left_out=explain_left_out(compared["left_out"]) if compared else None,
         totals_per_recipient=revenue_per_recipient(stated["totals"]),
         delays=[] if isinstance(found, Failed) else _count_delays(found),
         parts=parts,
@@ -314,8 +304,25 @@ def _show(
         next_fact=lately.next_fact,
         periods=lately.periods,
         computed_since=lately.computed_since,
+        **_compare(asked, stated, results),
         leads=[] if isinstance(found, Failed) or asked.is_of_days else _list_leads(found),
     )
+
+
+def _compare(asked: Asked, report: Mapping[str, Any], results: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The tables of the page, and what is said of all of them."""
+    # What is tested is of all time: beside the figures of some days it would contradict them.
+    compared = None if asked.is_of_days else results
+    shown = choose_shown(report, results, None if asked.has_all_variants else MOST_ROWS)
+    return {
+        "caused": compared["conversion_events"][0]["caused"]
+        if compared and compared["conversion_events"]
+        else None,
+        "tables": make_event_tables(report, compared, shown),
+        "revenue": make_revenue_rows(compared, shown),
+        "shown_variants": len(shown),
+        "left_out": explain_left_out(compared["left_out"]) if compared else None,
+    }
 
 
 def _list_leads(found: ExperimentResults) -> list[dict[str, Any]]:

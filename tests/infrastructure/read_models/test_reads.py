@@ -46,6 +46,21 @@ def test_the_terminal_brings_read_models_up_to_date(service: Service) -> None:
         assert position == newest(service)
 
 
+def test_questions_in_one_transaction_have_one_view_of_the_ledger(service: Service) -> None:
+    """What is recorded between two of them is in neither; after the block it is."""
+    service.projector.catch_up(CAMPAIGN_REPORT)
+    reads, last = service.reads_waiting(), newest(service)
+    with reads.in_one_transaction():
+        with reads.recorded() as connection:
+            assert service.log.last_position(connection) == last
+        take(service, [RECEIPT | {"id": "r2"}])
+        service.projector.catch_up(CAMPAIGN_REPORT)
+        with reads.up_to_date(CAMPAIGN_REPORT) as (_, position):
+            assert position == last
+    with reads.up_to_date(CAMPAIGN_REPORT) as (_, position):
+        assert position == newest(service) > last
+
+
 def test_http_waits_for_what_was_acknowledged_when_it_first_asked(service: Service) -> None:
     """What is recorded afterwards is not waited for."""
     reads, last = service.reads_waiting(), newest(service)

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from application.queries import results as queries
+from application.queries.overlap import read_overlap
+from application.queries.reads import AskedCampaign
 from domain.experiment import comparing
 from infrastructure.access.keys import Scope
 from infrastructure.web import results
 from infrastructure.web.links import with_query
 from projections.engine.projection import ProjectionStopped
+from projections.overlap.reading import Overlap
 from tests.infrastructure.web.shops import OTHER, SALE, Shop, bought, log_in, received
 from tests.support.serving import Api, serving
 
@@ -203,6 +206,23 @@ def test_a_part_that_fails_fails_alone(shop: Shop, monkeypatch: pytest.MonkeyPat
     assert "secret" not in page.text
     assert "40.00 EUR" in page.text
     assert shop.get(shop.of(kind=".json")).json()["results"] is None
+
+
+def test_a_part_that_fails_beside_others_is_asked_once_more(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may lack nothing but a transaction of its own."""
+    asked: list[AskedCampaign] = []
+
+    def fail_first(campaign: AskedCampaign) -> Overlap:
+        asked.append(campaign)
+        if len(asked) == 1:
+            raise ProjectionStopped("overlap", 7, "a secret")
+        return read_overlap(campaign)
+
+    monkeypatch.setattr(results, "read_overlap", fail_first)
+    assert "This part cannot be shown now" not in shop.page(shop.of()).text
+    assert len(asked) == 2
 
 
 def test_a_campaign_that_is_not_there_offers_those_that_look_like_it(shop: Shop) -> None:
